@@ -1,0 +1,1 @@
+"""The service of the box: read, judge, keep, send."""

@@ -1,0 +1,1 @@
+"""What the box decides, without touching the world: no thread, file, socket, or clock of its own."""

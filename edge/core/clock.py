@@ -1,0 +1,75 @@
+"""Time as the box sees it: one injected Clock, how far it may be trusted, and how a monotonic instant becomes UTC.
+
+Durations come from the monotonic clock only. A record keeps (boot, monotonic); the UTC that goes upstream comes from
+durable `clock` entries (boot, monotonic, utc, source), so that sending it again gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import bisect
+from typing import Final, Protocol
+
+import msgspec
+
+# Lowest first: a better source replaces a worse one, never the other way round.
+TRUST: Final = ("none", "floor", "person", "rtc", "gsm", "tic", "ntp")
+DATED_FROM: Final = TRUST.index("person")  # the least trust that dates records as they are written
+
+
+class Clock(Protocol):
+    """The only source of time. `boot` counts the starts of the station; monotonic instants compare within one boot."""
+
+    boot: int
+
+    def monotonic_ns(self) -> int:
+        """Return nanoseconds since some fixed instant; never steps, never goes back."""
+
+    def utc_ms(self) -> int:
+        """Return milliseconds since 1970-01-01T00:00Z as the box believes now; may step."""
+
+    def trust(self) -> str:
+        """Return the word of TRUST that says where `utc_ms` comes from."""
+
+
+class ClockEntry(msgspec.Struct, frozen=True):
+    """At monotonic `at_ms` of start `boot` it was `utc_ms`, by `source` (a word of TRUST)."""
+
+    boot: int
+    at_ms: int
+    utc_ms: int
+    source: str
+
+
+class Dating:
+    """Turn (boot, monotonic) into UTC by the durable clock entries.
+
+    An instant takes the newest entry at or before it, or the first of its boot when it is older than all of them:
+    entries are only ever appended in monotonic order, so the answer for a written record never changes once
+    its boot has an entry.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[int, list[ClockEntry]] = {}
+
+    def add(self, entry: ClockEntry) -> None:
+        """Take in an entry; ignored when it is not newer than the last one of its boot."""
+        of_boot = self._entries.setdefault(entry.boot, [])
+        if not of_boot or entry.at_ms > of_boot[-1].at_ms:
+            of_boot.append(entry)
+
+    def entry(self, boot: int, at_ms: int) -> ClockEntry | None:
+        """Return the entry that dates this instant, or None while its boot has none."""
+        of_boot = self._entries.get(boot)
+        if not of_boot:
+            return None
+        place = bisect.bisect_right(of_boot, at_ms, key=lambda entry: entry.at_ms)
+        return of_boot[max(place - 1, 0)]
+
+    def utc_ms(self, boot: int, at_ms: int) -> int | None:
+        """Return the UTC of this instant in ms, or None while undated."""
+        entry = self.entry(boot, at_ms)
+        return None if entry is None else entry.utc_ms + at_ms - entry.at_ms
+
+    def boots(self) -> list[int]:
+        """Return the boots that have an entry, oldest first."""
+        return sorted(self._entries)

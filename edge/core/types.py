@@ -1,0 +1,114 @@
+"""The words of the data flow: what a point is, what is kept of it, what happened.
+
+Reading -> Record -> log -> link. A record covers the period [start, start + dt[ of one point and is what leaves the box;
+an event is something that happened at an instant. Both are numbered by the log, not here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from hal.sample import GOOD, Kind, Quality, Value
+
+NEVER: Final = float("inf")  # a worker's next_due when nothing is scheduled
+
+
+class PointSpec(msgspec.Struct, frozen=True):
+    """One point as the engine needs it, composed by the settings from the site's file and the driver's Channel."""
+
+    id: str
+    kind: Kind
+    unit: str = ""
+    scale: float = 1.0
+    offset: float = 0.0
+    wrap: int = 0
+    volatile: bool = False
+    words: tuple[str, ...] = ()
+    low: float = -NEVER
+    high: float = NEVER
+    """Readings outside [low, high] (after scaling) are BAD `out_of_range`."""
+    period_ms: int = 1000
+    record_ms: int = 60_000
+    deadband: float = 0.0
+    heartbeat_ms: int = 0
+    """With a deadband: a record is saved when it moved that far from the last saved one, or this old."""
+    stale_ms: int = 5000
+    """No sample for this long: BAD `stale`."""
+    name: dict[str, str] = {}
+    place: str = ""
+    equipment: str = ""
+    role: str = ""
+
+
+LimitKind = Literal["high", "low", "equal", "not_equal", "fault", "stale"]
+
+
+class LimitSpec(msgspec.Struct, frozen=True):
+    """One limit of one point (seuil). Delays in ms; `deadband` in the point's unit, on the way back only."""
+
+    id: str
+    point: str
+    kind: LimitKind
+    value: float = 0.0
+    deadband: Annotated[float, Meta(ge=0)] = 0.0
+    on_delay_ms: Annotated[int, Meta(ge=0)] = 0
+    off_delay_ms: Annotated[int, Meta(ge=0)] = 0
+    priority: Literal["low", "medium", "high", "critical"] = "medium"
+    diagnosis: str = ""
+    """Key of the text catalogue such as "overheating"; empty when the limit says enough."""
+
+
+class Record(msgspec.Struct, gc=False):
+    """What is kept of one point for one period. `value` None = BAD: the period had no usable reading.
+
+    gauge: value last, mean, low, high, count. counter: value index, increment. state: value = number of the last word,
+    duration_ms in it, changes. text: value last. Fields that equal `value` (a period of one reading) stay None.
+    """
+
+    point: str
+    start_ms: int
+    """Monotonic ms of this boot at which the period began."""
+    dt_ms: int
+    value: Value | None
+    quality: Quality = GOOD
+    reason: str = ""
+    count: int = 1
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+    increment: float | None = None
+    duration_ms: int | None = None
+    changes: int | None = None
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that happened, kept for ever in order: start, stop, fault, alarm_begin, alarm_end, alarm_ack, clock …
+
+    `at_ms` is monotonic within the boot it was written in. `values` holds numbers and words only; people's words
+    are made from `kind` and `values` by the text catalogue.
+    """
+
+    kind: str
+    at_ms: int
+    point: str = ""
+    values: dict[str, Any] = {}
+
+
+class RecordBatch(msgspec.Struct, frozen=True):
+    """What the station hands to the log's writer at once: all of it becomes durable together, or none."""
+
+    boot: int
+    entries: list[Record]
+    registers: dict[str, Any] = {}
+    """State that must be right after a power cut, by name: counters, meters' memory. Any JSON value."""
+
+
+class EventBatch(msgspec.Struct, frozen=True):
+    """The same for events; registers: alarm states, clock entries, the command ids already done."""
+
+    boot: int
+    entries: list[Event]
+    registers: dict[str, Any] = {}

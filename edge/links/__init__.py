@@ -1,0 +1,1 @@
+"""Upstream: how records and events leave the box."""

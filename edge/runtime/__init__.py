@@ -1,0 +1,1 @@
+"""Threads and the real clock: nothing else starts a thread."""

@@ -1,0 +1,131 @@
+"""The configuration, declared once: every key of a site's file with its type, limits and meaning.
+
+`check`, the JSON Schema and `docs/reference/settings.md` are made from these structs and from the drivers' Options.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class Box(_Table):
+    """Which box this is and how it keeps its records."""
+
+    id: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,32}$", description="also MQTT client id and certificate CN")]
+    commit_s: Annotated[float, Meta(ge=1, le=60, description="how often records are made durable")] = 10.0
+    buffer_mb: Annotated[int, Meta(ge=8, le=65536, description="size of the records' buffer on the card")] = 256
+    trust_clock: Annotated[
+        bool, Meta(description="the machine's clock is kept right by something we can't see (chrony, a PC)")
+    ] = False
+    undated_wait_s: Annotated[
+        float, Meta(ge=0, description="without a trusted clock, records wait this long after a link is up")
+    ] = 900.0
+
+
+class Site(_Table):
+    """The place, for people's words and local days."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=60)]
+    tz: Annotated[str, Meta(description="IANA time zone such as Europe/Paris")] = "Europe/Paris"
+    lang: Literal["en", "fr"] = "en"
+
+
+class Point(_Table):
+    """The keys that every [[point]] can hold; its driver adds its own."""
+
+    id: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,47}$", description="such as boiler.flow")]
+    bus: Annotated[str, Meta(description="name of a [bus.*] table")]
+    driver: Annotated[str, Meta(description="name of a driver; `vigie schema` lists them")]
+    name: Annotated[str | dict[str, str], Meta(description='people\'s name, or { en = "…", fr = "…" }')] = ""
+    place: str = ""
+    equipment: str = ""
+    role: str = ""
+    unit: Annotated[str | None, Meta(description="SenML name; the driver's where absent")] = None
+    scale: Annotated[float | None, Meta(description="raw × scale + offset; the driver's where absent")] = None
+    offset: float = 0.0
+    min: Annotated[float | None, Meta(description="readings below are BAD out_of_range")] = None
+    max: Annotated[float | None, Meta(description="readings above are BAD out_of_range")] = None
+    period_s: Annotated[float, Meta(ge=0.1, le=86400, description="how often it is read")] = 1.0
+    record_s: Annotated[float, Meta(ge=0.1, le=86400, description="what one record covers")] = 60.0
+    deadband: Annotated[float, Meta(ge=0, description="save a record only when it moved this far …")] = 0.0
+    heartbeat_s: Annotated[float, Meta(ge=0, description="… or is this old")] = 3600.0
+    stale_s: Annotated[float | None, Meta(gt=0, description="no sample for this long is BAD stale")] = None
+    words: Annotated[list[str] | None, Meta(description="a state's word for 0, 1, …")] = None
+
+
+class Limit(_Table):
+    """A limit (seuil) of a point; exceeded, it is an alarm."""
+
+    id: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,47}$")]
+    point: str
+    kind: Literal["high", "low", "equal", "not_equal", "fault", "stale"]
+    value: Annotated[float | str | None, Meta(description="in the point's unit, or a state's word")] = None
+    deadband: Annotated[float, Meta(ge=0, description="how far it must come back before the alarm ends")] = 0.0
+    on_delay_s: Annotated[float, Meta(ge=0, le=86400)] = 0.0
+    off_delay_s: Annotated[float, Meta(ge=0, le=86400)] = 0.0
+    priority: Literal["low", "medium", "high", "critical"] = "medium"
+    diagnosis: Annotated[str, Meta(description="overheating, overpressure, leak …: a key of the text catalogue")] = ""
+
+
+class Output(_Table):
+    """A relay or lamp that is on while an alarm is active, and off when the box stops."""
+
+    id: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,47}$")]
+    bus: str
+    pin: Annotated[int, Meta(ge=0, le=27, description="GPIO number (BCM)")]
+    limit: Annotated[str, Meta(description="the limit that it follows")]
+    active_high: bool = True
+    name: str | dict[str, str] = ""
+
+
+class MqttLink(_Table):
+    """An MQTT 5 broker upstream."""
+
+    host: Annotated[str, Meta(min_length=1, description="a name or address, without mqtt://")]
+    port: Annotated[int | None, Meta(ge=1, le=65535, description="8883 with tls, else 1883")] = None
+    tls: bool = False
+    ca_file: Annotated[str, Meta(description="PEM; the system's authorities where absent")] = ""
+    cert_file: str = ""
+    key_file: str = ""
+    username: str = ""
+    password_file: Annotated[str, Meta(description="a path, or the name of a systemd credential")] = ""
+    keepalive_s: Annotated[int, Meta(ge=5, le=30)] = 30
+    encoding: Literal["json", "json+zlib"] = "json"
+    ack: Annotated[
+        Literal["consumer", "puback"],
+        Meta(description="who must confirm before the box forgets; puback can lose what the broker held"),
+    ] = "consumer"
+
+
+class Links(_Table):
+    """The ways upstream."""
+
+    mqtt: MqttLink | None = None
+
+
+class PointEntry(msgspec.Struct, frozen=True):
+    """A point as loaded: the common keys, its driver's typed options, and what its driver says of it."""
+
+    point: Point
+    options: Any
+    device: str
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """A whole valid site: what the runtime, the simulator and the CLI start from."""
+
+    box: Box
+    site: Site
+    buses: dict[str, tuple[str, Any]]
+    """Bus name -> (kind, typed options of hal.buses.KINDS[kind])."""
+    points: list[PointEntry]
+    limits: list[Limit]
+    outputs: list[Output]
+    links: Links

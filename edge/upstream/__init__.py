@@ -1,0 +1,1 @@
+"""The receiving side: the reference consumer. It never imports the runtime."""

@@ -1,0 +1,1 @@
+"""Hardware: samples, drivers, decoders and the simulators that stand in for devices. A leaf: it never imports edge."""

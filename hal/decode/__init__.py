@@ -1,0 +1,1 @@
+"""Bytes to values, without opening anything: sans-I/O decoders."""

@@ -1,0 +1,75 @@
+"""The Driver contract: what a device's file must hold so that the station can read it.
+
+A driver never decides when it is read and never starts a thread: its bus calls it on the bus's own thread. It may raise
+anything from `open` and `read`: the bus turns that into BAD samples of its points and tries again with back-off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol
+
+import msgspec
+
+from hal.sample import Channel, Notice, Sample
+
+
+class DriverError(OSError):
+    """A device could not be opened or read. The message names device, address, cause and what to look at."""
+
+    def __init__(self, message: str, reason: str = "no_answer") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Driver(Protocol):
+    """One device on one bus, serving one or more points.
+
+    Points whose `device(options)` is equal share one instance; it is built with the options of all of them.
+    """
+
+    bus_kind: ClassVar[str]
+    """The kind of bus it lives on: a key of `hal.buses.KINDS`."""
+    Options: ClassVar[type[msgspec.Struct]]
+    """The keys a point may hold beside the common ones; units and limits in `msgspec.Meta`."""
+
+    @staticmethod
+    def device(options: Any) -> str:
+        """Return what names the device on its bus, such as "0x44" or "28-3c01f0950a21" or "GPIO17"."""
+
+    @staticmethod
+    def channel(options: Any) -> Channel:
+        """Return kind, unit, scale and register rules of the point that these options describe."""
+
+    def __init__(self, bus: Any, points: Mapping[str, Any]) -> None:
+        """Keep the open bus handle and the options per point id; touch nothing yet."""
+
+    def open(self) -> None:
+        """Open the device. Raises DriverError (or OSError); called again with back-off until it succeeds."""
+
+    def read(self, due: Sequence[str], now_ns: int) -> list[Sample]:
+        """Return samples of the points that are due, and of any others that have news (edges).
+
+        Each due point gets at least one sample, BAD with its reason when there is no value. Never sleeps longer than
+        a conversion; raises DriverError when the device as a whole does not answer.
+        """
+
+    def close(self) -> None:
+        """Give everything back. Never raises, may be called twice and without open."""
+
+
+class Speaks(Protocol):
+    """Optional: a driver that has more to say than samples."""
+
+    def notices(self) -> list[Notice]:
+        """Return and forget what happened since the last call."""
+
+
+class Remembers(Protocol):
+    """Optional: a driver with state that must survive a restart (a meter's identity and last indexes)."""
+
+    def state(self) -> str | None:
+        """Return the state as JSON text when it changed since the last call, else None."""
+
+    def restore(self, state: str) -> None:
+        """Take back what `state` gave before; called once, before `open`. Damaged text is ignored."""

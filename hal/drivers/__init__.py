@@ -1,0 +1,44 @@
+"""The drivers by name: one line each, imported only when a site uses it.
+
+Others come from installed packages by the entry-point group `vigie.drivers` (name -> class).
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import entry_points
+from typing import Final
+
+from hal.driver import Driver
+
+ENTRY_POINTS: Final = "vigie.drivers"
+
+BUILT_IN: Final[dict[str, str]] = {
+    "ads1115": "hal.drivers.ads1115:Ads1115",
+    "contact": "hal.drivers.contact:Contact",
+    "ds18b20": "hal.drivers.ds18b20:Ds18b20",
+    "pulse": "hal.drivers.pulse:Pulse",
+    "sht3x": "hal.drivers.sht3x:Sht3x",
+    "teleinfo": "hal.drivers.teleinfo:Teleinfo",
+}
+
+
+def names() -> list[str]:
+    """Return the names of all drivers, ours and installed ones, sorted."""
+    return sorted({*BUILT_IN, *(point.name for point in entry_points(group=ENTRY_POINTS))})
+
+
+def load(name: str) -> type[Driver]:
+    """Return the driver class; raises KeyError when no driver has that name, ImportError when its package is broken.
+
+    Ours win over an installed package of the same name, so that installing one can't change what a site reads.
+    """
+    if name in BUILT_IN:
+        module, _, attribute = BUILT_IN[name].partition(":")
+        found: type[Driver] = getattr(importlib.import_module(module), attribute)
+        return found
+    for point in entry_points(group=ENTRY_POINTS):
+        if point.name == name:
+            loaded: type[Driver] = point.load()
+            return loaded
+    raise KeyError(name)

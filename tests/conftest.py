@@ -1,0 +1,38 @@
+"""Fixtures of every test: none may leave a thread behind, and campaigns run only when asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import eventually
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--campaign", action="store_true", help="run what is marked campaign as well")
+    parser.addoption("--bench", action="store_true", help="run what is marked bench")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect campaigns and benches unless asked for: a run that leaves them out says so in its last line."""
+    wanted = []
+    left_out = []
+    for item in items:
+        is_kept = all(config.getoption(f"--{mark}") or not item.get_closest_marker(mark) for mark in ("campaign", "bench"))
+        (wanted if is_kept else left_out).append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = wanted
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left_behind() -> Iterator[None]:
+    """Fail the test that leaves a thread running."""
+    before = set(threading.enumerate())
+    yield
+    eventually(
+        lambda: set(threading.enumerate()) <= before,
+        5,
+        f"threads left behind: {[t.name for t in threading.enumerate() if t not in before]}",
+    )
