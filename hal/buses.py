@@ -15,29 +15,29 @@ class _BusOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class I2c(_BusOptions):
+class I2c(_BusOptions, frozen=True):
     """An I2C bus: /dev/i2c-<number>, opened with smbus2."""
 
     number: Annotated[int, Meta(ge=0, le=99, description="n of /dev/i2c-n")] = 1
 
 
-class OneWire(_BusOptions):
+class OneWire(_BusOptions, frozen=True):
     """A 1-Wire bus as the kernel shows it: a folder with one sub-folder a probe."""
 
     path: Annotated[str, Meta(description="folder of the probes")] = "/sys/bus/w1/devices"
 
 
-class Serial(_BusOptions):
+class Serial(_BusOptions, frozen=True):
     """A serial port; the driver sets speed and framing."""
 
     port: Annotated[str, Meta(min_length=1, description="a stable name: /dev/serial/by-id/…")]
 
 
-class Gpio(_BusOptions):
+class Gpio(_BusOptions, frozen=True):
     """The GPIO pins of the board, by gpiozero."""
 
 
-class Own(_BusOptions):
+class Own(_BusOptions, frozen=True):
     """A thread for drivers that reach their device by themselves."""
 
 

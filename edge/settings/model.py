@@ -15,7 +15,7 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     pass
 
 
-class Box(_Table):
+class Box(_Table, frozen=True):
     """Which box this is and how it keeps its records."""
 
     id: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,32}$", description="also MQTT client id and certificate CN")]
@@ -29,7 +29,7 @@ class Box(_Table):
     ] = 900.0
 
 
-class Site(_Table):
+class Site(_Table, frozen=True):
     """The place, for people's words and local days."""
 
     name: Annotated[str, Meta(min_length=1, max_length=60)]
@@ -37,7 +37,7 @@ class Site(_Table):
     lang: Literal["en", "fr"] = "en"
 
 
-class Point(_Table):
+class Point(_Table, frozen=True):
     """The keys that every [[point]] can hold; its driver adds its own."""
 
     id: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,47}$", description="such as boiler.flow")]
@@ -60,7 +60,7 @@ class Point(_Table):
     words: Annotated[list[str] | None, Meta(description="a state's word for 0, 1, …")] = None
 
 
-class Limit(_Table):
+class Limit(_Table, frozen=True):
     """A limit (seuil) of a point; exceeded, it is an alarm."""
 
     id: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,47}$")]
@@ -74,7 +74,7 @@ class Limit(_Table):
     diagnosis: Annotated[str, Meta(description="overheating, overpressure, leak …: a key of the text catalogue")] = ""
 
 
-class Output(_Table):
+class Output(_Table, frozen=True):
     """A relay or lamp that is on while an alarm is active, and off when the box stops."""
 
     id: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,47}$")]
@@ -85,7 +85,7 @@ class Output(_Table):
     name: str | dict[str, str] = ""
 
 
-class MqttLink(_Table):
+class MqttLink(_Table, frozen=True):
     """An MQTT 5 broker upstream."""
 
     host: Annotated[str, Meta(min_length=1, description="a name or address, without mqtt://")]
@@ -104,7 +104,7 @@ class MqttLink(_Table):
     ] = "consumer"
 
 
-class Links(_Table):
+class Links(_Table, frozen=True):
     """The ways upstream."""
 
     mqtt: MqttLink | None = None
