@@ -56,7 +56,7 @@ class Point(_Table, frozen=True):
     record_s: Annotated[float, Meta(ge=0.1, le=86400, description="what one record covers")] = 60.0
     deadband: Annotated[float, Meta(ge=0, description="save a record only when it moved this far …")] = 0.0
     heartbeat_s: Annotated[float, Meta(ge=0, description="… or is this old")] = 3600.0
-    stale_s: Annotated[float | None, Meta(gt=0, description="no sample for this long is BAD stale")] = None
+    stale_s: Annotated[float, Meta(gt=0, description="no sample for this long is BAD stale")] | None = None
     words: Annotated[list[str] | None, Meta(description="a state's word for 0, 1, …")] = None
 
 
@@ -89,7 +89,7 @@ class MqttLink(_Table, frozen=True):
     """An MQTT 5 broker upstream."""
 
     host: Annotated[str, Meta(min_length=1, description="a name or address, without mqtt://")]
-    port: Annotated[int | None, Meta(ge=1, le=65535, description="8883 with tls, else 1883")] = None
+    port: Annotated[int, Meta(ge=1, le=65535, description="8883 with tls, else 1883")] | None = None
     tls: bool = False
     ca_file: Annotated[str, Meta(description="PEM; the system's authorities where absent")] = ""
     cert_file: str = ""
