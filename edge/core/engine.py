@@ -1,0 +1,229 @@
+"""The engine: every message of the site in, actions out. Pure: the instant comes with the message.
+
+    cycle of a bus ─→ scaling → range and quality → counter → limits → window ─→ records, events, alarms, registers
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, tzinfo
+from typing import Any, Final
+
+from edge.core.alarm import Alarm, AlarmList, Limit
+from edge.core.calendar import period_end_ms
+from edge.core.commands import Ack, Command, Registry, Result
+from edge.core.point import Actions, Counter, Point, make_point
+from edge.core.text import Text
+from edge.core.types import NEVER, Event, LimitSpec, PointSpec
+from hal.sample import Cycle
+
+SCAN_MS: Final = 1000  # how often silent points and open periods are looked after
+GRACE_MS: Final = 1500  # a period is closed by the next reading, or this long after its end when none comes
+
+
+class Engine:
+    """All points and alarms of one site.
+
+    `saved` and `saved_events` are the registers of the records' and the events' log: where counters and alarms go on.
+    `utc_offset_ms` (UTC minus monotonic) places periods on the calendar; the station sets it with each clock entry.
+    """
+
+    def __init__(
+        self,
+        points: Sequence[PointSpec],
+        limits: Sequence[LimitSpec],
+        *,
+        boot: int,
+        now_ms: int,
+        utc_offset_ms: int = 0,
+        zone: tzinfo = UTC,
+        saved: Mapping[str, Any] | None = None,
+        saved_events: Mapping[str, Any] | None = None,
+        power_cut: bool = False,
+    ) -> None:
+        saved, saved_events = saved or {}, saved_events or {}
+        self.boot = boot
+        self.utc_offset_ms = utc_offset_ms
+        self.zone = zone
+        self.alarms = AlarmList(saved_events.get("alarms"))
+        self.commands = Registry(saved_events.get("commands"))
+        self.commands.on("ack", self._acknowledge)
+        self.points: dict[str, Point] = {}
+        self.limits: dict[str, Limit] = {}
+        self._actions = Actions()
+        self._next_scan_ms = now_ms + SCAN_MS
+        by_point: dict[str, list[Limit]] = {}
+        for spec in limits:
+            limit = self.limits[spec.id] = self._limit(spec)
+            by_point.setdefault(spec.point, []).append(limit)
+        for point_spec in points:
+            register = saved.get(f"counter/{point_spec.id}")
+            point = make_point(point_spec, by_point.get(point_spec.id, []), self.period_end_ms, now_ms, register)
+            if power_cut and point_spec.kind == "counter":
+                point.mark_first("power_cut")
+            self.points[point_spec.id] = point
+        self._forget_alarms_without_limit(now_ms)
+
+    def _limit(self, spec: LimitSpec) -> Limit:
+        alarm = self.alarms.by_limit.get(spec.id)
+        limit = Limit(spec, active=alarm is not None and alarm.active)
+        if alarm is not None:
+            limit.peak, limit.peak_ms = alarm.peak, alarm.peak_ms
+        return limit
+
+    def _forget_alarms_without_limit(self, now_ms: int) -> None:
+        """End alarms whose limit left the settings: nothing could ever end them."""
+        for alarm in list(self.alarms.by_limit.values()):
+            if alarm.limit not in self.limits and alarm.active:
+                self.alarms.end(alarm.limit, now_ms)
+                values = {"id": alarm.number, "limit": alarm.limit, "why": "limit_removed"}
+                self._actions.events.append(Event("alarm_end", now_ms, alarm.point, values))
+                self._actions.event_registers["alarms"] = self.alarms.register()
+
+    def period_end_ms(self, t_ms: int, length_ms: int) -> int:
+        """Return the monotonic ms at which the period that holds t_ms ends, on the calendar of the site."""
+        offset_ms = self.utc_offset_ms
+        return period_end_ms(t_ms + offset_ms, length_ms, self.zone) - offset_ms
+
+    # -- messages
+
+    def handle(self, cycle: Cycle) -> None:
+        """Take all samples and notices of one bus tick."""
+        actions, points = self._actions, self.points
+        t_ms = cycle.t_ns // 1_000_000
+        for sample in cycle.samples:
+            point = points.get(sample.point)
+            if point is not None:
+                point.take(sample, t_ms, actions)
+        for notice in cycle.notices:
+            values = {"bus": cycle.bus, **notice.values}
+            actions.events.append(Event(notice.kind, notice.t_ns // 1_000_000, notice.point, values))
+        if cycle.state:
+            for device, state in cycle.state.items():
+                actions.registers[f"device/{cycle.bus}/{device}"] = state
+        if actions.alarms:
+            self._number_alarms()
+
+    def command(self, command: Command, now_ms: int) -> Result:
+        """Carry out an order, once; the result and what it changed are durable before it is answered."""
+        self._now_ms = now_ms
+        result, is_new = self.commands.carry_out(command)
+        if is_new:
+            values = {
+                "id": command.id, "verb": command.verb, "author": command.author, "channel": command.channel,
+                "done": result.done,
+            }  # fmt: skip
+            self._actions.events.append(Event("command", now_ms, "", values))
+            self._actions.event_registers["commands"] = self.commands.register()
+        return result
+
+    def tick(self, now_ms: int) -> None:
+        """Look after what comes by time alone: periods that end, points that fall silent, delays that run out."""
+        if now_ms < self._next_scan_ms:
+            return
+        self._next_scan_ms = now_ms - now_ms % SCAN_MS + SCAN_MS
+        actions = self._actions
+        late_ms = now_ms - GRACE_MS
+        for point in self.points.values():
+            if now_ms - point.seen_ms > point.spec.stale_ms and point.reason != "stale":
+                point.bad("stale", max(point.start_ms, min(now_ms, point.end_ms - 1)), actions)
+            if late_ms >= point.end_ms:
+                point.turn(late_ms, actions)
+            if now_ms >= point.due_ms:
+                point.check_delays(now_ms, actions)
+        if actions.alarms:
+            self._number_alarms()
+
+    def close(self, now_ms: int) -> None:
+        """Close all open periods at now: a clean stop loses nothing."""
+        for point in self.points.values():
+            point.close(now_ms, self._actions)
+
+    def set_clock(self, utc_offset_ms: int) -> None:
+        """Place periods on the calendar by this offset (UTC minus monotonic) from now on."""
+        if utc_offset_ms != self.utc_offset_ms:
+            self.utc_offset_ms = utc_offset_ms
+            for point in self.points.values():
+                point.realign()
+
+    def take_actions(self) -> Actions:
+        """Return what has to be done since the last call."""
+        actions, self._actions = self._actions, Actions()
+        return actions
+
+    def registers_of(self, moved: Iterable[str]) -> dict[str, Any]:
+        """Return the registers of these counters, to be made durable with the records taken so far."""
+        found = {}
+        for name in moved:
+            point = self.points[name]
+            if isinstance(point, Counter):
+                found[f"counter/{name}"] = point.saved()
+        return found
+
+    def next_due_ms(self) -> float:
+        """Return the monotonic ms of the next tick that has something to do."""
+        return self._next_scan_ms if self.points else NEVER
+
+    # -- alarms
+
+    def _number_alarms(self) -> None:
+        for limit, begins, point, t_ms in self._actions.alarms:
+            if begins:
+                self._begin(limit, point, t_ms)
+            else:
+                self._end(limit, point, t_ms)
+        self._actions.alarms.clear()
+        self._actions.event_registers["alarms"] = self.alarms.register()
+
+    def _begin(self, limit: Limit, point: Point, t_ms: int) -> None:
+        value = None if isinstance(point.value, str) else point.value
+        alarm = self.alarms.begin(limit.spec, self.boot, t_ms, value)
+        self._actions.events.append(Event("alarm_begin", t_ms, point.id, self._facts(alarm, limit, point)))
+
+    def _end(self, limit: Limit, point: Point, t_ms: int) -> None:
+        alarm = self.alarms.by_limit.get(limit.spec.id)
+        if alarm is None or not alarm.active:
+            return
+        alarm.peak, alarm.peak_ms = limit.peak, limit.peak_ms
+        self.alarms.end(limit.spec.id, t_ms)
+        values = self._facts(alarm, limit, point)
+        if limit.peak is not None:
+            values["peak"] = limit.peak
+        if alarm.boot == self.boot:
+            values["lasted_ms"] = t_ms - alarm.begin_ms
+        self._actions.events.append(Event("alarm_end", t_ms, point.id, values))
+
+    def _facts(self, alarm: Alarm, limit: Limit, point: Point) -> dict[str, Any]:
+        """Return what an alarm's event says: which, where, how much against what, how bad."""
+        spec = limit.spec
+        facts: dict[str, Any] = {"id": alarm.number, "limit": spec.id, "kind": spec.kind, "prio": spec.priority}
+        if point.value is not None and not isinstance(point.value, str):
+            facts["v"] = point.value
+        if point.spec.unit:
+            facts["u"] = point.spec.unit
+        if spec.kind in {"high", "low", "equal", "not_equal"}:
+            facts["at"] = spec.value
+        if point.reason:
+            facts["why"] = point.reason
+        if spec.diagnosis:
+            facts["diagnosis"] = spec.diagnosis
+        return facts
+
+    def _acknowledge(self, command: Command, args: Ack) -> Result:
+        numbers = self.alarms.waiting() if args.number is None else [args.number]
+        done = []
+        for number in numbers:
+            alarm = self.alarms.acknowledge(number)
+            if alarm is None:
+                text = Text("ack_none", {"number": number})
+                return Result(command.id, done=False, text=text)
+            done.append(number)
+            values = {
+                "id": number, "limit": alarm.limit, "author": command.author, "channel": command.channel,
+                "active": alarm.active,
+            }  # fmt: skip
+            self._actions.events.append(Event("alarm_ack", self._now_ms, alarm.point, values))
+        self._actions.event_registers["alarms"] = self.alarms.register()
+        if not done:
+            return Result(command.id, done=False, text=Text("ack_nothing"))
+        return Result(command.id, done=True, text=Text("ack_done", {"numbers": done}), values={"numbers": done})
