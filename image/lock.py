@@ -2,7 +2,8 @@
 """What of requirements.lock an installation needs, and whether the lock still agrees with pyproject.toml.
 
     lock.py select [--extra NAME]...   prints what vigie with these extras needs, for pip
-    lock.py select --package NAME      prints what one locked package needs, such as the build's own hatchling
+    lock.py select --with hatchling    the same, and one locked package more, with what that needs
+    lock.py select --only hatchling    prints what this one package needs
     lock.py check                      lists every disagreement; exit 1 when there is one
 
 `select` runs before anything is installed and needs the standard library only. It follows uv's "# via" notes, which
@@ -140,14 +141,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="lock.py")
     parser.add_argument("action", choices=["select", "check"])
     parser.add_argument("--extra", action="append", default=[])
-    parser.add_argument("--package", action="append", default=[])
+    parser.add_argument("--with", dest="extra_packages", action="append", default=[], metavar="PACKAGE")
+    parser.add_argument("--only", metavar="PACKAGE")
     parser.add_argument("--root", type=Path, default=ROOT, help="folder of requirements.lock and pyproject.toml")
     chosen = parser.parse_args(arguments)
     lock_text = (chosen.root / "requirements.lock").read_text(encoding="utf-8")
     project = tomllib.loads((chosen.root / "pyproject.toml").read_text(encoding="utf-8"))
     if chosen.action == "select":
         try:
-            wanted = select(entries(lock_text), chosen.package or direct(project, chosen.extra))
+            requirements = [chosen.only] if chosen.only else direct(project, chosen.extra) + chosen.extra_packages
+            wanted = select(entries(lock_text), requirements)
         except ValueError as exc:
             print(f"requirements.lock: {exc}", file=sys.stderr)
             return 2

@@ -1,0 +1,67 @@
+# Everything runs in .venv from requirements.lock; what the machine lacks is installed by name (.ci/need).
+# Another Python has an environment of its own: make test PYTHON=python3.13
+PYTHON ?= python3
+VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
+UV := 0.13.9
+
+.PHONY: help run test lint bench campaign lock clean need-run need-test
+help:
+	@echo "make run [FOR=40]   a simulated site, live in this terminal (for 40 s)"
+	@echo "make test           the tests; ARGS='tests/unit -k alarm' for some of them"
+	@echo "make lint           style, types, layers, lock, generated pages"
+	@echo "make bench          figures: CPU, memory, bytes, speed"
+	@echo "make campaign       the long tests: full outages, 10^6 damaged groups, every capture"
+	@echo "make lock           requirements.lock anew, from pyproject.toml"
+	@echo "make clean          removes what the others made"
+
+run: need-run $(VENV)/.ready-run
+	@$(VENV)/bin/vigie run --demo --live $(if $(FOR),--for $(FOR))
+
+test: need-test $(VENV)/.ready-test
+	@$(VENV)/bin/python -m pytest $(ARGS)
+
+lint: need-run $(VENV)/.ready-test
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-cache
+	$(VENV)/bin/python image/lock.py check
+
+bench: need-test $(VENV)/.ready-test
+	@$(VENV)/bin/python -m pytest --bench -m bench --capture=no $(ARGS)
+
+campaign: need-test $(VENV)/.ready-test
+	@$(VENV)/bin/python -m pytest --campaign -m campaign $(ARGS)
+
+# The version of uv is pinned so that two people get the same file; the index is the machine's own and is not written down.
+lock: need-run
+	@test -x .venv-lock/bin/uv || $(PYTHON) -m venv .venv-lock
+	@.venv-lock/bin/python -m pip --disable-pip-version-check --quiet install uv==$(UV)
+	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(ARGS) \
+		--custom-compile-command "make lock" --extra gpio --extra gsm --extra dev pyproject.toml -o requirements.lock
+	@$(PYTHON) image/lock.py select --extra gpio --extra gsm | grep -c == | xargs echo "packages on a box with a modem:"
+
+clean:
+	rm -rf .venv .venv-* .run build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+need-run:
+	@.ci/need $(PYTHON) tzdata $(if $(filter run,$(MAKECMDGOALS)),mosquitto)
+
+need-test:
+	@.ci/need $(PYTHON) tzdata mosquitto mosquitto_sub openssl
+
+# hatchling builds the editable package, from the lock like the rest
+$(VENV)/.ready-run: requirements.lock pyproject.toml image/lock.py
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@echo "filling $(VENV) from requirements.lock"
+	@$(PYTHON) image/lock.py select --with hatchling >$(VENV)/run.lock
+	@$(PIP) install --require-hashes --only-binary :all: -r $(VENV)/run.lock
+	@$(PIP) install --no-deps --no-index --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.ready-test: $(VENV)/.ready-run
+	@$(PYTHON) image/lock.py select --extra gpio --extra dev >$(VENV)/test.lock
+	@$(PIP) install --require-hashes --only-binary :all: -r $(VENV)/test.lock
+	@touch $@
