@@ -40,6 +40,7 @@ REASONS: Final[dict[str, str]] = {
     "no_frame": "the meter sends no complete frame",
     "not_sent": "the meter does not send this label",
     "not_a_number": "the value is not a finite number",
+    "no_pulse": "fewer than two pulses since the start: the flow is not known yet",
     # UNCERTAIN: there is a value, read why
     "unconfirmed": "not yet confirmed by the next frame",
     "inconsistent": "does not agree with the other values of the same frame",
@@ -69,7 +70,7 @@ class Sample(msgspec.Struct, frozen=True, gc=False):
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """Something a driver says once, which the station makes an event of: a meter exchanged, a mode found, a port gone."""
+    """Something a driver says once and the station makes an event of: a meter exchanged, a mode found, a port gone."""
 
     kind: str
     t_ns: int
