@@ -5,6 +5,8 @@ Each bus gets one thread of its own (`edge/runtime/bus.py`); what `open_bus` ret
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -50,9 +52,90 @@ KINDS: Final[dict[str, type[_BusOptions]]] = {
 }
 
 
+class BusError(OSError):
+    """A bus is not there or may not be opened. The message names it, the cause and what to look at."""
+
+
 def open_bus(kind: str, options: Any) -> Any:
     """Return the handle that drivers of this kind get: an SMBus, a Path, a port name, None, None.
 
-    Raises OSError with what to look at when the bus is not there.
+    None for gpio means gpiozero's default factory, which is set here. Raises OSError with what to look at when the bus
+    is not there.
     """
+    if kind == "i2c":
+        return _i2c(options.number)
+    if kind == "onewire":
+        return _onewire(Path(options.path))
+    if kind == "serial":
+        return options.port  # each driver opens it with its own speed, and again when it was unplugged
+    if kind == "gpio":
+        _ensure_pin_factory()
+        return None
+    if kind == "own":
+        return None
     raise KeyError(kind)
+
+
+def close_bus(kind: str, handle: Any) -> None:
+    """Give the handle back. Never raises; may be called twice and with None.
+
+    gpiozero's factory stays: relays may still use it, and gpiozero closes it when the process ends.
+    """
+    if kind == "i2c" and handle is not None:
+        try:
+            handle.close()
+        except OSError:  # the descriptor of an unplugged adapter; it is closed all the same
+            return
+
+
+def _i2c(number: int) -> Any:
+    from smbus2 import SMBus
+
+    try:
+        bus: Any = SMBus(number)
+    except FileNotFoundError as exc:
+        cure = "switch I2C on (dtparam=i2c_arm=on in config.txt) and load i2c-dev"
+        raise BusError(f"i2c-{number}: /dev/i2c-{number} does not exist; {cure}") from exc
+    except PermissionError as exc:
+        raise BusError(f"i2c-{number}: no right to /dev/i2c-{number}; add the user to group i2c") from exc
+    except OSError as exc:
+        raise BusError(f"i2c-{number}: {exc.strerror} (errno {exc.errno}); check the adapter") from exc
+    bus.name = f"i2c-{number}"  # for the drivers' messages: an SMBus does not know its own name
+    return bus
+
+
+def _onewire(folder: Path) -> Path:
+    if not folder.is_dir():
+        cure = "switch 1-Wire on (dtoverlay=w1-gpio in config.txt) and load w1-therm"
+        raise BusError(f"1-Wire: {folder} does not exist; {cure}")
+    return folder
+
+
+def _ensure_pin_factory() -> None:
+    """Set gpiozero's default factory unless one is set already, by a test or by GPIOZERO_PIN_FACTORY.
+
+    gpiozero by itself falls back, with a warning, to its native factory, which writes to physical addresses through
+    /dev/mem on whatever machine it runs; and pigpio's ticks are microseconds that wrap after 72 minutes.
+    """
+    from gpiozero import Device, GPIOZeroError
+
+    if Device.pin_factory is not None:
+        return
+    name = os.environ.get("GPIOZERO_PIN_FACTORY", "lgpio").lower()
+    if name in {"native", "pigpio"}:
+        raise BusError(f"gpio: GPIOZERO_PIN_FACTORY={name} can't be used here; unset it or set it to lgpio")
+    if name != "lgpio":
+        Device.ensure_pin_factory()
+        return
+    try:
+        import lgpio
+        from gpiozero.pins.lgpio import LGPIOFactory
+    except ImportError as exc:
+        raise BusError("gpio: the library lgpio is missing; install vigie[gpio]") from exc
+    except OSError as exc:  # lgpio makes a pipe in the working directory as it is imported
+        raise BusError(f"gpio: lgpio can't make its pipe in {Path.cwd()}; start where the user may write") from exc
+    try:
+        Device.pin_factory = LGPIOFactory()
+    except (GPIOZeroError, OSError, lgpio.error) as exc:
+        cure = "check that this is a Raspberry Pi, and that the user is in group gpio"
+        raise BusError(f"gpio: /dev/gpiochip0: {exc}; {cure}") from exc

@@ -1,0 +1,99 @@
+"""SHT30, SHT31 and SHT35 temperature and humidity sensors on I2C, through smbus2.
+
+One command, then six bytes: while it measures (at most 15 ms) the sensor does not acknowledge, which smbus2 reports as
+the same OSError as an absent one. So the write tells who is absent, and only the read is tried again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from hal.decode import sht3x
+from hal.drivers.i2c_fault import i2c_fault
+from hal.sample import BAD, GOOD, Channel, Sample
+
+DEADLINE_S: Final = 0.020  # data sheet: 15.5 ms at most
+TRY_EACH_S: Final = 0.002
+
+
+class Sht3xOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The keys of a point on an SHT3x; two points give its temperature and its humidity."""
+
+    address: Annotated[int, Meta(ge=0x44, le=0x45, description="0x44, or 0x45 with pin ADDR high")] = 0x44
+    channel: Annotated[Literal["temperature", "humidity"], Meta(description="in Cel or in %RH")]
+
+
+class Sht3x:
+    """One sensor, measured once a read for all its due points."""
+
+    bus_kind: ClassVar[str] = "i2c"
+    Options = Sht3xOptions
+
+    @staticmethod
+    def device(options: Sht3xOptions) -> str:
+        """Return its address, such as 0x44."""
+        return f"0x{options.address:02x}"
+
+    @staticmethod
+    def channel(options: Sht3xOptions) -> Channel:
+        """Return a gauge in degrees Celsius or % relative humidity."""
+        return Channel(kind="gauge", unit="Cel" if options.channel == "temperature" else "%RH")
+
+    def __init__(self, bus: Any, points: Mapping[str, Sht3xOptions]) -> None:
+        """Keep the open bus and the points; touch nothing yet."""
+        self._bus = bus
+        self._points = dict(points)
+        self._address = next(iter(points.values())).address
+
+    def open(self) -> None:
+        """Measure once, so that an absent sensor is named at the start. Raises DriverError."""
+        self._measure()
+
+    def read(self, due: Sequence[str], now_ns: int) -> list[Sample]:
+        """Return the due points' samples of one measurement; a word with a wrong CRC is BAD alone."""
+        if not due:
+            return []
+        temperature, humidity = sht3x.words(self._measure())
+        return [
+            self._sample(point, now_ns, temperature if self._points[point].channel == "temperature" else humidity)
+            for point in due
+        ]
+
+    def close(self) -> None:
+        """Nothing to give back: the bus belongs to all."""
+
+    def _sample(self, point: str, now_ns: int, word: int | None) -> Sample:
+        if word is None:
+            return Sample(point, now_ns, None, BAD, "crc")
+        if self._points[point].channel == "humidity":
+            return Sample(point, now_ns, sht3x.relative_humidity(word), GOOD)
+        celsius = sht3x.celsius(word)
+        if not sht3x.LOW_C <= celsius <= sht3x.HIGH_C:
+            return Sample(point, now_ns, None, BAD, "out_of_range")
+        return Sample(point, now_ns, celsius, GOOD)
+
+    def _measure(self) -> bytes:
+        try:
+            self._bus.write_i2c_block_data(self._address, sht3x.SINGLE_SHOT[0], [sht3x.SINGLE_SHOT[1]])
+            return self._frame()
+        except OSError as exc:
+            raise i2c_fault(f"SHT3x at 0x{self._address:02x}", self._bus, exc) from exc
+
+    def _frame(self) -> bytes:
+        from smbus2 import i2c_msg
+
+        give_up_s = time.monotonic() + DEADLINE_S
+        while True:
+            message = i2c_msg.read(self._address, sht3x.LENGTH)
+            try:
+                self._bus.i2c_rdwr(message)
+                return bytes(message)
+            except OSError:
+                if time.monotonic() >= give_up_s:
+                    raise
+            time.sleep(TRY_EACH_S)
