@@ -1,0 +1,253 @@
+#!/bin/sh
+# Installs vigie on a box, or brings it up to date; run it again at any time.
+#
+#   sudo image/install.sh [--gsm]             installs from this folder; --gsm adds what a modem needs
+#   sudo image/install.sh --uninstall         removes the service and its programs, keeps settings and data
+#   sudo image/install.sh --uninstall --purge removes settings, data and the user too
+#
+#   --root DIR   puts everything below DIR as if it were /, and starts nothing: for a look at what would be installed
+#   --python P   the interpreter of the environment (default python3, which Debian brings)
+#
+# Debian 12 and 13, 64-bit Raspberry Pi OS included. Anything else is refused before a file is touched.
+set -eu
+
+root='' python=python3 extras='--extra gpio' action=install purge=no
+source=$(cd "$(dirname "$0")/.." && pwd)
+
+usage() { sed -n '2,12s/^# \{0,1\}//p' "$0"; }
+say() { echo "vigie: $*"; }
+stop() { echo "vigie: $*" >&2; exit 1; }
+
+while [ $# -gt 0 ]; do
+    case $1 in
+    --gsm) extras="$extras --extra gsm" ;;
+    --uninstall) action=uninstall ;;
+    --purge) purge=yes ;;
+    --root) [ $# -gt 1 ] || stop "--root needs a folder"; root=${2%/}; shift ;;
+    --python) [ $# -gt 1 ] || stop "--python needs an interpreter"; python=$2; shift ;;
+    -h | --help) usage; exit 0 ;;
+    *) usage >&2; stop "unknown option $1" ;;
+    esac
+    shift
+done
+[ $purge = no ] || [ $action = uninstall ] || stop "--purge goes with --uninstall"
+
+umask 022
+program_dir=$root/opt/vigie settings_dir=$root/etc/vigie data_dir=$root/var/lib/vigie
+unit=$root/etc/systemd/system/vigie.service
+rules=$root/etc/udev/rules.d/60-vigie.rules
+modules=$root/etc/modules-load.d/vigie.conf
+command=$root/usr/local/bin/vigie
+
+release_field() { sed -n "s/^$1=\"\{0,1\}\([^\"]*\)\"\{0,1\}\$/\1/p" "$root/etc/os-release" 2>/dev/null | head -n 1; }
+
+refuse() { stop "$1 is not supported: Debian 12 or 13, or Raspberry Pi OS (64-bit), is needed. Nothing was changed."; }
+
+check_system() {
+    name=$(release_field PRETTY_NAME)
+    [ -n "$name" ] || name="a system without /etc/os-release ($(uname -s))"
+    case $(release_field ID) in
+    raspbian) refuse "Raspberry Pi OS (32-bit), $name," ;;
+    debian) ;;
+    *) refuse "$name" ;;
+    esac
+    case $(release_field VERSION_ID) in
+    12 | 13) ;;
+    *) refuse "$name" ;;
+    esac
+    # of the programs, not of the kernel: a 32-bit system may run under a 64-bit kernel
+    machine=$(dpkg ${root:+--root="$root"} --print-architecture 2>/dev/null || uname -m)
+    case $machine in
+    amd64 | arm64) ;;
+    *) refuse "$name for $machine" ;;
+    esac
+    [ -n "$root" ] || [ "$(id -u)" = 0 ] || stop "must run as root: sudo $0"
+    if [ $action = install ] && [ -e "$program_dir" ] && [ ! -L "$program_dir" ]; then
+        stop "/opt/vigie is there and not ours; move it away. Nothing was changed."
+    fi
+}
+
+is_running_here() { [ -z "$root" ] && [ -d /run/systemd/system ]; }
+
+install_packages() {
+    missing=''
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3 python3-venv"
+    [ -e /usr/share/zoneinfo/Europe/Paris ] || missing="$missing tzdata"
+    [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
+    [ -n "$missing" ] || return 0
+    [ -z "$root" ] || stop "missing on this machine:$missing"
+    say "installing Debian packages:$missing"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get -qq update
+    # shellcheck disable=SC2086 # a list of names
+    apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends $missing >/dev/null
+}
+
+install_user() {
+    for group in gpio i2c dialout; do
+        groupadd ${root:+--prefix "$root"} --force --system $group
+    done
+    if grep -q '^vigie:' "$root/etc/passwd"; then
+        usermod ${root:+--prefix "$root"} --append --groups gpio,i2c,dialout vigie
+    else
+        useradd ${root:+--prefix "$root"} --system --user-group --groups gpio,i2c,dialout \
+            --home-dir /var/lib/vigie --no-create-home --shell /usr/sbin/nologin vigie
+        say "made the user vigie (groups gpio, i2c, dialout)"
+    fi
+}
+
+# The ids of the installed system, which with --root are not this machine's.
+owner() { sed -n "s/^vigie:[^:]*:\([0-9]*\):\([0-9]*\):.*/\1:\2/p" "$root/etc/passwd"; }
+
+# install_file FROM TO MODE: writes only what differs, and then whole or not at all.
+install_file() {
+    if cmp -s "$1" "$2"; then return 0; fi
+    mkdir -p "$(dirname "$2")"
+    install -m "$3" "$1" "$2.new"
+    mv "$2.new" "$2"
+    changed=yes
+    say "wrote ${2#"$root"}"
+}
+
+# What decides whether an environment must be made anew: our code, the lock, the interpreter, the extras, site drivers.
+fingerprint() {
+    {
+        cd "$source"
+        find edge hal sms config pyproject.toml requirements.lock -type f ! -path '*/__pycache__/*' -print0 |
+            LC_ALL=C sort -z | xargs -0 sha256sum
+        "$python" -VV
+        echo "$extras"
+        if [ -f "$settings_dir/drivers.txt" ]; then cat "$settings_dir/drivers.txt"; fi
+    } | sha256sum | cut -c 1-12
+}
+
+# An environment is made whole beside the running one, then one rename of the link /opt/vigie puts it in its place:
+# a power cut on the way leaves the old one.
+install_environment() {
+    print=$(fingerprint)
+    environment=$root/opt/vigie-$print
+    if [ "$(readlink "$program_dir" 2>/dev/null)" = "vigie-$print" ] && [ -e "$environment/.complete" ]; then
+        return 0
+    fi
+    say "filling /opt/vigie from requirements.lock (takes a minute or two)"
+    scratch=$(mktemp -d)
+    trap 'rm -rf "$scratch"' EXIT
+    rm -rf "$environment"
+    mkdir -p "$root/opt"
+    # our own package is built with the locked hatchling, in an environment that is thrown away
+    "$python" -m venv "$scratch/build"
+    locked "$scratch/build" --only hatchling
+    "$scratch/build/bin/python" -m pip -qq --disable-pip-version-check wheel --no-deps --no-index --no-build-isolation \
+        --wheel-dir "$scratch" "$source"
+    "$python" -m venv "$environment"
+    # shellcheck disable=SC2086 # a list of options
+    locked "$environment" $extras
+    pip_in "$environment" install --no-deps --no-index "$scratch"/vigie-*.whl
+    if [ -f "$settings_dir/drivers.txt" ]; then
+        # their needs must not move what the lock holds
+        sed -n 's/ *\\$//; /==/p' "$scratch/lock.txt" >"$scratch/held.txt"
+        pip_in "$environment" install --constraint "$scratch/held.txt" --requirement "$settings_dir/drivers.txt"
+    fi
+    # pip compiles what it installs; this names what would not compile, and finds nothing to do otherwise
+    "$environment/bin/python" -m compileall -q "$environment/lib"
+    : >"$environment/.complete"
+    sync
+    ln -s "vigie-$print" "$program_dir.new"
+    mv -T "$program_dir.new" "$program_dir"
+    changed=yes
+}
+
+pip_in() {
+    into=$1; shift
+    "$into/bin/python" -m pip -qq --disable-pip-version-check --no-cache-dir "$@"
+}
+
+# locked ENVIRONMENT OPTIONS: installs that part of the lock; every file must have its hash, nothing is compiled.
+locked() {
+    into=$1; shift
+    "$python" "$source/image/lock.py" select "$@" >"$scratch/lock.txt"
+    pip_in "$into" install --require-hashes --only-binary :all: --requirement "$scratch/lock.txt"
+}
+
+install_folders() {
+    ids=$(owner)
+    # settings may hold passwords: root writes, vigie reads
+    install -d -m 0750 "$settings_dir"
+    chown "0:${ids#*:}" "$settings_dir"
+    if [ ! -e "$settings_dir/vigie.toml" ]; then
+        install -m 0640 "$source/config/vigie.toml" "$settings_dir/vigie.toml"
+        chown "0:${ids#*:}" "$settings_dir/vigie.toml"
+        say "wrote /etc/vigie/vigie.toml: give the box its id and its points there"
+    fi
+    install -d -m 0700 "$data_dir"
+    chown "$ids" "$data_dir"
+}
+
+start_service() {
+    is_running_here || return 0
+    if udevadm control --reload 2>/dev/null; then
+        udevadm trigger --subsystem-match=gpio --subsystem-match=i2c-dev
+    fi
+    systemctl restart systemd-modules-load.service || true
+    systemctl daemon-reload
+    systemctl --quiet enable vigie.service
+    if ! /opt/vigie/bin/vigie check /etc/vigie/vigie.toml; then
+        say "installed, not started: correct /etc/vigie/vigie.toml, then: sudo systemctl restart vigie"
+        return 0
+    fi
+    if [ "$changed" = yes ] || ! systemctl --quiet is-active vigie.service; then
+        systemctl restart vigie.service
+        say "running; see: sudo vigie status"
+    fi
+}
+
+remove_old_environments() {
+    current=$(readlink "$program_dir")
+    for old in "$root"/opt/vigie-????????????; do
+        if [ -f "$old/pyvenv.cfg" ] && [ "$(basename "$old")" != "$current" ]; then rm -rf "$old"; fi
+    done
+}
+
+do_install() {
+    changed=no
+    install_packages
+    install_user
+    install_environment
+    install_folders
+    install_file "$source/config/60-vigie.rules" "$rules" 0644
+    install_file "$source/config/modules-load.conf" "$modules" 0644
+    install_file "$source/image/vigie.service" "$unit" 0644
+    mkdir -p "$(dirname "$command")"
+    ln -sfn /opt/vigie/bin/vigie "$command"
+    start_service
+    # only now: until its restart the old service still loads modules from its own environment
+    remove_old_environments
+    if [ "$changed" = no ]; then say "up to date"; else say "installed"; fi
+}
+
+do_uninstall() {
+    if is_running_here; then
+        systemctl --quiet disable --now vigie.service 2>/dev/null || true
+    fi
+    rm -f "$unit" "$rules" "$modules" "$command"
+    if [ -L "$program_dir" ]; then rm -f "$program_dir"; fi
+    for old in "$root"/opt/vigie-????????????; do
+        if [ -f "$old/pyvenv.cfg" ]; then rm -rf "$old"; fi
+    done
+    if is_running_here; then
+        systemctl daemon-reload
+        udevadm control --reload 2>/dev/null || true
+    fi
+    if [ $purge = no ]; then
+        say "removed; kept: /etc/vigie, /var/lib/vigie and the user vigie (--uninstall --purge removes them)"
+        return 0
+    fi
+    rm -rf "$settings_dir" "$data_dir"
+    if grep -q '^vigie:' "$root/etc/passwd"; then
+        userdel ${root:+--prefix "$root"} vigie
+    fi
+    say "removed, with its settings and data"
+}
+
+check_system
+do_$action
