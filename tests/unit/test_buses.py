@@ -1,0 +1,120 @@
+"""Opening a bus: what is handed to the drivers, and what a person is told when it is not there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from smbus2 import i2c_msg
+
+from hal import buses
+from hal.fake.i2c import Ads1115Chip, FakeI2c
+from tests.support import ROOT, eventually
+
+
+def test_an_absent_i2c_bus_says_what_to_switch_on() -> None:
+    with pytest.raises(OSError, match=r"i2c-97: /dev/i2c-97 does not exist; switch I2C on"):
+        buses.open_bus("i2c", buses.I2c(97))
+
+
+def test_an_absent_onewire_folder_says_what_to_switch_on(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="dtoverlay=w1-gpio"):
+        buses.open_bus("onewire", buses.OneWire(str(tmp_path / "nothing")))
+    assert buses.open_bus("onewire", buses.OneWire(str(tmp_path))) == tmp_path
+
+
+def test_a_serial_bus_is_its_port_and_an_own_bus_is_nothing() -> None:
+    assert buses.open_bus("serial", buses.Serial("/dev/serial/by-id/x")) == "/dev/serial/by-id/x"
+    assert buses.open_bus("own", buses.Own()) is None
+
+
+def test_an_unknown_kind_is_a_key_error() -> None:
+    with pytest.raises(KeyError):
+        buses.open_bus("canbus", None)
+
+
+@pytest.mark.parametrize("kind", sorted(buses.KINDS))
+def test_closing_never_raises_twice_or_without_handle(kind: str) -> None:
+    buses.close_bus(kind, None)
+    handle = FakeI2c() if kind == "i2c" else None
+    buses.close_bus(kind, handle)
+    buses.close_bus(kind, handle)
+
+
+def opened_gpio(tmp_path: Path, factory: str) -> str:
+    """Open a gpio bus in a process of its own, since lgpio keeps a thread for ever; return what it said."""
+    code = "from hal import buses\ntry:\n print(buses.open_bus('gpio', buses.Gpio()))\nexcept OSError as e:\n print(e)"
+    variables = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"} | (
+        {"GPIOZERO_PIN_FACTORY": factory} if factory else {}
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=tmp_path,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def test_gpio_without_a_board_is_an_error_that_names_the_cure_and_never_the_native_factory(tmp_path: Path) -> None:
+    if any(Path("/dev").glob("gpiochip*")):
+        pytest.skip("this machine has GPIO lines")
+    said = opened_gpio(tmp_path, "")
+    assert said.startswith("gpio: ")
+    assert "; " in said
+
+
+@pytest.mark.parametrize("factory", ["native", "pigpio", "NATIVE"])
+def test_factories_that_would_do_harm_are_refused(tmp_path: Path, factory: str) -> None:
+    assert "can't be used here" in opened_gpio(tmp_path, factory)
+
+
+def test_a_mock_factory_named_by_the_environment_is_taken(tmp_path: Path) -> None:
+    assert opened_gpio(tmp_path, "mock") == "None\n"
+
+
+def test_a_blocked_i2c_bus_holds_the_call_until_it_is_released() -> None:
+    bus = FakeI2c({0x48: Ads1115Chip()})
+    bus.block()
+    answers: list[object] = []
+    caller = threading.Thread(target=lambda: answers.append(bus.read_i2c_block_data(0x48, 1, 2)), name="caller")
+    caller.start()
+    assert not answers
+    bus.release()
+    caller.join(5)
+    assert answers == [[0x85, 0x83]]
+
+
+def test_a_blocked_i2c_bus_lets_go_at_close() -> None:
+    bus = FakeI2c({0x48: Ads1115Chip()})
+    bus.block()
+    errors: list[int | None] = []
+
+    def call() -> None:
+        try:
+            bus.write_byte(0x48, 0)
+        except OSError as exc:
+            errors.append(exc.errno)
+
+    caller = threading.Thread(target=call, name="caller")
+    caller.start()
+    bus.close()
+    eventually(lambda: errors == [110])
+    caller.join(5)
+
+
+def test_the_fake_bus_speaks_smbus2_messages() -> None:
+    bus = FakeI2c({0x48: Ads1115Chip(1.0)})
+    answer = i2c_msg.read(0x48, 2)
+    bus.i2c_rdwr(i2c_msg.write(0x48, [1]), answer)
+    assert bytes(answer) == b"\x85\x83"
+    bus.unplug(0x48)
+    with pytest.raises(OSError, match="Remote I/O error"):
+        bus.i2c_rdwr(i2c_msg.write(0x48, [1]))
+    bus.replug(0x48)
+    bus.i2c_rdwr(i2c_msg.write(0x48, [1]))
