@@ -70,6 +70,6 @@ class Dating:
         entry = self.entry(boot, at_ms)
         return None if entry is None else entry.utc_ms + at_ms - entry.at_ms
 
-    def boots(self) -> list[int]:
-        """Return the boots that have an entry, oldest first."""
-        return sorted(self._entries)
+    def entries(self) -> list[ClockEntry]:
+        """Return all entries, oldest boot first, each boot's in their order."""
+        return [entry for boot in sorted(self._entries) for entry in self._entries[boot]]

@@ -1,0 +1,66 @@
+"""The command line's side of the local API: HTTP over the box's Unix socket."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+DEFAULT_SOCKET: Final = "/run/vigie/api.sock"
+DEADLINE_S: Final = 5.0
+
+
+class NotRunningError(OSError):
+    """No box answers on the socket."""
+
+
+def socket_path(given: str | None = None) -> Path:
+    """Return the API's socket: as given, or VIGIE_SOCKET, or the installed one."""
+    return Path(given or os.environ.get("VIGIE_SOCKET") or DEFAULT_SOCKET)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=DEADLINE_S)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(DEADLINE_S)
+        self.sock.connect(os.fspath(self._path))
+
+
+class Client:
+    """Asks a running box. Raises NotRunningError when there is none."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def get(self, name: str) -> Any:
+        """Return what the API tells under /v1/<name>; raises LookupError with its text on a 404."""
+        return self._request("GET", name, None)
+
+    def post(self, name: str, body: Any) -> Any:
+        """Hand a JSON body over and return the answer."""
+        return self._request("POST", name, msgspec.json.encode(body))
+
+    def _request(self, method: str, name: str, body: bytes | None) -> Any:
+        connection = _UnixConnection(self._path)
+        try:
+            connection.request(method, f"/v1/{name}", body)
+            response = connection.getresponse()
+            answer = msgspec.json.decode(response.read() or b"null")
+        except OSError as exc:
+            raise NotRunningError(
+                f"no box answers on {self._path} ({exc.strerror or exc}); start it with `vigie run`, or name its socket"
+                " with --socket; you may need to be in the group vigie"
+            ) from exc
+        finally:
+            connection.close()
+        if response.status >= 400:
+            raise LookupError(answer.get("text", str(response.status)))
+        return answer

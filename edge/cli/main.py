@@ -1,0 +1,93 @@
+"""`vigie`: one command with verbs. Each verb's module is loaded only when it is called.
+
+Exit codes: 0 done, 1 something failed, 2 bad input (each fault named with its place), 3 no box answers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+import msgspec
+
+
+class Verb(msgspec.Struct, frozen=True):
+    """A verb of the command line: where it lives, and its line in the help."""
+
+    module: str
+    help: str
+    add: str = "add_arguments"
+    run: str = "run"
+
+
+VERBS: Final[dict[str, Verb]] = {
+    "run": Verb("edge.cli.run", "run the box (with --demo: a simulated site)"),
+    "check": Verb(
+        "edge.cli.settings", "check a settings file: every fault with its place", "add_check_arguments", "check"
+    ),
+    "schema": Verb(
+        "edge.cli.settings", "print the JSON Schema of the settings file", "add_schema_arguments", "schema"
+    ),
+    "simulate": Verb("edge.cli.simulate", "run a site in virtual time and print what it sends, writes and costs"),
+    "tic": Verb("edge.cli.tic", "decode a Téléinfo stream"),
+    "receive": Verb("edge.cli.receive", "the reference consumer: store what boxes send, once, and acknowledge it"),
+    **{
+        name: Verb("edge.cli.console", text, f"add_{name}_arguments", name)
+        for name, text in {
+            "status": "is the box well? (what bare `vigie` prints)",
+            "points": "the points of the site",
+            "values": "present values",
+            "watch": "values as they change, or the live table",
+            "alarms": "alarms that are active or wait for an acknowledgement",
+            "ack": "acknowledge an alarm, or all",
+            "buffer": "what is kept, sent and acknowledged",
+            "explain": "one point from wire to record",
+        }.items()
+    },
+}
+
+
+def _version() -> str:
+    try:
+        return version("vigie")
+    except PackageNotFoundError:  # a source tree that was never installed
+        return "0 (not installed)"
+
+
+def _parser(verbs: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser; only the named verbs get their arguments, the others just their line of help."""
+    parser = argparse.ArgumentParser(prog="vigie", description="The service of a small box that watches a site.")
+    parser.add_argument("--version", action="version", version=f"vigie {_version()}")
+    commands = parser.add_subparsers(dest="verb", metavar="VERB")
+    for name, verb in VERBS.items():
+        command = commands.add_parser(name, help=verb.help, description=verb.help)
+        if name in verbs:
+            getattr(importlib.import_module(verb.module), verb.add)(command)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out one command line and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words:
+        words = ["status"]
+    args: Any = _parser([word for word in words if word in VERBS]).parse_args(words)
+    if args.verb is None:
+        args = _parser(["status"]).parse_args(["status"])
+    verb = VERBS[args.verb]
+    try:
+        code: int = getattr(importlib.import_module(verb.module), verb.run)(args)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `vigie values | head`
+        sys.stderr.close()
+        return 0
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""The service itself: settings in, a running box until SIGTERM or Ctrl-C, one line of figures at the end."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+from edge.cli import client
+from edge.runtime.box import Box
+from edge.runtime.systemd import notify, watchdog_s
+from edge.settings.load import SettingsError, load
+from edge.settings.model import Settings
+from edge.settings.packaged import find
+from edge.settings.report import report
+
+DEFAULT_CONFIG: Final = Path("/etc/vigie/vigie.toml")
+DEFAULT_STATE: Final = Path("/var/lib/vigie")
+STOP_WITHIN_S: Final = 1.8  # Ctrl-C ends all within 2 s, a stuck bus included
+
+
+class _JournalFormatter(logging.Formatter):
+    """Puts the level before each line as journald reads it (sd-daemon(3))."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        level = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}.get(record.levelno, 2)
+        return "\n".join(f"<{level}>{line}" for line in super().format(record).splitlines())
+
+
+def set_up_logging(*, verbose: bool) -> None:
+    """Log to stderr; with journald's level prefixes when it is the reader."""
+    handler = logging.StreamHandler()
+    is_journal = "JOURNAL_STREAM" in os.environ
+    handler.setFormatter(
+        _JournalFormatter("%(message)s") if is_journal else logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+    )
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run until told to stop; return 0, 1 when the box can't start, 2 when the settings have faults."""
+    set_up_logging(verbose=args.verbose)
+    config = args.config or (find("sites", "demo.toml") if args.demo else DEFAULT_CONFIG)
+    try:
+        settings = load(config)
+    except SettingsError as exc:
+        sys.stderr.write(report(str(config), exc.faults, "en") + "\n")
+        return 2
+    if args.demo and args.state is None:
+        with tempfile.TemporaryDirectory(prefix="vigie-demo-") as folder:
+            return serve(args, settings, Path(folder), Path(args.socket or f"{folder}/api.sock"))
+    return serve(args, settings, args.state or DEFAULT_STATE, client.socket_path(args.socket))
+
+
+def serve(args: argparse.Namespace, settings: Settings, state: Path, socket: Path) -> int:
+    """Run one box to its end."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopping.set())
+    try:
+        box = Box(settings, state, socket=socket, is_demo=args.demo)
+        box.start()
+    except OSError as exc:
+        sys.stderr.write(f"vigie: {exc}\n")
+        return 1
+    notify("READY=1")
+    wait(stopping, box, args.seconds)
+    notify("STOPPING=1")
+    left_behind = box.stop(STOP_WITHIN_S)
+    sys.stdout.write(f"{box.summary()}\n")
+    sys.stdout.flush()
+    if left_behind:  # a thread that hangs in a system call would hold up the interpreter's own end
+        os._exit(0)
+    return 0
+
+
+def wait(stopping: threading.Event, box: Box, seconds: float | None) -> None:
+    """Return when told to stop or after so many seconds, feeding systemd's watchdog meanwhile."""
+    end_s = time.monotonic() + seconds if seconds else float("inf")
+    feed_s = watchdog_s() or float("inf")
+    while not stopping.is_set() and time.monotonic() < end_s:
+        wait_s = min(end_s - time.monotonic(), feed_s)
+        stopping.wait(wait_s if wait_s < float("inf") else None)
+        if feed_s < float("inf") and box.is_alive():
+            notify("WATCHDOG=1")

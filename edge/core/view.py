@@ -1,0 +1,136 @@
+"""What the engine shows of itself: points, values and alarms as plain structs for the API, the table and the console.
+
+Nothing here rounds, colours or translates: that is the reader's side.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from edge.core.alarm import Alarm
+from edge.core.clock import Dating
+from edge.core.engine import Engine
+from edge.core.point import Point
+from hal.sample import QUALITY_NAMES, Value
+
+
+class LimitView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A limit of a point as it stands now."""
+
+    id: str
+    kind: str
+    at: float | None = None
+    active: bool = False
+    pending: bool = False
+
+
+class ValueView(msgspec.Struct, frozen=True):
+    """A point's present value; `value` is null when the quality is bad."""
+
+    point: str
+    kind: str
+    unit: str
+    value: Value | None
+    word: str
+    quality: str
+    reason: str
+    age_s: float
+    limits: list[LimitView]
+    name: dict[str, str]
+    place: str
+
+
+class AlarmView(msgspec.Struct, frozen=True):
+    """An alarm that is active or waits for an acknowledgement."""
+
+    number: int
+    limit: str
+    point: str
+    kind: str
+    priority: str
+    diagnosis: str
+    unit: str
+    at: float | None
+    value: Value | None
+    peak: float | None
+    since_utc_ms: int | None
+    active: bool
+    acknowledged: bool
+
+
+def value_view(point: Point, now_ms: int) -> ValueView:
+    """Return one point as it stands."""
+    spec, value = point.spec, point.value
+    word = spec.words[value] if spec.words and isinstance(value, int) and 0 <= value < len(spec.words) else ""
+    limits = [
+        LimitView(
+            limit.spec.id,
+            limit.spec.kind,
+            limit.spec.value if limit.spec.kind not in {"fault", "stale"} else None,
+            limit.active,
+            limit.is_engaged and not limit.active,
+        )
+        for limit in point.limits
+    ]
+    return ValueView(
+        point=point.id,
+        kind=spec.kind,
+        unit=spec.unit,
+        value=value,
+        word=word,
+        quality=QUALITY_NAMES[point.quality],
+        reason=point.reason,
+        age_s=max(0.0, (now_ms - point.seen_ms) / 1000),
+        limits=limits,
+        name=spec.name,
+        place=spec.place,
+    )
+
+
+def values(engine: Engine, now_ms: int) -> list[ValueView]:
+    """Return all points in the order of the site's file."""
+    return [value_view(point, now_ms) for point in engine.points.values()]
+
+
+def alarm_view(engine: Engine, alarm: Alarm, dating: Dating) -> AlarmView:
+    """Return one alarm with what its limit and its point say."""
+    limit = engine.limits.get(alarm.limit)
+    point = engine.points.get(alarm.point)
+    spec = limit.spec if limit else None
+    return AlarmView(
+        number=alarm.number,
+        limit=alarm.limit,
+        point=alarm.point,
+        kind=spec.kind if spec else "",
+        priority=spec.priority if spec else "",
+        diagnosis=spec.diagnosis if spec else "",
+        unit=point.spec.unit if point else "",
+        at=spec.value if spec and spec.kind not in {"fault", "stale"} else None,
+        value=point.value if point else None,
+        peak=limit.peak if limit else alarm.peak,
+        since_utc_ms=dating.utc_ms(alarm.boot, alarm.begin_ms),
+        active=alarm.active,
+        acknowledged=alarm.acknowledged,
+    )
+
+
+def alarms(engine: Engine, dating: Dating) -> list[AlarmView]:
+    """Return the alarms, active ones first, newest first."""
+    return [alarm_view(engine, alarm, dating) for alarm in engine.alarms.sorted()]
+
+
+def snapshot(engine: Engine) -> dict[str, Any]:
+    """Return indexes and states for `up/snapshot`: what a consumer that starts late needs at once."""
+    indexes = {}
+    states = {}
+    for point in engine.points.values():
+        if point.value is None:
+            continue
+        if point.spec.kind == "counter":
+            indexes[point.id] = point.value
+        elif point.spec.kind in {"state", "text"}:
+            states[point.id] = point.value
+    active = sorted(alarm.number for alarm in engine.alarms.by_limit.values() if alarm.active)
+    return {"indexes": indexes, "states": states, "alarms": active}

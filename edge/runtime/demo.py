@@ -1,0 +1,123 @@
+"""The demonstration: simulated devices behind the real drivers, so that everything from the wire on is the product.
+
+A meter writes Téléinfo into a pty at its true bit rate, probes lie in a folder like the kernel's, chips hang on an I2C bus,
+meters pulse on the pins of a mock board.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from edge.settings.model import PointEntry, Settings
+from hal.fake import site
+from hal.fake.gpio import FakeGpio
+from hal.fake.i2c import Ads1115Chip, FakeI2c, Sht3xChip
+from hal.fake.meter import Meter, PtyMeter
+from hal.fake.onewire import FakeOneWire
+
+WEATHER_S: Final = 1.0  # how often temperatures, powers and rates follow the clock
+PULSE_FIRST_S: Final = 0.3
+
+
+class Demo:
+    """The simulated hardware of a site: one worker that moves all of it, and the handles that its buses get."""
+
+    name = "demo"
+
+    def __init__(self, settings: Settings, folder: Path, now_s: float) -> None:
+        self._began_s = now_s
+        self._weather_s = now_s
+        self._courses: list[Callable[[float], None]] = []
+        self._steppers: list[Any] = []
+        self._closers: list[Any] = []
+        self.handles: dict[str, Any] = {}
+        for bus, (kind, _options) in settings.buses.items():
+            entries = [entry for entry in settings.points if entry.point.bus == bus]
+            make = {"serial": self._meter, "onewire": self._probes, "i2c": self._chips, "gpio": self._pins}.get(kind)
+            if make is not None:
+                self.handles[bus] = make(bus, folder, entries)
+
+    def _meter(self, bus: str, folder: Path, _entries: list[PointEntry]) -> str:
+        meter = Meter()
+        line = PtyMeter(meter, folder / f"{bus}.tty")
+        self._courses.append(lambda t_s: meter.set_power(round(site.power_va(t_s))))
+        self._steppers.append(line)
+        self._closers.append(line)
+        return str(line.port)
+
+    def _probes(self, bus: str, folder: Path, entries: list[PointEntry]) -> Path:
+        tree = FakeOneWire(folder / bus)
+        for entry in entries:
+            course = site.profile(entry.point.id, 18.0, 3.0)
+            tree.set(entry.options.probe, course(0.0))
+
+            def warm(t_s: float, probe: str = entry.options.probe, course: Any = course) -> None:
+                if (tree.folder / probe).is_dir():  # someone may have unplugged it
+                    tree.set(probe, course(t_s))
+
+            self._courses.append(warm)
+        return tree.folder
+
+    def _chips(self, bus: str, _folder: Path, entries: list[PointEntry]) -> FakeI2c:
+        fake = FakeI2c(name=bus)
+        for entry in entries:
+            options = entry.options
+            if entry.point.driver == "sht3x":
+                air: Any = fake.chips.setdefault(options.address, Sht3xChip())
+                field = "temperature_c" if options.channel == "temperature" else "humidity"
+                course = site.profile(entry.point.id, 20.0 if field == "temperature_c" else 50.0, 2.0)
+                self._courses.append(lambda t_s, a=air, f=field, c=course: setattr(a, f, c(t_s)))
+            elif entry.point.driver == "ads1115":
+                chip: Any = fake.chips.setdefault(options.address, Ads1115Chip())
+                number = int(options.input[3])
+                shunt = options.shunt_ohm
+                course = site.profile(entry.point.id, 11.0 if shunt else 1.4, 2.0 if shunt else 0.3)
+                volts = (lambda v, s=shunt: v * s / 1000) if shunt else (lambda v: v)
+                self._courses.append(
+                    lambda t_s, c=chip, n=number, to=volts, course=course: c.volts.__setitem__(n, to(course(t_s)))
+                )
+        self._closers.append(fake)
+        return fake
+
+    def _pins(self, _bus: str, _folder: Path, entries: list[PointEntry]) -> Any:
+        board = FakeGpio()
+        meters: dict[int, int] = {}
+        first_ns = round((self._began_s + PULSE_FIRST_S) * 1e9)
+        for entry in entries:
+            pin = entry.options.pin
+            if entry.point.driver == "pulse" and pin not in meters:
+                number = meters[pin] = len(meters)
+                train = board.meter(pin, first_ns, site.pulses_per_second(number, 0.0), bounces=2)
+                self._courses.append(
+                    lambda t_s, m=train, n=number: setattr(m, "per_second", site.pulses_per_second(n, t_s))
+                )
+            elif entry.point.driver == "contact":
+                self._courses.append(
+                    lambda t_s, p=pin: board.contact(p, self._at_ns(t_s), closed=site.is_door_closed(t_s))
+                )
+        self._steppers.append(board)
+        self._closers.append(board)
+        return board.factory
+
+    def _at_ns(self, t_s: float) -> int:
+        return round((self._began_s + t_s) * 1e9)
+
+    def step(self, now_s: float) -> float:
+        """Move the site on to now."""
+        if now_s >= self._weather_s:
+            self._weather_s = now_s + WEATHER_S
+            for course in self._courses:
+                course(now_s - self._began_s)
+        due_s = [stepper.step(now_s) for stepper in self._steppers]
+        return min([self._weather_s, *due_s])
+
+    def filenos(self) -> list[int]:
+        """Only time moves it."""
+        return []
+
+    def close(self) -> None:
+        """Take the devices away."""
+        for closer in self._closers:
+            closer.close()

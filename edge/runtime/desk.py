@@ -1,0 +1,138 @@
+"""The box's side of the local API: every question is asked of the station and answered between two cycles."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from edge.core import view
+from edge.core.clock import Clock, Dating
+from edge.core.commands import Command, Result
+from edge.core.engine import Engine
+from edge.core.ports import Reader
+from edge.runtime.bus import BusWorker
+from edge.runtime.station import Order, Question, Station
+from edge.settings.model import Settings
+
+ANSWER_WITHIN_S: Final = 2.0
+
+Answer = TypeVar("Answer")
+
+
+def product_version() -> str:
+    """Return the installed version, such as "0.1.0"."""
+    try:
+        return version("vigie")
+    except PackageNotFoundError:
+        return "0"
+
+
+class RunningBox:
+    """What `edge.web.api.Desk` asks for, over a running station."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        station: Station,
+        clock: Clock,
+        dating: Dating,
+        *,
+        logs: Mapping[str, Reader[Any]],
+        links: Mapping[str, Callable[[], Mapping[str, Any]]],
+        buses: list[BusWorker],
+        degraded: Callable[[], str] = lambda: "",
+        is_demo: bool = False,
+    ) -> None:
+        self._settings = settings
+        self._station = station
+        self._clock = clock
+        self._dating = dating
+        self._logs = logs
+        self._links = links
+        self._buses = buses
+        self._degraded = degraded
+        self._is_demo = is_demo
+        self._started_ms = clock.monotonic_ns() // 1_000_000
+
+    def _ask(self, question: Callable[[Engine], Answer]) -> Answer:
+        answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        self._station.post(Question(question, answers.put))
+        return _within(answers)
+
+    def _now_ms(self) -> int:
+        return self._clock.monotonic_ns() // 1_000_000
+
+    def box(self) -> dict[str, Any]:
+        """Return who this box is, since when it runs, and what time it believes it is."""
+        site = self._settings.site
+        now_ms, utc_ms = self._now_ms(), self._clock.utc_ms()
+        return {
+            "id": self._settings.box.id,
+            "site": {"name": site.name, "tz": site.tz, "lang": site.lang},
+            "version": product_version(),
+            "boot": self._clock.boot,
+            "started_utc_ms": utc_ms - (now_ms - self._started_ms),
+            "utc_ms": utc_ms,
+            "clock": self._clock.trust(),
+            "demo": self._is_demo,
+            "readings": self._station.readings,
+            "records": self._station.records_made,
+        }
+
+    def values(self) -> list[view.ValueView]:
+        """Return all points with their present values."""
+        return self._ask(lambda engine: view.values(engine, self._now_ms()))
+
+    def alarms(self) -> list[view.AlarmView]:
+        """Return alarms that are active or wait for an acknowledgement."""
+        return self._ask(lambda engine: view.alarms(engine, self._dating))
+
+    def buffer(self) -> dict[str, Any]:
+        """Return what the logs hold and what each link has had acknowledged."""
+        found: dict[str, Any] = {}
+        for name, log in self._logs.items():
+            acknowledged = {link: log.cursor(link) for link in self._links}
+            following = log.next_seq()
+            found[name] = {
+                "stream": log.stream,
+                "first": log.first_seq(),
+                "next": following,
+                "acknowledged": acknowledged,
+                "waiting": following - 1 - min(acknowledged.values(), default=following - 1),
+                "degraded": self._degraded(),
+            }
+        found["links"] = {name: dict(status()) for name, status in self._links.items()}
+        return found
+
+    def explain(self, point: str) -> dict[str, Any]:
+        """Return a point from wire to record. Raises KeyError for an unknown one."""
+        value = self._ask(
+            lambda engine: view.value_view(engine.points[point], self._now_ms()) if point in engine.points else None
+        )
+        if value is None:
+            raise KeyError(point)
+        wire = next((found for bus in self._buses if (found := bus.explain(point))), {})
+        spec = self._ask(lambda engine: engine.points[point].spec)
+        rules = {
+            name: getattr(spec, name)
+            for name in ("scale", "offset", "low", "high", "period_ms", "record_ms", "stale_ms", "deadband")
+            if abs(getattr(spec, name)) != float("inf")
+        }
+        return {"wire": wire, "rules": rules, "value": msgspec.to_builtins(value)}
+
+    def order(self, command: Command) -> Result:
+        """Hand a command to the station and return its result."""
+        answers: queue.SimpleQueue[Result] = queue.SimpleQueue()
+        self._station.post(Order(command, answers.put))
+        return _within(answers)
+
+
+def _within(answers: queue.SimpleQueue[Answer]) -> Answer:
+    try:
+        return answers.get(timeout=ANSWER_WITHIN_S)
+    except queue.Empty:
+        raise TimeoutError("the station does not answer") from None

@@ -1,0 +1,47 @@
+"""Outputs: a lamp, horn or relay that is on while its limit's alarm is active, and off when the box stops."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edge.settings.model import Output
+
+log = logging.getLogger(__name__)
+
+
+class Outputs:
+    """All outputs of a site, by gpiozero. One that can't be opened is logged and left; it never stops the station."""
+
+    def __init__(self, outputs: Sequence[Output], factories: Mapping[str, Any]) -> None:
+        """Open each output, off. `factories` are the pin factories of simulated buses by name."""
+        self._devices: dict[str, list[Any]] = {}
+        for output in outputs:
+            try:
+                device = self._open(output, factories.get(output.bus))
+            except Exception:  # a missing pin library or a pin in use; the site's readings matter more
+                log.exception("output %s on GPIO%d does not open", output.id, output.pin)
+                continue
+            self._devices.setdefault(output.limit, []).append(device)
+
+    @staticmethod
+    def _open(output: Output, factory: Any) -> Any:
+        from gpiozero import DigitalOutputDevice  # noqa: PLC0415 - only a site with outputs loads it
+
+        return DigitalOutputDevice(
+            output.pin, active_high=output.active_high, initial_value=False, pin_factory=factory
+        )
+
+    def follow(self, limit: str, active: bool) -> None:  # noqa: FBT001 - a callback of the station
+        """Switch what follows this limit."""
+        for device in self._devices.get(limit, ()):
+            device.value = active
+
+    def close(self) -> None:
+        """Switch all off and give the pins back."""
+        for devices in self._devices.values():
+            for device in devices:
+                device.off()
+                device.close()
+        self._devices.clear()

@@ -1,0 +1,221 @@
+"""The station: takes every message of the site, lets the engine decide, and hands on what it decided.
+
+It is the one worker that owns the engine; all others reach it by its inbox. It never waits: not for the card (the writer has
+its own thread), not for a bus, not for a link.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from edge.core.clock import DATED_FROM, TRUST, Clock, ClockEntry, Dating
+from edge.core.commands import Command, Result
+from edge.core.engine import Engine
+from edge.core.types import Event, EventBatch, Record, RecordBatch
+from hal.sample import BAD, Cycle, Sample
+
+INBOX_MAX: Final = 10_000  # messages; more means that the station stands still: the oldest cycles go
+BLOCKED_AFTER_S: Final = 5.0
+BLOCKED_EVERY_MS: Final = 1000
+CLOCK_CHECK_MS: Final = 10_000
+CLOCK_STEP_MS: Final = 2000  # a larger difference from the last entry is a step, not slewing
+CLOCK_ENTRIES: Final = 200  # starts and steps that can be dated: months offline at a start a day
+URGENT: Final = frozenset(
+    {"start", "stop", "unclean_stop", "clock", "alarm_begin", "alarm_end", "alarm_ack", "command", "fault"}
+)
+
+
+class Question(msgspec.Struct, frozen=True):
+    """Something the local API wants to know: answered between two cycles, by calling `reply` on the station's thread."""
+
+    ask: Callable[[Engine], Any]
+    reply: Callable[[Any], None]
+
+
+class Order(msgspec.Struct, frozen=True):
+    """A command and where its result goes once what it changed is on its way to the card."""
+
+    command: Command
+    reply: Callable[[Result], None]
+
+
+class Station:
+    """The worker between buses and logs."""
+
+    name = "station"
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        dating: Dating,
+        *,
+        save: Callable[[RecordBatch], None],
+        journal: Callable[[EventBatch, Callable[[], None] | None], None],
+        commit_s: float = 10.0,
+        blocked: Callable[[float, float], list[str]] = lambda _now_s, _longer_s: [],
+        points_of_bus: Mapping[str, list[str]] | None = None,
+        alarm_changed: Callable[[str, bool], None] = lambda _limit, _active: None,
+    ) -> None:
+        self.engine = engine
+        self._clock = clock
+        self._dating = dating
+        self._save = save
+        self._journal = journal
+        self._commit_ms = round(commit_s * 1000)
+        self._blocked = blocked
+        self._points_of_bus = points_of_bus or {}
+        self._alarm_changed = alarm_changed
+        self._inbox: deque[Any] = deque(maxlen=INBOX_MAX)
+        self._wake: Callable[[], None] = lambda: None
+        self._records: list[Record] = []
+        self._events: list[Event] = []
+        self._moved: set[str] = set()
+        self._registers: dict[str, Any] = {}
+        self._event_registers: dict[str, Any] = {}
+        self._replies: list[Callable[[], None]] = []
+        self._next_commit_ms = 0
+        self._next_clock_ms = 0
+        self._next_blocked_ms = 0
+        self.steps = 0
+        self.records_made = 0
+        self.readings = 0
+
+    def wake_by(self, wake: Callable[[], None]) -> None:
+        """Say what wakes the station's thread."""
+        self._wake = wake
+
+    def post(self, message: Cycle | Event | Question | Order) -> None:
+        """Hand over a message; never blocks. Any thread may post."""
+        self._inbox.append(message)
+        self._wake()
+
+    def filenos(self) -> list[int]:
+        """The inbox rings its bell by itself."""
+        return []
+
+    def step(self, now_s: float) -> float:
+        """Take all messages, let time pass, hand on; return when to be called at the latest."""
+        self.steps += 1
+        now_ms = round(now_s * 1000)
+        inbox, engine = self._inbox, self.engine
+        while inbox:
+            message = inbox.popleft()
+            if type(message) is Cycle:
+                self.readings += len(message.samples)
+                engine.handle(message)
+            else:
+                self._take(message, now_ms)
+        self._report_blocked(now_ms)
+        engine.tick(now_ms)
+        self._collect()
+        self._keep_clock(now_ms)
+        if now_ms >= self._next_commit_ms:
+            self._next_commit_ms = now_ms - now_ms % self._commit_ms + self._commit_ms
+            self._commit_records()
+            self._commit_events()
+        elif self._event_registers or any(event.kind in URGENT for event in self._events):
+            self._commit_events()
+        for reply in self._replies:
+            reply()
+        self._replies.clear()
+        return min(engine.next_due_ms(), self._next_commit_ms) / 1000
+
+    def _take(self, message: Event | Question | Order, now_ms: int) -> None:
+        if isinstance(message, Event):
+            self._events.append(message)
+        elif isinstance(message, Order):
+            result = self.engine.command(message.command, now_ms)
+            self._replies.append(lambda: message.reply(result))
+        else:
+            answer = message.ask(self.engine)
+            self._replies.append(lambda: message.reply(answer))
+
+    def _report_blocked(self, now_ms: int) -> None:
+        """Speak for the buses that hang in a call: their points have no value, and say why."""
+        if now_ms < self._next_blocked_ms:
+            return
+        self._next_blocked_ms = now_ms + BLOCKED_EVERY_MS
+        for name in self._blocked(now_ms / 1000, BLOCKED_AFTER_S):
+            bus = name.removeprefix("bus:")
+            t_ns = now_ms * 1_000_000
+            samples = [Sample(point, t_ns, None, BAD, "bus_blocked") for point in self._points_of_bus.get(bus, ())]
+            self.engine.handle(Cycle(bus, t_ns, samples))
+
+    def _collect(self) -> None:
+        """Move the engine's actions to what waits for the card."""
+        actions = self.engine.take_actions()
+        self._records += actions.records
+        self.records_made += len(actions.records)
+        self._moved |= actions.moved
+        self._registers.update(actions.registers)
+        self._event_registers.update(actions.event_registers)
+        for event in actions.events:
+            if event.kind in {"alarm_begin", "alarm_end"}:
+                self._alarm_changed(event.values["limit"], event.kind == "alarm_begin")
+        self._events += actions.events
+
+    def _keep_clock(self, now_ms: int) -> None:
+        """Write a clock entry when this boot has none that is as good, or when the clock was stepped."""
+        if now_ms < self._next_clock_ms:
+            return
+        self._next_clock_ms = now_ms + CLOCK_CHECK_MS
+        source = self._clock.trust()
+        if TRUST.index(source) < DATED_FROM:
+            return
+        known = self._dating.entry(self._clock.boot, now_ms)
+        if known is not None:
+            better = TRUST.index(source) > TRUST.index(known.source)
+            drift_ms = abs(self._clock.utc_ms() - (known.utc_ms + now_ms - known.at_ms))
+            if not better and drift_ms < CLOCK_STEP_MS:
+                return
+        self.enter_clock(source)
+
+    def enter_clock(self, source: str) -> None:
+        """Write down what time it is now and by which source; records are dated by it once it is durable."""
+        at_ms = self._clock.monotonic_ns() // 1_000_000
+        entry = ClockEntry(self._clock.boot, at_ms, self._clock.utc_ms(), source)
+        self.engine.set_clock(entry.utc_ms - entry.at_ms)
+        values = {"utc_ms": entry.utc_ms, "source": source}
+        batch = EventBatch(
+            self._clock.boot,
+            [Event("clock", at_ms, "", values)],
+            {"clock": msgspec.to_builtins([*self._dating.entries(), entry][-CLOCK_ENTRIES:])},
+        )
+        self._journal(batch, lambda: self._dating.add(entry))
+
+    def _commit_records(self) -> None:
+        registers = {**self._registers, **self.engine.registers_of(self._moved)}
+        if self._records or registers:
+            self._save(RecordBatch(self._clock.boot, self._records, registers))
+            self._records, self._registers = [], {}
+            self._moved.clear()
+
+    def _commit_events(self) -> None:
+        if self._events or self._event_registers:
+            self._journal(EventBatch(self._clock.boot, self._events, self._event_registers), None)
+            self._events, self._event_registers = [], {}
+
+    def close(self) -> None:
+        """Take what is still in the inbox, close all periods, hand everything to the writer: a clean stop loses nothing."""
+        now_ns = self._clock.monotonic_ns()
+        while self._inbox:
+            message = self._inbox.popleft()
+            if isinstance(message, Cycle):
+                self.readings += len(message.samples)
+                self.engine.handle(message)
+            else:
+                self._take(message, now_ns // 1_000_000)
+        self.engine.close(now_ns // 1_000_000)
+        self._collect()
+        self._events.append(Event("stop", now_ns // 1_000_000))
+        self._event_registers["running"] = False
+        self._commit_records()
+        self._commit_events()
+        for reply in self._replies:
+            reply()
+        self._replies.clear()

@@ -1,0 +1,153 @@
+"""Threads: the only place that starts one. Each worker gets its own, and the real clock.
+
+A worker that raises is logged with its traceback and called again with back-off; the others go on. A worker that hangs is
+seen by its busy-since mark; its thread is a daemon, so that a stuck bus can't hold up the end.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from edge.core.ports import Worker
+
+BACK_OFF_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
+STEADY_S: Final = 300.0  # after so long without a failure, back-off begins anew
+LONGEST_WAIT_S: Final = 3600.0
+
+log = logging.getLogger(__name__)
+
+
+class Bell:
+    """Wakes one waiting thread: an eventfd, so that it can be waited for together with a socket."""
+
+    def __init__(self) -> None:
+        self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._poll = select.poll()
+        self._poll.register(self._fd, select.POLLIN)
+        self._lock = threading.Lock()
+        self._others: list[int] = []
+        self._is_closed = False
+
+    def ring(self) -> None:
+        """Wake the waiter now, or make its next wait return at once. Any thread may ring."""
+        with self._lock:
+            if not self._is_closed:
+                os.eventfd_write(self._fd, 1)
+
+    def wait(self, seconds: float, others: list[int]) -> None:
+        """Return when rung, when one of the other descriptors is readable, or after so many seconds."""
+        if others != self._others:
+            self._poll = select.poll()
+            for descriptor in (self._fd, *others):
+                self._poll.register(descriptor, select.POLLIN)
+            self._others = list(others)
+        for descriptor, _ in self._poll.poll(min(max(seconds, 0.0), LONGEST_WAIT_S) * 1000):
+            if descriptor == self._fd:
+                os.eventfd_read(self._fd)
+
+    def close(self) -> None:
+        """Give the descriptor back; ringing afterwards does nothing."""
+        with self._lock:
+            self._is_closed = True
+            os.close(self._fd)
+
+
+class Runner:
+    """One worker's thread."""
+
+    def __init__(self, worker: Worker, bell: Bell) -> None:
+        self.worker = worker
+        self.busy_since_s: float | None = None
+        self.turned_s = time.monotonic()
+        self.failures = 0
+        self._bell = bell
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=worker.name, daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def _run(self) -> None:
+        failed_s = 0.0
+        while not self._stopping.is_set():
+            now_s = time.monotonic()
+            self.busy_since_s = now_s
+            try:
+                due_s = self.worker.step(now_s)
+            except Exception:  # the top of a thread: a bug in one worker must not end the box
+                if now_s - failed_s > STEADY_S:
+                    self.failures = 0
+                failed_s = now_s
+                due_s = now_s + BACK_OFF_S[min(self.failures, len(BACK_OFF_S) - 1)]
+                self.failures += 1
+                log.exception("%s failed; again in %.0f s", self.worker.name, due_s - now_s)
+            self.busy_since_s = None
+            self.turned_s = time.monotonic()
+            if not self._stopping.is_set():
+                self._bell.wait(due_s - time.monotonic(), self.worker.filenos())
+        try:
+            self.worker.close()
+        except Exception:  # the same at the end
+            log.exception("%s failed while closing", self.worker.name)
+
+    def stop(self, deadline_s: float) -> bool:
+        """Ask the worker to end and close, wait for it until the deadline (monotonic); True when it has."""
+        self._stopping.set()
+        self._bell.ring()
+        self._thread.join(max(0.0, deadline_s - time.monotonic()))
+        if self._thread.is_alive():
+            log.warning("%s does not come back; left behind", self.worker.name)
+            return False
+        self._bell.close()
+        return True
+
+
+class Supervisor:
+    """All workers of a box, in the order in which they must end."""
+
+    def __init__(self) -> None:
+        self._runners: list[Runner] = []
+
+    def add(self, worker: Worker, bell: Bell) -> Callable[[], None]:
+        """Take a worker in, to be stopped after those added before; return what wakes it."""
+        self._runners.append(Runner(worker, bell))
+        return bell.ring
+
+    def start(self) -> None:
+        """Start every worker; the last to stop starts first, so that nobody posts to a worker that is not there."""
+        for runner in reversed(self._runners):
+            runner.start()
+
+    def blocked(self, now_s: float, longer_than_s: float) -> list[str]:
+        """Return the names of workers that have been inside one step for longer than this."""
+        return [
+            runner.worker.name
+            for runner in self._runners
+            if runner.busy_since_s is not None and now_s - runner.busy_since_s > longer_than_s
+        ]
+
+    def turned(self, name: str, now_s: float, within_s: float) -> bool:
+        """Return whether a worker has ended a step within the last so many seconds."""
+        return any(runner.worker.name == name and now_s - runner.turned_s < within_s for runner in self._runners)
+
+    def stop(self, within_s: float, before: Mapping[str, Callable[[], None]] | None = None) -> list[str]:
+        """Stop all in order, within so many seconds in all; return the names of those left behind.
+
+        `before` holds what is to be waited for before a worker of that name is told to end.
+        """
+        end_s = time.monotonic() + within_s
+        left = []
+        for place, runner in enumerate(self._runners):
+            if before and runner.worker.name in before:
+                before[runner.worker.name]()
+            share_s = (end_s - time.monotonic()) / (len(self._runners) - place)
+            if not runner.stop(time.monotonic() + max(share_s, 0.05)):
+                left.append(runner.worker.name)
+        return left

@@ -1,0 +1,229 @@
+"""The local API: what a running box tells and takes, as JSON over HTTP on a Unix socket.
+
+The command line and the live table use nothing else. Whoever may open the socket (group vigie) may read and operate;
+nothing is derived from REMOTE_ADDR, which is "localhost" for everybody here.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import socket
+import stat
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from edge.core.commands import Command, Result
+
+VERSION: Final = 1
+BODY_MAX: Final = 65536
+ID_MAX: Final = 64  # a command's id is kept with its result: 256 of them are durable
+WAKE_EVERY_S: Final = 60  # waitress wakes an idle box once a second by default
+SILENT_CLIENT_S: Final = 30  # one that connects and asks nothing is dropped
+TASK_ENDS_WITHIN_S: Final = 0.5
+ANSWERS_WITHIN_S: Final = 0.5
+
+log = logging.getLogger(__name__)
+
+
+class Desk(Protocol):
+    """What the API asks of the running box. Each answer is made of plain values, ready for JSON."""
+
+    def box(self) -> Any:
+        """Return id, site, version, start and clock."""
+
+    def values(self) -> Any:
+        """Return all points with their present values."""
+
+    def alarms(self) -> Any:
+        """Return alarms that are active or wait for an acknowledgement."""
+
+    def buffer(self) -> Any:
+        """Return what the logs hold, what is acknowledged, and the state of each link."""
+
+    def explain(self, point: str) -> Any:
+        """Return a point from wire to record; raises KeyError when there is none of that name."""
+
+    def order(self, command: Command) -> Result:
+        """Carry out a command and return its one result; raises TimeoutError when the station does not answer."""
+
+
+class _RefusedError(Exception):
+    def __init__(self, status: int, code: str, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.code = code
+
+
+def make_app(desk: Desk) -> Any:
+    """Return the WSGI application of a box. Every answer is JSON; one that failed is {"error": code, "text": why}."""
+    import bottle
+
+    app = bottle.Bottle(catchall=False)
+
+    def failed(status: int, code: str, text: str) -> bytes:
+        bottle.response.status = status
+        return msgspec.json.encode({"error": code, "text": text})
+
+    def answer(make: Callable[[], Any]) -> bytes:
+        bottle.response.content_type = "application/json"
+        try:
+            return msgspec.json.encode(make())
+        except _RefusedError as exc:
+            return failed(exc.status, exc.code, str(exc))
+        except TimeoutError:
+            return failed(503, "busy", "the station does not answer; see the log")
+        except Exception:  # the top of a request: a bug in one answer must not end the API
+            log.exception("local API: %s %s failed", bottle.request.method, bottle.request.path)
+            return failed(500, "internal", "the box failed to answer; its traceback is in the log")
+
+    def route(path: str, make: Callable[[], Any]) -> None:
+        app.route(f"/v{VERSION}/{path}", "GET", lambda: answer(make))
+
+    route("box", desk.box)
+    route("points", lambda: [_point(entry) for entry in msgspec.to_builtins(desk.values())])
+    route("values", desk.values)
+    route("alarms", desk.alarms)
+    route("buffer", desk.buffer)
+    route(
+        "live",
+        lambda: {"box": desk.box(), "values": desk.values(), "alarms": desk.alarms(), "buffer": desk.buffer()},
+    )
+
+    def explain(point: str) -> Any:
+        try:
+            return desk.explain(point)
+        except KeyError:
+            raise _RefusedError(404, "no_such_point", f"no point {point}; `vigie points` lists them") from None
+
+    app.route(f"/v{VERSION}/explain/<point>", "GET", lambda point: answer(lambda: explain(point)))
+    app.route(f"/v{VERSION}/commands", "POST", lambda: answer(lambda: desk.order(_command(bottle.request))))
+
+    def refused(error: Any) -> bytes:
+        bottle.response.content_type = "application/json"
+        code = {404: "no_such_path", 405: "no_such_method"}.get(error.status_code, "bad_request")
+        return msgspec.json.encode({"error": code, "text": f"{bottle.request.method} {bottle.request.path}"})
+
+    app.default_error_handler = refused
+    return app
+
+
+def _point(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: entry[key] for key in ("point", "kind", "unit", "name", "place")}
+
+
+def _command(request: Any) -> Command:
+    """Return the order in the request's body. Raises _RefusedError 400 or 413 when it is none."""
+    body = request.body.read(BODY_MAX + 1)
+    if len(body) > BODY_MAX:
+        raise _RefusedError(413, "too_long", f"a command has at most {BODY_MAX} bytes")
+    try:
+        command = msgspec.json.decode(body, type=Command)
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:  # ValidationError is a DecodeError too
+        raise _RefusedError(400, "bad_command", str(exc)) from exc
+    for name in ("id", "author"):
+        if len(getattr(command, name)) > ID_MAX:
+            raise _RefusedError(400, "bad_command", f"{name} has at most {ID_MAX} characters")
+    if not command.id:
+        raise _RefusedError(400, "bad_command", "id is empty: it makes a repeat harmless")
+    return msgspec.structs.replace(command, channel="local")
+
+
+class ApiServer:
+    """Serves the API on a Unix socket until stopped; `run` blocks the thread that calls it."""
+
+    def __init__(self, desk: Desk, socket_path: Path) -> None:
+        self._desk = desk
+        self._path = socket_path
+        self._server: Any = None
+        self._lock = threading.Lock()
+        self._is_running = False
+        self._is_closed = False
+
+    def open(self) -> None:
+        """Bind the socket (0660). Raises OSError, naming the path, when it can't or when another box answers on it."""
+        import waitress.server
+
+        # two people who ask at once is no news
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            _clear(self._path)
+            # Linux gives the new file the mode of the unbound socket: there is no moment in which all may connect
+            os.fchmod(listener.fileno(), 0o660)
+            listener.bind(os.fspath(self._path))
+            self._path.chmod(0o660)  # whatever the umask took away
+            self._server = waitress.server.create_server(
+                make_app(self._desk),
+                sockets=[listener],
+                threads=1,
+                asyncore_loop_timeout=WAKE_EVERY_S,
+                asyncore_use_poll=True,
+                channel_timeout=SILENT_CLIENT_S,
+                max_request_body_size=16 * BODY_MAX,  # beyond it is refused unread
+                max_request_header_size=BODY_MAX,
+                log_socket_errors=False,
+                ident=None,
+                clear_untrusted_proxy_headers=True,
+            )
+        except OSError as exc:
+            listener.close()
+            raise OSError(exc.errno or 0, f"local API on {self._path}: {exc.strerror or exc}") from exc
+
+    def run(self) -> None:
+        """Serve until `close`."""
+        with self._lock:
+            if self._is_closed or self._server is None:
+                return
+            self._is_running = True
+        self._server.run()
+        self._server.task_dispatcher.shutdown(timeout=TASK_ENDS_WITHIN_S)
+
+    def close(self) -> None:
+        """Stop serving and remove the socket. Any thread may call it, also twice or without `run`."""
+        with self._lock:
+            if self._is_closed or self._server is None:
+                return
+            self._is_closed = True
+            is_running = self._is_running
+        self._path.unlink(missing_ok=True)
+        if is_running:
+            # closing a descriptor does not wake a poll on it: its own thread has to close everything
+            self._server.trigger.pull_trigger(self._close_all)
+        else:
+            self._close_all()
+            self._server.task_dispatcher.shutdown(timeout=TASK_ENDS_WITHIN_S)
+
+    def _close_all(self) -> None:
+        """Close the listener, the trigger and every client; the loop ends when none is left."""
+        from waitress import wasyncore
+
+        self._server.pull_trigger = _nothing  # a late answer must not write into a descriptor that is another's by then
+        wasyncore.close_all(self._server._map, ignore_all=True)  # noqa: SLF001 - it has no public way to end from outside
+
+
+def _nothing() -> None:
+    pass
+
+
+def _clear(path: Path) -> None:
+    """Remove a socket that nobody serves any more. Raises OSError when somebody does, or when it is no socket."""
+    try:
+        is_socket = stat.S_ISSOCK(path.lstat().st_mode)
+    except FileNotFoundError:
+        return
+    if not is_socket:
+        raise FileExistsError(errno.EEXIST, "there is a file of that name that is no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(ANSWERS_WITHIN_S)
+        try:
+            probe.connect(os.fspath(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)  # left behind by a kill
+            return
+    raise OSError(errno.EADDRINUSE, "another box serves there")

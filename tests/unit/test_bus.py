@@ -1,0 +1,173 @@
+"""The bus worker: ticks on multiples, one message a tick, and a device that fails takes nobody with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+
+from edge.runtime.bus import BusWorker, DeviceSpec
+from hal.driver import DriverError
+from hal.sample import BAD, Channel, Cycle, Notice, Sample
+from tests.support import ManualClock
+
+
+class Options(msgspec.Struct, frozen=True):
+    """No options."""
+
+
+class Scripted:
+    """A driver that does what its device's script says: a value, or an exception to raise."""
+
+    bus_kind: ClassVar[str] = "own"
+    Options = Options
+    tick_s: ClassVar[float] = 0.0
+    script: ClassVar[dict[str, list[Any]]] = {}
+    opened: ClassVar[list[str]] = []
+
+    @staticmethod
+    def device(_options: Any) -> str:
+        return "d"
+
+    @staticmethod
+    def channel(_options: Any) -> Channel:
+        return Channel("gauge")
+
+    def __init__(self, _bus: Any, points: Mapping[str, Any]) -> None:
+        self.point = next(iter(points))
+        self.restored = ""
+
+    def open(self) -> None:
+        self.opened.append(self.point)
+
+    def read(self, due: Sequence[str], now_ns: int) -> list[Sample]:
+        steps = self.script[self.point]
+        step = steps.pop(0) if len(steps) > 1 else steps[0]
+        if isinstance(step, Exception):
+            raise step
+        return [Sample(point, now_ns, step) for point in due]
+
+    def close(self) -> None:
+        self.opened.remove(self.point)
+
+
+class Remembering(Scripted):
+    """One that has a memory and news."""
+
+    tick_s = 0.5
+
+    def state(self) -> str | None:
+        return '{"seen": 1}'
+
+    def restore(self, state: str) -> None:
+        self.restored = state
+
+    def notices(self) -> list[Notice]:
+        return [Notice("found", 0, {"memory": self.restored})]
+
+
+def rig(devices: dict[str, tuple[type[Scripted], int]], memory: dict[str, str] | None = None) -> Any:
+    clock = ManualClock()
+    cycles: list[Cycle] = []
+    specs = [DeviceSpec(name, kind, {name: Options()}, {name: period}) for name, (kind, period) in devices.items()]
+    worker = BusWorker(
+        "b", specs, clock=clock, post=cycles.append, open_handle=object, close_handle=lambda _h: None, memory=memory
+    )
+    return clock, cycles, worker
+
+
+def turn(clock: ManualClock, worker: BusWorker, seconds: float) -> None:
+    """Let the bus run for so long, waking it when it asked to be."""
+    end_ns = clock.now_ns + round(seconds * 1e9)
+    due_s = worker.step(clock.now_ns / 1e9)
+    while due_s * 1e9 <= end_ns:
+        clock.now_ns = round(due_s * 1e9)
+        due_s = worker.step(clock.now_ns / 1e9)
+    clock.now_ns = end_ns
+
+
+def test_ticks_fall_on_multiples_of_the_period_in_utc() -> None:
+    Scripted.script = {"a": [20.5]}
+    clock, cycles, worker = rig({"a": (Scripted, 2000)})
+    clock.utc_offset_ms += 300  # the box was started at an odd instant
+
+    turn(clock, worker, 7)
+
+    offset_ms = clock.utc_ms() - clock.now_ns // 1_000_000
+    assert [(cycle.t_ns // 1_000_000 + offset_ms) % 2000 for cycle in cycles] == [0, 0, 0]
+    assert all(cycle.samples[0].value == 20.5 for cycle in cycles)
+    worker.close()
+
+
+def test_a_driver_that_raises_turns_its_own_points_bad_and_no_other() -> None:
+    Scripted.script = {"bad": [ValueError("a bug")], "good": [1]}
+    clock, cycles, worker = rig({"bad": (Scripted, 1000), "good": (Scripted, 1000)})
+
+    turn(clock, worker, 3.5)
+
+    for cycle in cycles:
+        by_point = {sample.point: sample for sample in cycle.samples}
+        assert by_point["good"].value == 1
+        assert (by_point["bad"].value, by_point["bad"].quality, by_point["bad"].reason) == (None, BAD, "driver_error")
+    lost = [notice for cycle in cycles for notice in cycle.notices]
+    assert [notice.kind for notice in lost] == ["device_lost"]  # said once, not at each retry
+    worker.close()
+
+
+def test_a_device_that_comes_back_says_so_and_is_read_again() -> None:
+    Scripted.script = {"p": [DriverError("P at 0x44: no answer", "no_answer"), 7]}
+    clock, cycles, worker = rig({"p": (Scripted, 1000)})
+
+    turn(clock, worker, 5)
+
+    assert cycles[0].samples[0].reason == "no_answer"
+    assert cycles[-1].samples[0].value == 7
+    assert [n.kind for cycle in cycles for n in cycle.notices] == ["device_lost", "device_back"]
+    worker.close()
+    assert Scripted.opened == []
+
+
+def test_a_slow_read_skips_ticks_and_never_bursts() -> None:
+    Scripted.script = {"p": [1]}
+    clock, cycles, worker = rig({"p": (Scripted, 1000)})
+    worker.step(clock.now_ns / 1e9)
+    clock.advance(10.25)
+
+    due_s = worker.step(clock.now_ns / 1e9)
+
+    assert len(cycles) == 1
+    assert due_s * 1000 == clock.now_ns // 1_000_000 + 750
+    worker.close()
+
+
+def test_memory_goes_back_to_the_driver_and_its_news_reach_the_station() -> None:
+    Remembering.script = {"m": [1]}
+    clock, cycles, worker = rig({"m": (Remembering, 1000)}, memory={"m": "before"})
+
+    turn(clock, worker, 2)
+
+    assert cycles[0].notices[0].values["memory"] == "before"
+    assert cycles[0].state == {"m": '{"seen": 1}'}
+    worker.close()
+
+
+def test_a_bus_that_does_not_open_makes_all_its_points_bad() -> None:
+    Scripted.script = {"p": [1]}
+    clock = ManualClock()
+    cycles: list[Cycle] = []
+
+    def refuse() -> Any:
+        raise OSError(2, "no such bus")
+
+    worker = BusWorker(
+        "b", [DeviceSpec("p", Scripted, {"p": Options()}, {"p": 1000})],
+        clock=clock, post=cycles.append, open_handle=refuse, close_handle=lambda _h: None,
+    )  # fmt: skip
+
+    turn(clock, worker, 2)
+
+    assert {(sample.value, sample.reason) for cycle in cycles for sample in cycle.samples} == {(None, "bus_error")}
+    assert worker.explain("p")["fault"]
+    assert worker.explain("nobody") == {}
+    worker.close()

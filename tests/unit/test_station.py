@@ -1,0 +1,161 @@
+"""The station: what it hands to the card and when, and that nothing is left behind at a stop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edge.core.clock import Dating
+from edge.core.commands import Command, Result
+from edge.core.engine import Engine
+from edge.core.types import Event, EventBatch, LimitSpec, PointSpec, RecordBatch
+from edge.runtime.station import Order, Question, Station
+from hal.sample import BAD, Cycle, Sample
+from tests.support import ManualClock
+
+
+class Rig:
+    """A station whose writer is a list, and which is stepped by hand."""
+
+    def __init__(self, trust: str = "ntp", **more: Any) -> None:
+        self.clock = ManualClock(trust=trust)
+        self.dating = Dating()
+        self.records: list[RecordBatch] = []
+        self.journal: list[EventBatch] = []
+        self.durable: list[Any] = []
+        points = [
+            PointSpec(id="t", kind="gauge", unit="Cel", record_ms=1000),
+            PointSpec(id="w", kind="counter", unit="l", record_ms=1000, volatile=True),
+        ]
+        limits = [LimitSpec(id="t.high", point="t", kind="high", value=85)]
+        engine = Engine(points, limits, boot=1, now_ms=1000)
+        self.station = Station(
+            engine, self.clock, self.dating, save=self.records.append, journal=self._keep, commit_s=10, **more
+        )
+        self.step()
+
+    def _keep(self, batch: EventBatch, done: Any) -> None:
+        self.journal.append(batch)
+        if done is not None:
+            self.durable.append(done)
+
+    def step(self, seconds: float = 0) -> float:
+        self.clock.advance(seconds)
+        return self.station.step(self.clock.now_ns / 1e9)
+
+    def sample(self, value: float | None, point: str = "t", reason: str = "") -> None:
+        t_ns = self.clock.now_ns
+        quality = BAD if value is None else 0
+        self.station.post(Cycle("b", t_ns, [Sample(point, t_ns, value, quality, reason)]))
+
+    def events(self) -> list[Event]:
+        return [event for batch in self.journal for event in batch.entries]
+
+
+def test_records_are_committed_every_ten_seconds_with_their_counters() -> None:
+    rig = Rig()
+    for count in range(25):
+        rig.sample(20.0)
+        rig.sample(count, "w")
+        rig.step(1)
+
+    assert len(rig.records) == 2
+    entries = [record for batch in rig.records for record in batch.entries]
+    assert {record.point for record in entries} == {"t", "w"}
+    assert "counter/w" in rig.records[-1].registers
+
+
+def test_an_alarm_is_journaled_at_once() -> None:
+    rig = Rig()
+    rig.step(0.2)
+    rig.journal.clear()
+    rig.sample(92.5)
+
+    rig.step(0.1)
+
+    begun = rig.events()
+    assert [event.kind for event in begun] == ["alarm_begin"]
+    assert begun[0].values["v"] == 92.5
+    assert "alarms" in rig.journal[0].registers
+
+
+def test_the_clock_entry_dates_records_only_once_it_is_durable() -> None:
+    rig = Rig()
+    assert [event.kind for event in rig.events()] == ["clock"]
+    assert rig.dating.utc_ms(1, 1000) is None
+
+    rig.durable[0]()
+
+    assert rig.dating.utc_ms(1, 1000) == rig.clock.utc_ms()
+
+
+def test_a_clock_that_nobody_vouches_for_writes_no_entry() -> None:
+    rig = Rig(trust="floor")
+    rig.step(60)
+
+    assert rig.events() == []
+
+
+def test_a_clock_step_is_entered_and_slewing_is_not() -> None:
+    rig = Rig()
+    rig.durable[0]()
+    rig.clock.utc_offset_ms += 1500
+    rig.step(11)
+    assert len(rig.events()) == 1
+
+    rig.clock.utc_offset_ms += 3_600_000
+    rig.step(11)
+
+    assert [event.kind for event in rig.events()] == ["clock", "clock"]
+
+
+def test_points_of_a_blocked_bus_are_bad_and_the_others_go_on() -> None:
+    rig = Rig(blocked=lambda _now, _longer: ["bus:i2c"], points_of_bus={"i2c": ["t"]})
+    rig.sample(5, "w")
+    rig.step(1.1)
+
+    point = rig.station.engine.points["t"]
+    assert (point.value, point.reason) == (None, "bus_blocked")
+    assert rig.station.engine.points["w"].value == 5
+
+
+def test_a_command_is_answered_after_what_it_changed_went_to_the_card() -> None:
+    rig = Rig()
+    rig.sample(99.0)
+    rig.step(0.1)
+    results: list[Result] = []
+    order = Order(Command("id1", "ack", {}, "anna", "local"), results.append)
+
+    rig.station.post(order)
+    rig.step(0.1)
+    rig.station.post(order)
+    rig.step(0.1)
+
+    assert [result.done for result in results] == [True, True]
+    assert [event.kind for event in rig.events()].count("alarm_ack") == 1
+
+
+def test_a_question_is_answered_between_two_cycles() -> None:
+    rig = Rig()
+    answers: list[Any] = []
+    rig.sample(21.0)
+    rig.station.post(Question(lambda engine: engine.points["t"].value, answers.append))
+
+    rig.step(0.1)
+
+    assert answers == [21.0]
+
+
+def test_a_stop_closes_the_open_periods_and_hands_over_everything() -> None:
+    rig = Rig()
+    rig.step(0.3)
+    rig.sample(21.5)
+    rig.sample(3, "w")
+    rig.clock.advance(0.2)
+
+    rig.station.close()
+
+    record = next(record for record in rig.records[-1].entries if record.point == "t" and record.value is not None)
+    assert record.value == 21.5
+    assert record.dt_ms < 1000
+    assert rig.events()[-1].kind == "stop"
+    assert rig.journal[-1].registers["running"] is False

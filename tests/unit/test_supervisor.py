@@ -1,0 +1,90 @@
+"""Threads: a worker that fails is called again, one that hangs is seen and left, and all end in order."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from edge.core.types import NEVER
+from edge.runtime.supervisor import Bell, Supervisor
+from tests.support import eventually
+
+
+class Worker:
+    """A worker that does what it is given at each step."""
+
+    def __init__(self, name: str, act: Callable[[], None], order: list[str] | None = None) -> None:
+        self.name = name
+        self.steps = 0
+        self._act = act
+        self._order = order if order is not None else []
+
+    def step(self, now_s: float) -> float:
+        self.steps += 1
+        self._act()
+        return NEVER
+
+    def filenos(self) -> list[int]:
+        return []
+
+    def close(self) -> None:
+        self._order.append(self.name)
+
+
+def test_a_bell_wakes_a_worker_that_asked_for_nothing() -> None:
+    supervisor = Supervisor()
+    worker = Worker("w", lambda: None)
+    ring = supervisor.add(worker, Bell())
+    supervisor.start()
+    eventually(lambda: worker.steps == 1)
+
+    ring()
+
+    eventually(lambda: worker.steps == 2)
+    assert supervisor.stop(1) == []
+
+
+def test_a_worker_that_raises_is_logged_and_called_again(caplog: pytest.LogCaptureFixture) -> None:
+    def fail_once() -> None:
+        if worker.steps == 1:
+            raise RuntimeError("a bug")
+
+    worker = Worker("w", fail_once)
+    supervisor = Supervisor()
+    ring = supervisor.add(worker, Bell())
+    supervisor.start()
+    eventually(lambda: "a bug" in caplog.text)
+
+    ring()
+
+    eventually(lambda: worker.steps == 2)
+    supervisor.stop(1)
+
+
+def test_workers_end_in_the_order_in_which_they_were_added() -> None:
+    order: list[str] = []
+    supervisor = Supervisor()
+    for name in ("bus", "station", "link"):
+        supervisor.add(Worker(name, lambda: None, order), Bell())
+    supervisor.start()
+
+    supervisor.stop(1, before={"link": lambda: order.append("last word")})
+
+    assert order == ["bus", "station", "last word", "link"]
+
+
+def test_a_worker_that_hangs_is_seen_and_does_not_hold_up_the_end() -> None:
+    gate = threading.Event()
+    supervisor = Supervisor()
+    supervisor.add(Worker("stuck", lambda: (gate.wait(), None)[1]), Bell())
+    supervisor.add(Worker("free", lambda: None), Bell())
+    supervisor.start()
+    eventually(lambda: supervisor.blocked(time.monotonic() + 10, 5) == ["stuck"])
+
+    left = supervisor.stop(0.4)
+
+    assert left == ["stuck"]
+    gate.set()
