@@ -19,6 +19,7 @@ class Contact:
     """One contact on one pin. 0 is open, 1 is closed."""
 
     bus_kind: ClassVar[str] = "gpio"
+    tick_s: ClassVar[float] = 1.0  # edges are taken this often, also when no point is due
     Options = ContactOptions
 
     @staticmethod

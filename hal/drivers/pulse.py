@@ -44,6 +44,7 @@ class Pulse:
     """One pulse meter on one pin."""
 
     bus_kind: ClassVar[str] = "gpio"
+    tick_s: ClassVar[float] = 1.0  # edges are taken this often, also when no point is due
     Options = PulseOptions
 
     @staticmethod

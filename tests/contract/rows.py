@@ -1,0 +1,99 @@
+"""The rows of the drivers' contract: for each driver a device to read, and how to take it away and bring it back.
+
+A new driver adds one function and one line in ROWS; what every driver must do is in `test_drivers.py`.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hal.fake.gpio import FakeGpio
+from hal.fake.i2c import Ads1115Chip, FakeI2c, Sht3xChip
+from hal.fake.onewire import FakeOneWire
+
+
+class Row(msgspec.Struct):
+    """One driver with its device on a bus."""
+
+    bus: Any
+    points: dict[str, dict[str, Any]]
+    """The options of each point, as they stand in a site's file."""
+    values: dict[str, object]
+    """What each point reads while all is well."""
+    run: Callable[[int], None] = lambda _now_ns: None
+    """Let the device live until this instant (monotonic ns)."""
+    lose: Callable[[], None] | None = None
+    """Take the device away; None where nobody can tell (a pin without its meter looks like a meter at rest)."""
+    mend: Callable[[], None] = lambda: None
+    """Bring it back."""
+    close: Callable[[], None] = lambda: None
+    """Give the bus back."""
+
+
+def ads1115(_folder: Path) -> Row:
+    """Return a voltage and a 4-20 mA loop of 12 mA on one chip."""
+    bus = FakeI2c({0x48: Ads1115Chip(1.024, 1.8)})
+    points = {"volt": {"input": "AIN0"}, "loop": {"input": "AIN1", "shunt_ohm": 150}}
+    values: dict[str, object] = {"volt": 1.024, "loop": 12.0}
+    return Row(bus, points, values, lose=lambda: bus.unplug(0x48), mend=lambda: bus.replug(0x48), close=bus.close)
+
+
+def contact(_folder: Path) -> Row:
+    """Return a door that is closed."""
+    gpio = FakeGpio()
+    gpio.contact(17, 0, closed=True)
+    return Row(gpio.factory, {"door": {"pin": 17}}, {"door": 1}, close=gpio.close)
+
+
+def ds18b20(folder: Path) -> Row:
+    """Return a probe in the frost."""
+    bus = FakeOneWire(folder / "w1")
+    probe = "28-3c01f0950a21"
+    bus.set(probe, -10.125)
+    return Row(
+        bus.folder,
+        {"outside": {"probe": probe}},
+        {"outside": -10.125},
+        lose=lambda: bus.unplug(probe),
+        mend=lambda: bus.replug(probe),
+    )
+
+
+def pulse(_folder: Path) -> Row:
+    """Return a water meter that made two pulses, 6 s apart."""
+    gpio = FakeGpio()
+    gpio.meter(17, 1_000_000_000, 1 / 6, width_ms=100, bounces=3)
+    meter = {"pin": 17, "weight": 1, "weight_unit": "l"}
+    return Row(
+        gpio.factory,
+        {"index": meter, "flow": {**meter, "channel": "flow"}},
+        {"index": 2, "flow": 1 / 6},
+        run=lambda now_ns: _step(gpio, now_ns),
+        close=gpio.close,
+    )
+
+
+def sht3x(_folder: Path) -> Row:
+    """Return the air of a cold store; when lost, the bus times out."""
+    bus = FakeI2c({0x45: Sht3xChip(-18.0, 65.0)})
+    points = {key: {"address": 0x45, "channel": key} for key in ("temperature", "humidity")}
+    values: dict[str, object] = {"temperature": -18.0, "humidity": 65.0}
+    return Row(bus, points, values, lose=lambda: bus.fail(errno.ETIMEDOUT), mend=lambda: bus.fail(0), close=bus.close)
+
+
+def _step(gpio: FakeGpio, now_ns: int) -> None:
+    gpio.step(now_ns / 1e9)
+
+
+ROWS: Mapping[str, Callable[[Path], Row]] = {
+    "ads1115": ads1115,
+    "contact": contact,
+    "ds18b20": ds18b20,
+    "pulse": pulse,
+    "sht3x": sht3x,
+}

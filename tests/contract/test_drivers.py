@@ -1,0 +1,157 @@
+"""What every driver must do, whatever its device: the contract of `hal/driver.py`, one row a driver in `rows.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+from edge.core import units
+from hal import buses, drivers
+from hal.driver import Driver
+from hal.sample import BAD, GOOD, REASONS, Kind, Sample
+from tests.contract.rows import ROWS, Row
+
+NOW_NS = 10_000_000_000
+
+
+class Rig:
+    """A driver of one row, built from options as the settings build them."""
+
+    def __init__(self, name: str, row: Row) -> None:
+        self.row = row
+        self.kind: Any = drivers.load(name)
+        self.options = {point: msgspec.convert(keys, self.kind.Options) for point, keys in row.points.items()}
+        self.driver: Driver = self.kind(row.bus, self.options)
+
+    def read(self, now_ns: int = NOW_NS) -> dict[str, Sample]:
+        """Return the last sample of each due point; a driver that raises gives BAD ones, as its bus makes them."""
+        try:
+            samples = self.driver.read(list(self.options), now_ns)
+        except OSError as exc:
+            return {
+                point: Sample(point, now_ns, None, BAD, getattr(exc, "reason", "bus_error")) for point in self.options
+            }
+        return {sample.point: sample for sample in samples}
+
+
+@pytest.fixture(params=sorted(ROWS))
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    row = ROWS[request.param](tmp_path)
+    made = Rig(request.param, row)
+    yield made
+    made.driver.close()
+    row.close()
+
+
+def test_every_built_in_driver_that_is_in_the_tree_has_a_row() -> None:
+    assert set(drivers.BUILT_IN) - set(ROWS) <= {"teleinfo"}, "add a row in tests/contract/rows.py"
+
+
+def test_options_refuse_what_they_do_not_know(rig: Rig) -> None:
+    for keys in rig.row.points.values():
+        with pytest.raises(msgspec.ValidationError, match="unknown field"):
+            msgspec.convert({**keys, "colour": 1}, rig.kind.Options)
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert([], rig.kind.Options)
+
+
+def test_options_are_frozen_and_each_is_described_in_the_schema(rig: Rig) -> None:
+    assert rig.kind.Options.__struct_config__.frozen
+    schema = msgspec.json.schema(rig.kind.Options)
+    (definition,) = schema["$defs"].values()
+    for key, what in definition["properties"].items():
+        assert "description" in str(what), f"{key} has no description"
+
+
+def test_it_lives_on_a_bus_that_exists(rig: Rig) -> None:
+    assert rig.kind.bus_kind in buses.KINDS
+
+
+def test_points_of_one_device_share_it(rig: Rig) -> None:
+    names = {rig.kind.device(options) for options in rig.options.values()}
+    assert len(names) == 1
+    assert names.pop()
+
+
+def test_each_point_has_a_kind_and_a_known_unit(rig: Rig) -> None:
+    for options in rig.options.values():
+        channel = rig.kind.channel(options)
+        assert channel.kind in get_args(Kind)
+        assert channel.unit in units.KNOWN or channel.kind in {"state", "text"}
+        assert channel.scale
+        assert len(channel.words) >= 2 or channel.kind != "state"
+
+
+def test_building_touches_nothing(rig: Rig) -> None:
+    rig.kind(None, rig.options)
+
+
+def test_closing_before_opening_and_twice_is_allowed(rig: Rig) -> None:
+    rig.driver.close()
+    rig.driver.close()
+    rig.driver.open()
+    rig.driver.close()
+    rig.driver.close()
+
+
+def test_each_due_point_gets_its_value_at_its_time(rig: Rig) -> None:
+    rig.driver.open()
+    rig.row.run(NOW_NS)
+    samples = rig.read()
+    assert set(samples) == set(rig.options)
+    for point, sample in samples.items():
+        assert sample == Sample(point, NOW_NS, pytest.approx(rig.row.values[point], abs=0.002), GOOD)
+
+
+def test_only_due_points_are_read(rig: Rig) -> None:
+    rig.driver.open()
+    rig.row.run(NOW_NS)
+    for point in rig.options:
+        assert {sample.point for sample in rig.driver.read([point], NOW_NS)} == {point}
+    assert rig.driver.read([], NOW_NS) == []
+
+
+def test_a_lost_device_is_bad_with_a_reason_from_the_table_and_never_a_value(rig: Rig) -> None:
+    if rig.row.lose is None:
+        pytest.skip("nobody can tell a lost device of this kind from one at rest")
+    rig.driver.open()
+    rig.row.run(NOW_NS)
+    rig.read()
+    rig.row.lose()
+    for sample in rig.read(NOW_NS + 1).values():
+        assert sample.value is None
+        assert sample.quality == BAD
+        assert sample.reason in REASONS
+    rig.row.mend()
+    assert {sample.quality for sample in rig.read(NOW_NS + 2).values()} == {GOOD}
+
+
+def test_a_device_that_is_absent_at_the_start_cannot_be_opened_and_can_later(rig: Rig) -> None:
+    if rig.row.lose is None:
+        pytest.skip("nobody can tell a lost device of this kind from one at rest")
+    rig.row.lose()
+    with pytest.raises(OSError, match=r"; .+") as caught:  # cause; cure
+        rig.driver.open()
+    assert getattr(caught.value, "reason", "") in REASONS
+    rig.row.mend()
+    rig.driver.open()
+
+
+def test_it_can_be_opened_again_after_closing(rig: Rig) -> None:
+    rig.driver.open()
+    rig.driver.close()
+    rig.driver.open()
+    rig.row.run(NOW_NS)
+    assert {sample.quality for sample in rig.read().values()} == {GOOD}
+
+
+def test_reading_what_is_not_open_is_never_a_value_from_nowhere(rig: Rig) -> None:
+    rig.driver.open()
+    rig.driver.close()
+    if rig.row.lose is not None:
+        rig.row.lose()
+    assert all(sample.value is None for sample in rig.read().values())
