@@ -2,7 +2,7 @@
 # Another Python has an environment of its own: make test PYTHON=python3.13
 PYTHON ?= python3
 VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
-PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -qq
 UV := 0.13.9
 
 .PHONY: help run test lint bench campaign lock clean need-run need-test
@@ -37,7 +37,7 @@ campaign: need-test $(VENV)/.ready-test
 # The version of uv is pinned so that two people get the same file; the index is the machine's own and is not written down.
 lock: need-run
 	@test -x .venv-lock/bin/uv || $(PYTHON) -m venv .venv-lock
-	@.venv-lock/bin/python -m pip --disable-pip-version-check --quiet install uv==$(UV)
+	@.venv-lock/bin/python -m pip --disable-pip-version-check -qq install uv==$(UV)
 	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(ARGS) \
 		--custom-compile-command "make lock" --extra gpio --extra gsm --extra dev pyproject.toml -o requirements.lock
 	@$(PYTHON) image/lock.py select --extra gpio --extra gsm | grep -c == | xargs echo "packages on a box with a modem:"
