@@ -1,7 +1,8 @@
 """The units that may stand on the wire, how people read them, and what they were meant to be when misspelt.
 
-SenML names: RFC 8428 §12.1 and RFC 8798 §2 (primary), RFC 8798 §3 (secondary: a factor away from a primary one).
-On screens and in texts a unit has a name people know: °C for Cel, m³ for m3, l/min for m3/s.
+SenML names: RFC 8428 §12.1 and RFC 8798 §2 (primary), RFC 8798 §3 (secondary: a factor away from a primary one). Six
+units of the field are in neither and stand on the wire all the same, for meters and gauges are marked in them; what
+they are in a registered unit is said here. On screens a unit has a name people know: °C for Cel, m³ for m3.
 """
 
 from __future__ import annotations
@@ -61,7 +62,16 @@ SECONDARY: Final[dict[str, Secondary]] = {
     "km/h": Secondary("m/s", 1 / 3.6),
 }
 
-KNOWN: Final = frozenset((*PRIMARY, *SECONDARY))
+FIELD: Final[dict[str, Secondary]] = {
+    "l/min": Secondary("m3/s", 1 / 60_000),
+    "l/h": Secondary("m3/s", 1 / 3.6e6),
+    "m3/h": Secondary("m3/s", 1 / 3600),
+    "bar": Secondary("Pa", 1e5),
+    "mbar": Secondary("Pa", 100),
+    "MWh": Secondary("J", 3.6e9),
+}
+
+KNOWN: Final = frozenset((*PRIMARY, *SECONDARY, *FIELD))
 
 
 class Shown(NamedTuple):
@@ -78,6 +88,7 @@ _SHOWN: Final[dict[str, Shown]] = {
     "m2": Shown("m²"),
     "m3": Shown("m³"),
     "m3/s": Shown("l/min", 60_000),
+    "m3/h": Shown("m³/h"),
     "l/s": Shown("l/min", 60),
     "m/s2": Shown("m/s²"),
     "W/m2": Shown("W/m²"),
@@ -93,7 +104,7 @@ _SHOWN: Final[dict[str, Shown]] = {
     "count": Shown(""),
 }
 
-# What installers write, and the registered unit with the factor that leads to it.
+# What installers write, and the known unit with the factor that leads to it.
 _MEANT: Final[dict[str, Secondary]] = {
     "°c": Secondary("Cel", 1),
     "degc": Secondary("Cel", 1),
@@ -102,17 +113,10 @@ _MEANT: Final[dict[str, Secondary]] = {
     "m³": Secondary("m3", 1),
     "m^3": Secondary("m3", 1),
     "m²": Secondary("m2", 1),
-    "l": Secondary("l", 1),
     "litre": Secondary("l", 1),
     "liter": Secondary("l", 1),
-    "m3/h": Secondary("m3/s", 1 / 3600),
-    "m³/h": Secondary("m3/s", 1 / 3600),
-    "l/min": Secondary("m3/s", 1 / 60_000),
-    "l/h": Secondary("m3/s", 1 / 3.6e6),
-    "bar": Secondary("hPa", 1000),
-    "mbar": Secondary("hPa", 1),
+    "m³/h": Secondary("m3/h", 1),
     "kpa": Secondary("hPa", 10),
-    "MWh": Secondary("kWh", 1000),
     "%hr": Secondary("%RH", 1),
     "%rh": Secondary("%RH", 1),
     "rh": Secondary("%RH", 1),
@@ -131,7 +135,7 @@ _MEANT: Final[dict[str, Secondary]] = {
 
 
 def is_known(unit: str) -> bool:
-    """Return whether this is a registered SenML unit, or none at all."""
+    """Return whether this unit may stand on the wire; none at all may."""
     return not unit or unit in KNOWN
 
 
@@ -145,7 +149,7 @@ def shown(unit: str) -> Shown:
 
 
 def meant(unit: str) -> Secondary | None:
-    """Return the registered unit that a misspelt one stands for, or None when nobody can tell.
+    """Return the known unit that a misspelt one stands for, or None when nobody can tell.
 
     >>> meant("°C"), meant("KWH"), meant("furlong")
     (Secondary(unit='Cel', factor=1, offset=0.0), Secondary(unit='kWh', factor=1.0, offset=0.0), None)
@@ -156,6 +160,6 @@ def meant(unit: str) -> Secondary | None:
     for spelling in (word, word.lower()):
         if spelling in _MEANT:
             return _MEANT[spelling]
-    # "MW" may be mW or MW: only a spelling that fits a single unit is a guess worth printing
-    alike = [known for known in KNOWN if known.lower() == word.lower()]
+    # only a spelling that fits a single unit is a guess worth printing, and m is never taken for M: mWh is not MWh
+    alike = [known for known in KNOWN if known.lower() == word.lower() and (word[0] in "mM") <= (word[0] == known[0])]
     return Secondary(alike[0], 1.0) if len(alike) == 1 else None

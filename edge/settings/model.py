@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
+
+from edge.core.units import KNOWN
+
+ID_PATTERN: Final = r"^[a-z0-9][a-z0-9_.-]{0,47}$"
+BUS_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,31}$"
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -18,7 +23,14 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 class Box(_Table, frozen=True):
     """Which box this is and how it keeps its records."""
 
-    id: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,32}$", description="also MQTT client id and certificate CN")]
+    id: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z0-9-]{1,32}$",
+            description="also MQTT client id and certificate CN",
+            extra={"expect": "box_id"},
+        ),
+    ]
     commit_s: Annotated[float, Meta(ge=1, le=60, description="how often records are made durable")] = 10.0
     buffer_mb: Annotated[int, Meta(ge=8, le=65536, description="size of the records' buffer on the card")] = 256
     trust_clock: Annotated[
@@ -32,24 +44,27 @@ class Box(_Table, frozen=True):
 class Site(_Table, frozen=True):
     """The place, for people's words and local days."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=60)]
+    name: Annotated[str, Meta(min_length=1, max_length=60, description="as people call it")]
     tz: Annotated[str, Meta(description="IANA time zone such as Europe/Paris")] = "Europe/Paris"
-    lang: Literal["en", "fr"] = "en"
+    lang: Annotated[Literal["en", "fr"], Meta(description="of texts and screens")] = "en"
 
 
 class Point(_Table, frozen=True):
     """The keys that every [[point]] can hold; its driver adds its own."""
 
-    id: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,47}$", description="such as boiler.flow")]
+    id: Annotated[str, Meta(pattern=ID_PATTERN, description="such as boiler.flow", extra={"expect": "id"})]
     bus: Annotated[str, Meta(description="name of a [bus.*] table")]
     driver: Annotated[str, Meta(description="name of a driver; `vigie schema` lists them")]
     name: Annotated[str | dict[str, str], Meta(description='people\'s name, or { en = "…", fr = "…" }')] = ""
-    place: str = ""
-    equipment: str = ""
-    role: str = ""
-    unit: Annotated[str | None, Meta(description="SenML name; the driver's where absent")] = None
+    place: Annotated[str, Meta(description="where on the site")] = ""
+    equipment: Annotated[str, Meta(description="the machine that it belongs to")] = ""
+    role: Annotated[str, Meta(description="what the figure is for, such as consumption")] = ""
+    unit: Annotated[
+        str | None,
+        Meta(description="SenML name; the driver's where absent", extra_json_schema={"enum": sorted(KNOWN)}),
+    ] = None
     scale: Annotated[float | None, Meta(description="raw × scale + offset; the driver's where absent")] = None
-    offset: float = 0.0
+    offset: Annotated[float, Meta(description="added after scale")] = 0.0
     min: Annotated[float | None, Meta(description="readings below are BAD out_of_range")] = None
     max: Annotated[float | None, Meta(description="readings above are BAD out_of_range")] = None
     period_s: Annotated[float, Meta(ge=0.1, le=86400, description="how often it is read")] = 1.0
@@ -63,13 +78,16 @@ class Point(_Table, frozen=True):
 class Limit(_Table, frozen=True):
     """A limit (seuil) of a point; exceeded, it is an alarm."""
 
-    id: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,47}$")]
-    point: str
-    kind: Literal["high", "low", "equal", "not_equal", "fault", "stale"]
+    id: Annotated[str, Meta(pattern=ID_PATTERN, extra={"expect": "id"})]
+    point: Annotated[str, Meta(description="id of the point")]
+    kind: Annotated[
+        Literal["high", "low", "equal", "not_equal", "fault", "stale"],
+        Meta(description="fault: the point is bad; stale: no sample arrives"),
+    ]
     value: Annotated[float | str | None, Meta(description="in the point's unit, or a state's word")] = None
     deadband: Annotated[float, Meta(ge=0, description="how far it must come back before the alarm ends")] = 0.0
-    on_delay_s: Annotated[float, Meta(ge=0, le=86400)] = 0.0
-    off_delay_s: Annotated[float, Meta(ge=0, le=86400)] = 0.0
+    on_delay_s: Annotated[float, Meta(ge=0, le=86400, description="exceeded this long before the alarm begins")] = 0.0
+    off_delay_s: Annotated[float, Meta(ge=0, le=86400, description="back this long before the alarm ends")] = 0.0
     priority: Literal["low", "medium", "high", "critical"] = "medium"
     diagnosis: Annotated[str, Meta(description="overheating, overpressure, leak …: a key of the text catalogue")] = ""
 
@@ -77,12 +95,12 @@ class Limit(_Table, frozen=True):
 class Output(_Table, frozen=True):
     """A relay or lamp that is on while an alarm is active, and off when the box stops."""
 
-    id: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,47}$")]
-    bus: str
+    id: Annotated[str, Meta(pattern=ID_PATTERN, extra={"expect": "id"})]
+    bus: Annotated[str, Meta(description="name of a [bus.*] table of kind gpio")]
     pin: Annotated[int, Meta(ge=0, le=27, description="GPIO number (BCM)")]
     limit: Annotated[str, Meta(description="the limit that it follows")]
-    active_high: bool = True
-    name: str | dict[str, str] = ""
+    active_high: Annotated[bool, Meta(description="false for a relay board that switches on at 0 V")] = True
+    name: Annotated[str | dict[str, str], Meta(description='people\'s name, or { en = "…", fr = "…" }')] = ""
 
 
 class MqttLink(_Table, frozen=True):
@@ -90,14 +108,16 @@ class MqttLink(_Table, frozen=True):
 
     host: Annotated[str, Meta(min_length=1, description="a name or address, without mqtt://")]
     port: Annotated[int, Meta(ge=1, le=65535, description="8883 with tls, else 1883")] | None = None
-    tls: bool = False
+    tls: Annotated[bool, Meta(description="encrypt, and check who the broker is")] = False
     ca_file: Annotated[str, Meta(description="PEM; the system's authorities where absent")] = ""
-    cert_file: str = ""
-    key_file: str = ""
-    username: str = ""
+    cert_file: Annotated[str, Meta(description="PEM; the box's certificate, where the broker asks for one")] = ""
+    key_file: Annotated[str, Meta(description="PEM; its key")] = ""
+    username: Annotated[str, Meta(description="the box id is usual")] = ""
     password_file: Annotated[str, Meta(description="a path, or the name of a systemd credential")] = ""
-    keepalive_s: Annotated[int, Meta(ge=5, le=30)] = 30
-    encoding: Literal["json", "json+zlib"] = "json"
+    keepalive_s: Annotated[int, Meta(ge=5, le=30, description="how often a silent link is probed")] = 30
+    encoding: Annotated[
+        Literal["json", "json+zlib"], Meta(description="json+zlib sends a tenth of the bytes, for 1 s records")
+    ] = "json"
     ack: Annotated[
         Literal["consumer", "puback"],
         Meta(description="who must confirm before the box forgets; puback can lose what the broker held"),

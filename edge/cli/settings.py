@@ -1,0 +1,64 @@
+"""`vigie check` and `vigie schema`: is this file right, and what may stand in it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import msgspec
+
+DEFAULT_FILE = "/etc/vigie/vigie.toml"
+EXIT_FAULTS = 2
+
+
+def add_check_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `vigie check` takes."""
+    parser.add_argument("file", nargs="?", default=DEFAULT_FILE, metavar="FILE", help=f"default: {DEFAULT_FILE}")
+    parser.add_argument("--lang", default="en", choices=["en", "fr"], help="language of the answer")
+    parser.add_argument("--json", action="store_true", help="one JSON object for programs")
+
+
+def check(args: argparse.Namespace) -> int:
+    """Print every fault of the file with its place and cure, or one line when it is good; exit 2 on faults."""
+    from edge.settings.faults import SettingsError
+    from edge.settings.load import load
+    from edge.settings.report import report, summary
+
+    try:
+        settings = load(args.file)
+    except SettingsError as exc:
+        print(_as_json(args.file, exc, args.lang) if args.json else report(args.file, exc.faults, args.lang))
+        return EXIT_FAULTS
+    print(_as_json(args.file, None, args.lang) if args.json else summary(args.file, settings, args.lang))
+    return 0
+
+
+def add_schema_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `vigie schema` takes: nothing."""
+
+
+def schema(_args: argparse.Namespace) -> int:
+    """Print the JSON Schema of a site's file, with the options of every driver that is installed."""
+    from edge.settings.schema import file_schema
+
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(file_schema()), indent=2).decode() + "\n")
+    return 0
+
+
+def _as_json(file: str, error: ValueError | None, lang: str) -> str:
+    from edge.settings.faults import SettingsError
+    from edge.settings.report import message
+
+    faults = error.faults if isinstance(error, SettingsError) else []
+    rows = [
+        {
+            "line": fault.line,
+            "column": fault.column,
+            "path": fault.path,
+            "code": fault.key,
+            "shown": fault.shown,
+            "text": message(fault, lang),
+        }
+        for fault in faults
+    ]
+    return msgspec.json.encode({"file": file, "good": not rows, "faults": rows}).decode()

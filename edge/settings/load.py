@@ -1,0 +1,78 @@
+"""A site's file becomes Settings, or is refused with every fault and its place.
+
+The order: text, TOML, each table by its declaration, rules between tables. Whoever runs on the last good settings keeps
+them: nothing here changes anything.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from edge.settings import model
+from edge.settings.draft import Draft, drafted
+from edge.settings.faults import Fault, Faults, SettingsError
+from edge.settings.rules_points import check_points
+from edge.settings.rules_site import check_site
+from edge.settings.rules_wiring import check_wiring
+from edge.settings.syntax import tables_of, text_of
+
+MOST_BYTES = 4_000_000  # a site of 10,000 points is 2 MB; what is larger is another file
+
+
+def load(path: str | os.PathLike[str]) -> model.Settings:
+    """Return the settings of a file; raises SettingsError with all its faults, also when it can't be read."""
+    name = os.fspath(path)
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise SettingsError(name, [Fault(0, 0, "", "file.missing")]) from None
+    except OSError as exc:
+        fault = Fault(0, 0, "", "file.unreadable", {"why": exc.strerror or str(exc)})
+        raise SettingsError(name, [fault]) from exc
+    if len(content) > MOST_BYTES:
+        raise SettingsError(name, [Fault(0, 0, "", "file.too_large", {"most": MOST_BYTES // 1_000_000})])
+    faults = Faults()
+    text = text_of(content, faults)
+    if text is None:
+        raise SettingsError(name, faults.known)
+    return loads(text, name)
+
+
+def loads(text: str, name: str = "settings") -> model.Settings:
+    """Return the settings of a TOML text; raises SettingsError, whose places and messages call it `name`."""
+    faults = Faults()
+    readable, data = tables_of(text, faults)
+    if data is None:
+        raise SettingsError(name, sorted(faults.known, key=lambda fault: (fault.line, fault.column)))
+    if not data and not faults:
+        raise SettingsError(name, [Fault(1, 1, "", "file.empty")])
+    draft = drafted(data, faults)
+    check_points(draft, faults)
+    check_wiring(draft, faults)
+    check_site(draft, faults)
+    if faults:
+        raise SettingsError(name, faults.placed(readable, data))
+    return _settings(draft)
+
+
+def _settings(draft: Draft) -> model.Settings:
+    """Return the settings of a draft without faults."""
+    common = model.Point.__struct_fields__
+    return model.Settings(
+        box=model.Box(**draft.box.good if draft.box else {}),
+        site=model.Site(**draft.site.good if draft.site else {}),
+        buses={name: (row.good["kind"], row.options) for name, row in draft.buses.items()},
+        points=[
+            model.PointEntry(
+                point=model.Point(**{key: value for key, value in row.good.items() if key in common}),
+                options=row.options,
+                device=row.device or "",
+            )
+            for row in draft.points
+        ],
+        limits=[model.Limit(**row.good) for row in draft.limits],
+        outputs=[model.Output(**row.good) for row in draft.outputs],
+        links=model.Links(mqtt=None if draft.mqtt is None else model.MqttLink(**draft.mqtt.good)),
+    )

@@ -1,0 +1,49 @@
+"""The 40-pin header of the Raspberry Pi: where each GPIO stands, and which ones another bus holds."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# GPIO (BCM) -> pin of the header, the same on every board with 40 pins (raspberrypi.com, "GPIO and the 40-pin header")
+HEADER: Final = {
+    2: 3,
+    3: 5,
+    4: 7,
+    14: 8,
+    15: 10,
+    17: 11,
+    18: 12,
+    27: 13,
+    22: 15,
+    23: 16,
+    24: 18,
+    10: 19,
+    9: 21,
+    25: 22,
+    11: 23,
+    8: 24,
+    7: 26,
+    0: 27,
+    1: 28,
+    5: 29,
+    6: 31,
+    12: 32,
+    13: 33,
+    19: 35,
+    16: 36,
+    26: 37,
+    20: 38,
+    21: 40,
+}
+
+I2C_LINES: Final = {0: (0, 1), 1: (2, 3)}
+"""Number of the I2C bus -> its data and clock lines; other buses are put on pins by the machine's own set-up."""
+
+
+def pin_name(gpio: int) -> str:
+    """Return a pin as people find it.
+
+    >>> pin_name(17)
+    'GPIO17 (header pin 11)'
+    """
+    return f"GPIO{gpio} (header pin {HEADER[gpio]})" if gpio in HEADER else f"GPIO{gpio}"

@@ -1,0 +1,57 @@
+"""What `vigie check` says: each fault with its place, its key, what was expected and what to write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edge.settings.catalogue import render
+from edge.settings.faults import Fault
+from edge.settings.model import Settings
+
+
+def report(name: str, faults: Sequence[Fault], lang: str) -> str:
+    """Return all faults of the file `name` for a person, and their number in the last line."""
+    lines = [line for fault in faults for line in fault_lines(name, fault, lang)]
+    key = "check.one_fault" if len(faults) == 1 else "check.faults"
+    return "\n".join([*lines, render(lang, key, {"count": len(faults)})])
+
+
+def fault_lines(name: str, fault: Fault, lang: str) -> list[str]:
+    """Return one fault: file:line:column and key, then what is wrong and the cure, then the line where it helps."""
+    place = f"{name}:{fault.line}:{fault.column}" if fault.line else name
+    head = f"{place}  {fault.path}" if fault.path else place
+    if fault.shown:
+        head += f" = {fault.shown}"
+    lines = [head, f"   {message(fault, lang)}"]
+    if fault.source:
+        lines.append(f"   {fault.line} | {fault.source}")
+    return lines
+
+
+def message(fault: Fault, lang: str) -> str:
+    """Return what is wrong and what to write, without the place."""
+    return render(lang, fault.key, fault.values)
+
+
+def summary(name: str, settings: Settings, lang: str) -> str:
+    """Return the line that a good file gets: whose it is, how much it reads, where it sends."""
+    mqtt = settings.links.mqtt
+    link = render(lang, "check.no_link", {})
+    if mqtt is not None:
+        port = mqtt.port or (8883 if mqtt.tls else 1883)
+        link = render(lang, "check.link_mqtt", {"host": mqtt.host, "port": port})
+    values = {
+        "file": name,
+        "box": settings.box.id,
+        "site": settings.site.name,
+        "points": _count(lang, "point", len(settings.points)),
+        "buses": _count(lang, "bus", len(settings.buses)),
+        "limits": _count(lang, "limit", len(settings.limits)),
+        "outputs": _count(lang, "output", len(settings.outputs)),
+        "link": link,
+    }
+    return render(lang, "check.good", values)
+
+
+def _count(lang: str, noun: str, count: int) -> str:
+    return render(lang, f"check.{noun}_one" if count == 1 else f"check.{noun}_many", {"count": count})

@@ -1,0 +1,158 @@
+"""Rules between tables, of points and limits: unique ids, units, periods, and limits that can be exceeded at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from edge.core import units
+from edge.settings.draft import Draft, PointRow, Row
+from edge.settings.faults import Faults, LineOf
+from edge.settings.hints import nearest
+
+RECORD_S = 60.0  # model.Point's own, when the file says nothing
+
+# valid names of other units that were meant for the quantity at hand
+_CONFUSED = {("Cel", "C"): "Cel", ("Cel", "F"): "Cel", ("%RH", "%"): "%RH", ("%RH", "/100"): "%RH"}
+
+
+def check_points(draft: Draft, faults: Faults) -> None:
+    """Note what is wrong between the keys of points, limits and outputs, and between these tables."""
+    for rows in (draft.points, draft.limits, draft.outputs):
+        _check_ids(rows, faults)
+    for row in draft.points:
+        _check_unit(row, faults)
+        _check_periods(row, faults)
+        _check_range(row, faults)
+        _check_words(row, faults)
+    points = {row.good["id"]: row for row in draft.points if "id" in row.good}
+    for limit in draft.limits:
+        _check_limit(limit, points, faults)
+    limits = {row.good["id"]: row for row in draft.limits if "id" in row.good}
+    for output in draft.outputs:
+        _check_reference(output, "limit", limits, faults)
+
+
+def _check_ids(rows: Sequence[Row], faults: Faults) -> None:
+    first: dict[str, Row] = {}
+    for row in rows:
+        name = row.good.get("id")
+        if name is not None and first.setdefault(name, row) is not row:
+            faults.at_value(row.key("id"), "fault.same_id", line=LineOf(first[name].key("id")))
+
+
+def _check_reference(row: Row, key: str, known: dict[str, Any], faults: Faults) -> None:
+    """Note a point or limit that does not exist, with the nearest one and its line."""
+    name = row.good.get(key)
+    if name is None or name in known or faults.is_partial:
+        return
+    near = nearest(name, known)
+    if near:
+        faults.at_value(row.key(key), f"fault.no_{key}_near", near=near, line=LineOf(known[near].key("id")))
+    elif known:
+        faults.at_value(row.key(key), f"fault.no_{key}", known=sorted(known)[:8])
+    else:
+        faults.at_value(row.key(key), f"fault.no_{key}s")
+
+
+def _check_unit(row: PointRow, faults: Faults) -> None:
+    unit = row.good.get("unit")
+    if unit is None:
+        return
+    own = row.channel.unit if row.channel else ""
+    meant = units.meant(unit)
+    if (own, unit) in _CONFUSED:
+        faults.at_value(row.key("unit"), "fault.unit_near", near=_CONFUSED[own, unit])
+    elif units.is_known(unit):
+        return
+    elif meant is None:
+        faults.at_value(row.key("unit"), "fault.unit")
+    elif meant.factor == 1:
+        faults.at_value(row.key("unit"), "fault.unit_near", near=meant.unit)
+    else:
+        faults.at_value(row.key("unit"), "fault.unit_factor", near=meant.unit, factor=meant.factor)
+
+
+def _check_periods(row: PointRow, faults: Faults) -> None:
+    """Note a record that does not hold a whole number of readings.
+
+    Where record_s is not written, a point slower than the default has records of one reading: no fault.
+    """
+    period_ms = round(row.good.get("period_s", 1.0) * 1000)
+    record_ms = round(row.good.get("record_s", RECORD_S) * 1000)
+    if "record_s" in row.raw and "record_s" not in row.good:
+        return
+    if ("record_s" in row.good or record_ms > period_ms) and record_ms % period_ms:
+        key = "fault.record_period" if "record_s" in row.good else "fault.record_period_default"
+        at = "record_s" if "record_s" in row.good else "period_s"
+        faults.at_value(row.key(at), key, period=period_ms / 1000, record=record_ms / 1000)
+    stale_s = row.good.get("stale_s")
+    if stale_s is not None and round(stale_s * 1000) < period_ms:
+        faults.at_value(row.key("stale_s"), "fault.stale_period", period=period_ms / 1000)
+
+
+def _check_range(row: PointRow, faults: Faults) -> None:
+    low, high = row.good.get("min"), row.good.get("max")
+    if low is not None and high is not None and low >= high:
+        faults.at_value(row.key("max"), "fault.range", low=low, line=LineOf(row.key("min")))
+
+
+def _check_words(row: PointRow, faults: Faults) -> None:
+    words = row.good.get("words")
+    if words is None or row.channel is None:
+        return
+    if row.channel.kind != "state":
+        faults.at_key(row.key("words"), "fault.words_of_no_state")
+    elif len(set(words)) < len(words) or len(words) < 2 or "" in words:
+        faults.at_key(row.key("words"), "fault.words")
+    elif len(words) < len(row.channel.words):
+        faults.at_key(
+            row.key("words"), "fault.words_missing", count=len(row.channel.words), known=list(row.channel.words)
+        )
+
+
+def _check_limit(limit: Row, points: dict[str, PointRow], faults: Faults) -> None:
+    _check_reference(limit, "point", points, faults)
+    kind = limit.good.get("kind")
+    if kind is None:
+        return
+    if kind in {"fault", "stale"}:
+        for name in ("value", "deadband"):
+            if name in limit.raw:
+                faults.at_key(limit.key(name), "fault.not_with_kind", kind=kind)
+        return
+    if kind in {"equal", "not_equal"} and "deadband" in limit.raw:
+        faults.at_key(limit.key("deadband"), "fault.not_with_kind", kind=kind)
+    if "value" not in limit.raw:
+        faults.missing(limit.path, "fault.limit_value", kind=kind)
+    point = points.get(limit.good.get("point", ""))
+    if point is not None and point.channel is not None and "value" in limit.good:
+        _check_limit_value(limit, kind, point, faults)
+
+
+def _check_limit_value(limit: Row, kind: str, point: PointRow, faults: Faults) -> None:
+    """Note a limit whose value the point can never have: a number against words, or outside what is possible."""
+    value = limit.good["value"]
+    of_point = point.channel.kind if point.channel else ""
+    is_order = kind in {"high", "low"}
+    if of_point == "text" or (of_point == "state" and is_order):
+        faults.at_value(limit.key("kind"), "fault.limit_kind_text" if of_point == "text" else "fault.limit_kind_state")
+    elif of_point == "state":
+        words = point.good.get("words") or (list(point.channel.words) if point.channel else [])
+        _check_word(limit, value, words, faults)
+    elif isinstance(value, str):
+        faults.at_value(limit.key("value"), "fault.limit_number")
+    elif kind == "high" and value >= point.good.get("max", float("inf")):
+        faults.at_value(limit.key("value"), "fault.never_high", bound=point.good["max"], line=LineOf(point.key("max")))
+    elif kind == "low" and value <= point.good.get("min", -float("inf")):
+        faults.at_value(limit.key("value"), "fault.never_low", bound=point.good["min"], line=LineOf(point.key("min")))
+
+
+def _check_word(limit: Row, value: Any, words: list[str], faults: Faults) -> None:
+    if isinstance(value, str):
+        if value not in words:
+            near = nearest(value, words)
+            key = "fault.word_near" if near else "fault.word" if words else "fault.no_words"
+            faults.at_value(limit.key("value"), key, near=near or "", known=words)
+    elif value != int(value) or not 0 <= value < max(len(words), 2):
+        faults.at_value(limit.key("value"), "fault.word_number", known=words, highest=max(len(words), 2) - 1)

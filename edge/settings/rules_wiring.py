@@ -1,0 +1,166 @@
+"""Rules between tables, of the wiring: one use for each pin, address, port and channel, and each driver on its bus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from edge.core.text import Text
+from edge.settings.draft import BusRow, Draft, PointRow, Row
+from edge.settings.faults import Faults, LineOf
+from edge.settings.hints import nearest
+from edge.settings.pins import HEADER, I2C_LINES, pin_name
+
+SHARED: Final = ("pull", "active_low", "debounce_ms", "weight", "weight_unit")
+"""What two points on one pin must say alike."""
+
+
+def check_wiring(draft: Draft, faults: Faults) -> None:
+    """Note what is wired twice or to the wrong bus."""
+    _check_buses(draft, faults)
+    for row in draft.points:
+        _check_bus_of(row, draft, faults)
+    _check_pins(draft, faults)
+    _check_addresses(draft, faults)
+    _check_channels(draft, faults)
+    for output in draft.outputs:
+        _check_bus_of_output(output, draft, faults)
+
+
+def _check_buses(draft: Draft, faults: Faults) -> None:
+    """Note two buses on one device: each has its own thread, and they would read each other's bytes."""
+    seen: dict[tuple[str, Any], BusRow] = {}
+    for row in draft.buses.values():
+        kind = row.good.get("kind")
+        if row.options is None or kind not in {"i2c", "serial", "onewire"}:
+            continue
+        name = {"i2c": "number", "serial": "port", "onewire": "path"}[kind]
+        first = seen.setdefault((kind, getattr(row.options, name)), row)
+        if first is not row:
+            faults.at_value(row.key(name), "fault.bus_twice", bus=first.name, line=LineOf(first.path))
+
+
+def _check_bus_of(row: PointRow, draft: Draft, faults: Faults) -> None:
+    name = row.good.get("bus")
+    if name is None:
+        return
+    bus = draft.buses.get(name)
+    if bus is None:
+        _note_no_bus(row, name, draft, faults)
+    elif row.driver is not None and bus.good.get("kind") not in {None, row.driver.bus_kind}:
+        faults.at_value(
+            row.key("bus"),
+            "fault.wrong_bus_kind",
+            driver=row.good.get("driver"),
+            kind=row.driver.bus_kind,
+            bus=name,
+            found=bus.good["kind"],
+            line=LineOf(bus.path),
+        )
+
+
+def _note_no_bus(row: Row, name: str, draft: Draft, faults: Faults) -> None:
+    near = nearest(name, draft.buses)
+    if faults.is_partial:
+        return
+    if near:
+        faults.at_value(row.key("bus"), "fault.no_bus_near", near=near, line=LineOf(draft.buses[near].path))
+    elif draft.buses:
+        faults.at_value(row.key("bus"), "fault.no_bus", known=sorted(draft.buses))
+    else:
+        faults.at_value(row.key("bus"), "fault.no_buses")
+
+
+def _check_bus_of_output(row: Row, draft: Draft, faults: Faults) -> None:
+    name = row.good.get("bus")
+    if name is None:
+        return
+    bus = draft.buses.get(name)
+    if bus is None:
+        _note_no_bus(row, name, draft, faults)
+    elif bus.good.get("kind") not in {None, "gpio"}:
+        faults.at_value(row.key("bus"), "fault.output_bus", found=bus.good["kind"], line=LineOf(bus.path))
+
+
+def _check_pins(draft: Draft, faults: Faults) -> None:
+    """Note a pin used twice; the index and the flow of one pulse meter share theirs."""
+    held: dict[int, Row] = {}
+    for row in (*draft.points, *draft.outputs):
+        pin = row.good.get("pin")
+        if isinstance(row, PointRow) and (row.driver is None or row.driver.bus_kind != "gpio"):
+            continue
+        if not isinstance(pin, int):
+            continue
+        if pin not in HEADER:
+            faults.at_value(row.key("pin"), "fault.no_such_pin", pin=pin)
+            continue
+        first = held.setdefault(pin, row)
+        if isinstance(first, PointRow) and isinstance(row, PointRow) and _share_pin(first, row):
+            _check_shared(first, row, faults)
+        elif first is not row:
+            faults.at_value(
+                row.key("pin"), "fault.pin_used", pin=pin_name(pin), owner=_owner(first), line=LineOf(first.key("pin"))
+            )
+        for bus, line in _i2c_lines(draft, pin):
+            faults.at_value(row.key("pin"), "fault.pin_of_bus", pin=pin_name(pin), bus=bus.name, line=line)
+
+
+def _check_shared(first: PointRow, second: PointRow, faults: Faults) -> None:
+    """Note what the index and the flow of one pin say differently of its wiring or of a pulse."""
+    for name in SHARED:
+        if getattr(first.options, name, None) != getattr(second.options, name, None):
+            faults.at_value(second.key(name), "fault.pin_options", owner=_owner(first), line=LineOf(first.key(name)))
+
+
+def _share_pin(first: PointRow, second: PointRow) -> bool:
+    if first is second or first.driver is not second.driver or first.options is None or second.options is None:
+        return False
+    channels = [getattr(row.options, "channel", None) for row in (first, second)]
+    return first.device == second.device and channels[0] != channels[1]
+
+
+def _i2c_lines(draft: Draft, pin: int) -> Iterator[tuple[BusRow, LineOf]]:
+    for bus in draft.buses.values():
+        if bus.good.get("kind") == "i2c" and bus.options is not None and pin in I2C_LINES.get(bus.options.number, ()):
+            yield bus, LineOf(bus.path)
+
+
+def _check_addresses(draft: Draft, faults: Faults) -> None:
+    """Note an I2C address that two different drivers claim."""
+    claimed: dict[tuple[str, int], PointRow] = {}
+    for row in draft.points:
+        address = getattr(row.options, "address", None)
+        if row.driver is None or row.driver.bus_kind != "i2c" or not isinstance(address, int):
+            continue
+        first = claimed.setdefault((row.good.get("bus", ""), address), row)
+        if first.driver is not row.driver:
+            faults.at_value(
+                row.key("address"),
+                "fault.address_used",
+                address=f"0x{address:02x}",
+                owner=_owner(first),
+                driver=first.good.get("driver", ""),
+                line=LineOf(first.key("address")),
+            )
+
+
+def _check_channels(draft: Draft, faults: Faults) -> None:
+    """Note two points that read the very same thing."""
+    read: dict[tuple[Any, ...], PointRow] = {}
+    for row in draft.points:
+        if row.options is None or row.device is None:
+            continue
+        # options are frozen structs, but one of another package may hold a list: compared by their text
+        first = read.setdefault((row.good.get("bus"), row.good.get("driver"), row.device, repr(row.options)), row)
+        if first is not row and not _is_noted_by_pin(row):
+            faults.at_key(row.path, "fault.read_twice", owner=_owner(first), line=LineOf(first.path), device=row.device)
+
+
+def _is_noted_by_pin(row: PointRow) -> bool:
+    return row.driver is not None and row.driver.bus_kind == "gpio" and isinstance(row.good.get("pin"), int)
+
+
+def _owner(row: Row) -> Any:
+    """Return how a table is called in a sentence about another: its id in quotes, or its place in the file."""
+    name = row.good.get("id")
+    return f'"{name}"' if name else Text("fault.another_table")

@@ -1,0 +1,101 @@
+"""From the bytes of a file to its TOML tables, with a place for everything that is not TOML.
+
+tomllib stops at the first fault. A line that is wrong by itself is noted and left out, and the rest is read: whoever
+forgot the quotes in one place has often forgotten them in two.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any, Final
+
+from edge.settings.faults import Fault, Faults, shown_line
+
+MOST_FAULTS: Final = 50  # of the syntax: a file with more is no settings file
+
+_PLACE: Final = re.compile(r"^(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$", re.DOTALL)
+
+# tomllib's words -> key of the catalogue; what is not listed is shown as tomllib says it
+_KEYS: Final = (
+    ("Invalid value", "syntax.value"),
+    ("Expected '='", "syntax.equals"),
+    ("Expected newline", "syntax.rest"),
+    ("Unterminated string", "syntax.open_text"),
+    ("Illegal character '\\n'", "syntax.open_text"),
+    ('Expected "\'"', "syntax.open_text"),
+    ("Cannot overwrite", "syntax.twice"),
+    ("Duplicate inline table key", "syntax.twice"),
+    ("Cannot declare", "syntax.table_twice"),
+    ("Cannot redefine", "syntax.table_twice"),
+    ("Cannot mutate", "syntax.table_twice"),
+    ("Unclosed array", "syntax.open_array"),
+    ("Unclosed inline table", "syntax.open_table"),
+    ("Unescaped '\\'", "syntax.backslash"),
+    ("Invalid initial character for a key", "syntax.key"),
+    ("Invalid statement", "syntax.statement"),
+    ("Expected ']", "syntax.header"),
+)
+
+
+def text_of(content: bytes, faults: Faults) -> str | None:
+    """Return the file's text, or None and a fault when it is not UTF-8."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        faults.known.append(Fault(1, 1, "", "syntax.utf16"))
+        return None
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        before = content[: exc.start].decode("utf-8").removeprefix("\ufeff")
+        line = before.count("\n") + 1
+        column = len(before) - (before.rfind("\n") + 1) + 1
+        faults.known.append(Fault(line, column, "", "syntax.utf8", {"byte": f"0x{content[exc.start]:02x}"}))
+        return None
+
+
+def tables_of(text: str, faults: Faults) -> tuple[str, dict[str, Any] | None]:
+    """Return the text that could be read and its tables; None instead of tables when too little is left to judge."""
+    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
+    while len(faults.known) < MOST_FAULTS:
+        readable = "\n".join(lines)
+        try:
+            return readable, tomllib.loads(readable)
+        except tomllib.TOMLDecodeError as exc:
+            fault = _fault(str(exc), lines)
+        except RecursionError:
+            fault = Fault(1, 1, "", "syntax.depth")
+        faults.known.append(fault)
+        if not _is_by_itself(fault, lines):
+            return readable, None
+        lines[fault.line - 1] = ""
+    return "", None
+
+
+def _fault(message: str, lines: list[str]) -> Fault:
+    found = _PLACE.match(message)
+    what = found[1] if found else message
+    if found and found[2]:
+        line, column = int(found[2]), int(found[3])
+    else:
+        line, column = len(lines), len(lines[-1]) + 1
+    key = next((key for start, key in _KEYS if what.startswith(start)), "syntax.other")
+    if key == "syntax.open_text" and what.startswith("Illegal"):
+        column = min(column, len(lines[line - 1]) + 1)
+    if key == "syntax.twice":  # tomllib points behind the value; the second key is what is wrong
+        column = len(lines[line - 1]) - len(lines[line - 1].lstrip()) + 1
+    return Fault(line, column, "", key, {"detail": what}, source=shown_line(lines, line))
+
+
+def _is_by_itself(fault: Fault, lines: list[str]) -> bool:
+    """Return whether leaving out the line leaves the others as they were meant."""
+    line = lines[fault.line - 1].strip()
+    if not line or line.startswith("["):
+        return False  # without its header, the keys below would fall into the table above
+    if fault.key == "syntax.twice":
+        return True
+    try:
+        tomllib.loads(line)
+    except tomllib.TOMLDecodeError:
+        # a text or list that is left open may have been meant to go on below
+        return '"""' not in line and "'''" not in line and fault.key not in {"syntax.open_array", "syntax.depth"}
+    return False
