@@ -64,7 +64,8 @@ def make_app(desk: Desk) -> Any:
     """Return the WSGI application of a box. Every answer is JSON; one that failed is {"error": code, "text": why}."""
     import bottle
 
-    app = bottle.Bottle(catchall=False)
+    app = bottle.Bottle()
+    app.config["catchall"] = False
 
     def failed(status: int, code: str, text: str) -> bytes:
         bottle.response.status = status
