@@ -58,7 +58,7 @@ class Ads1115:
     """One chip with the points on its inputs."""
 
     bus_kind: ClassVar[str] = "i2c"
-    Options = Ads1115Options
+    Options: ClassVar[type[msgspec.Struct]] = Ads1115Options
 
     @staticmethod
     def device(options: Ads1115Options) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+import msgspec
+
 from hal.decode.contact import WORDS, ContactState
 from hal.driver import DriverError
 from hal.drivers.pin_edges import LATE_NS, PinEdges, PinOptions, shared_options
@@ -20,7 +22,7 @@ class Contact:
 
     bus_kind: ClassVar[str] = "gpio"
     tick_s: ClassVar[float] = 1.0  # edges are taken this often, also when no point is due
-    Options = ContactOptions
+    Options: ClassVar[type[msgspec.Struct]] = ContactOptions
 
     @staticmethod
     def device(options: ContactOptions) -> str:

@@ -56,7 +56,7 @@ class Ds18b20:
     """One probe."""
 
     bus_kind: ClassVar[str] = "onewire"
-    Options = Ds18b20Options
+    Options: ClassVar[type[msgspec.Struct]] = Ds18b20Options
 
     @staticmethod
     def device(options: Ds18b20Options) -> str:

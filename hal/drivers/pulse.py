@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Final, Literal
 
+import msgspec
 from msgspec import Meta
 
 from hal.decode.pulse import SECOND_NS, PulseCounter
@@ -45,7 +46,7 @@ class Pulse:
 
     bus_kind: ClassVar[str] = "gpio"
     tick_s: ClassVar[float] = 1.0  # edges are taken this often, also when no point is due
-    Options = PulseOptions
+    Options: ClassVar[type[msgspec.Struct]] = PulseOptions
 
     @staticmethod
     def device(options: PulseOptions) -> str:

@@ -32,7 +32,7 @@ class Sht3x:
     """One sensor, measured once a read for all its due points."""
 
     bus_kind: ClassVar[str] = "i2c"
-    Options = Sht3xOptions
+    Options: ClassVar[type[msgspec.Struct]] = Sht3xOptions
 
     @staticmethod
     def device(options: Sht3xOptions) -> str:

@@ -25,7 +25,7 @@ class CpuTemperature:
     """One thermal zone."""
 
     bus_kind: ClassVar[str] = "own"
-    Options = CpuTemperatureOptions
+    Options: ClassVar[type[msgspec.Struct]] = CpuTemperatureOptions
 
     @staticmethod
     def device(options: CpuTemperatureOptions) -> str:
