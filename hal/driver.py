@@ -73,3 +73,17 @@ class Remembers(Protocol):
 
     def restore(self, state: str) -> None:
         """Take back what `state` gave before; called once, before `open`. Damaged text is ignored."""
+
+
+class Ticks(Protocol):
+    """Optional: a driver of edges, which must be taken more often than its points are due."""
+
+    tick_s: ClassVar[float]
+    """How often `read` is called at least, then with no point due."""
+
+
+class Shows(Protocol):
+    """Optional: a driver that can show what it read last, for `vigie explain`."""
+
+    def raw(self, point: str) -> str:
+        """Return the last raw bytes or level of the point as text; called on another thread: touches no device."""
