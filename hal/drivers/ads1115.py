@@ -75,6 +75,7 @@ class Ads1115:
         self._bus = bus
         self._points = dict(points)
         self._address = next(iter(points.values())).address
+        self._last: dict[str, bytes] = {}
         self._name = f"ADS1115 at 0x{self._address:02x}"
 
     def open(self) -> None:
@@ -89,9 +90,13 @@ class Ads1115:
         samples = []
         for point in due:
             options = self._points[point]
-            register = self._convert(options)
+            register = self._last[point] = self._convert(options)
             samples.append(Sample(point, now_ns, *ads1115.outcome(register, options.full_scale_mv, options.shunt_ohm)))
         return samples
+
+    def raw(self, point: str) -> str:
+        """Return the conversion register of the point's last reading, for a person who asks why."""
+        return self._last.get(point, b"").hex(" ")
 
     def close(self) -> None:
         """Nothing to give back: the bus belongs to all."""

@@ -78,6 +78,10 @@ class Contact:
             return Sample(point, now_ns, state, UNCERTAIN, "lost_edges")
         return Sample(point, now_ns, state, GOOD)
 
+    def raw(self, point: str) -> str:
+        """Return the pin's last level, for a person who asks why."""
+        return "" if self._contact is None else self._edges.word()
+
     def close(self) -> None:
         """Give the pin back."""
         self._contact = None

@@ -76,6 +76,7 @@ class Ds18b20:
         self._probe = options.probe
         self._resolution = options.resolution
         self._sensor: Any = None
+        self._last = ""
 
     def open(self) -> None:
         """Find the probe. Raises DriverError `unplugged` when the bus does not show it."""
@@ -103,8 +104,13 @@ class Ds18b20:
         except OSError as exc:
             cause = f"{exc.strerror} (errno {exc.errno})"
             raise self._error(_REASONS.get(exc.errno or 0, "bus_error"), cause) from exc
+        self._last = text
         outcome = celsius_from_text(text, self._probe[:2])
         return [Sample(point, now_ns, *outcome) for point in due]
+
+    def raw(self, point: str) -> str:
+        """Return the line of the last reading with its nine bytes, for a person who asks why."""
+        return self._last.partition("\n")[0]
 
     def close(self) -> None:
         """Forget the probe; no file stays open between reads."""

@@ -57,6 +57,7 @@ class PinEdges:
         self._options = options
         self._edges: deque[tuple[float, bool]] = deque()
         self._has_lost = False
+        self._seen = False
         self._device: Any = None
 
     @property
@@ -85,12 +86,20 @@ class PinEdges:
 
     def level(self) -> bool:
         """Return the level of the line now, True for high."""
-        return bool(self._device.pin.state)
+        self._seen = bool(self._device.pin.state)
+        return self._seen
+
+    def word(self) -> str:
+        """Return the pin and the level seen last in words, such as "GPIO17 low"; touches no pin."""
+        return f"GPIO{self._options.pin} {'high' if self._seen else 'low'}"
 
     def drain(self) -> list[tuple[int, bool]]:
         """Return and forget the edges so far as (t_ns, level), oldest first."""
         edges = self._edges
-        return [(round(ticks * 1e9), bool(level)) for ticks, level in (edges.popleft() for _ in range(len(edges)))]
+        found = [(round(ticks * 1e9), bool(level)) for ticks, level in (edges.popleft() for _ in range(len(edges)))]
+        if found:
+            self._seen = found[-1][1]
+        return found
 
     def has_lost(self) -> bool:
         """Return True once when edges were cut since the last call.

@@ -105,6 +105,11 @@ class Pulse:
             return Sample(point, now_ns, value, UNCERTAIN, "lost_edges")
         return Sample(point, now_ns, value, GOOD)
 
+    def raw(self, point: str) -> str:
+        """Return the pin's last level and the pulses since it was opened, for a person who asks why."""
+        counter = self._counter
+        return "" if counter is None else f"{self._edges.word()}, {counter.count} pulses since opened"
+
     def close(self) -> None:
         """Give the pin back."""
         self._counter = None

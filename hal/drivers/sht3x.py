@@ -49,6 +49,7 @@ class Sht3x:
         self._bus = bus
         self._points = dict(points)
         self._address = next(iter(points.values())).address
+        self._last = b""
 
     def open(self) -> None:
         """Measure once, so that an absent sensor is named at the start. Raises DriverError."""
@@ -58,11 +59,16 @@ class Sht3x:
         """Return the due points' samples of one measurement; a word with a wrong CRC is BAD alone."""
         if not due:
             return []
-        temperature, humidity = sht3x.words(self._measure())
+        self._last = self._measure()
+        temperature, humidity = sht3x.words(self._last)
         return [
             self._sample(point, now_ns, temperature if self._points[point].channel == "temperature" else humidity)
             for point in due
         ]
+
+    def raw(self, point: str) -> str:
+        """Return the six bytes of the last measurement, for a person who asks why."""
+        return self._last.hex(" ")
 
     def close(self) -> None:
         """Nothing to give back: the bus belongs to all."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 NEVER: Final = float("inf")
 BOUNCE_NS: Final = 1_000_000  # between two edges of a bounce
 SECOND_NS: Final = 1_000_000_000
+PINS: Final = range(28)  # on the header, by their BCM numbers
 
 
 class PulseTrain:
@@ -88,15 +89,18 @@ class FakeGpio:
 
             def drive(self, t_ns: int, *, level: bool) -> None:
                 self._driven = level
-                if self._change_state(level) and self._when_changed is not None:
-                    super(MockPin, self)._call_when_changed(t_ns / SECOND_NS, level)
+                listener = self.when_changed  # once: the driver may close the pin on its own thread
+                if self._change_state(level) and listener is not None:
+                    listener(t_ns / SECOND_NS, level)
 
         self.factory: Any = MockFactory(pin_class=Pin)
+        # All at once: two threads that ask the factory for a new pin can get one each.
+        self._lines = {pin: self.factory.pin(pin) for pin in PINS}
         self._trains: dict[int, PulseTrain] = {}
 
     def drive(self, pin: int, t_ns: int, *, level: bool, bounces: int = 0) -> None:
         """Bring a pin to this level at this time, True for high."""
-        line = self.factory.pin(pin)
+        line = self._lines[pin]
         for at_ns, at_level in bouncing(t_ns, level=level, bounces=bounces):
             line.drive(at_ns, level=at_level)
 
@@ -127,7 +131,7 @@ class FakeGpio:
         next_ns: int | None = None
         for pin, train in self._trains.items():
             train.resume(now_ns)
-            line = self.factory.pin(pin)
+            line = self._lines[pin]
             while (due_ns := train.next_ns()) is not None and due_ns <= now_ns:
                 for at_ns, level in train.edges():
                     line.drive(at_ns, level=level)

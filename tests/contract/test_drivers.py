@@ -107,6 +107,18 @@ def test_each_due_point_gets_its_value_at_its_time(rig: Rig) -> None:
         assert sample == Sample(point, NOW_NS, pytest.approx(rig.row.values[point], abs=0.002), GOOD)
 
 
+def test_what_was_read_can_be_shown(rig: Rig) -> None:
+    if not hasattr(rig.driver, "raw"):
+        pytest.skip("this driver shows nothing")
+    for point in rig.options:
+        assert rig.driver.raw(point) == ""
+    rig.driver.open()
+    rig.row.run(NOW_NS)
+    rig.read()
+    for point in rig.options:
+        assert rig.driver.raw(point)
+
+
 def test_only_due_points_are_read(rig: Rig) -> None:
     rig.driver.open()
     rig.row.run(NOW_NS)
