@@ -48,8 +48,8 @@ class PulseTrain:
         self._is_closing = not self._is_closing
         return found
 
-    def resume(self, now_ns: int) -> None:
-        """Let a meter that stood still begin again no earlier than now."""
+    def rest(self, now_ns: int) -> None:
+        """Let a meter that stands still now begin again no earlier than now."""
         if self._is_closing and self.per_second <= 0:
             self._at_ns = max(self._at_ns, now_ns)
 
@@ -130,11 +130,11 @@ class FakeGpio:
         now_ns = round(now_s * SECOND_NS)
         next_ns: int | None = None
         for pin, train in self._trains.items():
-            train.resume(now_ns)
             line = self._lines[pin]
             while (due_ns := train.next_ns()) is not None and due_ns <= now_ns:
                 for at_ns, level in train.edges():
                     line.drive(at_ns, level=level)
+            train.rest(now_ns)
             if due_ns is not None:
                 next_ns = due_ns if next_ns is None else min(next_ns, due_ns)
         return NEVER if next_ns is None else next_ns / SECOND_NS

@@ -16,9 +16,9 @@ def edges_until(now_ns: list[int], per_second: float, bounces: int) -> list[tupl
     train = PulseTrain(S, per_second, width_ns=30 * MS, bounces=bounces, closed_level=False)
     found = []
     for now in now_ns:
-        train.resume(now)
         while (due_ns := train.next_ns()) is not None and due_ns <= now:
             found += train.edges()
+        train.rest(now)
     return found
 
 
