@@ -172,7 +172,7 @@ def _slot(block: str) -> Slot:
 
 
 def decoded(group: Group) -> Any:
-    """Return the group's value as people and programs read it: a number, text, ISO time, or the fields of a register."""
+    """Return the group's value as programs read it: a number, text, ISO time, or the fields of a register."""
     try:
         if group.spec.role == "clock":
             return horodate(str(group.value)).iso() if group.horodate else moment_iso(str(group.value))

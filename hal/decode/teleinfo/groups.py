@@ -2,8 +2,8 @@
 
 historique  `label SP data SP c`            sum of everything before the last SP
 standard    `label HT [horodate HT] data HT c`   sum of everything before c, the last HT included
-c = (sum & 0x3F) + 0x20. The separator decides which rule holds, never whichever happens to fit: a decoder that tries both
-hides line noise (54E §5.3.6 and §6.2.1).
+c = (sum & 0x3F) + 0x20. The separator decides which rule holds, never whichever happens to fit: a decoder that tries
+both hides line noise (54E §5.3.6 and §6.2.1).
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ PRINTABLE: Final = bytes((HT, *range(0x20, 0x7F)))
 PARITY_MARK: Final = b"\xff\x00"  # what a tty puts before a byte of wrong parity (PARMRK): no 7-bit byte looks like it
 
 # Season, then two digits each of year, month, day, hour, minute, second. A space: the season does not apply.
-_HORODATE = re.compile(rb"[HEhe ][0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[01][0-9]|2[0-3])(?:[0-5][0-9]){2}")
+_HORODATE = re.compile(
+    rb"[HEhe ][0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[01][0-9]|2[0-3])(?:[0-5][0-9]){2}"
+)
 
 
 class Group(msgspec.Struct, frozen=True, gc=False):
@@ -49,9 +51,9 @@ class Rejected(msgspec.Struct, frozen=True, gc=False):
 
 
 def checksum(covered: bytes) -> int:
-    """Return the check character's code for the bytes that it covers.
+    r"""Return the check character's code for the bytes that it covers.
 
-    >>> chr(checksum(b"IINST 002")), chr(checksum(b"ADSC\\t031664001115\\t"))
+    >>> chr(checksum(b"IINST 002")), chr(checksum(b"ADSC\t031664001115\t"))
     ('Y', ')')
     """
     return (sum(covered) & 0x3F) + 0x20
@@ -101,3 +103,24 @@ def _group(raw: bytes, label: Label, data: bytes, horodate: str) -> Group | str:
         return fault
     value = horodate if label.role == "clock" and horodate else label.value(data)
     return Group(label.name, value, label.unit_of(data), horodate, raw, label, degraded=horodate[:1] in ("h", "e"))
+
+
+def spaced_group(label: str, data: str) -> bytes:
+    """Return the bytes between LF and CR of a historique or PME/PMI group.
+
+    >>> spaced_group("PTEC", "HP..")
+    b'PTEC HP..  '
+    """
+    covered = f"{label} {data}".encode("ascii")
+    return b"%b %c" % (covered, checksum(covered))
+
+
+def tabbed_group(label: str, data: str, horodate: str | None = None) -> bytes:
+    r"""Return the bytes between LF and CR of a standard group.
+
+    >>> tabbed_group("DATE", "", "H230301091834")
+    b'DATE\tH230301091834\t\tC'
+    """
+    fields = [label, data] if horodate is None else [label, horodate, data]
+    covered = "".join(f"{field}\t" for field in fields).encode("ascii")
+    return b"%b%c" % (covered, checksum(covered))

@@ -103,7 +103,12 @@ def _label(name: str, mode: Mode, row: tables.Row) -> Label:
     )
 
 
-_CHARACTERS: Final[dict[str, Literal["digits", "hex", "text"]]] = {"d": "digits", "i": "digits", "x": "hex", "t": "text"}
+_CHARACTERS: Final[dict[str, Literal["digits", "hex", "text"]]] = {
+    "d": "digits",
+    "i": "digits",
+    "x": "hex",
+    "t": "text",
+}
 _NUMBERS: Final = frozenset({"RELAIS", "NTARF", "NJOURF", "NJOURF+1", "TGPHI_s", "TGPHI_i"})
 
 

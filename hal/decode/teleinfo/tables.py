@@ -38,9 +38,7 @@ HISTORIQUE: Final[dict[str, Row]] = {
         ("TH..", "HC..", "HP..", "HN..", "PM..", "HCJB", "HPJB", "HCJW", "HPJW", "HCJR", "HPJR"),
     ),
     "DEMAIN": ("steady", "", ("----", "BLEU", "BLAN", "ROUG")),
-    **dict.fromkeys(
-        ("IINST", "IINST1", "IINST2", "IINST3", "ADPS", "ADIR1", "ADIR2", "ADIR3"), ("instant", "A", "3d")
-    ),
+    **dict.fromkeys(("IINST", "IINST1", "IINST2", "IINST3", "ADPS", "ADIR1", "ADIR2", "ADIR3"), ("instant", "A", "3d")),
     **dict.fromkeys(("IMAX", "IMAX1", "IMAX2", "IMAX3"), ("steady", "A", "3d")),
     "PMAX": ("steady", "W", "5d"),
     "PAPP": ("instant", "VA", "5d"),
@@ -116,7 +114,7 @@ PMEPMI: Final[dict[str, Row]] = {
     **{f"EAP-1_{way}": ("steady", "kWh", "u kWh") for way in ("s", "i", "s2")},
     **{f"ER{sign}P-1_{way}": ("steady", "kvarh", "u kvarh") for sign in "+-" for way in "si"},
     "PS": ("steady", "kVA", "u kVA kW"),
-    "PA1MN": ("steady", "kW", "u kW"),
+    "PA1MN": ("instant", "kW", "u kW"),
     **{f"PMAX_{way}": ("steady", "kVA", "u kVA kW") for way in "si"},
     **{f"TGPHI_{way}": ("steady", "", "f") for way in "si"},
 }
