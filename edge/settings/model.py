@@ -71,7 +71,16 @@ class Point(_Table, frozen=True):
     record_s: Annotated[float, Meta(ge=0.1, le=86400, description="what one record covers")] = 60.0
     deadband: Annotated[float, Meta(ge=0, description="save a record only when it moved this far …")] = 0.0
     heartbeat_s: Annotated[float, Meta(ge=0, description="… or is this old")] = 3600.0
-    stale_s: Annotated[float, Meta(gt=0, description="no sample for this long is BAD stale")] | None = None
+    stale_s: (
+        Annotated[
+            float,
+            Meta(
+                gt=0,
+                description="without a sample for this long: BAD stale; where absent 3 periods, at least one and 5 s",
+            ),
+        ]
+        | None
+    ) = None
     words: Annotated[list[str] | None, Meta(description="a state's word for 0, 1, …")] = None
 
 

@@ -126,7 +126,9 @@ def _check_limit(limit: Row, points: dict[str, PointRow], faults: Faults) -> Non
     if "value" not in limit.raw:
         faults.missing(limit.path, "fault.limit_value", kind=kind)
     point = points.get(limit.good.get("point", ""))
-    if point is not None and point.channel is not None and "value" in limit.good:
+    if kind in {"high", "low"} and isinstance(limit.good.get("value"), str):
+        faults.at_value(limit.key("value"), "fault.limit_number")
+    elif point is not None and point.channel is not None and "value" in limit.good:
         _check_limit_value(limit, kind, point, faults)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from edge.settings.faults import Fault, Faults, shown_line
 
 MOST_FAULTS: Final = 50  # of the syntax: a file with more is no settings file
+MOST_TRIES: Final = 100  # lines looked back for where something was opened
 
 _PLACE: Final = re.compile(r"^(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$", re.DOTALL)
 
@@ -36,6 +37,8 @@ _KEYS: Final = (
     ("Invalid statement", "syntax.statement"),
     ("Expected ']", "syntax.header"),
 )
+
+_OPEN: Final = ("syntax.open_text", "syntax.open_array", "syntax.open_table")
 
 
 def text_of(content: bytes, faults: Faults) -> str | None:
@@ -79,23 +82,38 @@ def _fault(message: str, lines: list[str]) -> Fault:
     else:
         line, column = len(lines), len(lines[-1]) + 1
     key = next((key for start, key in _KEYS if what.startswith(start)), "syntax.other")
-    if key == "syntax.open_text" and what.startswith("Illegal"):
-        column = min(column, len(lines[line - 1]) + 1)
-    if key == "syntax.twice":  # tomllib points behind the value; the second key is what is wrong
+    if key in _OPEN:
+        line = _opening_line(lines, line)
+        before = lines[line - 1].partition("=")
+        column = len(before[0]) + 2 + len(before[2]) - len(before[2].lstrip()) if before[1] else 1
+    elif key == "syntax.twice":  # tomllib points behind the value; the second key is what is wrong
         column = len(lines[line - 1]) - len(lines[line - 1].lstrip()) + 1
+    elif key == "syntax.backslash":  # and behind the escape
+        column -= 2
     return Fault(line, column, "", key, {"detail": what}, source=shown_line(lines, line))
+
+
+def _opening_line(lines: list[str], noticed: int) -> int:
+    """Return the line that opens what is never closed: the one after the last beginning of the file that is whole."""
+    for count in range(noticed - 1, max(-1, noticed - MOST_TRIES), -1):
+        try:
+            tomllib.loads("\n".join(lines[:count]))
+        except tomllib.TOMLDecodeError:
+            continue
+        return next(number for number in range(count + 1, len(lines) + 1) if lines[number - 1].strip())
+    return noticed
 
 
 def _is_by_itself(fault: Fault, lines: list[str]) -> bool:
     """Return whether leaving out the line leaves the others as they were meant."""
     line = lines[fault.line - 1].strip()
-    if not line or line.startswith("["):
+    if fault.key == "syntax.depth" or not line or line.startswith("["):
         return False  # without its header, the keys below would fall into the table above
     if fault.key == "syntax.twice":
         return True
     try:
         tomllib.loads(line)
     except tomllib.TOMLDecodeError:
-        # a text or list that is left open may have been meant to go on below
-        return '"""' not in line and "'''" not in line and fault.key not in {"syntax.open_array", "syntax.depth"}
+        # a list or a long text that is left open may have been meant to go on below
+        return fault.key != "syntax.open_array" and '"""' not in line and "'''" not in line
     return False

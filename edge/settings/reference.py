@@ -1,0 +1,166 @@
+"""The reference page of the settings: `python -m edge.settings.reference` prints docs/reference/settings.md.
+
+Composed from the declarations, so that page, schema and `check` say the same; a test compares the file with this.
+"""
+
+from __future__ import annotations
+
+import inspect as python
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+from msgspec import inspect
+
+from edge.core import units
+from edge.settings import model
+from edge.settings.catalogue import written
+from edge.settings.expect import expected
+from edge.settings.options import options_by_driver
+from hal import buses, drivers
+
+EXAMPLE: Final = """\
+[box]
+id = "b0042"
+
+[site]
+name = "Gymnase Sud"
+
+[bus.gpio]
+kind = "gpio"
+
+[[point]]
+id = "water.cold"
+bus = "gpio"
+driver = "contact"
+pin = 17
+peroid_s = 60
+
+[[seuil]]
+point = "water.cold"
+
+[[limit]]
+id = "leak"
+point = "water.cald"
+kind = "equal"
+value = "open"
+"""
+
+_HEAD: Final = """\
+# Settings
+
+Made from the program's own declarations by `python -m edge.settings.reference`; a test keeps it true.
+
+One file in [TOML](https://toml.io) describes a box: `/etc/vigie/vigie.toml`. `vigie check FILE` lists every fault with
+its place and exits with 2, or says in one line what a good file holds (exit 0); with `--json` it prints one object
+`{"file","good","faults":[{"line","column","path","code","shown","text"}]}`. `vigie schema` prints a JSON Schema for
+editors, with the options of drivers from installed packages. `check` changes nothing.
+"""
+
+
+def page() -> str:
+    """Return the whole page."""
+    parts = [
+        _HEAD,
+        _check_example(),
+        _section("`[box]`", model.Box),
+        _section("`[site]`", model.Site),
+        *_bus_sections(),
+        _section("`[[point]]`: the keys of every point", model.Point),
+        *_driver_sections(),
+        _section("`[[limit]]`", model.Limit),
+        _LIMITS,
+        _section("`[[output]]`", model.Output),
+        _section("`[link.mqtt]`", model.MqttLink),
+        _unit_section(),
+    ]
+    return "\n".join(parts)
+
+
+_LIMITS: Final = """\
+`high` and `low` are for numbers, `equal` and `not_equal` for a state's word or a number; `fault` and `stale` take no
+`value` and no `deadband`. An alarm begins when the limit was exceeded for `on_delay_s`, and ends when the value was
+back by `deadband` for `off_delay_s`.
+"""
+
+
+def _check_example() -> str:
+    from edge.settings.faults import SettingsError
+    from edge.settings.load import loads
+
+    try:
+        loads(EXAMPLE, "vigie.toml")
+    except SettingsError as exc:
+        return f"```\n$ vigie check vigie.toml\n{exc}\n```\n"
+    raise ValueError("the example has no fault")
+
+
+def _bus_sections() -> Iterator[str]:
+    yield "## `[bus.NAME]`\n"
+    yield "`kind` says which of these it is; points call it by its name in `bus`. Each bus has a thread of its own.\n"
+    for kind, options in buses.KINDS.items():
+        yield _section(f'`kind = "{kind}"`', options, level=3)
+
+
+def _driver_sections() -> Iterator[str]:
+    yield "## `[[point]]`: the keys of each driver\n"
+    yield (
+        "Two points may share a device: the index and the flow of one pulse meter, temperature and humidity of one\n"
+        "sensor. A pin, an I2C address or a channel that is used twice otherwise is a fault.\n"
+    )
+    for name, options in options_by_driver(sorted(drivers.BUILT_IN)).items():
+        kind = drivers.load(name).bus_kind
+        yield _section(f'`driver = "{name}"` on a bus of kind `{kind}`', options, level=3)
+
+
+def _unit_section() -> str:
+    def listed(names: Any) -> str:
+        return ", ".join(f"`{name}`" for name in names)
+
+    return (
+        "## Units\n\n"
+        "`unit` is a SenML name; it changes no value, as `scale` and `offset` do. Screens show `Cel` as °C.\n\n"
+        f"- RFC 8428 and RFC 8798, primary: {listed(units.PRIMARY)}\n"
+        f"- RFC 8798, secondary: {listed(units.SECONDARY)}\n"
+        f"- of the field, not registered: {listed(units.FIELD)}\n"
+    )
+
+
+def _section(title: str, kind: type[msgspec.Struct], level: int = 2) -> str:
+    lines = [f"{'#' * level} {title}\n", python.cleandoc(kind.__doc__ or "") + "\n"]
+    fields = msgspec.structs.fields(kind)
+    if fields:
+        lines += ["| key | takes | where absent | meaning |", "|---|---|---|---|"]
+        for field in fields:
+            takes = written("en", expected(field.type)).strip().removesuffix(",").replace("|", "\\|")
+            meaning = _description(inspect.type_info(field.type)).replace("|", "\\|")
+            lines.append(f"| `{field.encode_name}` | {takes} | {_absent(field)} | {meaning} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _absent(field: Any) -> str:
+    """Return what holds where the key is not written."""
+    if field.required:
+        return "must be written"
+    if field.default is None or field.default is msgspec.NODEFAULT or field.default == "":
+        return ""
+    if field.encode_name == "address":  # written in hexadecimal on every chip's data sheet
+        return f"`0x{field.default:02x}`"
+    return f"`{json.dumps(field.default, ensure_ascii=False)}`"
+
+
+def _description(info: inspect.Type) -> str:
+    """Return the description that stands in a type's Meta, also within a union."""
+    if isinstance(info, inspect.Metadata):
+        own = (info.extra_json_schema or {}).get("description", "")
+        return own or _description(info.type)
+    if isinstance(info, inspect.UnionType):
+        return next((found for part in info.types if (found := _description(part))), "")
+    return ""
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
