@@ -242,7 +242,9 @@ def run(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="vigie-demo-") as folder:
         demonstration = Demonstration(args, Path(folder))
         if demonstration.broker is None:
-            sys.stderr.write("mosquitto is not installed (Debian: apt install mosquitto): the box runs without a broker\n")
+            sys.stderr.write(
+                "mosquitto is not installed (Debian: apt install mosquitto): the box runs without a broker\n"
+            )
         try:
             demonstration.start()
             _show(args, demonstration)

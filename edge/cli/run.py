@@ -1,4 +1,4 @@
-"""`vigie run`: the service of the box; with --demo a simulated site; with --live also a broker, a consumer and a table."""
+"""`vigie run`: the service of the box; with --demo a simulated site; with --live a broker, a consumer and a table."""
 
 from __future__ import annotations
 

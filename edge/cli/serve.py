@@ -16,7 +16,8 @@ from typing import Final
 from edge.cli import client
 from edge.runtime.box import Box
 from edge.runtime.systemd import notify, watchdog_s
-from edge.settings.load import SettingsError, load
+from edge.settings.faults import SettingsError
+from edge.settings.load import load
 from edge.settings.model import Settings
 from edge.settings.packaged import find
 from edge.settings.report import report

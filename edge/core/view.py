@@ -121,16 +121,36 @@ def alarms(engine: Engine, dating: Dating) -> list[AlarmView]:
     return [alarm_view(engine, alarm, dating) for alarm in engine.alarms.sorted()]
 
 
+def alarm_documents(engine: Engine, dating: Dating) -> dict[str, dict[str, Any]]:
+    """Return the active alarms by id, each as it stands retained upstream."""
+    documents = {}
+    for alarm in engine.alarms.by_limit.values():
+        if alarm.active:
+            shown = alarm_view(engine, alarm, dating)
+            facts = {
+                "id": alarm.number, "limit": alarm.limit, "n": alarm.point, "kind": shown.kind, "u": shown.unit,
+                "prio": shown.priority, "diagnosis": shown.diagnosis, "acknowledged": alarm.acknowledged,
+            }  # fmt: skip
+            document: dict[str, Any] = {key: value for key, value in facts.items() if value != ""}
+            if shown.at is not None:
+                document["at"] = shown.at
+            if alarm.value is not None:
+                document["v"] = alarm.value
+            if shown.since_utc_ms is not None:
+                document["t"] = shown.since_utc_ms / 1000
+            documents[str(alarm.number)] = document
+    return documents
+
+
 def snapshot(engine: Engine) -> dict[str, Any]:
-    """Return indexes and states for `up/snapshot`: what a consumer that starts late needs at once."""
-    indexes = {}
-    states = {}
+    """Return indexes and states for `up/snapshot`: what a consumer that starts late needs at once.
+
+    A link calls it from its own thread, so each point's value is read exactly once.
+    """
+    indexes: dict[str, Value] = {}
+    states: dict[str, Value] = {}
     for point in engine.points.values():
-        if point.value is None:
-            continue
-        if point.spec.kind == "counter":
-            indexes[point.id] = point.value
-        elif point.spec.kind in {"state", "text"}:
-            states[point.id] = point.value
-    active = sorted(alarm.number for alarm in engine.alarms.by_limit.values() if alarm.active)
-    return {"indexes": indexes, "states": states, "alarms": active}
+        value = point.value
+        if value is not None and point.spec.kind != "gauge":
+            (indexes if point.spec.kind == "counter" else states)[point.id] = value
+    return {"indexes": indexes, "states": states}

@@ -1,7 +1,7 @@
 """A box put together: settings in, workers out, started and stopped in the order that loses nothing.
 
-    buses ─→ station ─→ writer ─→ logs ─→ links            each with a thread of its own
-                 └─→ local API (asks the station)
+buses ─→ station ─→ writer ─→ logs ─→ links            each with a thread of its own
+             └─→ local API (asks the station)
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from edge.core import view
+from edge.core.batch_points import SiteFacts
 from edge.core.clock import ClockEntry, Dating
 from edge.core.engine import Engine
-from edge.core.types import Event, EventBatch, Record, RecordBatch
+from edge.core.types import Event, EventBatch, Record
 from edge.links.mqtt import MqttLink
+from edge.links.paho_connection import PahoConnection
+from edge.links.retained import Feed
 from edge.runtime.bus import BusWorker, DeviceSpec
 from edge.runtime.clock import SystemClock
 from edge.runtime.demo import Demo
@@ -29,6 +32,7 @@ from edge.runtime.desk import RunningBox, product_version
 from edge.runtime.outputs import Outputs
 from edge.runtime.station import Station
 from edge.runtime.supervisor import Bell, Supervisor
+from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
 from edge.settings.specs import specs
 from edge.store.fs import RealFs
@@ -49,7 +53,7 @@ class Box:
     """The running service of one site."""
 
     def __init__(self, settings: Settings, state: Path, *, socket: Path | None = None, is_demo: bool = False) -> None:
-        """Open the logs and put everything together; nothing runs yet. Raises OSError when the state can't be opened."""
+        """Open the logs and put everything together; nothing runs yet. Raises OSError when a log can't be opened."""
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.settings = settings
         fs = RealFs(state)
@@ -79,7 +83,7 @@ class Box:
                 self.outputs.follow(limit.spec.id, True)
         self._announce(was_cut=was_cut)
         if settings.links.mqtt is not None:
-            self.links["mqtt"] = self._mqtt_link()
+            self.links["mqtt"] = self._mqtt_link(settings.links.mqtt)
         self.desk = RunningBox(
             settings,
             self.station,
@@ -117,7 +121,7 @@ class Box:
             name,
             list(devices.values()),
             clock=self.clock,
-            post=lambda cycle: self.station.post(cycle),
+            post=lambda cycle: self.station.post(cycle),  # noqa: PLW0108 - the station is made after its buses
             open_handle=(lambda: demo.handles[name]) if is_simulated and demo else (lambda: open_bus(kind, options)),
             close_handle=(lambda _handle: None) if is_simulated else (lambda handle: close_bus(kind, handle)),
             memory=memory,
@@ -147,6 +151,7 @@ class Box:
             blocked=self.supervisor.blocked,
             points_of_bus={bus.bus: bus.points for bus in self.buses},
             alarm_changed=self.outputs.follow,
+            estimated=self._estimated_end,
         )
 
     def _announce(self, *, was_cut: bool) -> None:
@@ -157,25 +162,54 @@ class Box:
             entries.insert(0, Event("unclean_stop", now_ms, "", {"boot": self.clock.boot - 1}))
         self.writer.post(EventBatch(self.clock.boot, entries, {"running": True}))
 
-    def _mqtt_link(self) -> MqttLink:
-        mqtt = self.settings.links.mqtt
-        assert mqtt is not None
+    def _mqtt_link(self, mqtt: MqttSettings) -> MqttLink:
         points, limits = specs(self.settings)
-        return MqttLink(
-            mqtt,
+        site, station = self.settings.site, self.station
+        feed = Feed(
             box=self.settings.box.id,
-            site=self.settings.site,
-            points=points,
-            limits=limits,
+            site=SiteFacts(name=site.name, tz=site.tz, lang=site.lang),
             records=self.records,
             events=self.events,
             dating=self.dating,
             clock=self.clock,
-            post=self.station.post,
-            snapshot=lambda: view.snapshot(self.station.engine),
+            post=station.post,
+            points=lambda: points,
+            limits=lambda: limits,
+            snapshot=lambda: view.snapshot(station.engine),
+            alarms=lambda: station.alarm_documents,
+            facts=lambda: {"version": product_version(), "store": self.writer.degraded or "ok"},
             undated_wait_s=self.settings.box.undated_wait_s,
-            rng=random.Random(),
         )
+        connection = PahoConnection(mqtt, self.settings.box.id)
+        return MqttLink(mqtt, connection, feed, random.Random())  # noqa: S311 - spreads reconnects, guards nothing
+
+    def _estimated_end(self, boot: int) -> ClockEntry | None:
+        """Return when an earlier start that was never dated ended, at the latest: when the next dated one began.
+
+        Its last entry is taken to lie just before that, so that nothing is dated later than it can have been.
+        """
+        following = next((entry for entry in self.dating.entries() if entry.boot > boot), None)
+        last_ms = max(
+            (self._last_instant_ms(log_, boot) for log_ in (self.records, self.events)),
+            default=0,
+        )
+        return None if following is None else ClockEntry(boot, last_ms, following.utc_ms - 1000, "floor")
+
+    @staticmethod
+    def _last_instant_ms(log_: Log[Any], boot: int) -> int:
+        seq, last_ms = log_.cursor("mqtt") + 1, 0
+        while seq < log_.next_seq():
+            chunk = log_.read(seq, 1000)
+            if chunk.gap is not None:
+                seq = chunk.gap.last + 1
+                continue
+            if not chunk.entries or chunk.boot > boot:
+                break
+            if chunk.boot == boot:
+                entry = chunk.entries[-1]
+                last_ms = entry.at_ms if isinstance(entry, Event) else entry.start_ms + entry.dt_ms
+            seq = chunk.first + len(chunk.entries)
+        return last_ms
 
     def _wire(self) -> None:
         """Give each worker its bell, in the order in which they end: sources first, links last."""
@@ -209,7 +243,9 @@ class Box:
         end_s = time.monotonic() + within_s
         if self._api is not None:
             self._api.close()
-        left = self.supervisor.stop(within_s, before={name: self._last_word(name, end_s) for name in self._link_names()})
+        left = self.supervisor.stop(
+            within_s, before={name: self._last_word(name, end_s) for name in self._link_names()}
+        )
         self.outputs.close()
         if self._api_thread is not None:
             self._api_thread.join(max(0.0, end_s - time.monotonic()))
@@ -226,7 +262,11 @@ class Box:
         def wait() -> None:
             until_s = min(time.monotonic() + LAST_WORD_S, end_s - 0.3)
             pause = threading.Event()
-            while time.monotonic() < until_s and self.waiting() and any(link.is_up for link in self.links.values()):
+            while (
+                time.monotonic() < until_s
+                and self.waiting()
+                and any(link.status()["state"] == "up" for link in self.links.values())
+            ):
                 pause.wait(0.02)
 
         return wait

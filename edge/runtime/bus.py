@@ -1,7 +1,7 @@
 """One bus: opens its devices, reads them on multiples of their period, says what it has in one message a tick.
 
-All points that are due at one instant are read in one go, and every bus of a period ticks on the same instants (multiples of
-the period in UTC): wake-ups, not work, are what a small processor pays for.
+All points that are due at one instant are read in one go, and every bus of a period ticks on the same instants
+(multiples of the period in UTC): wake-ups, not work, are what a small processor pays for.
 """
 
 from __future__ import annotations
@@ -119,15 +119,15 @@ class BusWorker:
         """Return the device's samples; BAD ones with their reason when it can't be opened or read."""
         now_ns = self._clock.monotonic_ns()
         try:
-            if device.driver is None:
+            driver = device.driver
+            if driver is None:
                 if now_s < device.retry_s:
                     return self._bad(device, due, now_ns)
-                self._open(device)
-            assert device.driver is not None
-            samples = device.driver.read(due, now_ns)
-            if hasattr(device.driver, "notices"):
-                notices += device.driver.notices()
-        except Exception as exc:  # a driver may fail in any way; its own points turn BAD, the others go on
+                driver = self._open(device)
+            samples = driver.read(due, now_ns)
+            if hasattr(driver, "notices"):
+                notices += driver.notices()
+        except Exception as exc:  # noqa: BLE001 - a driver may fail in any way: its own points turn BAD, others go on
             self._lose(device, exc, now_s, notices, now_ns)
             return self._bad(device, due, now_ns)
         if device.fault:
@@ -138,7 +138,8 @@ class BusWorker:
             device.last[sample.point] = sample
         return samples
 
-    def _open(self, device: Device) -> None:
+    def _open(self, device: Device) -> Driver:
+        """Return the device's driver, opened; it is kept as soon as it is made, so that a failed one is closed."""
         if not self._is_open:
             self._handle = self._open_handle()
             self._is_open = True
@@ -147,6 +148,7 @@ class BusWorker:
             driver.restore(device.memory)
         device.driver = driver
         driver.open()
+        return driver
 
     def _lose(self, device: Device, exc: Exception, now_s: float, notices: list[Notice], now_ns: int) -> None:
         """Close a device that failed, and say so once."""

@@ -1,7 +1,8 @@
 """The real clock: CLOCK_MONOTONIC for durations, and how far the system's UTC may be trusted.
 
-systemd-timesyncd writes a flag when it has set the clock; a probe by adjtimex would fail under ProtectClock=yes. Without
-such a word the time is only known to be later than a floor (the build, or the last time that was made durable).
+systemd-timesyncd writes a flag when it has set the clock; a probe by adjtimex would fail under ProtectClock=yes.
+Without such a word the time is only known to be later than a floor (the build, or the last time that was made
+durable).
 """
 
 from __future__ import annotations

@@ -1,24 +1,41 @@
 """The demonstration: simulated devices behind the real drivers, so that everything from the wire on is the product.
 
-A meter writes Téléinfo into a pty at its true bit rate, probes lie in a folder like the kernel's, chips hang on an I2C bus,
-meters pulse on the pins of a mock board.
+A meter writes Téléinfo into a pty at its true bit rate, probes lie in a folder like the kernel's, chips hang on an
+I2C bus, meters pulse on the pins of a mock board.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from hal.fake.meter import Meter, PtyMeter
+
 from edge.settings.model import PointEntry, Settings
 from hal.fake import site
-from hal.fake.gpio import FakeGpio
+from hal.fake.gpio import FakeGpio, PulseTrain
 from hal.fake.i2c import Ads1115Chip, FakeI2c, Sht3xChip
-from hal.fake.meter import Meter, PtyMeter
 from hal.fake.onewire import FakeOneWire
 
 WEATHER_S: Final = 1.0  # how often temperatures, powers and rates follow the clock
 PULSE_FIRST_S: Final = 0.3
+
+
+def _blow(air: Any, field: str, course: Callable[[float], float], t_s: float) -> None:
+    """Give the sensor the air of this instant."""
+    setattr(air, field, course(t_s))
+
+
+def _drive_input(chip: Any, number: int, volts_each: float, course: Callable[[float], float], t_s: float) -> None:
+    """Put the course's value, in V or through a shunt in mA, on one input of the converter."""
+    chip.volts[number] = course(t_s) * volts_each
+
+
+def _turn(train: PulseTrain, number: int, t_s: float) -> None:
+    """Let the meter turn as fast as it does now."""
+    train.per_second = site.pulses_per_second(number, t_s)
 
 
 class Demo:
@@ -68,41 +85,34 @@ class Demo:
                 air: Any = fake.chips.setdefault(options.address, Sht3xChip())
                 field = "temperature_c" if options.channel == "temperature" else "humidity"
                 course = site.profile(entry.point.id, 20.0 if field == "temperature_c" else 50.0, 2.0)
-                self._courses.append(lambda t_s, a=air, f=field, c=course: setattr(a, f, c(t_s)))
+                self._courses.append(partial(_blow, air, field, course))
             elif entry.point.driver == "ads1115":
                 chip: Any = fake.chips.setdefault(options.address, Ads1115Chip())
-                number = int(options.input[3])
-                shunt = options.shunt_ohm
-                course = site.profile(entry.point.id, 11.0 if shunt else 1.4, 2.0 if shunt else 0.3)
-                volts = (lambda v, s=shunt: v * s / 1000) if shunt else (lambda v: v)
-                self._courses.append(
-                    lambda t_s, c=chip, n=number, to=volts, course=course: c.volts.__setitem__(n, to(course(t_s)))
-                )
+                shunt_ohm = options.shunt_ohm
+                course = site.profile(entry.point.id, 11.0 if shunt_ohm else 1.4, 2.0 if shunt_ohm else 0.3)
+                volts_each = shunt_ohm / 1000 if shunt_ohm else 1.0
+                self._courses.append(partial(_drive_input, chip, int(options.input[3]), volts_each, course))
         self._closers.append(fake)
         return fake
 
     def _pins(self, _bus: str, _folder: Path, entries: list[PointEntry]) -> Any:
         board = FakeGpio()
-        meters: dict[int, int] = {}
+        meters: set[int] = set()
         first_ns = round((self._began_s + PULSE_FIRST_S) * 1e9)
         for entry in entries:
             pin = entry.options.pin
             if entry.point.driver == "pulse" and pin not in meters:
-                number = meters[pin] = len(meters)
-                train = board.meter(pin, first_ns, site.pulses_per_second(number, 0.0), bounces=2)
-                self._courses.append(
-                    lambda t_s, m=train, n=number: setattr(m, "per_second", site.pulses_per_second(n, t_s))
-                )
+                train = board.meter(pin, first_ns, site.pulses_per_second(len(meters), 0.0), bounces=2)
+                self._courses.append(partial(_turn, train, len(meters)))
+                meters.add(pin)
             elif entry.point.driver == "contact":
-                self._courses.append(
-                    lambda t_s, p=pin: board.contact(p, self._at_ns(t_s), closed=site.is_door_closed(t_s))
-                )
+                self._courses.append(partial(self._move_door, board, pin))
         self._steppers.append(board)
         self._closers.append(board)
         return board.factory
 
-    def _at_ns(self, t_s: float) -> int:
-        return round((self._began_s + t_s) * 1e9)
+    def _move_door(self, board: FakeGpio, pin: int, t_s: float) -> None:
+        board.contact(pin, round((self._began_s + t_s) * 1e9), closed=site.is_door_closed(t_s))
 
     def step(self, now_s: float) -> float:
         """Move the site on to now."""
@@ -110,8 +120,8 @@ class Demo:
             self._weather_s = now_s + WEATHER_S
             for course in self._courses:
                 course(now_s - self._began_s)
-        due_s = [stepper.step(now_s) for stepper in self._steppers]
-        return min([self._weather_s, *due_s])
+        due_s: list[float] = [stepper.step(now_s) for stepper in self._steppers]
+        return min(self._weather_s, *due_s)
 
     def filenos(self) -> list[int]:
         """Only time moves it."""

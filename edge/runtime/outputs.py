@@ -27,11 +27,9 @@ class Outputs:
 
     @staticmethod
     def _open(output: Output, factory: Any) -> Any:
-        from gpiozero import DigitalOutputDevice  # noqa: PLC0415 - only a site with outputs loads it
+        from gpiozero import DigitalOutputDevice
 
-        return DigitalOutputDevice(
-            output.pin, active_high=output.active_high, initial_value=False, pin_factory=factory
-        )
+        return DigitalOutputDevice(output.pin, active_high=output.active_high, initial_value=False, pin_factory=factory)
 
     def follow(self, limit: str, active: bool) -> None:  # noqa: FBT001 - a callback of the station
         """Switch what follows this limit."""

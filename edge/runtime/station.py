@@ -1,7 +1,7 @@
 """The station: takes every message of the site, lets the engine decide, and hands on what it decided.
 
-It is the one worker that owns the engine; all others reach it by its inbox. It never waits: not for the card (the writer has
-its own thread), not for a bus, not for a link.
+It is the one worker that owns the engine; all others reach it by its inbox. It never waits: not for the card (the
+writer has its own thread), not for a bus, not for a link.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from typing import Any, Final
 
 import msgspec
 
+from edge.core import view
 from edge.core.clock import DATED_FROM, TRUST, Clock, ClockEntry, Dating
 from edge.core.commands import Command, Result
 from edge.core.engine import Engine
 from edge.core.types import Event, EventBatch, Record, RecordBatch
-from hal.sample import BAD, Cycle, Sample
+from edge.links.messages import ClockWanted
+from hal.sample import BAD, Cycle, Notice, Sample
 
 INBOX_MAX: Final = 10_000  # messages; more means that the station stands still: the oldest cycles go
 BLOCKED_AFTER_S: Final = 5.0
@@ -30,7 +32,7 @@ URGENT: Final = frozenset(
 
 
 class Question(msgspec.Struct, frozen=True):
-    """Something the local API wants to know: answered between two cycles, by calling `reply` on the station's thread."""
+    """Something the local API wants to know: answered between two cycles by calling `reply`, on the station's thread."""
 
     ask: Callable[[Engine], Any]
     reply: Callable[[Any], None]
@@ -60,6 +62,7 @@ class Station:
         blocked: Callable[[float, float], list[str]] = lambda _now_s, _longer_s: [],
         points_of_bus: Mapping[str, list[str]] | None = None,
         alarm_changed: Callable[[str, bool], None] = lambda _limit, _active: None,
+        estimated: Callable[[int], ClockEntry | None] = lambda _boot: None,
     ) -> None:
         self.engine = engine
         self._clock = clock
@@ -70,6 +73,9 @@ class Station:
         self._blocked = blocked
         self._points_of_bus = points_of_bus or {}
         self._alarm_changed = alarm_changed
+        self._estimated = estimated
+        self.alarm_documents: Mapping[str, Mapping[str, Any]] = view.alarm_documents(engine, dating)
+        """The active alarms as they stand upstream: replaced as a whole, so that a link may read it at any time."""
         self._inbox: deque[Any] = deque(maxlen=INBOX_MAX)
         self._wake: Callable[[], None] = lambda: None
         self._records: list[Record] = []
@@ -89,7 +95,7 @@ class Station:
         """Say what wakes the station's thread."""
         self._wake = wake
 
-    def post(self, message: Cycle | Event | Question | Order) -> None:
+    def post(self, message: Cycle | Notice | ClockWanted | Question | Order) -> None:
         """Hand over a message; never blocks. Any thread may post."""
         self._inbox.append(message)
         self._wake()
@@ -125,15 +131,17 @@ class Station:
         self._replies.clear()
         return min(engine.next_due_ms(), self._next_commit_ms) / 1000
 
-    def _take(self, message: Event | Question | Order, now_ms: int) -> None:
-        if isinstance(message, Event):
-            self._events.append(message)
+    def _take(self, message: Notice | ClockWanted | Question | Order, now_ms: int) -> None:
+        if isinstance(message, Notice):
+            self._events.append(Event(message.kind, message.t_ns // 1_000_000, message.point, message.values))
         elif isinstance(message, Order):
             result = self.engine.command(message.command, now_ms)
             self._replies.append(lambda: message.reply(result))
-        else:
+        elif isinstance(message, Question):
             answer = message.ask(self.engine)
             self._replies.append(lambda: message.reply(answer))
+        else:
+            self._estimate_clock(message.boot)
 
     def _report_blocked(self, now_ms: int) -> None:
         """Speak for the buses that hang in a call: their points have no value, and say why."""
@@ -158,6 +166,8 @@ class Station:
             if event.kind in {"alarm_begin", "alarm_end"}:
                 self._alarm_changed(event.values["limit"], event.kind == "alarm_begin")
         self._events += actions.events
+        if "alarms" in actions.event_registers:
+            self.alarm_documents = view.alarm_documents(self.engine, self._dating)
 
     def _keep_clock(self, now_ms: int) -> None:
         """Write a clock entry when this boot has none that is as good, or when the clock was stepped."""
@@ -173,17 +183,29 @@ class Station:
             drift_ms = abs(self._clock.utc_ms() - (known.utc_ms + now_ms - known.at_ms))
             if not better and drift_ms < CLOCK_STEP_MS:
                 return
-        self.enter_clock(source)
+        self._enter(self._now_is(source))
 
-    def enter_clock(self, source: str) -> None:
-        """Write down what time it is now and by which source; records are dated by it once it is durable."""
+    def _now_is(self, source: str) -> ClockEntry:
         at_ms = self._clock.monotonic_ns() // 1_000_000
-        entry = ClockEntry(self._clock.boot, at_ms, self._clock.utc_ms(), source)
-        self.engine.set_clock(entry.utc_ms - entry.at_ms)
-        values = {"utc_ms": entry.utc_ms, "source": source}
+        return ClockEntry(self._clock.boot, at_ms, self._clock.utc_ms(), source)
+
+    def _estimate_clock(self, boot: int) -> None:
+        """Date a start that no source will date any more, or ours after a long wait, by the best guess there is."""
+        if self._dating.entry(boot, 0) is not None:
+            return
+        entry = self._now_is("floor") if boot == self._clock.boot else self._estimated(boot)
+        if entry is not None:
+            self._enter(entry)
+
+    def _enter(self, entry: ClockEntry) -> None:
+        """Write a clock entry down; it dates records only once it is durable."""
+        if entry.boot == self._clock.boot:
+            self.engine.set_clock(entry.utc_ms - entry.at_ms)
+        values = {"utc_ms": entry.utc_ms, "source": entry.source, "boot": entry.boot}
+        now_ms = self._clock.monotonic_ns() // 1_000_000
         batch = EventBatch(
             self._clock.boot,
-            [Event("clock", at_ms, "", values)],
+            [Event("clock", now_ms, "", values)],
             {"clock": msgspec.to_builtins([*self._dating.entries(), entry][-CLOCK_ENTRIES:])},
         )
         self._journal(batch, lambda: self._dating.add(entry))
@@ -201,7 +223,7 @@ class Station:
             self._events, self._event_registers = [], {}
 
     def close(self) -> None:
-        """Take what is still in the inbox, close all periods, hand everything to the writer: a clean stop loses nothing."""
+        """Take what is in the inbox, close all periods, hand everything to the writer: a clean stop loses nothing."""
         now_ns = self._clock.monotonic_ns()
         while self._inbox:
             message = self._inbox.popleft()

@@ -1,7 +1,7 @@
 """Threads: the only place that starts one. Each worker gets its own, and the real clock.
 
-A worker that raises is logged with its traceback and called again with back-off; the others go on. A worker that hangs is
-seen by its busy-since mark; its thread is a daemon, so that a stuck bus can't hold up the end.
+A worker that raises is logged with its traceback and called again with back-off; the others go on. A worker that
+hangs is seen by its busy-since mark; its thread is a daemon, so that a stuck bus can't hold up the end.
 """
 
 from __future__ import annotations

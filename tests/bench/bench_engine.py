@@ -1,4 +1,4 @@
-"""What one reading costs in the engine alone: scaling, range, counter, limits, window, record. CPU time, median of 3."""
+"""What one reading costs in the engine alone: scaling, range, counter, limits, window, record. CPU, median of 3."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from hal.sample import Cycle, Sample
 
 
 def site(record_ms: int) -> tuple[list[PointSpec], list[LimitSpec]]:
-    """60 temperatures, 70 powers, 40 counters, 10 humidities, 20 states; a high limit with deadband and delays on 160."""
+    """60 temperatures, 70 powers, 40 counters, 10 humidities, 20 states; a high limit with deadband on 140."""
     kinds = ["gauge"] * 60 + ["gauge"] * 70 + ["counter"] * 40 + ["gauge"] * 10 + ["state"] * 20
     points = [
-        PointSpec(id=f"p{number}", kind=kind, period_ms=1000, record_ms=record_ms, words=("off", "on"), low=-1e6, high=1e6)
+        PointSpec(
+            id=f"p{number}", kind=kind, period_ms=1000, record_ms=record_ms, words=("off", "on"), low=-1e6, high=1e6
+        )
         for number, kind in enumerate(kinds)
     ]
     limits = [

@@ -1,0 +1,106 @@
+"""`vigie simulate`: a site in virtual time, and what it would send, write and lose, before anything is installed."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+DAY_S: Final = 86_400.0
+UNITS_S: Final = {"m": 60.0, "h": 3600.0, "d": DAY_S}
+OUTAGE: Final = re.compile(r"mqtt=(\d+(?:\.\d+)?)([mhd])@day(\d+(?:\.\d+)?)$")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `vigie simulate`."""
+    parser.add_argument("file", type=Path, help="the site's settings")
+    parser.add_argument("--days", type=_days, default=30.0, help="virtual days (default 30)")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same run")
+    parser.add_argument(
+        "--outage", type=_outage, action="append", default=[], metavar="mqtt=36h@day3",
+        help="the link is down for so long from that day on; may be given several times",
+    )  # fmt: skip
+    parser.add_argument("--no-ack", action="store_true", help="nobody upstream acknowledges")
+    parser.add_argument("--json", action="store_true", help="all figures, day by day")
+
+
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: a number of days is expected, such as 30") from None
+    if not 0 < days <= 3660:
+        raise argparse.ArgumentTypeError(f"{text!r}: between 0 and 3660 days")
+    return days
+
+
+def _outage(text: str) -> tuple[float, float]:
+    found = OUTAGE.match(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r}: write LINK=LENGTH@dayN, such as mqtt=36h@day3 (units m, h, d)")
+    length_s = float(found[1]) * UNITS_S[found[2]]
+    begin_s = (float(found[3]) - 1) * DAY_S
+    if length_s <= 0 or begin_s < 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: a length above 0 and a day from 1 on are expected")
+    return begin_s, begin_s + length_s
+
+
+def run(args: argparse.Namespace) -> int:
+    """Simulate and print; return 0, 1 when records were lost, 2 when the settings have faults."""
+    from edge.settings.faults import SettingsError
+    from edge.settings.load import load
+    from edge.settings.report import report as fault_report
+    from edge.sim.simulation import Simulation
+    from edge.sim.upstream import Outage
+
+    try:
+        settings = load(args.file)
+    except SettingsError as exc:
+        sys.stderr.write(fault_report(str(args.file), exc.faults, "en") + "\n")
+        return 2
+    outages = [Outage(begin_s, end_s) for begin_s, end_s in args.outage]
+    simulation = Simulation(settings, seed=args.seed, outages=outages, acknowledges=not args.no_ack)
+    report = simulation.run(args.days)
+    if args.json:
+        sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
+    else:
+        sys.stdout.write("\n".join(lines(report, bool(outages))) + "\n")
+    return 1 if report.lost else 0
+
+
+def lines(report: Any, had_outage: bool) -> list[str]:  # noqa: FBT001 - a fact about the run
+    """Return the report for a person."""
+    days = max(report.days, 1 / 24)
+    told = [
+        f"{report.site}: {report.days:g} virtual days, seed {report.seed}, {_count(report.readings)} readings",
+        f"records {_count(report.records)}  events {_count(report.events)}"
+        + f"  alarms {report.alarms_begun} begun, {report.alarms_ended} ended",
+        f"card {_octets(report.octets_written / days)} written a day in {_count(report.flushes / days)} flushes",
+        f"link {_count(report.batches)} batches, {_octets(report.octets_sent / days)} a day"
+        + f" ({report.octets_sent / max(report.records, 1):.1f} bytes a record)",
+    ]
+    if had_outage:
+        told.append(
+            f"outage: at most {_count(report.most_waiting)} records waited (day {report.most_waiting_day});"
+            f" {_count(report.repeated)} entries were sent twice; lost {report.lost}"
+        )
+    told.append(
+        f"stored {_count(report.stored)}  declared gaps {report.gaps}  waiting {report.waiting}  lost {report.lost}"
+    )
+    return told
+
+
+def _count(number: float) -> str:
+    return f"{round(number):,}".replace(",", " ")
+
+
+def _octets(number: float) -> str:
+    for unit in ("B", "KiB", "MiB"):
+        if number < 1024:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.1f} GiB"

@@ -1,0 +1,120 @@
+"""Simulated devices as drivers: decoded readings by the course of the site, for buses whose wire is not simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+import msgspec
+
+from edge.core.types import PointSpec
+from edge.runtime.bus import DeviceSpec
+from edge.settings.model import PointEntry, Settings
+from hal.driver import Driver
+from hal.fake import site
+from hal.sample import Channel, Sample
+
+WH_PER_VA_S: Final = 1 / 3600.0
+STEP_S: Final = 10.0
+INDEX_START_WH: Final = 14_253_681
+Course = Callable[[float], Any]
+
+
+class Energy:
+    """The site's energy index: power added up, so that index and power agree."""
+
+    def __init__(self, start_wh: int = INDEX_START_WH) -> None:
+        self._wh = float(start_wh)
+        self._t_s = 0.0
+
+    def __call__(self, t_s: float) -> int:
+        """Return the index in Wh at t_s; never goes back."""
+        while self._t_s + STEP_S <= t_s:
+            self._wh += site.power_va(self._t_s) * STEP_S * WH_PER_VA_S
+            self._t_s += STEP_S
+        return int(self._wh)
+
+
+class Pulses:
+    """Pulses since the start of one meter."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._count = 0.0
+        self._t_s = 0.0
+
+    def __call__(self, t_s: float) -> int:
+        """Return the pulses so far."""
+        if t_s > self._t_s:
+            self._count += site.pulses_per_second(self._number, t_s) * (t_s - self._t_s)
+            self._t_s = t_s
+        return int(self._count)
+
+
+def course_of(entry: PointEntry, spec: PointSpec, number: int) -> Course:
+    """Return what a point's driver would read at a given time, before scaling."""
+    if spec.kind == "counter":
+        return Pulses(number) if spec.volatile else Energy()
+    if spec.kind == "text":
+        return lambda _t_s: "031664001115"
+    if spec.kind == "state":
+        return lambda t_s: 0 if site.is_door_closed(t_s) else 1
+    if spec.unit == "VA":
+        return lambda t_s: round(site.power_va(t_s), -1)
+    if spec.unit == "A":
+        return lambda t_s: round(site.power_va(t_s) / 230)
+    if entry.point.driver == "pulse":
+        return lambda t_s: site.pulses_per_second(number, t_s)
+    known = site.profile(entry.point.id, 12.0, 1.5)
+    return lambda t_s: round(known(t_s), 4)
+
+
+def course_driver(courses: Mapping[str, Course], began_ns: int) -> type[Driver]:
+    """Return a driver class that reads these courses."""
+
+    class CourseDriver:
+        """Answers every point with its course."""
+
+        bus_kind: ClassVar[str] = "own"
+        Options: ClassVar[type[msgspec.Struct]] = PointEntry
+
+        @staticmethod
+        def device(options: Any) -> str:
+            return "course"
+
+        @staticmethod
+        def channel(options: Any) -> Channel:
+            return Channel("gauge")
+
+        def __init__(self, bus: Any, points: Mapping[str, Any]) -> None:
+            self._courses = {point: courses[point] for point in points}
+
+        def open(self) -> None:
+            """Nothing to open."""
+
+        def read(self, due: Sequence[str], now_ns: int) -> list[Sample]:
+            t_s = (now_ns - began_ns) / 1e9
+            return [Sample(point, now_ns, self._courses[point](t_s)) for point in due]
+
+        def close(self) -> None:
+            """Nothing to close."""
+
+    return CourseDriver
+
+
+def simulated_bus(settings: Settings, bus: str, specs: Mapping[str, PointSpec], began_ns: int) -> list[DeviceSpec]:
+    """Return the devices of one bus, read as courses, each with the site's own periods."""
+    devices: dict[str, dict[str, PointEntry]] = {}
+    pins: dict[Any, int] = {}
+    courses: dict[str, Course] = {}
+    for entry in settings.points:
+        if entry.point.bus != bus:
+            continue
+        number = pins.setdefault(entry.device, len(pins))
+        courses[entry.point.id] = course_of(entry, specs[entry.point.id], number)
+        devices.setdefault(entry.device, {})[entry.point.id] = entry
+    driver = course_driver(courses, began_ns)
+    return [
+        DeviceSpec(name, driver, entries, {point: specs[point].period_ms for point in entries})
+        for name, entries in devices.items()
+    ]

@@ -1,0 +1,217 @@
+"""A site in virtual time: the same buses, station, writer, logs and link, on a disk in RAM and a simulated upstream."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from edge.core import view
+from edge.core.batch_points import SiteFacts
+from edge.core.clock import Dating
+from edge.core.engine import Engine
+from edge.core.types import Event, LimitSpec, PointSpec, Record
+from edge.links.mqtt import MqttLink
+from edge.links.retained import Feed
+from edge.runtime.bus import BusWorker
+from edge.runtime.station import Station
+from edge.settings.model import MqttLink as MqttSettings
+from edge.settings.model import Settings
+from edge.settings.specs import specs
+from edge.sim.devices import simulated_bus
+from edge.sim.loop import Loop, VirtualClock
+from edge.sim.upstream import Outage, SimConnection, SimUpstream
+from edge.store.fs_memory import MemoryFs
+from edge.store.log import Log
+from edge.store.writer import Writer
+
+BEGIN: Final = round(datetime(2026, 11, 20, tzinfo=UTC).timestamp() * 1000)
+MIN_PERIOD_MS: Final = 10_000  # finer sampling changes no record of a minute and costs minutes of CPU
+DAY_S: Final = 86_400.0
+DRAIN_S: Final = 600.0
+
+
+class Day(msgspec.Struct, frozen=True):
+    """What one virtual day cost."""
+
+    day: int
+    records: int
+    octets_written: int
+    batches: int
+    octets_sent: int
+    waiting: int
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What a simulation tells; counts are of the whole run, octets_written and batches also day by day."""
+
+    site: str
+    days: float
+    seed: int
+    readings: int
+    records: int
+    events: int
+    alarms_begun: int
+    alarms_ended: int
+    octets_written: int
+    flushes: int
+    batches: int
+    messages: int
+    octets_sent: int
+    repeated: int
+    stored: int
+    gaps: int
+    lost: int
+    waiting: int
+    most_waiting: int
+    most_waiting_day: int
+    per_day: list[Day]
+
+
+class Simulation:
+    """One box of a site from BEGIN on."""
+
+    def __init__(self, settings: Settings, *, seed: int, outages: list[Outage], acknowledges: bool = True) -> None:
+        self.settings = settings
+        self.seed = seed
+        self.outages = outages
+        rng = random.Random(seed)
+        self.clock = VirtualClock(BEGIN, boot=1)
+        self.loop = Loop(self.clock)
+        self.disk = MemoryFs()
+        mqtt = settings.links.mqtt
+        consumers = ["mqtt"] if mqtt is not None else []
+        capacity = settings.box.buffer_mb << 20
+        self.records: Log[Record] = Log(
+            self.disk, "records", "records", capacity, consumers=consumers, stream=f"{rng.getrandbits(32):08x}"
+        )
+        self.events: Log[Event] = Log(
+            self.disk, "events", "events", 16 << 20, consumers=consumers, stream=f"{rng.getrandbits(32):08x}"
+        )
+        self.dating = Dating()
+        self.writer = Writer(self.records, self.events)
+        self.upstream = SimUpstream(self.clock, outages, acknowledges=acknowledges)
+        points, limits = specs(settings)
+        points = [
+            msgspec.structs.replace(
+                point,
+                period_ms=max(point.period_ms, MIN_PERIOD_MS),
+                record_ms=max(point.record_ms, MIN_PERIOD_MS),
+                stale_ms=max(point.stale_ms, 3 * MIN_PERIOD_MS),
+            )
+            for point in points
+        ]
+        engine = Engine(
+            points, limits, boot=1, now_ms=self.clock.now_ns // 1_000_000, zone=ZoneInfo(settings.site.tz),
+            utc_offset_ms=BEGIN - self.clock.now_ns // 1_000_000,
+        )  # fmt: skip
+        self.begun = self.ended = 0
+        self.station = Station(
+            engine, self.clock, self.dating, save=self.writer.post, journal=self.writer.post,
+            commit_s=settings.box.commit_s, alarm_changed=self._count_alarm,
+        )  # fmt: skip
+        by_id = {point.id: point for point in points}
+        for bus in settings.buses:
+            worker = BusWorker(
+                bus, simulated_bus(settings, bus, by_id, self.clock.now_ns), clock=self.clock,
+                post=self.station.post, open_handle=object, close_handle=lambda _handle: None,
+            )  # fmt: skip
+            self.loop.add(worker)
+        self.station.wake_by(self.loop.add(self.station))
+        self.writer.wake = self.loop.add(self.writer)
+        self.link: MqttLink | None = None
+        self._wake_link: Callable[[], None] = lambda: None
+        if mqtt is not None:
+            self._link(mqtt, points, limits, rng)
+
+    def _link(self, mqtt: MqttSettings, points: list[PointSpec], limits: list[LimitSpec], rng: random.Random) -> None:
+        """Put the link in, with its connection to the simulated upstream."""
+        site = self.settings.site
+        feed = Feed(
+            box=self.settings.box.id,
+            site=SiteFacts(name=site.name, tz=site.tz, lang=site.lang),
+            records=self.records,
+            events=self.events,
+            dating=self.dating,
+            clock=self.clock,
+            post=self.station.post,
+            points=lambda: points,
+            limits=lambda: limits,
+            snapshot=lambda: view.snapshot(self.station.engine),
+            alarms=lambda: self.station.alarm_documents,
+            undated_wait_s=self.settings.box.undated_wait_s,
+        )
+        connection = SimConnection(self.upstream, lambda: self._wake_link())  # noqa: PLW0108 - known only when the link is in the loop
+        self.link = MqttLink(mqtt, connection, feed, rng)
+        self._wake_link = self.loop.add(self.link)
+        self.writer.on_commit.append(self._wake_link)
+
+    def _count_alarm(self, _limit: str, begins: bool) -> None:  # noqa: FBT001 - a callback of the station
+        if begins:
+            self.begun += 1
+        else:
+            self.ended += 1
+
+    def run(self, days: float) -> Report:
+        """Run for so many virtual days, let the link drain what an outage at the end left, and return the figures."""
+        began_s = self.clock.now_ns / 1e9
+        per_day: list[Day] = []
+        most = most_day = 0
+        day = 0
+        while day < days:
+            before = self._figures()
+            for hour in range(24):
+                end_s = began_s + min(day + (hour + 1) / 24, days) * DAY_S
+                self.loop.run_until(end_s)
+                waiting = self.waiting()
+                if waiting > most:
+                    most, most_day = waiting, day + 1
+            day += 1
+            records, octets, batches, sent = (now - was for now, was in zip(self._figures(), before, strict=True))
+            per_day.append(Day(day, records, octets, batches, sent, self.waiting()))
+        self.station.close()
+        self.loop.run_until(began_s + days * DAY_S + DRAIN_S)
+        return self._report(days, per_day, most, most_day)
+
+    def waiting(self) -> int:
+        """Return how many records are not yet acknowledged."""
+        return self.records.next_seq() - 1 - self.records.cursor("mqtt") if self.link is not None else 0
+
+    def _figures(self) -> tuple[int, int, int, int]:
+        traffic = self.upstream.traffic
+        return self.station.records_made, self.disk.counts.octets_written, traffic.batches, traffic.octets
+
+    def _report(self, days: float, per_day: list[Day], most: int, most_day: int) -> Report:
+        traffic = self.upstream.traffic
+        streams = self.upstream.streams
+        stored = streams.get(self.records.stream)
+        held = len(stored.held) if stored else 0
+        gaps = len(stored.gaps) if stored else 0
+        waiting = self.waiting()
+        return Report(
+            site=self.settings.site.name,
+            days=days,
+            seed=self.seed,
+            readings=self.station.readings,
+            records=self.station.records_made,
+            events=self.events.next_seq() - 1,
+            alarms_begun=self.begun,
+            alarms_ended=self.ended,
+            octets_written=self.disk.counts.octets_written,
+            flushes=self.disk.counts.flushes,
+            batches=traffic.batches,
+            messages=traffic.messages,
+            octets_sent=traffic.octets,
+            repeated=traffic.repeated,
+            stored=held,
+            gaps=gaps,
+            lost=self.station.records_made - held - gaps - waiting if self.link is not None else 0,
+            waiting=waiting,
+            most_waiting=most,
+            most_waiting_day=most_day,
+            per_day=per_day,
+        )
