@@ -1,0 +1,181 @@
+"""The store's only way to the disk: few calls, each one a system call, so that every prefix of them can be replayed.
+
+`RealFs` is the disk; `edge.store.fs_memory.MemoryFs` is one in RAM that counts, fails and cuts the power on demand.
+What a call promises is what POSIX promises: a write is durable after `fdatasync` of its file, a new name, a rename
+or an unlink after `fsync_dir` of its folder, and nothing else is.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+from typing import Protocol
+
+BLOCK = 4096  # what a frame is aligned to: the page of the kernel and the smallest write a card does not have to merge
+
+
+class StoreError(OSError):
+    """The store could not do what was asked. The message names the file and the cause; `errno` is the system's."""
+
+
+class FormatError(StoreError):
+    """Bytes that this version does not understand: written by a newer one, or not ours."""
+
+
+class File(Protocol):
+    """An open file. Every method raises OSError as the system does."""
+
+    def pread(self, size: int, offset: int) -> bytes:
+        """Return at most `size` octets from `offset`; fewer at the end of the file."""
+
+    def pwrite(self, octets: bytes, offset: int) -> int:
+        """Write at `offset` and return how many octets were taken: fewer when the disk fills up."""
+
+    def fdatasync(self) -> None:
+        """Return when everything written to this file, and its size, is durable."""
+
+    def truncate(self, size: int) -> None:
+        """Cut or extend the file to `size` octets."""
+
+    def allocate(self, size: int) -> None:
+        """Reserve the space for `size` octets, so that writing there can't fail for want of it."""
+
+    def size(self) -> int:
+        """Return the length in octets."""
+
+    def lock(self) -> bool:
+        """Take the file for this process, until it is closed; return False when another one has it."""
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+
+
+class Fs(Protocol):
+    """A folder tree. Paths are relative to its root, with "/" between names."""
+
+    def open(self, path: str, *, create: bool = False) -> File:
+        """Open for reading and writing; with `create` also a file that does not exist yet."""
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a file another name in one step, replacing what had it."""
+
+    def unlink(self, path: str) -> None:
+        """Remove a file."""
+
+    def listdir(self, path: str) -> list[str]:
+        """Return the names in a folder, sorted."""
+
+    def mkdir(self, path: str) -> None:
+        """Make a folder and those above it; nothing when it is there."""
+
+    def exists(self, path: str) -> bool:
+        """Return whether there is such a file or folder."""
+
+    def fsync_dir(self, path: str) -> None:
+        """Return when the names in this folder are durable."""
+
+
+class RealFile:
+    """A descriptor of the system."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def pread(self, size: int, offset: int) -> bytes:
+        """See File."""
+        return os.pread(self._fd, size, offset)
+
+    def pwrite(self, octets: bytes, offset: int) -> int:
+        """See File."""
+        return os.pwrite(self._fd, octets, offset)
+
+    def fdatasync(self) -> None:
+        """See File."""
+        os.fdatasync(self._fd)
+
+    def truncate(self, size: int) -> None:
+        """See File."""
+        os.ftruncate(self._fd, size)
+
+    def allocate(self, size: int) -> None:
+        """See File."""
+        os.posix_fallocate(self._fd, 0, size)
+
+    def size(self) -> int:
+        """See File."""
+        return os.fstat(self._fd).st_size
+
+    def lock(self) -> bool:
+        """See File. flock: the kernel frees it when the process dies, however it dies."""
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """See File."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+class RealFs:
+    """The folder `root` of the disk. Files are for this user alone: energy data are personal data."""
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = str(root)
+
+    def _at(self, path: str) -> str:
+        return os.path.join(self.root, path)
+
+    def open(self, path: str, *, create: bool = False) -> RealFile:
+        """See Fs."""
+        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
+        return RealFile(os.open(self._at(path), flags, 0o600))
+
+    def rename(self, old: str, new: str) -> None:
+        """See Fs."""
+        os.rename(self._at(old), self._at(new))
+
+    def unlink(self, path: str) -> None:
+        """See Fs."""
+        os.unlink(self._at(path))
+
+    def listdir(self, path: str) -> list[str]:
+        """See Fs."""
+        return sorted(os.listdir(self._at(path)))
+
+    def mkdir(self, path: str) -> None:
+        """See Fs."""
+        os.makedirs(self._at(path), 0o700, exist_ok=True)
+
+    def exists(self, path: str) -> bool:
+        """See Fs."""
+        return os.path.exists(self._at(path))
+
+    def fsync_dir(self, path: str) -> None:
+        """See Fs."""
+        fd = os.open(self._at(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def read_file(fs: Fs, path: str) -> bytes:
+    """Return the whole of a small file."""
+    file = fs.open(path)
+    try:
+        return file.pread(file.size(), 0)
+    finally:
+        file.close()
+
+
+def write_all(file: File, octets: bytes, offset: int) -> None:
+    """Write all of it, raising StoreError (ENOSPC) when the disk takes only a part."""
+    taken = file.pwrite(octets, offset)
+    if taken != len(octets):
+        raise StoreError(errno.ENOSPC, f"only {taken} of {len(octets)} octets were written; the disk is full")

@@ -1,0 +1,166 @@
+"""The files of a log: a ring of preallocated segments of one size, named by stream and base seq.
+
+```
+9f3c21aa-0000000000003039.seg   frames of stream 9f3c21aa from seq 0x3039 on
+9f3c21aa-0007.new               reserved, not used yet
+9f3c21aa-0000000000004a00.bad   set aside: the card refused to write it
+cursors, lock
+```
+The names are the index and the only place where the stream's id stands: one rename makes a segment, and no file can
+disagree with another. A used segment is overwritten in place, without a change of length or of blocks: one block
+written a frame and no work for the file system's journal. A new one is filled with zeros first, for the same reason.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import Final
+
+import msgspec
+
+from edge.store.fs import BLOCK, File, Fs, StoreError, write_all
+
+LEAST_SEGMENTS: Final = 2
+LEAST_SEGMENT_BYTES: Final = 16 << 10
+ZERO_STEP: Final = 1 << 18  # octets of zeros written at once
+_SEGMENT = re.compile(r"([0-9a-f]{8})-([0-9a-f]{16})\.seg")
+_NEW = re.compile(r"([0-9a-f]{8})-[0-9]{4,}\.new")
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """One file of frames; it holds the seqs from `base` to the next segment's base - 1."""
+
+    base: int
+    path: str
+
+
+class Ring:
+    """The segments in use, oldest first, and those still new. Only the thread that appends changes it."""
+
+    def __init__(
+        self, fs: Fs, directory: str, capacity_bytes: int, segment_bytes: int, stream: str | None = None
+    ) -> None:
+        if segment_bytes < LEAST_SEGMENT_BYTES or segment_bytes % BLOCK:
+            raise ValueError(f"segments of {segment_bytes} octets: at least {LEAST_SEGMENT_BYTES}, in whole blocks")
+        self.fs = fs
+        self.directory = directory
+        self.segment_bytes = segment_bytes
+        self.segments: tuple[Segment, ...] = ()
+        self._new: list[str] = []
+        self._is_renamed = False
+        fs.mkdir(directory)
+        self._lock = self._locked()
+        try:
+            self.stream = self._find(stream)
+            self._reserve(max(capacity_bytes // segment_bytes, LEAST_SEGMENTS))
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _locked(self) -> File:
+        lock = self.fs.open(f"{self.directory}/lock", create=True)
+        if not lock.lock():
+            lock.close()
+            raise StoreError(f"{self.directory}: another process has this log open")
+        return lock
+
+    def _find(self, stream: str | None) -> str:
+        """Return the stream's id, made when there are no files yet, and list the segments."""
+        found: set[str] = set()
+        segments = []
+        for name in self.fs.listdir(self.directory):
+            path = f"{self.directory}/{name}"
+            if matched := _SEGMENT.fullmatch(name):
+                segments.append(Segment(int(matched[2], 16), path))
+            elif matched := _NEW.fullmatch(name):
+                self._new.append(path)
+            else:
+                continue
+            found.add(matched[1])
+        if len(found) > 1:
+            raise StoreError(f"{self.directory} holds segments of {len(found)} logs ({', '.join(sorted(found))})")
+        self.segments = tuple(sorted(segments, key=lambda segment: segment.base))
+        return found.pop() if found else stream or secrets.token_hex(4)
+
+    def _reserve(self, wanted: int) -> None:
+        """Make the ring as large as wanted, or as the disk allows; give back what is new and no longer wanted."""
+        while self._new and len(self.segments) + len(self._new) > wanted:
+            self.fs.unlink(self._new.pop())
+        number = 0
+        while len(self.segments) + len(self._new) < wanted:
+            path = f"{self.directory}/{self.stream}-{number:04}.new"
+            number += 1
+            if path in self._new:
+                continue
+            try:
+                self._reserve_one(path)
+            except OSError as exc:
+                if len(self.segments) + len(self._new) < LEAST_SEGMENTS:
+                    raise StoreError(
+                        exc.errno, f"no room for the {LEAST_SEGMENTS} segments that a log needs: {exc.strerror}", path
+                    ) from exc
+                break  # a smaller ring now; it grows at a later start
+        self.fs.fsync_dir(self.directory)
+
+    def _reserve_one(self, path: str) -> None:
+        file = self.fs.open(path, create=True)
+        try:
+            file.allocate(self.segment_bytes)
+            file.fdatasync()
+        except OSError:
+            self.fs.unlink(path)
+            raise
+        finally:
+            file.close()
+        self._new.append(path)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next segment takes the place of the oldest."""
+        return not self._new
+
+    def prepare(self) -> None:
+        """Fill the next new segment with zeros, so that it can be taken at once. Slow: hold no lock."""
+        if not self._new:
+            return
+        file = self.fs.open(self._new[0])
+        try:
+            file.truncate(self.segment_bytes)
+            for offset in range(0, self.segment_bytes, ZERO_STEP):
+                write_all(file, bytes(min(ZERO_STEP, self.segment_bytes - offset)), offset)
+            file.fdatasync()
+        finally:
+            file.close()
+
+    def take(self, base: int) -> Segment:
+        """Return an empty segment for seqs from `base` on: a new one, else the oldest, whose frames are gone with that.
+
+        The name is durable after `settle`.
+        """
+        segment = Segment(base, f"{self.directory}/{self.stream}-{base:016x}.seg")
+        if self._new:
+            self.fs.rename(self._new[0], segment.path)
+            del self._new[0]
+            self.segments = (*self.segments, segment)
+        else:
+            self.fs.rename(self.segments[0].path, segment.path)
+            self.segments = (*self.segments[1:], segment)
+        self._is_renamed = True
+        return segment
+
+    def set_aside(self, segment: Segment) -> None:
+        """Leave a segment that the card refuses to write; the ring is smaller by one."""
+        self.fs.rename(segment.path, segment.path.removesuffix(".seg") + ".bad")
+        self.segments = tuple(kept for kept in self.segments if kept is not segment)
+        self._is_renamed = True
+
+    def settle(self) -> None:
+        """Make the names durable when they changed. Slow: hold no lock."""
+        if self._is_renamed:
+            self.fs.fsync_dir(self.directory)
+            self._is_renamed = False
+
+    def close(self) -> None:
+        """Let another process have the log."""
+        self._lock.close()
