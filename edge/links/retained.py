@@ -1,0 +1,134 @@
+"""What stands retained on the broker for whoever comes later: points, status, online, snapshot, the active alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from edge.core.batch import seconds
+from edge.core.batch_forms import VERSION, Topics
+from edge.core.batch_points import PointsDocument, SiteFacts, points_document
+from edge.core.clock import Clock, Dating
+from edge.core.ports import Reader
+from edge.core.types import Event, LimitSpec, PointSpec, Record
+from edge.links.connection import Connection
+
+ONLINE: Final = b"true"
+OFFLINE: Final = b"false"
+EVERY_S: Final = 3600.0  # status and snapshot, when nothing changes
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Feed(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a link is given of its station."""
+
+    box: str
+    site: SiteFacts
+    records: Reader[Record]
+    events: Reader[Event]
+    dating: Dating
+    clock: Clock
+    post: Callable[[Any], None]
+    """Takes `hal.sample.Notice` and `edge.links.messages.ClockWanted`; from the link's thread."""
+    points: Callable[[], Sequence[PointSpec]]
+    limits: Callable[[], Sequence[LimitSpec]] = tuple
+    snapshot: Callable[[], Mapping[str, Any]] = dict
+    """Indexes, counters and last values: the content of `up/snapshot`."""
+    alarms: Callable[[], Mapping[str, Mapping[str, Any]]] = dict
+    """The active alarms by id: each goes to its `up/alarm/<id>`."""
+    facts: Callable[[], Mapping[str, Any]] = dict
+    """What else stands in `up/status`: version, uptime, store …"""
+    undated_wait_s: float = 900.0
+
+
+class Retained:
+    """Publishes the documents when they change, and no more often."""
+
+    def __init__(self, feed: Feed, connection: Connection) -> None:
+        self._feed = feed
+        self._connection = connection
+        self._topics = Topics(feed.box)
+        self._points_of: Sequence[PointSpec] | None = None
+        self._document = PointsDocument(b"", "", {})
+        self._alarms: dict[str, bytes] = {}
+        self._max_payload = 0
+        self._due_s = 0.0
+        self.too_large: set[str] = set()
+        """Topics whose document is larger than the broker takes."""
+
+    @property
+    def document(self) -> PointsDocument:
+        """The points document in force; made anew when the station's points are."""
+        points = self._feed.points()
+        if points is not self._points_of:
+            self._points_of = points
+            self._document = points_document(self._feed.box, self._feed.site, points, self._feed.limits())
+        return self._document
+
+    def begin(self, max_payload: int, now_s: float) -> list[int]:
+        """Say all of it on a new connection; return the message ids."""
+        self._max_payload = max_payload
+        self.too_large.clear()
+        self._alarms.clear()
+        mids = [self.publish(self._topics.online, ONLINE), self.publish(self._topics.points, self.document.body)]
+        mids.append(self._snapshot())
+        mids.extend(self.alarms_now())
+        self._due_s = now_s + EVERY_S
+        return [mid for mid in mids if mid]
+
+    def publish(self, topic: str, body: bytes) -> int:
+        """Publish one document, retained; 0 when it is larger than the broker takes."""
+        if len(body) > self._max_payload:
+            self.too_large.add(topic.removeprefix(self._topics.root + "/"))
+            return 0
+        return self._connection.publish(topic, body, retain=True)
+
+    def points_if_changed(self) -> list[int]:
+        """Publish the points document again when the station's points changed."""
+        if self._points_of is self._feed.points():
+            return []
+        mid = self.publish(self._topics.points, self.document.body)
+        return [mid] if mid else []
+
+    def alarms_now(self) -> list[int]:
+        """Publish the alarms that are new or changed, and clear those that are over."""
+        active = {name: self._body(facts) for name, facts in self._feed.alarms().items()}
+        mids = [
+            self.publish(self._topics.alarm(name), body)
+            for name, body in active.items()
+            if self._alarms.get(name) != body
+        ]
+        mids.extend(self.publish(self._topics.alarm(name), b"") for name in self._alarms if name not in active)
+        self._alarms = active
+        return [mid for mid in mids if mid]
+
+    def is_leftover(self, alarm_id: str) -> bool:
+        """Return whether an alarm that the broker still holds is not active here: it ended while we were away."""
+        return alarm_id not in self._alarms
+
+    def is_due(self, now_s: float) -> bool:
+        """Return True once an hour: status and snapshot are to be said again."""
+        if now_s < self._due_s:
+            return False
+        self._due_s = now_s + EVERY_S
+        return True
+
+    def due_s(self) -> float:
+        """Return when the hour is over."""
+        return self._due_s
+
+    def hourly(self) -> list[int]:
+        """Publish what is said each hour beside the status."""
+        mid = self._snapshot()
+        return [mid] if mid else []
+
+    def _snapshot(self) -> int:
+        clock = self._feed.clock
+        head = {"v": VERSION, "box": self._feed.box, "t": seconds(clock.utc_ms()), "tq": clock.trust()}
+        return self.publish(self._topics.snapshot, _encode({**head, **self._feed.snapshot()}))
+
+    def _body(self, facts: Mapping[str, Any]) -> bytes:
+        return _encode({"v": VERSION, "box": self._feed.box, "alarm": facts})

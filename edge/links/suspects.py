@@ -1,0 +1,79 @@
+"""Batches that were on their way each time the broker hung up: one of them may be what it can't take.
+
+In flight at two disconnects a batch goes alone, at a third it is split, and an entry that can't be split is parked: one
+message that a broker refuses must not hold up all others, and none of the others may be lost for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+ALONE_FROM: Final = 2
+SPLIT_FROM: Final = 3
+
+
+class Suspect(msgspec.Struct):
+    """A span of seqs that was in flight at `count` disconnects."""
+
+    first: int
+    last: int
+    count: int = 1
+
+    @property
+    def goes_alone(self) -> bool:
+        """Whether nothing else may be in flight with it."""
+        return self.count >= ALONE_FROM
+
+
+class Suspects:
+    """The suspects of one log, disjoint and in order."""
+
+    def __init__(self) -> None:
+        self._spans: dict[int, Suspect] = {}
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def accuse(self, spans: Iterable[tuple[int, int]], weight: int = 1) -> list[int]:
+        """Count a disconnect against what was in flight; return the seqs that can only be parked now."""
+        hopeless = []
+        for first, last in sorted(spans):
+            known = self._spans.get(first)
+            if known is None or known.last != last:
+                self.clear(first, last)
+                self._spans[first] = Suspect(first, last, weight)
+                continue
+            known.count += weight
+            if known.count < SPLIT_FROM:
+                continue
+            del self._spans[first]
+            if first == last:
+                hopeless.append(first)
+                continue
+            middle = (first + last) // 2
+            self._spans[first] = Suspect(first, middle, ALONE_FROM)
+            self._spans[middle + 1] = Suspect(middle + 1, last, ALONE_FROM)
+        return hopeless
+
+    def at(self, seq: int) -> Suspect | None:
+        """Return the suspect that begins at `seq`."""
+        return self._spans.get(seq)
+
+    def end_before(self, seq: int, end: int) -> int:
+        """Return where a batch that begins at `seq` must end so that a later suspect keeps its span."""
+        return min((first - 1 for first in self._spans if seq < first <= end), default=end)
+
+    def clear(self, first: int, last: int) -> None:
+        """Forget the suspects that touch first..last: the broker took them."""
+        for start in [span.first for span in self._spans.values() if span.first <= last and span.last >= first]:
+            del self._spans[start]
+
+    def clear_up_to(self, seq: int) -> None:
+        """Forget what is acknowledged."""
+        for span in [span for span in self._spans.values() if span.first <= seq]:
+            del self._spans[span.first]
+            if span.last > seq:
+                self._spans[seq + 1] = Suspect(seq + 1, span.last, span.count)
