@@ -124,6 +124,8 @@ fingerprint() {
 # An environment is made whole beside the running one, then one rename of the link /opt/vigie puts it in its place:
 # a power cut on the way leaves the old one.
 install_environment() {
+    # a box with a modem keeps what it needs when it is brought up to date without the option
+    if grep -q gsm "$program_dir/.complete" 2>/dev/null; then extras='--extra gpio --extra gsm'; fi
     print=$(fingerprint)
     environment=$root/opt/vigie-$print
     if [ "$(readlink "$program_dir" 2>/dev/null)" = "vigie-$print" ] && [ -e "$environment/.complete" ]; then
@@ -150,7 +152,7 @@ install_environment() {
     fi
     # pip compiles what it installs; this names what would not compile, and finds nothing to do otherwise
     "$environment/bin/python" -m compileall -q "$environment/lib"
-    : >"$environment/.complete"
+    echo "$extras" >"$environment/.complete"
     sync
     ln -s "vigie-$print" "$program_dir.new"
     mv -T "$program_dir.new" "$program_dir"

@@ -1,0 +1,271 @@
+"""install.sh on a made-up root: what it refuses, what it lays down, that it can run twice, and what leaving removes."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import ROOT
+
+SCRIPT = ROOT / "image" / "install.sh"
+UNIT = ROOT / "image" / "vigie.service"
+DEBIAN_12 = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n'
+EXPOSURE_MAX = 1.5
+IN_CI = bool(os.environ.get("CI"))
+
+
+def release(name: str, system: str, version: str) -> str:
+    return f'PRETTY_NAME="{name}"\nID={system}\nVERSION_ID="{version}"\n'
+
+
+def made_up_root(folder: Path, os_release: str | None = DEBIAN_12) -> Path:
+    root = folder / "root"
+    (root / "etc").mkdir(parents=True)
+    if os_release is not None:
+        (root / "etc/os-release").write_text(os_release, encoding="utf-8")
+    for name, line in {
+        "passwd": "root:x:0:0:root:/root:/bin/sh",
+        "group": "root:x:0:\ndialout:x:20:",
+        "shadow": "root:*:19000:0:99999:7:::",
+        "gshadow": "root:*::\ndialout:*::",
+    }.items():
+        (root / "etc" / name).write_text(f"{line}\n", encoding="utf-8")
+    return root
+
+
+def install(root: Path, *options: str, path: str = "", script: Path = SCRIPT) -> subprocess.CompletedProcess[str]:
+    command = [str(script), "--root", str(root), "--python", sys.executable, *options]
+    environment = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}".strip(":")}
+    return subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=300
+    )
+
+
+def snapshot(root: Path) -> dict[str, tuple[int, int, bytes]]:
+    """Return every file below the root with its mode, time of change and text; `etc/*-` are shadow's own copies."""
+    files = [path for path in root.rglob("*") if path.is_file() and not path.name.endswith("-")]
+    return {
+        str(path.relative_to(root)): (path.stat().st_mode, path.stat().st_mtime_ns, path.read_bytes()) for path in files
+    }
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    ("os_release", "said"),
+    [
+        (release("Ubuntu 24.04.1 LTS", "ubuntu", "24.04"), "Ubuntu 24.04.1 LTS"),
+        (release("Debian GNU/Linux 11 (bullseye)", "debian", "11"), "Debian GNU/Linux 11 (bullseye)"),
+        (release("Debian GNU/Linux forky/sid", "debian", ""), "Debian GNU/Linux forky/sid"),
+        (release("Raspbian GNU/Linux 12 (bookworm)", "raspbian", "12"), "Raspberry Pi OS (32-bit)"),
+        (release("Alpine Linux v3.20", "alpine", "3.20.1"), "Alpine Linux v3.20"),
+        ("", "a system without /etc/os-release"),
+        (None, "a system without /etc/os-release"),
+        ("\0\1=\n=\nID=\n", "a system without /etc/os-release"),
+    ],
+    ids=["ubuntu", "debian 11", "debian sid", "32-bit Pi OS", "alpine", "empty", "absent", "damaged"],
+)
+def test_another_system_is_refused_by_name_before_a_file_is_touched(
+    tmp_path: Path, os_release: str | None, said: str
+) -> None:
+    root = made_up_root(tmp_path, os_release)
+    before = snapshot(root)
+    done = install(root)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Nothing was changed" in done.stderr
+    assert snapshot(root) == before
+
+
+@pytest.mark.parametrize("machine", ["armhf", "i386", "riscv64"])
+def test_32_bit_programs_are_refused_even_under_a_64_bit_kernel(tmp_path: Path, machine: str) -> None:
+    root = made_up_root(tmp_path)
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "dpkg").write_text(f"#!/bin/sh\necho {machine}\n", encoding="utf-8")
+    (programs / "dpkg").chmod(0o755)
+    before = snapshot(root)
+    done = install(root, path=str(programs))
+    assert done.returncode == 1
+    assert f"Debian GNU/Linux 12 (bookworm) for {machine} is not supported" in done.stderr
+    assert snapshot(root) == before
+
+
+@pytest.mark.parametrize("option", ["--purge", "--gms", "--root", "extra"])
+def test_a_mistyped_command_line_changes_nothing(tmp_path: Path, option: str) -> None:
+    root = made_up_root(tmp_path)
+    before = snapshot(root)
+    done = install(root, option)
+    assert done.returncode == 1
+    assert option in done.stderr
+    assert snapshot(root) == before
+
+
+NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="makes a user, below a root of its own: needs root")
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The script in a copy of what it installs: an edit in this folder must not look like an update."""
+    folder = tmp_path_factory.mktemp("source")
+    for name in ("edge", "hal", "sms", "config", "image"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "requirements.lock", "LICENSE", "README.md"):
+        shutil.copy(ROOT / name, folder)
+    return folder / "image/install.sh"
+
+
+@pytest.fixture(scope="module")
+def installed(script: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root after one installation; tests that change it take a copy."""
+    root = made_up_root(tmp_path_factory.mktemp("installed"))
+    done = install(root, script=script)
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+@pytest.fixture
+def copy(installed: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(installed, tmp_path / "root", symlinks=True)
+
+
+@NEEDS_ROOT
+@pytest.mark.slow(reason="fills an environment from the package index with --require-hashes")
+def test_user_has_the_groups_and_only_vigie_reads_the_data(installed: Path) -> None:
+    passwd = (installed / "etc/passwd").read_text(encoding="utf-8")
+    group = (installed / "etc/group").read_text(encoding="utf-8")
+    found = re.search(r"^vigie:x:(\d+):(\d+)::/var/lib/vigie:/usr/sbin/nologin$", passwd, re.MULTILINE)
+    assert found
+    uid, gid = int(found[1]), int(found[2])
+    for name in ("gpio", "i2c", "dialout"):
+        assert re.search(rf"^{name}:x:\d+:vigie$", group, re.MULTILINE), name
+    data, settings = installed / "var/lib/vigie", installed / "etc/vigie/vigie.toml"
+    assert (mode(data), data.stat().st_uid, data.stat().st_gid) == (0o700, uid, gid)
+    assert (mode(settings), settings.stat().st_uid, settings.stat().st_gid) == (0o640, 0, gid)
+    assert (mode(settings.parent), settings.parent.stat().st_gid) == (0o750, gid)
+
+
+@NEEDS_ROOT
+@pytest.mark.slow(reason="fills an environment from the package index with --require-hashes")
+def test_files_of_the_system_are_laid_down(installed: Path) -> None:
+    etc = installed / "etc"
+    assert (etc / "vigie/vigie.toml").read_bytes() == (ROOT / "config/vigie.toml").read_bytes()
+    assert (etc / "systemd/system/vigie.service").read_bytes() == UNIT.read_bytes()
+    assert (etc / "udev/rules.d/60-vigie.rules").read_text(encoding="utf-8").count('MODE="0660"') == 2
+    loaded = (etc / "modules-load.d/vigie.conf").read_text(encoding="utf-8").splitlines()
+    assert {"usbserial", "option", "cdc_acm", "ftdi_sio", "i2c-dev"} <= set(loaded)
+    assert (installed / "usr/local/bin/vigie").readlink() == Path("/opt/vigie/bin/vigie")
+
+
+@NEEDS_ROOT
+@pytest.mark.slow(reason="fills an environment from the package index with --require-hashes")
+def test_environment_holds_what_a_box_needs_compiled_and_no_tool(installed: Path) -> None:
+    library = next((installed / "opt/vigie/lib").glob("python3.*"))
+    packages = {path.name.partition("-")[0] for path in (library / "site-packages").glob("*.dist-info")}
+    assert {"vigie", "msgspec", "gpiozero", "gpiod", "smbus2", "pyserial", "paho_mqtt", "tinydb"} <= packages
+    assert not packages & {"pytest", "hatchling", "ruff", "cryptography"}
+    tag = f".{sys.implementation.cache_tag}.pyc"
+    sources = [path for path in library.rglob("*.py") if "__pycache__" not in path.parts]
+    assert [str(path) for path in sources if not (path.parent / "__pycache__" / f"{path.stem}{tag}").exists()] == []
+
+
+@NEEDS_ROOT
+@pytest.mark.slow(reason="fills an environment from the package index with --require-hashes")
+def test_second_run_changes_nothing_and_keeps_the_settings(copy: Path, script: Path) -> None:
+    (copy / "etc/vigie/vigie.toml").write_text("# mine\n", encoding="utf-8")
+    before = snapshot(copy)
+    again = install(copy, script=script)
+    assert (again.returncode, again.stdout) == (0, "vigie: up to date\n"), again.stderr
+    assert snapshot(copy) == before
+
+
+@NEEDS_ROOT
+@pytest.mark.slow(reason="fills a second environment from the package index")
+def test_half_filled_environment_is_made_anew_and_old_ones_go(copy: Path, script: Path) -> None:
+    (copy / "opt/vigie/.complete").unlink()
+    (copy / "opt/vigie-0123456789ab").mkdir()
+    (copy / "opt/vigie-0123456789ab/pyvenv.cfg").touch()
+    (copy / "opt/vigie-of-somebody").mkdir()
+    repaired = install(copy, script=script)
+    assert repaired.returncode == 0, repaired.stderr
+    assert (copy / "opt/vigie/.complete").exists()
+    current = (copy / "opt/vigie").readlink().name
+    assert {path.name for path in (copy / "opt").iterdir()} == {"vigie", current, "vigie-of-somebody"}
+
+
+@NEEDS_ROOT
+@pytest.mark.campaign(reason="fills two more environments, one of them with the modem's packages")
+def test_box_with_a_modem_keeps_its_packages_when_updated_without_the_option(copy: Path, script: Path) -> None:
+    assert install(copy, "--gsm", script=script).returncode == 0
+    updated = install(copy, script=script)
+    assert updated.returncode == 0, updated.stderr
+    assert updated.stdout == "vigie: up to date\n"
+    library = next((copy / "opt/vigie/lib").glob("python3.*/site-packages"))
+    assert (library / "gammu").is_dir()
+
+
+@NEEDS_ROOT
+@pytest.mark.slow(reason="fills an environment from the package index with --require-hashes")
+def test_leaving_keeps_settings_and_data_until_purged(copy: Path) -> None:
+    settings, data = copy / "etc/vigie/vigie.toml", copy / "var/lib/vigie"
+    settings.write_text("# mine\n", encoding="utf-8")
+    (data / "records").write_bytes(b"kept")
+    left = install(copy, "--uninstall")
+    assert left.returncode == 0, left.stderr
+    assert "kept: /etc/vigie, /var/lib/vigie" in left.stdout
+    assert settings.read_text(encoding="utf-8") == "# mine\n"
+    assert (data / "records").read_bytes() == b"kept"
+    gone = ["usr/local/bin/vigie", "etc/systemd/system/vigie.service", "etc/udev/rules.d/60-vigie.rules"]
+    assert [name for name in gone if os.path.lexists(copy / name)] == []
+    assert list((copy / "opt").iterdir()) == []
+
+    assert install(copy, "--uninstall", "--purge").returncode == 0
+    assert not settings.parent.exists()
+    assert not data.exists()
+    assert "vigie" not in (copy / "etc/passwd").read_text(encoding="utf-8")
+    assert install(copy, "--uninstall", "--purge").returncode == 0, "leaving twice is no error"
+
+
+def test_what_is_in_the_way_is_neither_used_nor_removed(tmp_path: Path) -> None:
+    root = made_up_root(tmp_path)
+    (root / "opt/vigie").mkdir(parents=True)
+    (root / "opt/vigie/mine").touch()
+    before = snapshot(root)
+    done = install(root)
+    assert done.returncode == 1
+    assert "/opt/vigie is there and not ours" in done.stderr
+    assert install(root, "--uninstall").returncode == 0
+    assert snapshot(root) == before
+
+
+def test_unit_exposes_no_more_than_the_hardware_and_the_link_need() -> None:
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        assert not IN_CI, "CI installs systemd for this gate"
+        pytest.skip("no systemd-analyze on this machine")
+    command = [program, "security", "--offline=true", "--no-pager", str(UNIT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    found = re.search(r"Overall exposure level for vigie\.service: ([0-9.]+)", done.stdout)
+    assert found, done.stderr
+    assert float(found[1]) <= EXPOSURE_MAX
+
+
+def test_unit_says_what_keeps_a_box_alive_without_a_visit() -> None:
+    lines = UNIT.read_text(encoding="utf-8").splitlines()
+    wanted = {
+        *("Type=notify", "WatchdogSec=60", "StartLimitIntervalSec=0", "Restart=always", "User=vigie"),
+        *("StateDirectory=vigie", "StateDirectoryMode=0700", "RuntimeDirectory=vigie", "WorkingDirectory=/run/vigie"),
+        "ExecStart=/opt/vigie/bin/vigie run --config /etc/vigie/vigie.toml",
+    }
+    assert wanted <= set(lines)
+    # it would hide the devices of its groups
+    assert not [line for line in lines if line.startswith(("PrivateUsers=yes", "PrivateDevices=yes"))]
