@@ -1,0 +1,122 @@
+"""A simulated meter on a pseudo-terminal that takes the place of its serial port, at its true bit rate.
+
+Nothing is paced by sleeping: `step(now_s)` writes what the line would have carried until now. The reader's own speed
+is looked at, and a reader at the wrong speed gets what a UART would make of the signal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import termios
+import tty
+from pathlib import Path
+from typing import Final
+
+from hal.fake.meter_frames import GAP_MS, Meter, Mode
+
+__all__ = ["Meter", "Mode", "PtyMeter", "read_at_wrong_speed"]
+
+CHUNK_S: Final = 0.2  # the line is looked after this often
+MOST_BEHIND_S: Final = 3.0  # what the kernel would have kept of a line that nobody read
+BITS_PER_CHARACTER: Final = 10  # start, seven data, parity, stop
+STANDARD_EVERY_S: Final = 1.0  # a standard meter sends one frame a second
+_SPEEDS: Final = {1200: termios.B1200, 9600: termios.B9600}
+
+
+def read_at_wrong_speed(sent: bytes, sent_baud: int, read_baud: int) -> bytes:
+    """Return what a receiver at `read_baud` makes of characters sent at `sent_baud`: garbage, but the true one."""
+    levels = [level for byte in sent for level in _levels(byte)] + [1] * BITS_PER_CHARACTER
+    step = sent_baud / read_baud
+    read = bytearray()
+    at = 0.0
+    while True:
+        while int(at) < len(levels) and levels[int(at)]:
+            at = float(int(at) + 1)
+        if int(at + 9.5 * step) >= len(levels):
+            return bytes(read)
+        bits = [levels[int(at + (1.5 + bit) * step)] for bit in range(7)]
+        read.append(sum(level << bit for bit, level in enumerate(bits)))
+        at += 9.5 * step
+
+
+def _levels(byte: int) -> list[int]:
+    data = [byte >> bit & 1 for bit in range(7)]
+    return [0, *data, sum(data) & 1, 1]
+
+
+class PtyMeter:
+    """A meter behind `port`, a link that stays the same when the meter is unplugged and plugged in again."""
+
+    def __init__(self, meter: Meter, port: Path) -> None:
+        self.meter = meter
+        self.port = port
+        self.bytes_sent = 0
+        self._master: int | None = None
+        self._slave: int | None = None
+        self._began_s: float | None = None
+        self._at_s = 0.0  # the line is written up to here
+        self._frame_s = 0.0
+        self._rest = b""
+        self.replug()
+
+    def step(self, now_s: float) -> float:
+        """Write what the line carried until `now_s`; return when to be called again."""
+        if self._began_s is None:
+            self._began_s = self._at_s = now_s
+        if now_s - self._at_s > MOST_BEHIND_S:
+            self._at_s = now_s - MOST_BEHIND_S
+            self._rest = b""
+        while self._at_s < now_s:
+            if not self._rest:
+                self._frame_s = self._at_s
+                self._rest = self.meter.frame((self._at_s - self._began_s) * 1000)
+            byte_s = BITS_PER_CHARACTER / self.meter.baud
+            count = int((now_s - self._at_s) / byte_s + 1e-6)
+            if not count:
+                break
+            self._write(self._rest[:count])
+            self._at_s += min(count, len(self._rest)) * byte_s
+            self._rest = self._rest[count:]
+            if not self._rest:
+                self._at_s += GAP_MS / 1000
+                if self.meter.mode == "standard":
+                    self._at_s = max(self._at_s, self._frame_s + STANDARD_EVERY_S)
+        return now_s + CHUNK_S
+
+    def send(self, data: bytes) -> None:
+        """Write bytes at once: a capture that is played, or noise."""
+        self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        if self._master is None:
+            return
+        speed = termios.tcgetattr(self._master)[4]
+        for baud, constant in _SPEEDS.items():
+            if speed == constant and baud != self.meter.baud:
+                data = read_at_wrong_speed(data, self.meter.baud, baud)
+        with contextlib.suppress(BlockingIOError):  # nobody reads: a line keeps nothing
+            self.bytes_sent += os.write(self._master, data)
+
+    def unplug(self) -> None:
+        """Take the port away: its reader gets an error, its name is gone."""
+        self.port.unlink(missing_ok=True)
+        for descriptor in (self._master, self._slave):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._master = self._slave = None
+
+    def replug(self) -> None:
+        """Give the port back under its name; its device is another one, as with a USB adapter."""
+        if self._master is not None:
+            return
+        self._master, self._slave = pty.openpty()
+        tty.setraw(self._slave)
+        os.set_blocking(self._master, False)
+        self.port.unlink(missing_ok=True)
+        self.port.symlink_to(os.ttyname(self._slave))
+
+    def close(self) -> None:
+        """Take it away for good."""
+        self.unplug()
