@@ -76,10 +76,10 @@ class Steady:
         good = self.good
         if group is good or (good is not None and group.raw == good.raw):
             self.good = group
-            self.good_ms = end.t_ms
-            if self.latest is not None:
-                self.latest = None
-                self.line.refute()
+            if self.latest is None:
+                self.good_ms = end.t_ms
+            else:
+                self._contested()
             return
         latest = self.latest
         self.times = self.times + 1 if latest is not None and latest.raw == group.raw else 1
@@ -89,6 +89,13 @@ class Steady:
             self.good = group
             self.good_ms = end.t_ms
             self.latest = None
+
+    def _contested(self) -> None:
+        """Take the old value after frames that said another: damage can also make the old one of a true new one."""
+        self.times -= 1
+        if self.times <= 0:
+            self.latest = None
+            self.line.refute()
 
     def shown(self) -> Shown | None:
         """Return what stands: the confirmed value, until it has been contradicted for long."""
