@@ -6,7 +6,7 @@ holds `{name}` where a value goes; what stands after a colon says how it is writ
 - `{why:reason}`: the value is itself a key, here of the table [reason]
 - `{v:=u}`: a quantity, in the unit that the value `u` names, as people read it (92.5 °C)
 - `{lasted_ms:duration}`: milliseconds as 47 min
-- `(? … )`: left out when one of the values in it is missing
+- `[? … ]`: left out when one of the values in it is missing
 
 A key or value that is missing never raises: the reader gets the key and the values as they are.
 """
@@ -25,7 +25,7 @@ from edge.settings import packaged
 
 FALLBACK: Final = "en"
 
-_OPTIONAL: Final = re.compile(r"\(\?(.*?)\)")
+_OPTIONAL: Final = re.compile(r"\[\?(.*?)\]")
 _FIELD: Final = re.compile(r"\{(\w+)(?::([^{}]*))?\}")
 _DURATIONS: Final = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
 
@@ -73,7 +73,7 @@ def duration(lang: str, ms: float) -> str:
     >>> duration("en", 2_820_000), duration("en", 7_812_000), duration("en", 400)
     ('47 min', '2 h 10 min', '0 s')
     """
-    left = int(ms) // 1000
+    left = max(0, int(ms)) // 1000
     parts: list[str] = []
     for name, seconds in _DURATIONS:
         if left >= seconds or (name == "second" and not parts):

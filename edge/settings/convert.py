@@ -51,7 +51,7 @@ def take(
     good = {}
     for name, raw in table.items():
         if name not in rules:
-            unknown((*path, name), [known for known in rules if known not in table], faults)
+            unknown((*path, name), rules, faults)
             continue
         value = typed(raw, (*path, name), rules[name].type, faults)
         if value is not msgspec.UNSET:

@@ -82,7 +82,9 @@ def _fault(message: str, lines: list[str]) -> Fault:
     else:
         line, column = len(lines), len(lines[-1]) + 1
     key = next((key for start, key in _KEYS if what.startswith(start)), "syntax.other")
-    if key in _OPEN:
+    if key in {"syntax.equals", "syntax.statement"} and not lines[line - 1][column - 1 : column].isascii():
+        key = "syntax.accent"
+    elif key in _OPEN:
         line = _opening_line(lines, line)
         before = lines[line - 1].partition("=")
         column = len(before[0]) + 2 + len(before[2]) - len(before[2].lstrip()) if before[1] else 1

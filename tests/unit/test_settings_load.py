@@ -180,7 +180,7 @@ def test_a_file_with_byte_order_mark_and_crlf_is_as_good_and_its_faults_stand_at
         ("name = 'x", 8, "the quotes of this text are not closed"),
         ('name = "x', 8, "the quotes of this text are not closed"),
         ("name 'x'", 6, "an equals sign is expected"),
-        ("nom é = 'x'", 5, "an equals sign is expected"),
+        ("nom é = 'x'", 5, "a key with accents stands in quotes"),
         ("é = 'x'", 1, "a key with accents stands in quotes"),
         ("name = 1,5", 9, "more stands in this line than one value"),
         ('name = "C:\\data"', 11, "write \\\\ for one"),

@@ -1,0 +1,133 @@
+"""Sentences from keys and values: complete in English, safe whatever is missing."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import string
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.core.text import Text
+from edge.settings import catalogue, expect, faults, hints, packaged, pins
+from edge.settings.catalogue import duration, quantity, render, word, written
+from hal.sample import QUALITY_NAMES, REASONS
+from tests.support import ROOT
+
+FIELD = re.compile(r"\{(\w+)(?::([^{}]*))?\}")
+LANGUAGES = sorted(path.stem for path in (ROOT / "config" / "text").glob("*.toml"))
+
+
+def test_an_alarm_is_said_in_one_sentence_with_what_is_known_of_it() -> None:
+    facts = {"id": 12, "kind": "high", "v": 92.5, "u": "Cel", "at": 85.0, "diagnosis": "overheating"}
+    assert render("en", "event.alarm_begin", facts) == "alarm 12 HIGH 92.5 °C > 85 °C (overheating)"
+    assert render("en", "event.alarm_begin", {"id": 13, "kind": "fault", "why": "no_answer"}) == (
+        "alarm 13 FAULT: no answer from the device"
+    )
+    assert render("en", "event.alarm_end", {**facts, "v": -79.8, "lasted_ms": 2_820_000}) == (
+        "end of alarm 12 HIGH -79.8 °C, after 47 min"
+    )
+
+
+@pytest.mark.parametrize("reason", sorted(REASONS))
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_reason_code_has_its_words_in_every_language(lang: str, reason: str) -> None:
+    assert f"reason.{reason}" in catalogue.catalogue(lang)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_word_of_quality_limit_and_priority_is_there(lang: str) -> None:
+    known = catalogue.catalogue(lang)
+    assert {f"quality.{name}" for name in QUALITY_NAMES} <= known.keys()
+    assert {f"alarm.{kind}" for kind in ("high", "low", "equal", "not_equal", "fault", "stale")} <= known.keys()
+    assert {f"priority.{name}" for name in ("low", "medium", "high", "critical")} <= known.keys()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_language_has_the_keys_and_values_of_english(lang: str) -> None:
+    english, other = catalogue.catalogue("en"), catalogue.catalogue(lang)
+    assert other.keys() == english.keys()
+    for key, sentence in english.items():
+        names = {match[1] for match in FIELD.finditer(sentence)}
+        assert {match[1] for match in FIELD.finditer(other[key])} <= names, key
+
+
+def test_every_key_that_the_program_names_has_its_sentence() -> None:
+    known = catalogue.catalogue("en")
+    areas = ("fault", "syntax", "file", "check", "expect")
+    for path in sorted((ROOT / "edge" / "settings").glob("*.py")):
+        named = re.findall(rf'"((?:{"|".join(areas)})\.\w+)"', path.read_text(encoding="utf-8"))
+        assert [key for key in named if key not in known] == [], path.name
+
+
+def test_every_way_of_writing_a_value_names_a_table_that_exists() -> None:
+    known = catalogue.catalogue("en")
+    tables = {key.split(".", 1)[0] for key in known if "." in key}
+    for key, sentence in known.items():
+        for match in FIELD.finditer(sentence):
+            how = match[2] or ""
+            assert not how or how == "duration" or how[0] == "=" or how in tables, key
+        assert "{" not in FIELD.sub("", sentence).replace("{ … }", "").replace("{ … ", ""), key
+
+
+def test_a_missing_key_value_or_language_shows_what_there_is_and_never_raises() -> None:
+    assert render("en", "no.such", {"a": 1}) == "no.such a=1"
+    assert render("en", "fault.no_point_near", {"near": "x"}) == "fault.no_point_near near=x"
+    assert render("xx", "ack_nothing", {}) == render("en", "ack_nothing", {})
+    assert render("../../etc/passwd", "ack_nothing", {}) == render("en", "ack_nothing", {})
+    assert word("en", "reason", "of_tomorrow") == "of_tomorrow"
+    assert render("en", "event.fault", {"why": "of_tomorrow"}) == "fault: of_tomorrow"
+
+
+def test_a_value_with_braces_is_text_and_not_read_again() -> None:
+    assert render("en", "command_unknown", {"verb": "{id}[? x]"}) == "There is no command {id}[? x]."
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "shown"),
+    [(-12.5, "Cel", "-12.5 °C"), (0, "m3", "0 m³"), (1e-3, "m3/s", "60 l/min"), (0.42, "/", "42 %"), (3, "count", "3")],
+)
+def test_a_quantity_is_shown_as_people_read_it(value: float, unit: str, shown: str) -> None:
+    assert quantity("en", value, unit) == shown
+
+
+def test_a_quantity_that_is_a_word_or_missing_is_shown_as_it_is() -> None:
+    assert quantity("en", "open", "Cel") == "open"
+    assert quantity("en", None, "Cel") == "None"
+
+
+@pytest.mark.parametrize(
+    ("ms", "shown"), [(0, "0 s"), (59_999, "59 s"), (60_000, "1 min"), (90_061_000, "1 d 1 h"), (-5, "0 s")]
+)
+def test_a_duration_has_its_two_largest_units(ms: float, shown: str) -> None:
+    assert duration("en", ms) == shown
+
+
+def test_a_text_within_a_text_is_said_in_the_same_language() -> None:
+    assert written("en", [Text("expect.bool"), 1.5, True]) == "true or false, 1.5, True"
+
+
+@given(st.text(string.printable), st.dictionaries(st.text(string.ascii_letters), st.none() | st.floats() | st.text()))
+def test_rendering_never_raises(key: str, values: dict[str, object]) -> None:
+    for name in (key, "event.alarm_begin", "fault.expected"):
+        assert isinstance(render("en", name, values), str)
+
+
+def test_the_packaged_data_is_found_and_what_is_not_there_is_named() -> None:
+    assert packaged.find("text", "en.toml").is_file()
+    with pytest.raises(FileNotFoundError, match=r"no_such\.toml"):
+        packaged.find("text", "no_such.toml")
+
+
+def test_the_catalogue_file_is_plain_toml_with_texts_only() -> None:
+    table = tomllib.loads(packaged.find("text", "en.toml").read_text(encoding="utf-8"))
+    for value in table.values():
+        assert isinstance(value, str) or all(isinstance(inner, str) for inner in value.values())
+
+
+@pytest.mark.parametrize("module", [catalogue, expect, faults, hints, pins])
+def test_the_examples_in_the_docstrings_hold(module: object) -> None:
+    assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
