@@ -23,7 +23,7 @@ from edge.core.clock import ClockEntry, Dating
 from edge.core.engine import Engine
 from edge.core.types import Event, EventBatch, Record
 from edge.links.mqtt import MqttLink
-from edge.links.paho_connection import PahoConnection
+from edge.links.paho_connection import PahoConnection, target
 from edge.links.retained import Feed
 from edge.runtime.bus import BusWorker, DeviceSpec
 from edge.runtime.clock import SystemClock
@@ -180,7 +180,7 @@ class Box:
             facts=lambda: {"version": product_version(), "store": self.writer.degraded or "ok"},
             undated_wait_s=self.settings.box.undated_wait_s,
         )
-        connection = PahoConnection(mqtt, self.settings.box.id)
+        connection = PahoConnection(target(mqtt, self.settings.box.id))
         return MqttLink(mqtt, connection, feed, random.Random())  # noqa: S311 - spreads reconnects, guards nothing
 
     def _estimated_end(self, boot: int) -> ClockEntry | None:

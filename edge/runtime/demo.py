@@ -44,6 +44,7 @@ class Demo:
     name = "demo"
 
     def __init__(self, settings: Settings, folder: Path, now_s: float) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self._began_s = now_s
         self._weather_s = now_s
         self._courses: list[Callable[[float], None]] = []
