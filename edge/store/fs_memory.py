@@ -2,7 +2,8 @@
 
 The simulator keeps its stores here; tests replay every prefix of a store's calls as a power cut. What is promised is
 what POSIX promises (`edge.store.fs`): after a cut everything flushed is there; each write since may be there, missing,
-torn at a sector, or noise; of the names changed since, the first few are there: a file system's journal keeps their order.
+torn at a sector, or noise; of the names changed since, the first few are there: a file system's journal keeps their
+order.
 """
 
 from __future__ import annotations
@@ -116,9 +117,9 @@ class MemoryFile:
 
 
 class MemoryFs:
-    """A folder tree in RAM. `space` limits what it holds; `keep_cuts` False saves the work for power cuts."""
+    """A folder tree in RAM. `space` limits what it holds; `keep_cuts` keeps what a power cut must know."""
 
-    def __init__(self, space: int | None = None, *, keep_cuts: bool = True) -> None:
+    def __init__(self, space: int | None = None, *, keep_cuts: bool = False) -> None:
         self.counts = Counts()
         self.faults: list[Fault] = []
         self.space = space
@@ -264,8 +265,10 @@ class MemoryFs:
         lost: nothing that was not flushed. kept: all of it. subset: some writes. torn: some, at most one of them only
         in part, by sectors. garbage: as torn, and one block that was being written is noise.
         """
+        if not self._keep_cuts:
+            raise RuntimeError("this disk was made without keep_cuts")
         dice = Random(f"{model}{seed}")  # noqa: S311 (a cut is repeated by its seed)
-        found = MemoryFs(self.space)
+        found = MemoryFs(self.space, keep_cuts=True)
         found.folders = set(self.folders)
         found.images = {number: image.copy() for number, image in self._durable_images.items()}
         found.names = dict(self._durable_names)

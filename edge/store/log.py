@@ -9,6 +9,7 @@ consumer that lost its database can have it again.
 from __future__ import annotations
 
 import errno
+import logging
 from collections.abc import Iterable
 from typing import Any, Final, Generic, Literal, TypeVar, overload
 
@@ -37,6 +38,8 @@ SEGMENT_BYTES: Final = 4 << 20
 STUBBORN: Final = 3  # failures in one place after which the ring's next segment is tried
 Entry = TypeVar("Entry", bound=Record | Event)
 LogKind = Literal["records", "events"]
+
+log = logging.getLogger(__name__)
 
 
 class Packed(msgspec.Struct, frozen=True):
@@ -284,9 +287,10 @@ class Log(Generic[Entry]):
         self._saved_cursors = cursors
 
     def close(self) -> None:
-        """Save the cursors and give the log back. Raises OSError when they could not be saved."""
+        """Save the cursors and give the log back. Never raises: cursors that are not saved only send entries again."""
         try:
             self.save_cursors()
-        finally:
-            self._close_file()
-            self._ring.close()
+        except OSError as exc:
+            log.warning("the cursors of %s are not saved: %s", self.directory, exc)
+        self._close_file()
+        self._ring.close()

@@ -59,7 +59,7 @@ def read_all(log: Reader[Record], seq: int = 1, limit: int = 7) -> tuple[list[in
 
 @pytest.fixture
 def fs() -> MemoryFs:
-    return MemoryFs()
+    return MemoryFs(keep_cuts=True)
 
 
 def spoil(fs: MemoryFs, path: str, offset: int, octets: bytes = b"\xff\xfe") -> None:
@@ -173,7 +173,7 @@ def test_events_have_a_log_of_their_own(fs: MemoryFs) -> None:
 
 @pytest.mark.parametrize("kind", ["memory", "real"])
 def test_the_same_on_a_real_disk(kind: str, tmp_path: Path) -> None:
-    fs: Fs = MemoryFs() if kind == "memory" else RealFs(tmp_path)
+    fs: Fs = MemoryFs(keep_cuts=True) if kind == "memory" else RealFs(tmp_path)
     log = open_log(fs)
     fill(log, 9)
     log.acknowledge("mqtt", 42)
@@ -479,7 +479,7 @@ def test_a_log_made_without_a_name_gets_one_and_keeps_it(fs: MemoryFs) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=3 * BLOCK), st.integers(0, 4))
 def test_any_octets_in_a_segment_are_damage_and_no_crash(octets: bytes, at_block: int) -> None:
-    fs = MemoryFs()
+    fs = MemoryFs(keep_cuts=True)
     log = open_log(fs)
     fill(log, 3)
     spoil(fs, segment_path(1), at_block * BLOCK, octets)
@@ -493,12 +493,12 @@ def test_any_octets_in_a_segment_are_damage_and_no_crash(octets: bytes, at_block
 
 def test_a_full_disk_at_the_first_start_is_said(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no room") as failed:
-        open_log(MemoryFs(space=SEGMENT))
+        open_log(MemoryFs(SEGMENT))
     assert failed.value.errno == errno.ENOSPC
 
 
 def test_a_disk_with_little_room_gives_a_smaller_ring() -> None:
-    fs = MemoryFs(space=3 * SEGMENT + 2 * BLOCK)
+    fs = MemoryFs(3 * SEGMENT + 2 * BLOCK)
     log = open_log(fs, segments=8)
     fill(log, 40)
     assert log.next_seq() == 401
@@ -538,7 +538,7 @@ def test_any_call_that_fails_once_loses_nothing(call: str) -> None:
     """The n-th call of each sort fails, for every n: what was appended is there, numbered as before."""
     place = 0
     while True:
-        fs = MemoryFs()
+        fs = MemoryFs(keep_cuts=True)
         log = open_log(fs, segments=3)
         fault = Fault(call, errno.EIO, after=place)
         fs.fail(fault)
