@@ -6,8 +6,9 @@ Others come from installed packages by the entry-point group `vigie.drivers` (na
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import entry_points
-from typing import Final
+import sys
+from functools import lru_cache
+from typing import Any, Final
 
 from hal.driver import Driver
 
@@ -25,7 +26,7 @@ BUILT_IN: Final[dict[str, str]] = {
 
 def names() -> list[str]:
     """Return the names of all drivers, ours and installed ones, sorted."""
-    return sorted({*BUILT_IN, *(point.name for point in entry_points(group=ENTRY_POINTS))})
+    return sorted({*BUILT_IN, *_installed(tuple(sys.path))})
 
 
 def load(name: str) -> type[Driver]:
@@ -37,8 +38,16 @@ def load(name: str) -> type[Driver]:
         module, _, attribute = BUILT_IN[name].partition(":")
         found: type[Driver] = getattr(importlib.import_module(module), attribute)
         return found
-    for point in entry_points(group=ENTRY_POINTS):
-        if point.name == name:
-            loaded: type[Driver] = point.load()
-            return loaded
-    raise KeyError(name)
+    loaded: type[Driver] = _installed(tuple(sys.path))[name].load()
+    return loaded
+
+
+@lru_cache(maxsize=1)
+def _installed(path: tuple[str, ...]) -> dict[str, Any]:  # noqa: ARG001 - what the answer depends on
+    """Return the entry points of all packages on this path, by name; every package is looked at once, not once a point.
+
+    Loaded late: a site that uses only our drivers never needs importlib.metadata, which brings email, csv and zipfile.
+    """
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in entry_points(group=ENTRY_POINTS)}

@@ -19,13 +19,14 @@ DRIVER: Final = "cpu_temperature"
 MODULE: Final = "vigie_example_driver"
 
 
-def installed(folder: Path) -> Path:
-    """Lay the package below `folder` as an installer does, with its entry points, and return where."""
-    project = tomllib.loads((PACKAGE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+def installed(folder: Path, package: Path = PACKAGE) -> Path:
+    """Lay a package of one module below `folder` as an installer does, with its entry points, and return where."""
+    project = tomllib.loads((package / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    module = project["name"].replace("-", "_")
     site = folder / "site"
-    facts = site / f"{MODULE}-{project['version']}.dist-info"
+    facts = site / f"{module}-{project['version']}.dist-info"
     facts.mkdir(parents=True)
-    shutil.copy(PACKAGE / f"{MODULE}.py", site)
+    shutil.copy(package / f"{module}.py", site)
     head = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
     (facts / "METADATA").write_text(head, encoding="utf-8")
     lines = [
