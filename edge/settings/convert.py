@@ -73,8 +73,17 @@ def built(kind: type[msgspec.Struct], good: Mapping[str, Any], path: KeyPath, fa
     try:
         return kind(**{names[name]: value for name, value in good.items() if name in names})
     except (ValueError, TypeError) as exc:  # of the struct's __post_init__
-        faults.at_key(path, "fault.refused", why=str(exc))
+        note_objection(path, good, str(exc), faults)
         return msgspec.UNSET
+
+
+def note_objection(path: KeyPath, given: Mapping[str, Any], why: str, faults: Faults) -> None:
+    """Note what a driver itself refuses, at the value that its message quotes, else at the table."""
+    quoted = [name for name, value in given.items() if isinstance(value, str) and value and repr(value) in why]
+    if len(quoted) == 1:
+        faults.at_value((*path, quoted[0]), "fault.refused", why=why)
+    else:
+        faults.at_key(path, "fault.refused", why=why)
 
 
 def typed(raw: Any, path: KeyPath, kind: Any, faults: Faults) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from edge.settings import model
-from edge.settings.convert import Rules, built, note_unknown, rules_of, take
+from edge.settings.convert import Rules, built, note_objection, note_unknown, rules_of, take
 from edge.settings.faults import Faults
 from edge.settings.hints import nearest, translated
 from edge.settings.options import owners
@@ -209,13 +209,13 @@ def _point(path: KeyPath, raw: Mapping[str, Any], faults: Faults) -> PointRow:
     _check_languages(path, good.get("name"), faults)
     row = PointRow(path, raw, good, driver)
     if driver is not None and all(key in good for key in own if key in raw):
-        made = built(driver.Options, {key: value for key, value in good.items() if key in own}, path, faults)
+        made = built(driver.Options, {key: good[key] for key in own if key in good}, path, faults)
         row.options = None if made is msgspec.UNSET else made
     if driver is not None and row.options is not None:
         try:
             row.device, row.channel = driver.device(row.options), driver.channel(row.options)
         except Exception as exc:  # noqa: BLE001 - a driver from elsewhere may object, or fail, in any way
-            faults.at_key(path, "fault.refused", why=str(exc) or type(exc).__name__)
+            note_objection(path, {key: raw[key] for key in own if key in raw}, str(exc) or type(exc).__name__, faults)
             row.options = None
     return row
 

@@ -1,6 +1,7 @@
-"""The reference page of the settings: `python -m edge.settings.reference` prints docs/reference/settings.md.
+"""The reference page of the settings, and their schema without drivers from elsewhere, as they stand in the tree.
 
-Composed from the declarations, so that page, schema and `check` say the same; a test compares the file with this.
+`python -m edge.settings.reference` prints docs/reference/settings.md, and with the word `schema` the schema. Both
+are composed from the declarations, so that page, schema and `check` say the same; a test compares the files with this.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ Made from the program's own declarations by `python -m edge.settings.reference`;
 One file in [TOML](https://toml.io) describes a box: `/etc/vigie/vigie.toml`. `vigie check FILE` lists every fault with
 its place and exits with 2, or says in one line what a good file holds (exit 0); with `--json` it prints one object
 `{"file","good","faults":[{"line","column","path","code","shown","text"}]}`. `vigie schema` prints a JSON Schema for
-editors, with the options of drivers from installed packages. `check` changes nothing.
+editors, with the options of drivers from installed packages; `config/vigie.schema.json` is the one without these. `check`
+changes nothing.
 """
 
 
@@ -162,5 +164,13 @@ def _description(info: inspect.Type) -> str:
     return ""
 
 
+def schema_text() -> str:
+    """Return the schema of a file with the drivers that come with the program."""
+    from edge.settings.schema import file_schema
+
+    own = file_schema(options_by_driver(sorted(drivers.BUILT_IN)))
+    return msgspec.json.format(msgspec.json.encode(own), indent=2).decode() + "\n"
+
+
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    sys.stdout.write(schema_text() if sys.argv[1:] == ["schema"] else page())

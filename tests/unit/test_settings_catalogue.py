@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.core.clock import TRUST
 from edge.core.text import Text
+from edge.links.refusals import CODES
 from edge.settings import catalogue, expect, faults, hints, packaged, pins
 from edge.settings.catalogue import duration, quantity, render, word, written
 from hal.sample import QUALITY_NAMES, REASONS
@@ -79,7 +81,7 @@ def test_a_missing_key_value_or_language_shows_what_there_is_and_never_raises() 
     assert render("xx", "ack_nothing", {}) == render("en", "ack_nothing", {})
     assert render("../../etc/passwd", "ack_nothing", {}) == render("en", "ack_nothing", {})
     assert word("en", "reason", "of_tomorrow") == "of_tomorrow"
-    assert render("en", "event.fault", {"why": "of_tomorrow"}) == "fault: of_tomorrow"
+    assert render("en", "event.device_lost", {"device": "d", "reason": "of_tomorrow"}) == "d: of_tomorrow"
 
 
 def test_a_value_with_braces_is_text_and_not_read_again() -> None:
@@ -131,3 +133,13 @@ def test_the_catalogue_file_is_plain_toml_with_texts_only() -> None:
 @pytest.mark.parametrize("module", [catalogue, expect, faults, hints, pins])
 def test_the_examples_in_the_docstrings_hold(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_every_reason_why_a_link_fails_has_its_words(code: str) -> None:
+    assert f"link.{code}" in catalogue.catalogue("en")
+
+
+@pytest.mark.parametrize("source", TRUST)
+def test_every_source_of_time_has_its_words(source: str) -> None:
+    assert f"clock.{source}" in catalogue.catalogue("en")

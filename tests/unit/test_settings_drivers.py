@@ -156,3 +156,14 @@ def test_tables_of_two_drivers_with_one_name_do_not_meet_in_the_schema(tmp_path:
     site = {"box": {"id": "a"}, "site": {"name": "x"}}
     assert validator.is_valid({**site, "point": [good]})
     assert not validator.is_valid({**site, "point": [{**good, "filter": {"taps": "1"}}]})
+
+
+def test_a_label_that_no_meter_sends_is_placed_at_the_label() -> None:
+    meter = "[bus.tic]\nkind = 'serial'\nport = '/dev/ttyAMA0'\n"
+    text = HEAD + meter + "[[point]]\nid = 'p'\nbus = 'tic'\ndriver = 'teleinfo'\nlabel = 'PAP'\n"
+    report = refusal(text)
+    assert report.startswith(
+        'f.toml:16:9  point "p".label = "PAP"\n   refused by the driver: no meter sends the label \'PAP\''
+    )
+    assert "'PAPP'" in report
+    assert report.endswith("\n1 fault.")

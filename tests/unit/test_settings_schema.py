@@ -84,6 +84,11 @@ def test_the_reference_page_is_the_one_that_the_program_makes() -> None:
     assert page == reference.page(), "run: python -m edge.settings.reference > docs/reference/settings.md"
 
 
+def test_the_schema_in_the_tree_is_the_one_that_the_program_makes() -> None:
+    text = (ROOT / "config" / "vigie.schema.json").read_text(encoding="utf-8")
+    assert text == reference.schema_text(), "run: python -m edge.settings.reference schema > config/vigie.schema.json"
+
+
 def test_the_reference_page_names_every_key_of_every_driver() -> None:
     page = reference.page()
     for words in ("`weight_unit`", "`probe`", "`shunt_ohm`", "`label`", "`deadband`", "`password_file`", "`commit_s`"):
