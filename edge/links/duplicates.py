@@ -35,12 +35,17 @@ class DuplicateWatch:
         """Take note of an accepted connection."""
         self._connected_s = now_s
 
-    def lost(self, now_s: float, *, is_throw_off: bool) -> bool:
-        """Take note of its end, by the broker or else; return True when this makes it an alarm."""
+    def lost(self, now_s: float, *, by_peer: bool, had_batches: bool) -> bool:
+        """Take note of its end; return True when this makes it an alarm.
+
+        With batches on their way the broker may have hung up on one of them: that speaks neither for nor against.
+        """
         if self._connected_s is None:
             return False
-        is_short = is_throw_off and now_s - self._connected_s < WITHIN_S
-        self._throw_offs = self._throw_offs + 1 if is_short else 0
+        if not by_peer or now_s - self._connected_s >= WITHIN_S:
+            self._throw_offs = 0
+        elif not had_batches:
+            self._throw_offs += 1
         self._connected_s = None
         return self._throw_offs >= THROW_OFFS and self._sign(now_s)
 

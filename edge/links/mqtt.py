@@ -70,7 +70,7 @@ class MqttLink:
         self._state = "down"
         self._code = ""
         self._next_s = 0.0  # of the next try when down, the deadline when opening
-        self._since_s = 0.0
+        self._since_s: float | None = None  # of being up or down
         self._problems: frozenset[str] = frozenset()
         self._refusals: set[str] = set()
         self._status_mids: dict[int, float] = {}
@@ -152,7 +152,7 @@ class MqttLink:
 
     def _connected(self, limits: Connected, now_s: float) -> None:
         self._state = "up"
-        down_s = round(now_s - self._since_s)
+        down_s = 0 if self._since_s is None else round(now_s - self._since_s)
         self._since_s, was, self._code = now_s, self._code, ""
         self._refusals.clear()
         self._duplicates.connected(now_s)
@@ -167,14 +167,14 @@ class MqttLink:
         self._say("link_up", down_s=down_s)
 
     def _lost(self, lost: Lost, now_s: float) -> None:
-        lasted_s = now_s - self._since_s
-        is_suspicious = lost.by_peer and lost.code in SUSPICIOUS
+        lasted_s = now_s - (self._since_s or now_s)
+        # a second box with our id makes the broker hang up as well: then no batch is to blame
+        is_suspicious = lost.by_peer and lost.code in SUSPICIOUS and not self._duplicates.is_active
         had_batches = self._traffic.end(now_s, is_suspicious=is_suspicious)
         if lasted_s >= STEADY_S:
             self._backoff.reset()
-        # a broker that hangs up on a batch may not like the batch; on nothing, it has somebody else in mind
-        is_throw_off = lost.by_peer and (lost.code == "taken_over" or not had_batches)
-        if self._duplicates.lost(now_s, is_throw_off=is_throw_off):
+        had_batches = had_batches and lost.code != "taken_over"
+        if self._duplicates.lost(now_s, by_peer=lost.by_peer, had_batches=had_batches):
             self._duplicate_begins("throw_offs")
         self._say("link_down", code=lost.code)
         log.warning("%s: connection lost: %s %s", self.name, CODES.get(lost.code, lost.code), lost.text)

@@ -1,6 +1,6 @@
 """Batches that were on their way each time the broker hung up: one of them may be what it can't take.
 
-In flight at two disconnects a batch goes alone, at a third it is split, and an entry that can't be split is parked: one
+In flight at two disconnects a batch goes alone, at a third it is split, and a single entry is parked at a fifth: one
 message that a broker refuses must not hold up all others, and none of the others may be lost for it.
 """
 
@@ -13,6 +13,7 @@ import msgspec
 
 ALONE_FROM: Final = 2
 SPLIT_FROM: Final = 3
+PARK_FROM: Final = 5  # alone three times: a line that breaks now and then must not cost an entry
 
 
 class Suspect(msgspec.Struct):
@@ -47,7 +48,7 @@ class Suspects:
                 self._spans[first] = Suspect(first, last, weight)
                 continue
             known.count += weight
-            if known.count < SPLIT_FROM:
+            if known.count < (PARK_FROM if first == last else SPLIT_FROM):
                 continue
             del self._spans[first]
             if first == last:
