@@ -18,6 +18,16 @@ class NotRunningError(OSError):
     """No box answers on the socket."""
 
 
+class RefusedError(LookupError):
+    """The box answered and refused; `code` is its short word for why, such as no_such_point or busy."""
+
+    def __init__(self, status: int, answer: Any) -> None:
+        body: dict[str, Any] = answer if isinstance(answer, dict) else {}
+        super().__init__(body.get("text", f"refused ({status})"))
+        self.status = status
+        self.code: str = body.get("error", "")
+
+
 def socket_path(given: str | None = None) -> Path:
     """Return the API's socket: as given, or VIGIE_SOCKET, or the installed one."""
     return Path(given or os.environ.get("VIGIE_SOCKET") or DEFAULT_SOCKET)
@@ -41,7 +51,7 @@ class Client:
         self._path = path
 
     def get(self, name: str) -> Any:
-        """Return what the API tells under /v1/<name>; raises LookupError with its text on a 404."""
+        """Return what the API tells under /v1/<name>; raises RefusedError with its text."""
         return self._request("GET", name, None)
 
     def post(self, name: str, body: Any) -> Any:
@@ -59,8 +69,10 @@ class Client:
                 f"no box answers on {self._path} ({exc.strerror or exc}); start it with `vigie run`, or name its socket"
                 " with --socket; you may need to be in the group vigie"
             ) from exc
+        except (http.client.HTTPException, msgspec.DecodeError) as exc:  # something else listens, or it ended midway
+            raise NotRunningError(f"what answers on {self._path} is no running box ({exc!r})") from exc
         finally:
             connection.close()
         if response.status >= 400:
-            raise LookupError(answer.get("text", str(response.status)))
+            raise RefusedError(response.status, answer)
         return answer

@@ -1,0 +1,124 @@
+"""The upper lines of the live table: box and clock, links and buffer, alarms; and its page of help. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import tzinfo
+from typing import Any, Final
+
+from edge.cli.cells import Line, Piece, both_ends, filled
+from edge.cli.format import age, amount, bound, number, with_unit
+from edge.cli.words import Words, clock_time
+
+DATE_FROM_WIDTH: Final = 72
+LINKS_MAX: Final = 3
+SILENT_AFTER_S: Final = 2.5  # one answer that came late is no news
+STATES: Final = ("equal", "not_equal")
+
+
+def header(live: Mapping[str, Any], silent_s: float, width: int, zone: tzinfo, now_ms: int, say: Words) -> list[Line]:
+    """Return who this box is and what time it believes it is; a second line while it does not answer."""
+    box = live["box"]
+    left = [
+        Piece(f"vigie {box['version']}", "title"),
+        Piece("  "),
+        Piece(f"{box['id']} {box['site']['name']}", "title"),
+    ]
+    date = f"{say.date(now_ms, zone)} " if width >= DATE_FROM_WIDTH else ""
+    when = f"{date}{clock_time(now_ms, zone, seconds=True)}"
+    right = [Piece(when), Piece(f"  {say('live.clock', source=say.word('clock_state', box['clock']))}", "dim")]
+    lines = [both_ends(left, right, width)]
+    if silent_s >= SILENT_AFTER_S:
+        lines.append(filled([Piece(f" {say('live.silent', age=age(silent_s))}", "alert")], width))
+    return lines
+
+
+def links(live: Mapping[str, Any], width: int, now_ms: int, say: Words) -> list[Line]:
+    """Return a line a link: its state, how much waits, what was acknowledged last and how long ago."""
+    buffer = live["buffer"]
+    found = buffer.get("links", {})
+    note = [Piece(say("live.demo"), "dim")] if live["box"].get("demo") else []
+    waiting = sum(log["waiting"] for log in logs_of(buffer))
+    if not found:
+        kept = buffer["records"]["next"] - buffer["records"]["first"]
+        return [both_ends([Piece(say("live.no_link", kept=number(kept, 0)))], note, width)]
+    lines: list[Line] = []
+    for name, link in list(found.items())[:LINKS_MAX]:
+        is_up = link["state"] == "up"
+        state = Piece(say.word("link_state", link["state"]), "ok" if is_up else "alert")
+        since = "" if is_up or not link.get("since_utc_ms") else f" {age((now_ms - link['since_utc_ms']) / 1000)}"
+        kept_style = "" if is_up and waiting < 1000 else "bad"
+        left = [
+            Piece(f"{say('live.link', name=name)} "), state, Piece(since),
+            Piece(f"  {say('live.buffer', waiting=number(waiting, 0))}", kept_style),
+            Piece(f"  {_acknowledged(buffer, name, link, now_ms, say)}"),
+        ]  # fmt: skip
+        lines.append(both_ends(left, note if not lines else [], width))
+        if link.get("reason"):
+            lines.append(filled([Piece(f"  {say.word('link', link['reason'])}", "bad")], width))
+    degraded = next((log["degraded"] for log in logs_of(buffer) if log.get("degraded")), "")
+    if degraded:
+        lines.append(filled([Piece(f" {say('live.degraded', why=degraded)}", "alert")], width))
+    return lines
+
+
+def logs_of(buffer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the logs of a box's answer on its buffer, without the links."""
+    return [log for name, log in buffer.items() if name != "links"]
+
+
+def _acknowledged(buffer: Mapping[str, Any], name: str, link: Mapping[str, Any], now_ms: int, say: Words) -> str:
+    seq = buffer["records"]["acknowledged"].get(name, 0)
+    if not seq:
+        return say("live.nothing_acknowledged")
+    last_ms = link.get("last_ack_utc_ms")
+    if not last_ms:
+        return say("live.acknowledged", seq=number(seq, 0))
+    return say("live.acknowledged_ago", seq=number(seq, 0), age=age((now_ms - last_ms) / 1000))
+
+
+def alarms(live: Mapping[str, Any], width: int, most: int, zone: tzinfo, now_ms: int, say: Words) -> list[Line]:
+    """Return a line an alarm, the first `most` of them, and how many more there are."""
+    found = live["alarms"]
+    lines = [_alarm(alarm, width, zone, now_ms, say) for alarm in found[:most]]
+    if len(found) > most:
+        lines.append(filled([Piece(f" … {say('live.more_alarms', count=len(found) - most)}", "alarm")], width))
+    return lines
+
+
+def _alarm(alarm: Mapping[str, Any], width: int, zone: tzinfo, now_ms: int, say: Words) -> Line:
+    style = "alert" if alarm["active"] and not alarm["acknowledged"] else "alarm" if alarm["active"] else "dim"
+    text = f" {alarm_text(alarm, say)}"
+    if alarm["since_utc_ms"]:
+        lasted = age((now_ms - alarm["since_utc_ms"]) / 1000)
+        text += f"  {say('live.since', time=clock_time(alarm['since_utc_ms'], zone), age=lasted)}"
+    asks = say("live.acknowledged_word") if alarm["acknowledged"] else say("live.ack_key")
+    return both_ends([Piece(text, style)], [Piece(asks, "dim" if alarm["acknowledged"] else "key"), Piece(" ")], width)
+
+
+def alarm_text(alarm: Mapping[str, Any], say: Words) -> str:
+    """Return what an alarm is in one line: number, kind, point, value and limit."""
+    # what is the matter says more than which side of a limit was passed
+    kind = say.word("diagnosis", alarm["diagnosis"]) if alarm["diagnosis"] else say.word("alarm", alarm["kind"])
+    head = say("live.alarm" if alarm["active"] else "live.alarm_over", number=alarm["number"], kind=kind)
+    parts = [head, f" {alarm['point']}"]
+    value = alarm["value"] if alarm["active"] else alarm["peak"]
+    if isinstance(value, int | float) and alarm["kind"] not in STATES:
+        parts.append(with_unit(amount(value, alarm["unit"], point=say.point), alarm["unit"]))
+        if alarm["at"] is not None:
+            parts.append(f"{say.word('sign', alarm['kind'])} {bound(alarm['at'], alarm['unit'], say.point)}")
+    return " ".join(parts)
+
+
+def help_lines(width: int, say: Words) -> list[Line]:
+    """Return the page of help: what the marks, columns and keys mean."""
+    lines = [filled([Piece(f" {say('live.help_title')}", "head")], width)]
+    for mark, style in (("!", "alarm"), ("?", "bad"), ("~", "uncertain"), ("·", "bad")):
+        key = {"!": "alarm", "?": "bad", "~": "uncertain", "·": "trend"}[mark]
+        lines.append(filled([Piece(f" {mark} ", style), Piece(say(f"live.help_{key}"))], width))
+    lines.append(filled((), width))
+    lines += [
+        filled([Piece(" "), Piece(text)], width)
+        for text in (say("live.help_trend_length"), say("live.help_buffer"), say("live.help_more"))
+    ]
+    return lines

@@ -1,0 +1,255 @@
+"""The commands that ask a running box: status, points, values, watch, alarms, ack, buffer, explain.
+
+With --json each prints the API's own answer. Exit codes: 0 done, 1 refused by the box, 2 no such point, 3 no box.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+
+from edge.cli import printed
+from edge.cli.client import DEFAULT_SOCKET, Client, NotRunningError, RefusedError, socket_path
+from edge.cli.words import Words, clock_time, zone_of
+from edge.core.commands import Command
+
+EXIT_REFUSED: Final = 1
+EXIT_BAD_INPUT: Final = 2
+EXIT_NO_BOX: Final = 3
+NEAREST: Final = 3
+
+Ask = Callable[[Client, argparse.Namespace], int]
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--socket", help=f"the box's local API (default $VIGIE_SOCKET or {DEFAULT_SOCKET})")
+    parser.add_argument("--json", action="store_true", help="print the API's answer as JSON")
+
+
+add_status_arguments = add_points_arguments = add_alarms_arguments = add_buffer_arguments = _common
+
+
+def add_values_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `vigie values` takes."""
+    parser.add_argument("points", nargs="*", metavar="POINT", help="only these points (default: all)")
+    _common(parser)
+
+
+def add_watch_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `vigie watch` takes."""
+    parser.add_argument("points", nargs="*", metavar="POINT", help="only these points (default: all)")
+    parser.add_argument("--table", action="store_true", help="the live table instead of a line a change")
+    _common(parser)
+
+
+def add_ack_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `vigie ack` takes."""
+    parser.add_argument("number", nargs="?", type=int, metavar="N", help="the alarm's number (default: all that wait)")
+    _common(parser)
+
+
+def add_explain_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `vigie explain` takes."""
+    parser.add_argument("point", metavar="POINT")
+    _common(parser)
+
+
+def _asked(args: argparse.Namespace, ask: Ask) -> int:
+    """Return the exit code of a command that asks the box; its failures become sentences on stderr."""
+    try:
+        return ask(Client(socket_path(args.socket)), args)
+    except NotRunningError as exc:
+        _complain(str(exc))
+        return EXIT_NO_BOX
+    except RefusedError as exc:
+        _complain(str(exc))
+        return EXIT_REFUSED
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"vigie: {text}\n")
+
+
+def _print(lines: Sequence[str]) -> None:
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def _json(answer: Any) -> int:
+    sys.stdout.write(f"{msgspec.json.encode(answer).decode()}\n")
+    sys.stdout.flush()
+    return 0
+
+
+def _words(client: Client) -> Words:
+    return Words(client.get("box")["site"]["lang"])
+
+
+def _wanted(views: list[dict[str, Any]], points: Sequence[str]) -> list[dict[str, Any]] | None:
+    """Return the views of these points in the order asked for, all when none is named; None when one is unknown."""
+    known = {view["point"]: view for view in views}
+    unknown = [point for point in points if point not in known]
+    for point in unknown:
+        _complain(no_point(point, list(known)))
+    if unknown:
+        return None
+    return [known[point] for point in points] if points else views
+
+
+def no_point(point: str, known: Sequence[str]) -> str:
+    """Return what to tell who named a point that does not exist."""
+    nearest = difflib.get_close_matches(point, known, NEAREST)
+    return f"no point {point}; " + (f"did you mean {', '.join(nearest)}?" if nearest else "`vigie points` lists them")
+
+
+def status(args: argparse.Namespace) -> int:
+    """Print whether the box is well."""
+
+    def ask(client: Client, args: argparse.Namespace) -> int:
+        live = client.get("live")
+        if args.json:
+            return _json(live)
+        _print(printed.status(live))
+        return 0
+
+    return _asked(args, ask)
+
+
+def points(args: argparse.Namespace) -> int:
+    """Print the points of the site."""
+
+    def ask(client: Client, args: argparse.Namespace) -> int:
+        found = client.get("points")
+        if args.json:
+            return _json(found)
+        _print(printed.points(found, _words(client)))
+        return 0
+
+    return _asked(args, ask)
+
+
+def values(args: argparse.Namespace) -> int:
+    """Print the present values."""
+
+    def ask(client: Client, args: argparse.Namespace) -> int:
+        found = _wanted(client.get("values"), args.points)
+        if found is None:
+            return EXIT_BAD_INPUT
+        if args.json:
+            return _json(found)
+        _print(printed.values(found, _words(client)))
+        return 0
+
+    return _asked(args, ask)
+
+
+def watch(args: argparse.Namespace) -> int:
+    """Print a line whenever a point changes, until Ctrl-C; or show the live table."""
+
+    def ask(client: Client, args: argparse.Namespace) -> int:
+        if _wanted(client.get("values"), args.points) is None:
+            return EXIT_BAD_INPUT
+        if args.table:
+            from edge.cli.terminal import LiveTable, PlainReport
+
+            is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+            (LiveTable(client) if is_terminal else PlainReport(client)).loop()
+            return 0
+        return _follow(client, args)
+
+    return _asked(args, ask)
+
+
+def _follow(client: Client, args: argparse.Namespace) -> int:
+    """Ask each second and print what differs from what was printed last."""
+    box = client.get("box")
+    say, zone = Words(box["site"]["lang"]), zone_of(box)
+    shown: dict[str, tuple[Any, str, str]] = {}
+    while True:
+        for view in client.get("values"):
+            facts = (view["value"], view["quality"], view["reason"])
+            if (args.points and view["point"] not in args.points) or shown.get(view["point"]) == facts:
+                continue
+            shown[view["point"]] = facts
+            now_ms = round(time.time() * 1000)
+            if args.json:
+                _json({"t_utc_ms": now_ms, **view})
+            else:
+                _print([printed.changed(view, clock_time(now_ms, zone, seconds=True), say)])
+        sys.stdout.flush()
+        time.sleep(1.0 - time.monotonic() % 1.0)
+
+
+def alarms(args: argparse.Namespace) -> int:
+    """Print the alarms that are active or wait for an acknowledgement."""
+
+    def ask(client: Client, args: argparse.Namespace) -> int:
+        found = client.get("alarms")
+        if args.json:
+            return _json(found)
+        box = client.get("box")
+        say = Words(box["site"]["lang"])
+        _print(printed.alarms(found, zone_of(box), box["utc_ms"], say) or [say("console.no_alarm")])
+        return 0
+
+    return _asked(args, ask)
+
+
+def ack(args: argparse.Namespace) -> int:
+    """Acknowledge one alarm, or all that wait; exit 1 when there is none to acknowledge."""
+
+    def ask(client: Client, args: argparse.Namespace) -> int:
+        from edge.cli.terminal import user_name
+
+        numbers = {} if args.number is None else {"number": args.number}
+        result = client.post("commands", Command(uuid.uuid4().hex, "ack", numbers, author=user_name()))
+        if args.json:
+            _json(result)
+        else:
+            _print([_words(client).result(result["text"])])
+        return 0 if result["done"] else EXIT_REFUSED
+
+    return _asked(args, ask)
+
+
+def buffer(args: argparse.Namespace) -> int:
+    """Print what is kept, sent and acknowledged."""
+
+    def ask(client: Client, args: argparse.Namespace) -> int:
+        found = client.get("buffer")
+        if args.json:
+            return _json(found)
+        box = client.get("box")
+        say = Words(box["site"]["lang"])
+        _print([*printed.buffer_table(found, say), *printed.links(found, box["utc_ms"], say)])
+        return 0
+
+    return _asked(args, ask)
+
+
+def explain(args: argparse.Namespace) -> int:
+    """Print one point from wire to record; exit 2 with the nearest names when there is none of that name."""
+
+    def ask(client: Client, args: argparse.Namespace) -> int:
+        from edge.cli.explained import explained
+
+        try:
+            found = client.get(f"explain/{quote(args.point, safe='')}")
+        except RefusedError as exc:
+            if exc.status != 404:
+                raise
+            _complain(no_point(args.point, [view["point"] for view in client.get("points")]))
+            return EXIT_BAD_INPUT
+        if args.json:
+            return _json(found)
+        _print(explained(found, _words(client)))
+        return 0
+
+    return _asked(args, ask)

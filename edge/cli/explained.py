@@ -1,0 +1,99 @@
+"""What `vigie explain POINT` prints: one point from wire to record. Pure: lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from edge.cli.cells import printable
+from edge.cli.format import MISSING, age, bound, value_text, with_unit
+from edge.cli.words import Words
+from hal.sample import QUALITY_NAMES
+
+LABEL_WIDTH: Final = 9
+_RULE_TIMES: Final = ("period_ms", "record_ms", "stale_ms")
+
+
+def explained(answer: Mapping[str, Any], say: Words) -> list[str]:
+    """Return the point's way: device, options, last bytes and sample, rules, value with its reason, limits."""
+    value = answer["value"]
+    title = "  ".join(part for part in (value["point"], say.name(value), value["place"]) if part)
+    parts = [
+        *_wire(answer.get("wire") or {}, say),
+        ("rules", _rules(answer.get("rules") or {}, say)),
+        ("value", _value(value, say)),
+        *(("limit", _limit(limit, value["unit"], say)) for limit in value["limits"]),
+    ]
+    return [printable(title), *(_line(say(f"explain.{label}"), text) for label, text in parts if text)]
+
+
+def _line(label: str, text: str) -> str:
+    return printable(f"  {label:<{LABEL_WIDTH}}{text}")
+
+
+def _wire(wire: Mapping[str, Any], say: Words) -> list[tuple[str, str]]:
+    """Return the lines of the device's side; one that says so when no driver knows the point."""
+    if not wire:
+        return [("device", say("explain.no_device"))]
+    device = say("explain.device_text", device=wire["device"], bus=wire["bus"], driver=wire["driver"])
+    state = say("explain.open") if wire["is_open"] else say("explain.not_open")
+    if wire["fault"]:
+        state += f": {wire['fault']}"
+    options = ", ".join(f"{key} = {value}" for key, value in wire["options"].items() if value not in {None, ""})
+    return [
+        ("device", device),
+        ("options", options),
+        ("state", state),
+        ("raw", str(wire["raw"] or "")),
+        ("sample", _sample(wire["sample"], say)),
+    ]
+
+
+def _sample(sample: Mapping[str, Any] | None, say: Words) -> str:
+    """Return what the driver said last, before scaling."""
+    if sample is None:
+        return say("explain.no_sample")
+    value = MISSING if sample["value"] is None else str(sample["value"])
+    quality = QUALITY_NAMES[sample.get("quality", 0)]
+    return f"{value}  {_quality(quality, sample.get('reason', ''), say)}"
+
+
+def _quality(quality: str, reason: str, say: Words) -> str:
+    """Return a quality with its reason's code and sentence."""
+    word = say.word("quality", quality)
+    return f"{word} {reason}: {say.word('reason', reason)}" if reason else word
+
+
+def _rules(rules: Mapping[str, Any], say: Words) -> str:
+    """Return how a sample becomes a reading and readings a record."""
+    parts = []
+    if rules.get("scale", 1) != 1 or rules.get("offset", 0):
+        parts.append(say("explain.scaled", scale=rules.get("scale", 1.0), offset=rules.get("offset", 0.0)))
+    ends = {name: rules[name] for name in ("low", "high") if name in rules}
+    if ends:
+        parts.append(say(f"explain.range_{'_'.join(ends)}", **ends))
+    parts += [say(f"explain.{key}", time=_seconds(rules[key])) for key in _RULE_TIMES if rules.get(key)]
+    if rules.get("deadband"):
+        parts.append(say("explain.deadband", deadband=rules["deadband"]))
+    return "; ".join(parts)
+
+
+def _seconds(ms: float) -> str:
+    """Return a period such as 0.1 s, 10 s, 1 min."""
+    return f"{ms / 1000:g} s" if ms < 60_000 or ms % 60_000 else age(ms / 1000)
+
+
+def _value(value: Mapping[str, Any], say: Words) -> str:
+    text = with_unit(value_text(value, point=say.point), value["unit"])
+    ago = say("console.last_sample", age=age(value["age_s"], say.word("duration", "day")))
+    return f"{text}  {_quality(value['quality'], value['reason'], say)} ({ago})"
+
+
+def _limit(limit: Mapping[str, Any], unit: str, say: Words) -> str:
+    """Return one limit and how it stands."""
+    text = f"{limit['id']}: {limit['kind']}"
+    if limit.get("at") is not None:
+        text += f" {with_unit(bound(limit['at'], unit, say.point), unit)}"
+    if limit.get("active"):
+        return f"{text}  {say('explain.exceeded')}"
+    return f"{text}  {say('explain.delayed' if limit.get('pending') else 'live.ok')}"

@@ -1,0 +1,65 @@
+"""People's words for screens: the catalogue in one language, with its dates, times and decimal mark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from edge.settings import catalogue
+
+
+class Words:
+    """Sentences and words in one language: `say("live.page", page=1)`, `say.word("quality", "bad")`."""
+
+    def __init__(self, lang: str) -> None:
+        self.lang = lang
+        self.point: str = catalogue.word(lang, "number", "decimal")
+
+    def __call__(self, key: str, **values: Any) -> str:
+        """Return the sentence of this key with these values."""
+        return catalogue.render(self.lang, key, values)
+
+    def word(self, table: str, name: str) -> str:
+        """Return the word for one name of a table of the catalogue; the name itself when it has none."""
+        return catalogue.word(self.lang, table, name)
+
+    def count(self, key: str, number: int) -> str:
+        """Return "1 alarm" or "3 alarms": the sentence `key`_one or `key`_many."""
+        return self(f"{key}_{'one' if number == 1 else 'many'}", count=number)
+
+    def result(self, text: Mapping[str, Any]) -> str:
+        """Return the sentence of a command's result, as the API gives it."""
+        return catalogue.render(self.lang, text["key"], text.get("values", {}))
+
+    def name(self, view: Mapping[str, Any]) -> str:
+        """Return what people call a point: its name in this language, or in another, or nothing."""
+        names: Mapping[str, str] = view.get("name") or {}
+        return names.get(self.lang) or names.get("en") or next(iter(names.values()), "")
+
+    def date(self, utc_ms: int, zone: tzinfo) -> str:
+        """Return a local day such as "Fri 20 Nov"."""
+        local = local_time(utc_ms, zone)
+        day = self("calendar.days").split()[local.weekday()]
+        month = self("calendar.months").split()[local.month - 1]
+        return f"{day} {local.day} {month}"
+
+
+def local_time(utc_ms: int, zone: tzinfo) -> datetime:
+    """Return an instant as the site's clocks show it."""
+    return datetime.fromtimestamp(utc_ms / 1000, zone)
+
+
+def clock_time(utc_ms: int, zone: tzinfo, *, seconds: bool = False) -> str:
+    """Return the local time of day: 16:20, or 16:20:07."""
+    return f"{local_time(utc_ms, zone):{'%H:%M:%S' if seconds else '%H:%M'}}"
+
+
+def zone_of(live: Mapping[str, Any]) -> tzinfo:
+    """Return the site's time zone from a box's answer; UTC where this machine does not know it."""
+    site = live.get("site") or live["box"]["site"]
+    try:
+        return ZoneInfo(site["tz"])
+    except (KeyError, ValueError, OSError):  # no such zone, no zone data, or no name that a file can have
+        return UTC
