@@ -113,7 +113,7 @@ class Outcome(msgspec.Struct):
     """… and not what the meter sent."""
     instants: int = 0
     instants_wrong: Counter[str] = Counter()
-    """Momentary values (with the clock and the PME/PMI period sums) shown as good and not what the meter sent, by kind of damage."""
+    """… with the clock and the PME/PMI period sums, shown as good and not what the meter sent: by kind of damage."""
     changes: int = 0
     """Meters taken for exchanged."""
 

@@ -31,7 +31,7 @@ KNOWN_GROUPS: Final = 256  # groups whose bytes need no second look; a standard 
 _ANYWHERE: Final = frozenset({"ADPS", "ADIR1", "ADIR2", "ADIR3"})
 
 
-class FrameEnd(msgspec.Struct, frozen=True):
+class FrameEnd(msgspec.Struct, frozen=True, gc=False):
     """All of one frame. `t_ms` is when its last byte arrived; `complete` = it stood between STX and ETX."""
 
     t_ms: float
@@ -94,7 +94,7 @@ class Decoder:
             end = max(tail.rfind(b"\x03"), tail.rfind(b"\x04")) + 1
             self._tail = tail[end:]
             self._is_synced = True
-            self._marked(tail[:end], events, self._instant(t_ms, [], 0))
+            self._marked(tail[:end], events, t_ms - len(self._tail) * self.byte_ms)
         elif len(tail) > LONGEST_GROUP:
             self._tail = b""
             self._reject(tail, "length", events)
@@ -130,7 +130,7 @@ class Decoder:
         """Return when the segment's last byte arrived, counted back from the end of the chunk."""
         if not self.byte_ms:
             return t_ms
-        after = sum(map(len, segments[place + 1 :])) + len(segments) - place - 1 + len(self._tail)
+        after = sum(map(len, segments[place + 1 :])) + len(segments) - place + len(self._tail)
         return t_ms - after * self.byte_ms
 
     def _marked(self, segment: bytes, events: list[Event], t_ms: float) -> None:
@@ -140,13 +140,14 @@ class Decoder:
             text = segment[start : found.start()]
             start = found.end()
             mark = segment[found.start()]
+            mark_ms = t_ms - (len(segment) - start) * self.byte_ms
             if mark == ETX:
-                self._text(text, events, t_ms)
-                self._close(events, t_ms, complete=self._is_open)
+                self._text(text, events, mark_ms)
+                self._close(events, mark_ms, complete=self._is_open)
             else:
                 if text:
                     self._reject(text, "cut", events)
-                self._close(events, t_ms if mark == EOT else self._grown(t_ms), complete=False)
+                self._close(events, mark_ms if mark == EOT else self._grown(mark_ms), complete=False)
             self._is_open = mark == STX
         self._text(segment[start:], events, t_ms)
 

@@ -59,6 +59,7 @@ class Judge:
         self._keys: dict[str, str] = {}  # PME/PMI: index label -> the register it is now
         self._drawn_va: tuple[int | None, ...] = (None, None, None)  # last three frames
         self._injected_va: tuple[int | None, ...] = (None, None, None)
+        self._subscription: Steady | None = None
         if self.mode is not None:
             self._recall(self.mode, memory)
 
@@ -133,6 +134,7 @@ class Judge:
             return False
         self.mode = mode
         self._slots.clear()
+        self._subscription = None
         self._identities.clear()
         self._instants.clear()
         self._registers.clear()
@@ -171,6 +173,8 @@ class Judge:
                     self._identities[key] = slot
             case _:
                 slot = Steady(self.line)
+                if key in ("ISOUSC", "PREF", "PS"):
+                    self._subscription = slot
         self._slots[key] = slot
         return slot
 
@@ -201,7 +205,7 @@ class Judge:
                 mean = self._slots.get(label)
                 if isinstance(mean, Steady) and mean.good is not None:
                     values[label] = mean.good.value
-        doubts = doubtful(values.get, end.mode)
+        doubts = doubtful(values, end.mode)
         for label in doubts:
             instants[label].doubt = "inconsistent"
         power = "SINSTS" if end.mode == "standard" else "PAPP"
@@ -231,12 +235,15 @@ class Judge:
 
     def _subscribed(self, mode: Mode) -> float:
         """Return the subscribed power in VA as far as it is confirmed, else the most that a connection carries."""
-        for label, factor in (("PREF", 1000.0), ("PS", 1000.0), ("ISOUSC", 230.0)):
-            slot = self._slots.get(label)
-            if isinstance(slot, Steady) and slot.good is not None and int(slot.good.value):
-                phases = 3 if label == "ISOUSC" and "IINST1" in self._slots else 1
-                return int(slot.good.value) * factor * phases
-        return CAP_VA[mode]
+        slot = self._subscription
+        if slot is None or slot.good is None:
+            return CAP_VA[mode]
+        value = int(slot.good.value)
+        if slot.good.unit == "A":
+            value *= 690 if "IINST1" in self._instants else 230
+        else:
+            value *= 1000
+        return value or CAP_VA[mode]
 
 
 def _range_va(powers: tuple[int | None, ...]) -> tuple[float | None, float | None]:

@@ -22,7 +22,7 @@ SLACK_MS: Final = 2000  # the meter takes its values up to a frame before the fr
 SLACK_WH: Final = 2.0  # both ends of a difference are whole Wh
 
 
-class Conditions(msgspec.Struct):
+class Conditions(msgspec.Struct, gc=False):
     """What a frame says about how far its registers may have moved."""
 
     end: FrameEnd
