@@ -19,10 +19,11 @@ _STEP: Final = re.compile(r"\.(\w+)|\[(\d+)\]")
 
 
 class Rule(NamedTuple):
-    """One key of a table: its type, and whether it must be there."""
+    """One key of a table: its type, whether it must be there, and the name of the struct's field."""
 
     type: Any
     is_required: bool
+    field: str
 
 
 Rules: TypeAlias = Mapping[str, Rule]
@@ -32,7 +33,7 @@ Unknown: TypeAlias = Callable[[KeyPath, Iterable[str], Faults], None]
 @cache
 def rules_of(kind: type[msgspec.Struct]) -> dict[str, Rule]:
     """Return the keys of a declared table."""
-    return {field.encode_name: Rule(field.type, field.required) for field in msgspec.structs.fields(kind)}
+    return {field.encode_name: Rule(field.type, field.required, field.name) for field in msgspec.structs.fields(kind)}
 
 
 def note_unknown(path: KeyPath, candidates: Iterable[str], faults: Faults) -> None:
@@ -69,9 +70,8 @@ def built(kind: type[msgspec.Struct], good: Mapping[str, Any], path: KeyPath, fa
     rules = rules_of(kind)
     if any(rule.is_required and name not in good for name, rule in rules.items()):
         return msgspec.UNSET
-    names = {field.encode_name: field.name for field in msgspec.structs.fields(kind)}
     try:
-        return kind(**{names[name]: value for name, value in good.items() if name in names})
+        return kind(**{rules[name].field: value for name, value in good.items() if name in rules})
     except (ValueError, TypeError) as exc:  # of the struct's __post_init__
         note_objection(path, good, str(exc), faults)
         return msgspec.UNSET

@@ -57,8 +57,8 @@ Made from the program's own declarations by `python -m edge.settings.reference`;
 One file in [TOML](https://toml.io) describes a box: `/etc/vigie/vigie.toml`. `vigie check FILE` lists every fault with
 its place and exits with 2, or says in one line what a good file holds (exit 0); with `--json` it prints one object
 `{"file","good","faults":[{"line","column","path","code","shown","text"}]}`. `vigie schema` prints a JSON Schema for
-editors, with the options of drivers from installed packages; `config/vigie.schema.json` is the one without these. `check`
-changes nothing.
+editors, with the options of drivers from installed packages; `config/vigie.schema.json` is the one without these.
+`check` changes nothing.
 """
 
 

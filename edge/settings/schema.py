@@ -6,6 +6,7 @@ them. Options of drivers from installed packages are.
 
 from __future__ import annotations
 
+import inspect as python
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -85,6 +86,8 @@ def _table(kind: type[msgspec.Struct], defs: dict[str, Any], prefix: str = "") -
     table: dict[str, Any] = _without_null(components.pop(kind.__name__))
     defs.update({prefix + name: _without_null(component) for name, component in components.items()})
     table.setdefault("required", [])
+    if "description" in table:  # Python 3.13 takes the indentation off a docstring, 3.11 does not
+        table["description"] = python.cleandoc(table["description"])
     return table
 
 

@@ -8,7 +8,7 @@ import string
 import tomllib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.core.clock import TRUST
@@ -112,6 +112,7 @@ def test_a_text_within_a_text_is_said_in_the_same_language() -> None:
     assert written("en", [Text("expect.bool"), 1.5, True]) == "true or false, 1.5, True"
 
 
+@settings(deadline=None)
 @given(st.text(string.printable), st.dictionaries(st.text(string.ascii_letters), st.none() | st.floats() | st.text()))
 def test_rendering_never_raises(key: str, values: dict[str, object]) -> None:
     for name in (key, "event.alarm_begin", "fault.expected"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.cli.main import main
-from tests.unit.test_settings_load import GOOD
+from tests.unit.settings_good import GOOD
 
 
 @pytest.fixture

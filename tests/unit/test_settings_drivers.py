@@ -16,7 +16,7 @@ from edge.cli.main import main
 from edge.settings.load import loads
 from edge.settings.schema import file_schema
 from tests.thirdparty import DRIVER, importable, installed
-from tests.unit.test_settings_load import refusal
+from tests.unit.settings_good import refusal
 
 HEAD = '[box]\nid = "a"\n[site]\nname = "x"\n[bus.i]\nkind = "i2c"\n[bus.own]\nkind = "own"\n'
 

@@ -14,7 +14,7 @@ from edge.settings import reference
 from edge.settings.load import loads
 from edge.settings.schema import file_schema
 from tests.support import ROOT
-from tests.unit.test_settings_load import GOOD
+from tests.unit.settings_good import GOOD
 
 FILES = ["config/vigie.toml", "config/sites/demo.toml"]
 

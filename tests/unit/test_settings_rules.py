@@ -1,0 +1,163 @@
+"""Faults between tables: references, wiring, limits, points, the place and the link.
+
+In each case `new` stands for `old` in the good file, and ‸ before the character at which the fault must be placed.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.settings_good import assert_fault
+
+DOOR = 'id = "door"\nname = "Door"\nbus = "gpio"\ndriver = "contact"\npin = 27\nperiod_s = 90\n'
+LAB = 'channel = "temperature"'
+HOT = '[[limit]]\nid = "lab.hot"\npoint = "lab.t"\nkind = "high"\nvalue = 30\n'
+HOST = 'host = "broker.example.org"'
+
+REFERENCES = [
+    ('id = "lab.t"', 'id = ‸"door"', 'point "door".id = "door"', "this id is already used (line 24)"),
+    ('point = "lab.t"', 'point = ‸"lab"', 'limit "lab.hot".point = "lab"', 'the nearest is "lab.t" (line 32)'),
+    (
+        'point = "lab.t"',
+        'point = ‸"xyz"',
+        'limit "lab.hot".point = "xyz"',
+        "no such point; there are: door, lab.t, water",
+    ),
+    ('limit = "lab.hot"', 'limit = ‸"hot"', 'output "lamp".limit = "hot"', 'the nearest is "lab.hot" (line 38)'),
+    ('bus = "air"', 'bus = ‸"aire"', 'point "lab.t".bus = "aire"', 'no such bus; the nearest is "air" (line 10)'),
+    ('bus = "air"', 'bus = ‸"gpio"', 'point "lab.t".bus = "gpio"', 'bus of kind i2c; "gpio" (line 7) is of kind gpio'),
+    ('driver = "sht3x"', 'driver = ‸"sht31"', 'point "lab.t".driver = "sht31"', 'did you mean "sht3x"?'),
+    ('driver = "sht3x"', 'driver = ‸"xyz"', 'point "lab.t".driver = "xyz"', "no such driver; known: ads1115, contact"),
+    ('kind = "i2c"', 'kind = ‸"1wire"', 'bus.air.kind = "1wire"', 'did you mean "onewire"?'),
+    (
+        'bus = "gpio"\npin = 22',
+        'bus = ‸"air"\npin = 22',
+        'output "lamp".bus = "air"',
+        "an output needs a bus of kind gpio",
+    ),
+]
+
+WIRING = [
+    (
+        "pin = 27",
+        "pin = ‸17",
+        'point "door".pin = 17',
+        'GPIO17 (header pin 11) is already used by "water.cold" (line 19)',
+    ),
+    ("pin = 22", "pin = ‸27", 'output "lamp".pin = 27', 'GPIO27 (header pin 13) is already used by "door" (line 28)'),
+    ("number = 3", "number = 1\n‸[bus.b]\nkind = 'i2c'", "bus.b", 'bus "air" (line 10) already uses this device'),
+    (
+        "number = 3\n",
+        "[bus.b]\nkind = 'i2c'\nnumber=‸0x1\n",
+        "bus.b.number = 0x1",
+        'bus "air" (line 10) already uses this',
+    ),
+    (
+        "number = 3",
+        'number = 1\n[[point]]\nid="p"\nbus="gpio"\ndriver="contact"\npin=‸2',
+        'point "p".pin = 2',
+        'GPIO2 (header pin 3) carries the I2C bus "air" (line 10)',
+    ),
+    (
+        LAB,
+        f'{LAB}\n‸[[point]]\nid="p"\nbus="air"\ndriver="sht3x"\naddress=0x44\nchannel="temperature"',
+        'point "p"',
+        '"lab.t" (line 31) already reads the same from 0x44',
+    ),
+    (
+        f"[[point]]\n{DOOR}",
+        '[[point]]\nid="door"\nbus="gpio"\ndriver="pulse"\npin=17\nchannel="flow"\nweight=‸0.01\nweight_unit="m3"\n',
+        'point "door".weight = 0.01',
+        'differs from "water.cold" (line 20), which shares its pin',
+    ),
+    (
+        f"[[point]]\n{DOOR}",
+        '[[point]]\nid="door"\nbus="gpio"\ndriver="pulse"\npin=‸17\nweight=0.001\nweight_unit="m3"\n',
+        'point "door".pin = 17',
+        'GPIO17 (header pin 11) is already used by "water.cold" (line 19)',
+    ),
+]
+
+LIMITS = [
+    ("value = 30", 'value = ‸"30"', 'limit "lab.hot".value = "30"', "a number is expected: the point has no words"),
+    ('value = "closed"', 'value = ‸"close"', 'limit "door.open".value = "close"', 'did you mean "closed"?'),
+    ('value = "closed"', 'value = ‸"x"', 'limit "door.open".value = "x"', "no such word; there are: open, closed"),
+    (
+        'value = "closed"',
+        "value = ‸2",
+        'limit "door.open".value = 2',
+        "is expected (open, closed), or its number from 0 to 1",
+    ),
+    (
+        'value = "closed"',
+        "value = ‸0.5",
+        'limit "door.open".value = 0.5',
+        "a word of the point is expected (open, closed)",
+    ),
+    (
+        'kind = "not_equal"\nvalue = "closed"',
+        'kind = ‸"high"\nvalue = 1',
+        'limit "door.open".kind = "high"',
+        'the point is a state: write kind = "equal" or "not_equal"',
+    ),
+    (
+        'kind = "high"\nvalue = 30',
+        'kind = "fault"\n‸value = 30',
+        'limit "lab.hot".value',
+        'no meaning with kind = "fault"',
+    ),
+    ('kind = "not_equal"', 'kind = "not_equal"\n‸deadband = 1', 'limit "door.open".deadband', "no meaning with kind"),
+    (
+        f"{LAB}\n\n{HOT}",
+        f"{LAB}\nmax = 25\n\n{HOT}".replace("= 30", "= ‸30"),
+        'limit "lab.hot".value = 30',
+        "can never be exceeded: readings above max = 25 (line 36) are bad, not high",
+    ),
+    (
+        f"{LAB}\n\n{HOT}",
+        f"{LAB}\nmin = -5\n\n{HOT}".replace("= 30", "= ‸-5").replace("high", "low"),
+        'limit "lab.hot".value = -5',
+        "can never be exceeded: readings below min = -5 (line 36) are bad, not low",
+    ),
+]
+
+POINTS = [
+    (LAB, f'{LAB}\nunit = ‸"°C"', 'point "lab.t".unit = "°C"', 'write "Cel"'),
+    (LAB, f'{LAB}\nunit = ‸"C"', 'point "lab.t".unit = "C"', 'write "Cel"'),
+    (LAB, f'{LAB}\nunit = ‸"kPa"', 'point "lab.t".unit = "kPa"', 'unknown unit; write "hPa" and multiply scale by 10'),
+    (LAB, f'{LAB}\nunit = ‸"furlong"', 'point "lab.t".unit = "furlong"', "unknown unit; SenML names such as Cel"),
+    (LAB, f"{LAB}\nmin = 5\nmax = ‸5", 'point "lab.t".max = 5', "must be above min = 5 (line 36)"),
+    (LAB, f'{LAB}\n‸words = ["a", "b"]', 'point "lab.t".words', "only a state has words"),
+    ("period_s = 90", "period_s = ‸7", 'point "door".period_s = 7', "record_s, where not written, is 60"),
+    ("period_s = 90", "period_s = 2\nrecord_s = ‸5", 'point "door".record_s = 5', "period_s is 2; write a multiple"),
+    ("period_s = 90", "period_s = 10\nrecord_s = ‸5", 'point "door".record_s = 5', "period_s is 10"),
+    ("period_s = 90", "stale_s = ‸0.5", 'point "door".stale_s = 0.5', "shorter than period_s (1)"),
+    ("period_s = 90", '‸words = ["ouverte"]', 'point "door".words', "a state needs at least two words"),
+    ("period_s = 90", '‸words = ["a", "a"]', 'point "door".words', "each different and not empty"),
+    ("period_s = 90", 'words = ["a", ‸1]', 'point "door".words[1] = 1', "a text in quotes is expected"),
+]
+
+PLACE_AND_LINK = [
+    (
+        'name = "Gymnase Sud"',
+        'name = "x"\ntz = ‸"Europe/Pari"',
+        'site.tz = "Europe/Pari"',
+        'did you mean "Europe/Paris"?',
+    ),
+    ('name = "Gymnase Sud"', 'name = "x"\ntz = ‸"Paris"', 'site.tz = "Paris"', 'did you mean "Europe/Paris"?'),
+    ('name = "Gymnase Sud"', 'name = "x"\ntz = ‸"../passwd"', 'site.tz = "../passwd"', "unknown time zone"),
+    ('name = "Gymnase Sud"', 'name = "x"\ntz = ‸"Europe"', 'site.tz = "Europe"', "unknown time zone"),
+    ('name = "Gymnase Sud"', 'name = "x"\ntz = ‸""', 'site.tz = ""', "unknown time zone"),
+    (HOST, 'host = ‸"http://b.example.org"', 'link.mqtt.host = "http://b.example.org"', "is expected, without http://"),
+    (HOST, 'host = ‸"mqtts://b"', 'link.mqtt.host = "mqtts://b"', "a host name is expected, without mqtts://"),
+    (HOST, 'host = ‸"b.org:1884"', 'link.mqtt.host = "b.org:1884"', 'host = "b.org" and port = 1884'),
+    (HOST, 'host = ‸"a b"', 'link.mqtt.host = "a b"', "a host name or address is expected"),
+    (HOST, f'{HOST}\n‸ca_file = "/x.pem"', "link.mqtt.ca_file", "used only with tls = true"),
+    (HOST, f'{HOST}\ntls = true\n‸cert_file = "/x"', "link.mqtt.cert_file", "needs key_file as well"),
+    (HOST, f"{HOST}\nport = ‸70000", "link.mqtt.port = 70000", "a whole number from 1 to 65535"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "head", "message"), [*REFERENCES, *WIRING, *LIMITS, *POINTS, *PLACE_AND_LINK])
+def test_a_fault_is_named_with_place_key_and_cure(old: str, new: str, head: str, message: str) -> None:
+    assert_fault(old, new, head, message)
