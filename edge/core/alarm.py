@@ -1,7 +1,7 @@
 """Limits and the alarms they begin: deadband, on-delay, off-delay, numbered, active or not, acknowledged or not.
 
-Words and rules from ISA-18.2 / IEC 62682. A BAD reading neither begins nor ends an alarm on a value: only `fault` and `stale`
-limits speak of it.
+Words and rules from ISA-18.2 / IEC 62682. A BAD reading neither begins nor ends an alarm on a value: only `fault` and
+`stale` limits speak of it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ import msgspec
 from edge.core.types import NEVER, LimitSpec
 from hal.sample import BAD
 
-# Values that must not move anything yet: the next frame has to agree first.
 NOT_YET: Final = frozenset({"unconfirmed", "inconsistent", "suspect"})
+"""Doubts in which a value must not move anything yet: the next frame has to agree first."""
+
+ON_QUALITY: Final = frozenset({"fault", "stale"})
+"""Limits that look at the quality of a point, not at its value."""
 
 
 class Alarm(msgspec.Struct):
@@ -27,10 +30,13 @@ class Alarm(msgspec.Struct):
     begin_ms: int
     value: float | None
     peak: float | None = None
+    """The value farthest beyond the limit so far, and when; None for faults."""
     peak_ms: int = 0
     active: bool = True
     acknowledged: bool = False
     end_ms: int | None = None
+    kind: str = ""
+    priority: str = ""
 
 
 def excess(spec: LimitSpec, value: float) -> float:
@@ -43,27 +49,36 @@ def excess(spec: LimitSpec, value: float) -> float:
         return value - spec.value
     if spec.kind == "low":
         return spec.value - value
+    distance = abs(value - spec.value)
+    return -distance if spec.kind == "equal" else distance
+
+
+def is_beyond(spec: LimitSpec, value: float, deadband: float = 0.0) -> bool:
+    """Return whether the value calls for the alarm, or for `deadband` > 0, has not yet come back far enough.
+
+    A `not_equal` limit has no deadband: nothing comes back farther than to the value itself.
+    """
+    beyond = excess(spec, value)
     if spec.kind == "equal":
-        return 1.0 if value == spec.value else -1.0
-    if spec.kind == "not_equal":
-        return -1.0 if value == spec.value else 1.0
-    return -1.0
+        return beyond >= -deadband
+    return beyond > (0.0 if spec.kind == "not_equal" else -deadband)
 
 
 class Limit:
     """One limit's state: `judge` each reading, and ask again at `due_ms`, when a delay runs out."""
 
-    __slots__ = ("_since_ms", "_wish", "active", "due_ms", "peak", "peak_ms", "spec")
+    __slots__ = ("_until_ms", "_wish", "active", "due_ms", "peak", "peak_ms", "spec")
 
-    def __init__(self, spec: LimitSpec, *, active: bool = False) -> None:
+    def __init__(self, spec: LimitSpec, alarm: Alarm | None = None) -> None:
+        """Begin quiet, or go on with the alarm that was active before a restart."""
         self.spec = spec
-        self.active = active
-        self._wish = active
-        self._since_ms = 0
+        self.active = alarm is not None and alarm.active
+        self._wish = self.active
+        self._until_ms = 0
         self.due_ms: float = NEVER
-        self.peak: float | None = None
+        self.peak = alarm.peak if alarm is not None else None
         """The value farthest beyond the limit since the alarm was called for, and when."""
-        self.peak_ms = 0
+        self.peak_ms = alarm.peak_ms if alarm is not None else 0
 
     @property
     def is_engaged(self) -> bool:
@@ -71,20 +86,23 @@ class Limit:
         return self.active or self._wish
 
     def judge(self, value: float | None, quality: int, reason: str, t_ms: int) -> bool | None:
-        """Return True when the alarm begins now, False when it ends now, None when nothing changes."""
+        """Return True when the alarm begins now, False when it ends now, None when nothing changes.
+
+        A delay does not run out while the readings say nothing: the next one that does decides at once, so that a
+        device that answers every other time can neither begin an alarm unseen nor put it off for ever.
+        """
         wish = self._wish_of(value, quality, reason)
         if wish is None:
-            return self.check(t_ms)
+            self.due_ms = NEVER
+            return None
         if wish != self._wish:
+            self._wish = wish
+            self._until_ms = t_ms + (self.spec.on_delay_ms if wish else self.spec.off_delay_ms)
             if wish and not self.active:
                 self.peak = None
-            self._wish, self._since_ms = wish, t_ms
-            if wish == self.active:
-                self.due_ms = NEVER
-            else:
-                self.due_ms = t_ms + (self.spec.on_delay_ms if wish else self.spec.off_delay_ms)
-        if value is not None and (self.peak is None or excess(self.spec, value) > excess(self.spec, self.peak)):
-            self.peak, self.peak_ms = value, t_ms
+        if value is not None and self.is_engaged and self.spec.kind not in ON_QUALITY:
+            self._follow_peak(value, t_ms)
+        self.due_ms = NEVER if wish == self.active else self._until_ms
         return self.check(t_ms)
 
     def check(self, now_ms: int) -> bool | None:
@@ -104,10 +122,11 @@ class Limit:
             return quality == BAD and reason == "stale"
         if value is None or reason in NOT_YET:
             return None
-        beyond = excess(spec, value)
-        if self._wish:
-            return beyond > -spec.deadband if spec.deadband else beyond > 0
-        return beyond > 0
+        return is_beyond(spec, value, spec.deadband if self._wish else 0.0)
+
+    def _follow_peak(self, value: float, t_ms: int) -> None:
+        if self.peak is None or excess(self.spec, value) > excess(self.spec, self.peak):
+            self.peak, self.peak_ms = value, t_ms
 
 
 class AlarmList:
@@ -121,13 +140,15 @@ class AlarmList:
             for alarm in msgspec.convert(saved["alarms"], list[Alarm]):
                 self.by_limit[alarm.limit] = alarm
 
-    def begin(self, limit: LimitSpec, boot: int, t_ms: int, value: float | None) -> Alarm:
+    def begin(self, limit: Limit, boot: int, t_ms: int, value: float | None) -> Alarm:
         """Number and keep a new alarm; an unacknowledged one of the same limit that had ended is replaced."""
         self.last_number += 1
+        spec = limit.spec
         alarm = Alarm(
-            self.last_number, limit.id, limit.point, boot, t_ms, value=value, peak=value, peak_ms=t_ms
-        )
-        self.by_limit[limit.id] = alarm
+            self.last_number, spec.id, spec.point, boot, t_ms, value, limit.peak, limit.peak_ms,
+            kind=spec.kind, priority=spec.priority,
+        )  # fmt: skip
+        self.by_limit[spec.id] = alarm
         return alarm
 
     def end(self, limit_id: str, t_ms: int) -> Alarm | None:

@@ -1,7 +1,8 @@
-"""Where periods begin and end: on multiples of their length, and from an hour on, on local days.
+"""Where periods begin and end: on multiples of their length, and from a quarter of an hour on, within local days.
 
-Up to one hour a period begins on a multiple of its length in UTC, which is also one in local time. Longer ones follow the
-site's local day, so that the day of a clock change has 23 or 25 hourly records and one daily record.
+Up to 15 minutes a period begins on a multiple of its length in UTC, which is one in local time too: the offsets of all
+zones are multiples of a quarter of an hour. Longer ones are counted from the local midnight, so that the day of a clock
+change has 23 or 25 hourly records and one daily record; the last one of a day ends with the day.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
-HOUR_MS: Final = 3_600_000
+QUARTER_MS: Final = 900_000
 DAY_MS: Final = 86_400_000
 
 
@@ -36,10 +37,10 @@ def period_end_ms(utc_ms: int, length_ms: int, zone: tzinfo = UTC) -> int:
     >>> period_end_ms(1_795_166_007_500, 60_000)
     1795166040000
     """
-    if length_ms <= HOUR_MS:
+    if length_ms <= QUARTER_MS:
         return utc_ms - utc_ms % length_ms + length_ms
-    midnight = local_midnight_ms(utc_ms, zone)
+    day_end_ms = next_local_midnight_ms(utc_ms, zone)
     if length_ms >= DAY_MS:
-        return next_local_midnight_ms(utc_ms, zone)
-    in_day = utc_ms - midnight
-    return min(midnight + in_day - in_day % length_ms + length_ms, next_local_midnight_ms(utc_ms, zone))
+        return day_end_ms
+    in_period_ms = (utc_ms - local_midnight_ms(utc_ms, zone)) % length_ms
+    return min(utc_ms - in_period_ms + length_ms, day_end_ms)

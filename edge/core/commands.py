@@ -84,7 +84,8 @@ class Registry:
         try:
             args = msgspec.convert(command.args, verb.args)
         except msgspec.ValidationError as exc:
-            return Result(command.id, done=False, text=Text("command_bad_args", {"verb": command.verb, "why": str(exc)}))
+            why = Text("command_bad_args", {"verb": command.verb, "why": str(exc)})
+            return Result(command.id, done=False, text=why)
         return handler(command, args)
 
     def register(self) -> list[Any]:

@@ -1,82 +1,111 @@
-"""Counters: from a register as read to an index that never goes back by itself, and the increment since the last reading.
+"""Counters: from a register as read to an index that never goes back by itself, and what it moved since a record.
 
-Two sorts. A *kept* register lives in the meter (Téléinfo, Modbus): the index is what the meter shows, and what it counted
-while the box was off is not lost. A *volatile* one is counted by us from 0 at each opening (pulses): the index goes on from
-where the log last made it durable.
+Two sorts. A *kept* register lives in the meter (Téléinfo, Modbus): the index is what the meter shows, and what it
+counted while the box was off is not lost. A *volatile* one is counted by us from 0 at each opening (pulses): the index
+goes on from where the log last made it durable.
+
+`mark` is the index up to which records exist. An increment is a difference of two indexes, so increments add up to the
+index without rounding errors, and what was not yet in a record survives a restart as `pending`.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+ROUND: Final = 9  # digits after a scaling with binary fractions (0.1 × 3)
 WRAP_MARGIN: Final = 0.1  # a register wraps from its last tenth into its first, anything else is another meter
 
 
+def scaled(raw: float, scale: float) -> float:
+    """Return raw × scale, exact for whole registers and rounded where binary fractions would show.
+
+    >>> scaled(3, 0.1), scaled(81_234_567, 1)
+    (0.3, 81234567)
+    """
+    return raw if scale == 1 else round(raw * scale, ROUND)
+
+
 class Kept:
-    """A register that the meter keeps; index = register × scale."""
+    """A register that the meter keeps; index = register × scale. The index is None until it was read once."""
 
-    __slots__ = ("index", "raw", "scale", "wrap")
+    __slots__ = ("index", "mark", "raw", "scale", "wrap")
 
-    def __init__(self, scale: float, wrap: int, saved: Any = None) -> None:
+    def __init__(self, scale: float, wrap: int, saved: dict[str, Any] | None = None) -> None:
+        saved = saved or {}
         self.scale = scale
         self.wrap = wrap
-        self.raw: float | None = saved["raw"] if saved else None
+        self.raw: float | None = saved.get("raw")
         self.index: float | None = None if self.raw is None else scaled(self.raw, scale)
+        self.mark = round((self.index or 0) - saved.get("pending", 0), ROUND)
 
-    def advance(self, raw: float) -> tuple[float, str]:
-        """Take a register reading; return the increment in the point's unit, and "" or what happened.
+    def advance(self, raw: float) -> str:
+        """Take a reading of the register; return "" or what happened.
 
         "first": nothing to compare with. "rollover": it passed its highest value. "meter_changed": it went back, so the
-        meter or its register is another one, and what was used in between is unknown: increment 0.
+        meter or its register is another one, and what was used in between is unknown.
         """
-        last, self.raw = self.raw, raw
-        self.index = scaled(raw, self.scale)
-        if last is None:
-            return 0.0, "first"
+        last, before = self.raw, self.index
+        self.raw, self.index = raw, scaled(raw, self.scale)
+        if last is None or before is None:
+            self.mark = round(self.index + self.mark, ROUND)
+            return "first"
         if raw >= last:
-            return scaled(raw - last, self.scale), ""
+            return ""
         if self.wrap and last >= self.wrap * (1 - WRAP_MARGIN) and raw < self.wrap * WRAP_MARGIN:
-            return scaled(raw + self.wrap - last, self.scale), "rollover"
-        return 0.0, "meter_changed"
+            self.mark = round(self.mark - self.wrap * self.scale, ROUND)
+            return "rollover"
+        self.mark = round(self.mark + self.index - before, ROUND)
+        return "meter_changed"
 
-    def register(self) -> dict[str, Any]:
+    def as_read(self, raw: float) -> float | None:
+        """Return the index that a register not yet believed would give."""
+        return scaled(raw, self.scale)
+
+    def saved(self) -> dict[str, Any]:
         """Return what must be durable for the next start."""
-        return {"raw": self.raw}
+        return {"raw": self.raw, "index": self.index, "pending": pending(self)}
 
 
 class Volatile:
     """Pulses since opening; index = base + count × scale, the count an integer so that no rounding adds up."""
 
-    __slots__ = ("base", "count", "index", "raw", "scale")
+    __slots__ = ("base", "count", "index", "mark", "raw", "scale")
 
-    def __init__(self, scale: float, saved: Any = None) -> None:
+    def __init__(self, scale: float, saved: dict[str, Any] | None = None) -> None:
+        saved = saved or {}
         self.scale = scale
-        self.base = 0.0
-        self.count = 0
-        if saved:
-            self.base, self.count = saved["base"], saved["count"]
-            if saved["scale"] != scale:  # a new pulse weight must not re-value the pulses of the past
-                self.base, self.count = scaled(self.count, saved["scale"]) + self.base, 0
         self.raw = 0
-        self.index: float = self._index()
+        if saved.get("scale") == scale:
+            self.base, self.count = saved["base"], saved["count"]
+        elif "count" in saved:  # a new pulse weight must not re-value the pulses of the past
+            self.base, self.count = round(saved["base"] + saved["count"] * saved["scale"], ROUND), 0
+        else:  # a meter with its own register stood here before, or nothing
+            self.base, self.count = saved.get("index") or 0.0, 0
+        self.index: float = round(self.base + self.count * scale, ROUND)
+        self.mark = round(self.index - saved.get("pending", 0), ROUND)
 
-    def _index(self) -> float:
-        return round(self.base + self.count * self.scale, 9)
-
-    def advance(self, raw: float) -> tuple[float, str]:
-        """Take the pulses counted since opening; return the increment in the point's unit and ""."""
+    def advance(self, raw: float) -> str:
+        """Take the pulses counted since opening; fewer than before: opened anew, from 0. Return ""."""
         raw = int(raw)
-        pulses = raw - self.raw if raw >= self.raw else raw  # less than before: opened anew, from 0
-        self.raw = raw
-        self.count += pulses
-        self.index = self._index()
-        return scaled(pulses, self.scale), ""
+        if raw != self.raw:
+            self.count += raw - self.raw if raw > self.raw else raw
+            self.index = round(self.base + self.count * self.scale, ROUND)
+            self.raw = raw
+        return ""
 
-    def register(self) -> dict[str, Any]:
+    def as_read(self, raw: float) -> float | None:
+        """Return the index up to the last count that was believed."""
+        return self.index
+
+    def saved(self) -> dict[str, Any]:
         """Return what must be durable for the next start."""
-        return {"base": self.base, "count": self.count, "scale": self.scale}
+        return {"base": self.base, "count": self.count, "scale": self.scale, "pending": pending(self)}
 
 
-def scaled(raw: float, scale: float) -> float:
-    """Return raw × scale, exact for whole registers and rounded where binary fractions would show (0.1 × 3)."""
-    return raw if scale == 1 else round(raw * scale, 9)
+Register: TypeAlias = Kept | Volatile
+
+
+def pending(register: Register) -> float:
+    """Return what the register moved since the last record, in the point's unit."""
+    moved: float = round((register.index or 0) - register.mark, ROUND)
+    return moved

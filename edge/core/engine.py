@@ -1,6 +1,6 @@
 """The engine: every message of the site in, actions out. Pure: the instant comes with the message.
 
-    cycle of a bus ─→ scaling → range and quality → counter → limits → window ─→ records, events, alarms, registers
+cycle of a bus ─→ scaling → range and quality → counter → limits → window ─→ records, events, alarms, registers
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any, Final
 from edge.core.alarm import Alarm, AlarmList, Limit
 from edge.core.calendar import period_end_ms
 from edge.core.commands import Ack, Command, Registry, Result
-from edge.core.point import Actions, Counter, Point, make_point
+from edge.core.kinds import Counter, is_number, make_point
+from edge.core.point import Actions, Point
 from edge.core.text import Text
 from edge.core.types import NEVER, Event, LimitSpec, PointSpec
 from hal.sample import Cycle
@@ -51,10 +52,12 @@ class Engine:
         self.points: dict[str, Point] = {}
         self.limits: dict[str, Limit] = {}
         self._actions = Actions()
+        self._now_ms = now_ms
         self._next_scan_ms = now_ms + SCAN_MS
         by_point: dict[str, list[Limit]] = {}
         for spec in limits:
-            limit = self.limits[spec.id] = self._limit(spec)
+            alarm = self.alarms.by_limit.get(spec.id)
+            limit = self.limits[spec.id] = Limit(spec, alarm if alarm and alarm.point == spec.point else None)
             by_point.setdefault(spec.point, []).append(limit)
         for point_spec in points:
             register = saved.get(f"counter/{point_spec.id}")
@@ -64,19 +67,16 @@ class Engine:
             self.points[point_spec.id] = point
         self._forget_alarms_without_limit(now_ms)
 
-    def _limit(self, spec: LimitSpec) -> Limit:
-        alarm = self.alarms.by_limit.get(spec.id)
-        limit = Limit(spec, active=alarm is not None and alarm.active)
-        if alarm is not None:
-            limit.peak, limit.peak_ms = alarm.peak, alarm.peak_ms
-        return limit
-
     def _forget_alarms_without_limit(self, now_ms: int) -> None:
-        """End alarms whose limit left the settings: nothing could ever end them."""
+        """End alarms whose limit left the settings or went to another point: nothing could ever end them."""
         for alarm in list(self.alarms.by_limit.values()):
-            if alarm.limit not in self.limits and alarm.active:
+            limit = self.limits.get(alarm.limit)
+            if alarm.active and (limit is None or limit.spec.point != alarm.point):
                 self.alarms.end(alarm.limit, now_ms)
-                values = {"id": alarm.number, "limit": alarm.limit, "why": "limit_removed"}
+                values = {
+                    "id": alarm.number, "limit": alarm.limit, "kind": alarm.kind, "prio": alarm.priority,
+                    "why": "limit_removed",
+                }  # fmt: skip
                 self._actions.events.append(Event("alarm_end", now_ms, alarm.point, values))
                 self._actions.event_registers["alarms"] = self.alarms.register()
 
@@ -91,10 +91,18 @@ class Engine:
         """Take all samples and notices of one bus tick."""
         actions, points = self._actions, self.points
         t_ms = cycle.t_ns // 1_000_000
+        self._now_ms = max(self._now_ms, t_ms)
         for sample in cycle.samples:
             point = points.get(sample.point)
-            if point is not None:
+            if point is None:
+                continue
+            try:
                 point.take(sample, t_ms, actions)
+            except (TypeError, ValueError, OverflowError):
+                if is_number(sample.value):
+                    raise
+                point.seen_ms = t_ms
+                point.bad("not_a_number", t_ms, actions)  # a driver gave a text or nothing for a number
         for notice in cycle.notices:
             values = {"bus": cycle.bus, **notice.values}
             actions.events.append(Event(notice.kind, notice.t_ns // 1_000_000, notice.point, values))
@@ -119,6 +127,7 @@ class Engine:
 
     def tick(self, now_ms: int) -> None:
         """Look after what comes by time alone: periods that end, points that fall silent, delays that run out."""
+        self._now_ms = max(self._now_ms, now_ms)
         if now_ms < self._next_scan_ms:
             return
         self._next_scan_ms = now_ms - now_ms % SCAN_MS + SCAN_MS
@@ -126,7 +135,7 @@ class Engine:
         late_ms = now_ms - GRACE_MS
         for point in self.points.values():
             if now_ms - point.seen_ms > point.spec.stale_ms and point.reason != "stale":
-                point.bad("stale", max(point.start_ms, min(now_ms, point.end_ms - 1)), actions)
+                point.bad("stale", now_ms, actions)
             if late_ms >= point.end_ms:
                 point.turn(late_ms, actions)
             if now_ms >= point.due_ms:
@@ -138,13 +147,15 @@ class Engine:
         """Close all open periods at now: a clean stop loses nothing."""
         for point in self.points.values():
             point.close(now_ms, self._actions)
+        if self._keep_peaks():
+            self._actions.event_registers["alarms"] = self.alarms.register()
 
     def set_clock(self, utc_offset_ms: int) -> None:
         """Place periods on the calendar by this offset (UTC minus monotonic) from now on."""
         if utc_offset_ms != self.utc_offset_ms:
             self.utc_offset_ms = utc_offset_ms
             for point in self.points.values():
-                point.realign()
+                point.realign(self._now_ms, self._actions)
 
     def take_actions(self) -> Actions:
         """Return what has to be done since the last call."""
@@ -157,7 +168,7 @@ class Engine:
         for name in moved:
             point = self.points[name]
             if isinstance(point, Counter):
-                found[f"counter/{name}"] = point.saved()
+                found[f"counter/{name}"] = point.register.saved()
         return found
 
     def next_due_ms(self) -> float:
@@ -177,21 +188,27 @@ class Engine:
 
     def _begin(self, limit: Limit, point: Point, t_ms: int) -> None:
         value = None if isinstance(point.value, str) else point.value
-        alarm = self.alarms.begin(limit.spec, self.boot, t_ms, value)
+        alarm = self.alarms.begin(limit, self.boot, t_ms, value)
         self._actions.events.append(Event("alarm_begin", t_ms, point.id, self._facts(alarm, limit, point)))
 
     def _end(self, limit: Limit, point: Point, t_ms: int) -> None:
-        alarm = self.alarms.by_limit.get(limit.spec.id)
-        if alarm is None or not alarm.active:
+        self._keep_peaks()
+        alarm = self.alarms.end(limit.spec.id, t_ms)
+        if alarm is None:
             return
-        alarm.peak, alarm.peak_ms = limit.peak, limit.peak_ms
-        self.alarms.end(limit.spec.id, t_ms)
         values = self._facts(alarm, limit, point)
-        if limit.peak is not None:
-            values["peak"] = limit.peak
+        if alarm.peak is not None:
+            values["peak"] = alarm.peak
         if alarm.boot == self.boot:
             values["lasted_ms"] = t_ms - alarm.begin_ms
         self._actions.events.append(Event("alarm_end", t_ms, point.id, values))
+
+    def _keep_peaks(self) -> bool:
+        """Note in the active alarms how far their values went; return whether there are any."""
+        active = [alarm for alarm in self.alarms.by_limit.values() if alarm.active]
+        for alarm in active:
+            alarm.peak, alarm.peak_ms = self.limits[alarm.limit].peak, self.limits[alarm.limit].peak_ms
+        return bool(active)
 
     def _facts(self, alarm: Alarm, limit: Limit, point: Point) -> dict[str, Any]:
         """Return what an alarm's event says: which, where, how much against what, how bad."""

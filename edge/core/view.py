@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from edge.core.alarm import Alarm
+from edge.core.alarm import ON_QUALITY, Alarm
 from edge.core.clock import Dating
 from edge.core.engine import Engine
 from edge.core.point import Point
@@ -68,7 +68,7 @@ def value_view(point: Point, now_ms: int) -> ValueView:
         LimitView(
             limit.spec.id,
             limit.spec.kind,
-            limit.spec.value if limit.spec.kind not in {"fault", "stale"} else None,
+            limit.spec.value if limit.spec.kind not in ON_QUALITY else None,
             limit.active,
             limit.is_engaged and not limit.active,
         )
@@ -103,13 +103,13 @@ def alarm_view(engine: Engine, alarm: Alarm, dating: Dating) -> AlarmView:
         number=alarm.number,
         limit=alarm.limit,
         point=alarm.point,
-        kind=spec.kind if spec else "",
-        priority=spec.priority if spec else "",
+        kind=alarm.kind,
+        priority=alarm.priority,
         diagnosis=spec.diagnosis if spec else "",
         unit=point.spec.unit if point else "",
-        at=spec.value if spec and spec.kind not in {"fault", "stale"} else None,
+        at=spec.value if spec and spec.kind not in ON_QUALITY else None,
         value=point.value if point else None,
-        peak=limit.peak if limit else alarm.peak,
+        peak=limit.peak if limit and alarm.active else alarm.peak,
         since_utc_ms=dating.utc_ms(alarm.boot, alarm.begin_ms),
         active=alarm.active,
         acknowledged=alarm.acknowledged,

@@ -1,0 +1,224 @@
+"""The four kinds of point: how each takes a sample that its driver hands over.
+
+All in the same order: BAD first, then scale and range, then the period it belongs to, then value, limits, window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from edge.core.alarm import NOT_YET, Limit
+from edge.core.counter import ROUND, Kept, Register, Volatile
+from edge.core.point import LARGEST, Actions, Periods, Point
+from edge.core.types import Event, PointSpec, Record
+from edge.core.window import CounterWindow, GaugeWindow, StateWindow, TextWindow
+from hal.sample import BAD, UNCERTAIN, Sample
+
+EVENTS: Final = {"rollover": "counter_rollover", "meter_changed": "meter_changed"}
+"""What a register can do that is worth an event."""
+
+
+class Gauge(Point):
+    """A measured value."""
+
+    __slots__ = ("_is_scaled", "_offset", "_scale")
+
+    def __init__(self, spec: PointSpec, limits: list[Limit], end_of: Periods, now_ms: int) -> None:
+        super().__init__(spec, limits, end_of, now_ms, GaugeWindow())
+        self._scale = spec.scale
+        self._offset = spec.offset
+        self._is_scaled = spec.scale != 1 or spec.offset != 0
+
+    def take(self, sample: Sample, t_ms: int, actions: Actions) -> None:
+        """Scale, check the range, judge, average."""
+        value: Any = sample.value
+        quality = sample.quality
+        if quality == BAD:
+            self.seen_ms = t_ms
+            self.bad(sample.reason, t_ms, actions)
+            return
+        if self._is_scaled:
+            value = round(value * self._scale + self._offset, ROUND)
+        if not self.low <= value <= self.high:  # NaN neither is
+            self.seen_ms = t_ms
+            self._refuse(value, t_ms, actions)
+            return
+        if t_ms >= self.end_ms:
+            self.turn(t_ms, actions)
+        elif t_ms < self.start_ms:
+            self._take_late(sample, actions)
+            return
+        self.seen_ms, self.value, self.quality, self.reason = t_ms, value, quality, sample.reason
+        if not self.quiet_low <= value <= self.quiet_high:
+            self.judge(value, quality, sample.reason, t_ms, actions)
+        self.window.add(value, quality, sample.reason)
+
+    def _has_moved(self, record: Record, saved: Any, deadband: float) -> bool:
+        extremes = (record.value, record.low, record.high)  # a peak between two equal readings is a move
+        return saved is None or any(abs(value - saved) >= deadband for value in extremes if value is not None)
+
+
+class Counter(Point):
+    """An index that grows, kept by the meter or by us."""
+
+    __slots__ = ("register",)
+
+    def __init__(
+        self, spec: PointSpec, limits: list[Limit], end_of: Periods, now_ms: int, saved: dict[str, Any] | None = None
+    ) -> None:
+        self.register: Register = Volatile(spec.scale, saved) if spec.volatile else Kept(spec.scale, spec.wrap, saved)
+        super().__init__(spec, limits, end_of, now_ms, CounterWindow(self.register))
+        self.low = 0.0  # here both are bounds of the register as read
+        self.high = spec.wrap - 1 if spec.wrap else LARGEST
+        if not spec.volatile and spec.scale > 0:
+            self.low, self.high = max(self.low, spec.low / spec.scale), min(self.high, spec.high / spec.scale)
+
+    def take(self, sample: Sample, t_ms: int, actions: Actions) -> None:
+        """Move the index by what the register moved; an unconfirmed register moves nothing."""
+        raw: Any = sample.value
+        quality, reason = sample.quality, sample.reason
+        self.seen_ms = t_ms
+        if quality == BAD:
+            self.bad(reason, t_ms, actions)
+            return
+        if not self.low <= raw <= self.high:
+            self._refuse(raw, t_ms, actions)
+            return
+        if t_ms >= self.end_ms:
+            self.turn(t_ms, actions)
+        elif t_ms < self.start_ms:
+            self._take_late(sample, actions)
+            return
+        register = self.register
+        if reason in NOT_YET:
+            index = register.as_read(raw)
+            self.window.hold(reason)
+        else:
+            before = register.index
+            what = register.advance(raw)
+            index = register.index
+            if index != before:
+                actions.moved.add(self.id)
+            if what == "meter_changed":
+                quality, reason = UNCERTAIN, what
+            if what in EVENTS:
+                actions.events.append(Event(EVENTS[what], t_ms, self.id, {"was": before, "index": index}))
+            self.window.add(index, quality, reason)
+        self.value, self.quality, self.reason = index, quality, reason
+        if self.limits:
+            self.judge(index, quality, reason, t_ms, actions)
+
+    def turn(self, t_ms: int, actions: Actions) -> None:
+        """Close the period; what it moved is no longer pending, and that must be as durable as its record."""
+        self._settle(actions)
+        super().turn(t_ms, actions)
+
+    def _cut(self, now_ms: int, actions: Actions) -> None:
+        self._settle(actions)
+        super()._cut(now_ms, actions)
+
+    def _settle(self, actions: Actions) -> None:
+        if self.register.index != self.register.mark:
+            actions.moved.add(self.id)
+
+    def _has_moved(self, record: Record, saved: Any, deadband: float) -> bool:
+        return saved is None or abs(record.value - saved) >= deadband
+
+    def _drop(self, record: Record) -> None:
+        self.register.mark = round(self.register.mark - (record.increment or 0), ROUND)
+
+
+class State(Point):
+    """A number with a declared word: contact open or closed, a tariff period."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self, spec: PointSpec, limits: list[Limit], end_of: Periods, now_ms: int) -> None:
+        super().__init__(spec, limits, end_of, now_ms, StateWindow(now_ms))
+        self._known: int | None = None
+        """The last state that was known, also while the point is BAD."""
+        if spec.words:
+            self.low, self.high = 0, len(spec.words) - 1
+
+    def take(self, sample: Sample, t_ms: int, actions: Actions) -> None:
+        """Follow the state; each edge is an event with its own instant."""
+        raw: Any = sample.value
+        quality, reason = sample.quality, sample.reason
+        self.seen_ms = t_ms
+        if quality == BAD:
+            self.bad(reason, t_ms, actions)
+            return
+        if not self.low <= raw <= self.high or raw != int(raw):
+            self._refuse(raw, t_ms, actions)
+            return
+        if t_ms >= self.end_ms:
+            self.turn(t_ms, actions)
+        elif t_ms < self.start_ms:
+            self._take_late(sample, actions)
+            return
+        value = int(raw)
+        if reason in NOT_YET:
+            self.window.hold(reason)
+        else:
+            if value != self.window.state:
+                self._enter(value, sample.t_ns // 1_000_000, t_ms, actions)
+            self.window.add(value, quality, reason)
+        self.value, self.quality, self.reason = value, quality, reason
+        if self.limits:
+            self.judge(value, quality, reason, t_ms, actions)
+
+    def _enter(self, value: int, edge_ms: int, t_ms: int, actions: Actions) -> None:
+        """Change the state at the edge's own instant, as far as that lies in the open period."""
+        self.window.enter(value, min(max(edge_ms, self.start_ms), t_ms))
+        was, self._known = self._known, value
+        if was is not None and was != value:
+            words = self.spec.words
+            word = {"word": words[value]} if words else {}
+            actions.events.append(Event("state", edge_ms, self.id, {"v": value, "was": was, **word}))
+
+
+class TextPoint(Point):
+    """A text: an identifier, a label of the meter."""
+
+    __slots__ = ()
+
+    def __init__(self, spec: PointSpec, limits: list[Limit], end_of: Periods, now_ms: int) -> None:
+        super().__init__(spec, limits, end_of, now_ms, TextWindow())
+
+    def take(self, sample: Sample, t_ms: int, actions: Actions) -> None:
+        """Keep the last text."""
+        quality, reason = sample.quality, sample.reason
+        self.seen_ms = t_ms
+        if quality == BAD:
+            self.bad(reason, t_ms, actions)
+            return
+        if sample.value is None:
+            raise TypeError("a text without a value")
+        if t_ms >= self.end_ms:
+            self.turn(t_ms, actions)
+        elif t_ms < self.start_ms:
+            self._take_late(sample, actions)
+            return
+        text = str(sample.value)
+        self.value, self.quality, self.reason = text, quality, reason
+        self.window.add(text, quality, reason)
+        if self.limits:
+            self.judge(None, quality, reason, t_ms, actions)
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a gauge, counter or state can make something of it."""
+    return isinstance(value, int | float) and -LARGEST <= value <= LARGEST
+
+
+def make_point(spec: PointSpec, limits: list[Limit], end_of: Periods, now_ms: int, saved: Any) -> Point:
+    """Return the right kind of point; `saved` is its counter register from the log, if any."""
+    if spec.kind == "counter":
+        return Counter(spec, limits, end_of, now_ms, saved)
+    kinds: dict[str, Callable[[PointSpec, list[Limit], Periods, int], Point]] = {
+        "gauge": Gauge,
+        "state": State,
+        "text": TextPoint,
+    }
+    return kinds[spec.kind](spec, limits, end_of, now_ms)
