@@ -125,6 +125,7 @@ class Box:
             open_handle=(lambda: demo.handles[name]) if is_simulated and demo else (lambda: open_bus(kind, options)),
             close_handle=(lambda _handle: None) if is_simulated else (lambda handle: close_bus(kind, handle)),
             memory=memory,
+            offset_ms=lambda: self.station.engine.utc_offset_ms,
         )
 
     def _station(self, *, was_cut: bool) -> Station:

@@ -58,11 +58,18 @@ class BusWorker:
         open_handle: Callable[[], Any],
         close_handle: Callable[[Any], None],
         memory: Mapping[str, str] | None = None,
+        offset_ms: Callable[[], int] | None = None,
     ) -> None:
+        """Make the worker; nothing is opened yet.
+
+        `offset_ms` gives UTC minus monotonic as the engine places its periods. Ticks must lie on the same grid to the
+        millisecond: one that lies 1 ms before the boundary puts two readings into a period and none into the next.
+        """
         self.bus = name
         self.name = f"bus:{name}"
         self.devices = [Device(spec) for spec in devices]
         self._clock = clock
+        self._offset_ms = offset_ms or self._offset_now_ms
         self._post = post
         self._open_handle = open_handle
         self._close_handle = close_handle
@@ -88,7 +95,7 @@ class BusWorker:
     def step(self, now_s: float) -> float:
         """Read what is due; return the next tick."""
         now_ms = round(now_s * 1000)
-        phase_ms = self._clock.utc_ms() - self._clock.monotonic_ns() // 1_000_000
+        phase_ms = self._offset_ms()
         due_periods, tick_ms = set(), 0
         for period_ms, due_ms in self._due_ms.items():
             if now_ms >= due_ms:
@@ -100,6 +107,9 @@ class BusWorker:
         if due_periods:
             self._tick(due_periods, tick_ms * 1_000_000, now_s)
         return min(self._due_ms.values(), default=NEVER) / 1000
+
+    def _offset_now_ms(self) -> int:
+        return self._clock.utc_ms() - self._clock.monotonic_ns() // 1_000_000
 
     def _tick(self, periods: set[int], tick_ns: int, now_s: float) -> None:
         samples: list[Sample] = []

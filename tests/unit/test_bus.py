@@ -100,6 +100,26 @@ def test_ticks_fall_on_multiples_of_the_period_in_utc() -> None:
     worker.close()
 
 
+def test_ticks_lie_on_the_engines_grid_to_the_millisecond_whatever_fraction_the_clocks_are_apart() -> None:
+    class Apart(ManualClock):
+        def utc_ms(self) -> int:  # UTC turns its millisecond 0.6 ms before the monotonic clock does
+            return self.utc_offset_ms + (self.now_ns + 600_000) // 1_000_000
+
+    Scripted.script = {"a": [20.5]}
+    clock, cycles = Apart(), []
+    worker = BusWorker(
+        "b", [DeviceSpec("a", Scripted, {"a": Options()}, {"a": 1000})], clock=clock, post=cycles.append,
+        open_handle=object, close_handle=lambda _h: None, offset_ms=lambda: clock.utc_offset_ms,
+    )  # fmt: skip
+    for late_ns in range(0, 1_000_000, 100_000):  # a thread wakes up at any fraction of a millisecond
+        clock.now_ns = clock.now_ns // 1_000_000 * 1_000_000 + late_ns
+        turn(clock, worker, 1)
+
+    assert len(cycles) >= 9
+    assert {(cycle.t_ns // 1_000_000 + clock.utc_offset_ms) % 1000 for cycle in cycles} == {0}
+    worker.close()
+
+
 def test_a_driver_that_raises_turns_its_own_points_bad_and_no_other() -> None:
     Scripted.script = {"bad": [ValueError("a bug")], "good": [1]}
     clock, cycles, worker = rig({"bad": (Scripted, 1000), "good": (Scripted, 1000)})
