@@ -134,7 +134,10 @@ class RealFs:
     def open(self, path: str, *, create: bool = False) -> RealFile:
         """See Fs."""
         flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
-        return RealFile(os.open(self._at(path), flags, 0o600))
+        fd = os.open(self._at(path), flags, 0o600)
+        # no read-ahead: it fills the page cache with large pages, and a block overwritten in one counts as all of it
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
+        return RealFile(fd)
 
     def rename(self, old: str, new: str) -> None:
         """See Fs."""

@@ -157,12 +157,13 @@ class FrameReader(Generic[Entry]):
                 raise OvertakenError
 
     def _entries(self, file: File, crc_seed: int, found: Found, end: int) -> list[Entry] | None:
-        """Return the frame's entries, None when they are damaged: not to be read while a frame after them is."""
+        """Return the frame's entries, None when they are damaged: they can't be read, what stands after them can."""
         try:
             parts = body(file, crc_seed, found)
         except OSError as exc:
-            if exc.errno != errno.EIO or next(frames(file, crc_seed, found.end, end), None) is None:
+            if exc.errno != errno.EIO or found.end >= end:
                 raise
+            file.pread(1, found.end)  # raises too when it is the card
             return None
         if parts is None:
             return None

@@ -13,10 +13,10 @@ import msgspec
 
 from edge.store import frame
 from edge.store.cursors import Saved
-from edge.store.fs import File, FormatError
+from edge.store.fs import FormatError, StoreError
 from edge.store.packing import unpack_registers
 from edge.store.ring import Ring
-from edge.store.segment import Found, body, frames
+from edge.store.segment import Found, ReadAhead, body, frames
 
 
 class Recovered(msgspec.Struct, frozen=True):
@@ -43,7 +43,7 @@ class Scan:
         self.has_snapshot = False
         self.damaged: list[tuple[int, int]] = []
 
-    def read(self, file: File, crc_seed: int, end: int) -> None:
+    def read(self, file: ReadAhead, crc_seed: int, end: int) -> None:
         """Read the frames up to `end`; those whose body is damaged keep their numbers, which are never given again."""
         for found in frames(file, crc_seed, 0, end):
             head = found.head
@@ -64,7 +64,7 @@ class Scan:
                 self.registers.update(unpack_registers(parts[0]))
 
 
-def _body_or_none(file: File, crc_seed: int, found: Found) -> tuple[bytes, bytes] | None:
+def _body_or_none(file: ReadAhead, crc_seed: int, found: Found) -> tuple[bytes, bytes] | None:
     try:
         return body(file, crc_seed, found)
     except OSError as exc:
@@ -99,8 +99,12 @@ def _scan_back(ring: Ring, kind: str) -> list[Scan]:
     for segment in reversed(ring.segments):
         scan = Scan(kind, segment.base)
         file = ring.fs.open(segment.path)
+        ahead = ReadAhead(file)
         try:
-            scan.read(file, frame.seed(ring.stream, segment.base), file.size())
+            scan.read(ahead, frame.seed(ring.stream, segment.base), file.size())
+        except StoreError as exc:
+            if isinstance(exc, FormatError) or not ahead.has_read:
+                raise
         finally:
             file.close()
         scans.append(scan)

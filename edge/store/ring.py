@@ -23,7 +23,6 @@ from edge.store.fs import BLOCK, File, Fs, StoreError, write_all
 
 LEAST_SEGMENTS: Final = 2
 LEAST_SEGMENT_BYTES: Final = 16 << 10
-ZERO_STEP: Final = 1 << 18  # octets of zeros written at once
 _SEGMENT = re.compile(r"([0-9a-f]{8})-([0-9a-f]{16})\.seg")
 _NEW = re.compile(r"([0-9a-f]{8})-[0-9]{4,}\.new")
 
@@ -127,8 +126,10 @@ class Ring:
         file = self.fs.open(self._new[0])
         try:
             file.truncate(self.segment_bytes)
-            for offset in range(0, self.segment_bytes, ZERO_STEP):
-                write_all(file, bytes(min(ZERO_STEP, self.segment_bytes - offset)), offset)
+            # block by block: a larger write makes larger pages in the kernel's cache, each of which then counts as
+            # written whole when a frame changes one block of it
+            for offset in range(0, self.segment_bytes, BLOCK):
+                write_all(file, bytes(BLOCK), offset)
             file.fdatasync()
         finally:
             file.close()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
 from edge.store import frame
 from edge.store.frame import Head
 from edge.store.fs import BLOCK, File, StoreError
+
+CHUNK: Final = 1 << 16
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -25,15 +28,40 @@ class Found(msgspec.Struct, frozen=True):
         return self.offset + self.head.span
 
 
-def frames(file: File, crc_seed: int, offset: int, end: int) -> Iterator[Found]:
+class ReadAhead:
+    """A file read from its beginning to its end in large steps, as a start does: a card's first octet takes longest."""
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+        self.has_read = False
+        """Whether anything could be read at all."""
+        self._chunk = b""
+        self._at = 0
+
+    def pread(self, size: int, offset: int) -> bytes:
+        """Return what the file has there."""
+        begin = offset - self._at
+        if not 0 <= begin <= begin + size <= len(self._chunk):
+            try:
+                self._chunk, self._at, begin = self._file.pread(max(size, CHUNK), offset), offset, 0
+            except OSError:  # one block of it: the others may be sound
+                octets = self._file.pread(size, offset)
+                self.has_read = True
+                return octets
+            self.has_read = True
+        return self._chunk[begin : begin + size]
+
+
+def frames(file: File | ReadAhead, crc_seed: int, offset: int, end: int) -> Iterator[Found]:
     """Give the sound heads from `offset` on, looking at every block where there is none.
 
-    A block that can't be read counts as damaged when a sound one follows; else StoreError is raised at the end.
+    A block that can't be read counts as damaged when one after it can be; else StoreError is raised at the end.
     """
     unreadable: OSError | None = None
     while offset < end:
         try:
             block = file.pread(BLOCK, offset)
+            unreadable = None
         except OSError as exc:
             if exc.errno != errno.EIO:
                 raise
@@ -42,14 +70,13 @@ def frames(file: File, crc_seed: int, offset: int, end: int) -> Iterator[Found]:
         if head is None or offset + head.span > end:
             offset += BLOCK
             continue
-        unreadable = None
         yield Found(offset, head, block)
         offset += head.span
     if unreadable is not None:
         raise StoreError(unreadable.errno, f"{unreadable.strerror} while reading the log") from unreadable
 
 
-def body(file: File, crc_seed: int, found: Found) -> tuple[bytes, bytes] | None:
+def body(file: File | ReadAhead, crc_seed: int, found: Found) -> tuple[bytes, bytes] | None:
     """Return (registers, entries) of a frame, None when they are damaged. Raises OSError when they can't be read."""
     octets = found.block
     if found.head.size > BLOCK:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import time
+from pathlib import Path
 from statistics import median
 
 import pytest
 
 from edge.core.types import Record, RecordBatch
-from edge.store.fs import BLOCK
+from edge.store.fs import BLOCK, RealFs
+from edge.store.log import Log
 from edge.store.packing import RecordPacker, pack_registers, unpack_records
 
 SECONDS = 10
@@ -90,3 +92,37 @@ def test_octets_and_time_of_a_record() -> None:
     )
     print(f"pack {median(pack_us):.2f} µs, unpack {median(unpack_us):.2f} µs a record")
     assert largest + 100 <= BLOCK
+
+
+def written_octets() -> int:
+    """Octets this process caused to be sent to the disk."""
+    io = Path("/proc/self/io").read_text(encoding="ascii")
+    return int(next(line.split()[1] for line in io.splitlines() if line.startswith("write_bytes")))
+
+
+@pytest.mark.bench
+def test_appending_and_draining_a_log_on_this_disk(tmp_path: Path) -> None:
+    batches = 300  # 50 minutes
+    log = Log(RealFs(tmp_path), "records", "records", 8 << 20, consumers=["mqtt"])
+    site = Site()
+    made = [site.batch(1000 + number * SECONDS * 1000) for number in range(batches)]
+    log.append(made[0])  # makes the first segment
+    count = (batches - 1) * len(made[0].entries)
+    octets, began = written_octets(), time.process_time_ns()
+    for batch in made[1:]:
+        log.append(batch)
+    append_us = (time.process_time_ns() - began) / 1000 / count
+    octets = written_octets() - octets
+    figures = []
+    for _ in range(3):
+        seq, began = 1, time.process_time_ns()
+        while entries := log.read(seq, 200).entries:
+            seq += len(entries)
+        figures.append((seq - 1) / ((time.process_time_ns() - began) / 1e9))
+    unpacked = log._reader.unpacked_frames / 3
+    log.close()
+    print(
+        f"\nappend {append_us:.2f} µs a record with its flush, {octets / count:.2f} octets written a record;", end=" "
+    )
+    print(f"drain by 200: {median(figures):,.0f} records a CPU second, {unpacked:.0f} of {batches} frames unpacked")
+    assert unpacked == batches

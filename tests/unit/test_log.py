@@ -15,7 +15,7 @@ from edge.core.ports import Chunk, Gap, Reader
 from edge.core.types import Event, EventBatch, Record, RecordBatch
 from edge.store import frame
 from edge.store.fs import BLOCK, FormatError, Fs, RealFs, StoreError
-from edge.store.fs_memory import Fault, MemoryFs
+from edge.store.fs_memory import Fault, MemoryFile, MemoryFs
 from edge.store.log import Log
 
 SEGMENT = 16 << 10  # four blocks: segments change often
@@ -593,6 +593,34 @@ def test_a_card_that_can_not_be_read_at_all_is_an_error_and_no_gap(fs: MemoryFs)
     fs.fail(Fault("pread", errno.EIO, ".seg", times=99))
     with pytest.raises(StoreError, match="reading the log"):
         log.read(1, 10)
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_a_start_goes_past_blocks_that_can_not_be_read(fs: MemoryFs, place: int) -> None:
+    log = open_log(fs)
+    fill(log, 3)
+    log.close()
+    whole = MemoryFile.pread
+
+    class Spoilt(MemoryFs):
+        """One block can't be read, however large the step."""
+
+        def open(self, path: str, *, create: bool = False) -> MemoryFile:
+            file = super().open(path, create=create)
+
+            def pread(size: int, offset: int) -> bytes:
+                if path.endswith(".seg") and offset <= place * BLOCK < offset + size:
+                    raise OSError(errno.EIO, "Input/output error", path)
+                return whole(file, size, offset)
+
+            file.pread = pread  # type: ignore[method-assign]
+            return file
+
+    spoilt = Spoilt()
+    spoilt.folders, spoilt.names, spoilt.images = fs.folders, fs.names, fs.images
+    again = open_log(spoilt)
+    assert again.next_seq() == 31
+    assert read_all(again)[1] == ([Gap(place * 10 + 1, place * 10 + 10, "damaged")] if place < 3 else [])
 
 
 # -- readers while the writer writes
