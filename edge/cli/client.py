@@ -63,7 +63,7 @@ class Client:
         try:
             connection.request(method, f"/v1/{name}", body)
             response = connection.getresponse()
-            answer = msgspec.json.decode(response.read() or b"null")
+            answer = msgspec.json.decode(response.read())
         except OSError as exc:
             raise NotRunningError(
                 f"no box answers on {self._path} ({exc.strerror or exc}); start it with `vigie run`, or name its socket"

@@ -58,7 +58,7 @@ class Screen:
             mode = termios.tcgetattr(self._in)
             mode[6][termios.VSUSP] = b"\x00"  # Ctrl-Z would leave the shell on our screen
             termios.tcsetattr(self._in, termios.TCSANOW, mode)
-            self._write("\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J")
+            self._write("\x1b[?1049h\x1b[?25l\x1b[?7l")
         except BaseException:
             self._restore()
             raise
