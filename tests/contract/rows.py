@@ -14,6 +14,7 @@ import msgspec
 
 from hal.fake.gpio import FakeGpio
 from hal.fake.i2c import Ads1115Chip, FakeI2c, Sht3xChip
+from hal.fake.meter import Meter, PtyMeter
 from hal.fake.onewire import FakeOneWire
 
 
@@ -25,6 +26,8 @@ class Row(msgspec.Struct):
     """The options of each point, as they stand in a site's file."""
     values: dict[str, object]
     """What each point reads while all is well."""
+    late_ns: int = 0
+    """How long before the read its value may have been taken: a meter sends frames when it wants to."""
     run: Callable[[int], None] = lambda _now_ns: None
     """Let the device live until this instant (monotonic ns)."""
     lose: Callable[[], None] | None = None
@@ -86,6 +89,30 @@ def sht3x(_folder: Path) -> Row:
     return Row(bus, points, values, lose=lambda: bus.fail(errno.ETIMEDOUT), mend=lambda: bus.fail(0), close=bus.close)
 
 
+def teleinfo(folder: Path) -> Row:
+    """Return a meter in a house where nothing is on."""
+    meter = Meter(index_wh=10_000_000)
+    meter.set_power(0.0)
+    line = PtyMeter(meter, folder / "meter")
+    labels = {"id": "ADCO", "index": "HCHP", "power": "PAPP", "period": "PTEC"}
+    line.step(0.0)
+    return Row(
+        str(line.port),
+        {point: {"label": label} for point, label in labels.items()},
+        {"id": "041876199277", "index": 6_000_000, "power": 0, "period": 2},
+        late_ns=5_000_000_000,
+        run=lambda now_ns: _catch_up(line, now_ns),
+        lose=line.unplug,
+        mend=line.replug,
+        close=line.close,
+    )
+
+
+def _catch_up(line: PtyMeter, now_ns: int) -> None:
+    for tenth in range(now_ns // 100_000_000 + 1):
+        line.step(tenth / 10)
+
+
 def _step(gpio: FakeGpio, now_ns: int) -> None:
     gpio.step(now_ns / 1e9)
 
@@ -96,4 +123,5 @@ ROWS: Mapping[str, Callable[[Path], Row]] = {
     "ds18b20": ds18b20,
     "pulse": pulse,
     "sht3x": sht3x,
+    "teleinfo": teleinfo,
 }

@@ -80,7 +80,9 @@ class Decoder:
         for place, segment in enumerate(segments):
             group = known.get(segment)
             if group is None:
-                if segment:
+                if segment == b"\x02" and not self._groups and not self._rejected:
+                    self._is_open = True  # as nearly every frame begins
+                elif segment:
                     self._unknown(segment, events, t_ms, segments, place)
                 continue
             label = group.label
@@ -89,7 +91,11 @@ class Decoder:
             seen.add(label)
             self._groups.append(group)
             events.append(group)
-        if ETX in tail or EOT in tail:
+        if tail == b"\x03":  # as nearly every frame ends
+            self._tail = b""
+            self._is_synced = True
+            self._close(events, t_ms, complete=self._is_open)
+        elif ETX in tail or EOT in tail:
             # The frame is over now: don't wait for the next one to say so.
             end = max(tail.rfind(b"\x03"), tail.rfind(b"\x04")) + 1
             self._tail = tail[end:]

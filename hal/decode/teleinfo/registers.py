@@ -19,6 +19,8 @@ from hal.decode.teleinfo.slots import FRAMES_TO_REPLACE, HOLD_MS, Line, Shown, a
 
 MS_PER_HOUR: Final = 3_600_000
 SLACK_MS: Final = 2000  # the meter takes its values up to a frame before the frame's end
+LEAST_ERROR: Final = 9  # what digits that changed places are off by, in the register's unit
+LONGEST_FRAME_MS: Final = 2500.0  # of a meter that counts in Wh
 SLACK_WH: Final = 2.0  # both ends of a difference are whole Wh
 
 
@@ -56,7 +58,6 @@ class Register:
         "pending",
         "pending_clean",
         "pending_ms",
-        "repeats",
         "rival",
         "rival_ms",
         "rivals",
@@ -76,7 +77,6 @@ class Register:
         self.pending_clean = False
         self.earlier: Group | None = None
         self.earlier_ms = 0.0
-        self.repeats = 0
         self.rival: Group | None = None
         self.rival_ms = 0.0
         self.rivals = 0
@@ -112,7 +112,6 @@ class Register:
         if pending is not None and self._agrees(pending, new, conditions):
             self.good = pending
             self.good_ms = self.pending_ms
-        self.repeats = self.repeats + 1 if pending is not None and pending.raw == new.raw else 0
         self.earlier = pending
         self.earlier_ms = self.pending_ms
         self.pending = new
@@ -127,7 +126,6 @@ class Register:
         self.pending_clean = False
         self.good = self.rival = self.earlier = None
         self.good_ms = None
-        self.repeats = 0
 
     def shown(self) -> Shown | None:
         """Return the confirmed value, or the latest as unconfirmed when that is missing or long ago."""
@@ -169,24 +167,32 @@ class Register:
         return increase * self.unit_wh <= conditions.cap_va * elapsed_ms / MS_PER_HOUR + max(SLACK_WH, self.unit_wh)
 
     def _agrees(self, pending: Group, new: Group, conditions: Conditions) -> bool:
-        """Say whether the new frame confirms the pending value."""
-        increase = self._increase(pending, new)
+        """Say whether the new frame confirms the pending value.
+
+        A wrong pending value makes the step to it too long and the next one too short, or the other way round.
+        """
+        earlier = self.earlier
         is_clean = self.pending_clean and conditions.is_clean
-        if not increase:
-            # On a bad line, a value with two errors may be the true one of the next frame: then three must be equal.
-            return is_clean or self.repeats > 0 or (self.good is not None and self.good.value == new.value)
-        if not is_clean:
-            return False
-        elapsed_ms = conditions.end.t_ms - self.pending_ms
+        step = self._increase(pending, new) * self.unit_wh
+        step_ms = conditions.end.t_ms - self.pending_ms
+        if earlier is None or self.pending_ms <= self.earlier_ms or step_ms <= 0:
+            return is_clean and step <= max(SLACK_WH, self.unit_wh)
+        before = self._increase(earlier, pending) * self.unit_wh
+        if not step and not before:
+            return True  # the third frame running that says the same
+        if not step and self.good is not None and self.good.value == new.value:
+            return True
+        return is_clean and self._is_smooth(before, self.pending_ms - self.earlier_ms, step, step_ms, conditions)
+
+    def _is_smooth(self, before: float, before_ms: float, step: float, step_ms: float, conditions: Conditions) -> bool:
+        """Say whether both steps (Wh) are within the power of their frames, and as alike as its change lets them be."""
         slack = max(SLACK_WH, self.unit_wh)
         most_va = conditions.cap_va if conditions.high_va is None else 1.2 * conditions.high_va
-        if increase * self.unit_wh > most_va * elapsed_ms / MS_PER_HOUR + slack:
+        if step > most_va * step_ms / MS_PER_HOUR + slack or before > most_va * before_ms / MS_PER_HOUR + slack:
             return False
-        before_ms = self.pending_ms - self.earlier_ms
-        if self.earlier is None or before_ms <= 0 or elapsed_ms <= 0:
-            return increase * self.unit_wh <= slack
-        # A value that is off makes one step too long and the next too short: more than the power's change explains?
-        before = self._increase(self.earlier, pending) * elapsed_ms / before_ms
+        expected = before * step_ms / before_ms
         change_va = (conditions.high_va or 0.0) - (conditions.low_va or 0.0)
-        explained = 1.2 * change_va * elapsed_ms / MS_PER_HOUR + 0.25 * max(before, increase) * self.unit_wh
-        return abs(before - increase) * self.unit_wh <= 1.25 * slack + explained
+        explained = 1.2 * change_va * step_ms / MS_PER_HOUR + 0.25 * max(expected, step) + 1.25 * slack
+        # Two digits that changed places are off by 9 at least, which shows twice: never allow that much in one frame.
+        most = LEAST_ERROR * self.unit_wh * max(1.0, step_ms / LONGEST_FRAME_MS)
+        return abs(expected - step) < min(explained, most)
