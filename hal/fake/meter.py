@@ -14,9 +14,9 @@ import tty
 from pathlib import Path
 from typing import Final
 
-from hal.fake.meter_frames import GAP_MS, Meter, Mode
+from hal.fake.meter_frames import BAUD, GAP_MS, Meter, Mode
 
-__all__ = ["Meter", "Mode", "PtyMeter", "read_at_wrong_speed"]
+__all__ = ["Meter", "Mode", "PtyMeter", "Recording", "read_at_wrong_speed"]
 
 CHUNK_S: Final = 0.2  # the line is looked after this often
 MOST_BEHIND_S: Final = 3.0  # what the kernel would have kept of a line that nobody read
@@ -46,10 +46,29 @@ def _levels(byte: int) -> list[int]:
     return [0, *data, sum(data) & 1, 1]
 
 
+class Recording:
+    """A captured stream in the place of a meter: played once, or so many times, at its line's bit rate."""
+
+    def __init__(self, data: bytes, mode: Mode, times: int = 1) -> None:
+        self.data = data
+        self.mode: Mode = mode
+        self.left = times
+
+    @property
+    def baud(self) -> int:
+        """The line's speed in this mode."""
+        return BAUD[self.mode]
+
+    def frame(self, t_ms: float) -> bytes:
+        """Return the whole stream, or nothing when it was played often enough."""
+        self.left -= 1
+        return self.data if self.left >= 0 else b""
+
+
 class PtyMeter:
     """A meter behind `port`, a link that stays the same when the meter is unplugged and plugged in again."""
 
-    def __init__(self, meter: Meter, port: Path) -> None:
+    def __init__(self, meter: Meter | Recording, port: Path) -> None:
         self.meter = meter
         self.port = port
         self.bytes_sent = 0
@@ -72,6 +91,9 @@ class PtyMeter:
             if not self._rest:
                 self._frame_s = self._at_s
                 self._rest = self.meter.frame((self._at_s - self._began_s) * 1000)
+                if not self._rest:
+                    self._at_s = now_s
+                    break
             byte_s = BITS_PER_CHARACTER / self.meter.baud
             count = int((now_s - self._at_s) / byte_s + 1e-6)
             if not count:
@@ -81,7 +103,7 @@ class PtyMeter:
             self._rest = self._rest[count:]
             if not self._rest:
                 self._at_s += GAP_MS / 1000
-                if self.meter.mode == "standard":
+                if self.meter.mode == "standard" and isinstance(self.meter, Meter):
                     self._at_s = max(self._at_s, self._frame_s + STANDARD_EVERY_S)
         return now_s + CHUNK_S
 
