@@ -18,7 +18,7 @@ from edge.core.text import Text
 from edge.core.types import NEVER, Event, LimitSpec, PointSpec
 from hal.sample import Cycle
 
-SCAN_MS: Final = 1000  # how often silent points and open periods are looked after
+SCAN_MS: Final = 1000  # silent points and open periods are looked after at most this often
 GRACE_MS: Final = 1500  # a period is closed by the next reading, or this long after its end when none comes
 
 
@@ -53,7 +53,7 @@ class Engine:
         self.limits: dict[str, Limit] = {}
         self._actions = Actions()
         self._now_ms = now_ms
-        self._next_scan_ms = now_ms + SCAN_MS
+        self._next_scan_ms: float = now_ms + SCAN_MS
         by_point: dict[str, list[Limit]] = {}
         for spec in limits:
             alarm = self.alarms.by_limit.get(spec.id)
@@ -109,6 +109,7 @@ class Engine:
         if cycle.state:
             for device, state in cycle.state.items():
                 actions.registers[f"device/{cycle.bus}/{device}"] = state
+        self._next_scan_ms = min(self._next_scan_ms, actions.due_ms)
         if actions.alarms:
             self._number_alarms()
 
@@ -130,16 +131,20 @@ class Engine:
         self._now_ms = max(self._now_ms, now_ms)
         if now_ms < self._next_scan_ms:
             return
-        self._next_scan_ms = now_ms - now_ms % SCAN_MS + SCAN_MS
         actions = self._actions
         late_ms = now_ms - GRACE_MS
+        next_ms: float = NEVER
         for point in self.points.values():
-            if now_ms - point.seen_ms > point.spec.stale_ms and point.reason != "stale":
-                point.bad("stale", now_ms, actions)
             if late_ms >= point.end_ms:
                 point.turn(late_ms, actions)
+            stale_ms = point.seen_ms + point.spec.stale_ms
+            if now_ms > stale_ms:  # said again in each period that it lasts
+                point.bad("stale", min(now_ms, point.end_ms - 1), actions)
+                stale_ms = point.end_ms
             if now_ms >= point.due_ms:
                 point.check_delays(now_ms, actions)
+            next_ms = min(next_ms, point.end_ms + GRACE_MS, stale_ms + 1, point.due_ms)
+        self._next_scan_ms = max(next_ms, now_ms - now_ms % SCAN_MS + SCAN_MS)
         if actions.alarms:
             self._number_alarms()
 
@@ -154,6 +159,7 @@ class Engine:
         """Place periods on the calendar by this offset (UTC minus monotonic) from now on."""
         if utc_offset_ms != self.utc_offset_ms:
             self.utc_offset_ms = utc_offset_ms
+            self._next_scan_ms = self._now_ms
             for point in self.points.values():
                 point.realign(self._now_ms, self._actions)
 

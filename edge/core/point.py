@@ -24,7 +24,7 @@ Periods: TypeAlias = Callable[[int, int], int]
 class Actions:
     """What the engine asks the station to do after one message."""
 
-    __slots__ = ("alarms", "event_registers", "events", "moved", "records", "registers")
+    __slots__ = ("alarms", "due_ms", "event_registers", "events", "moved", "records", "registers")
 
     def __init__(self) -> None:
         self.records: list[Record] = []
@@ -35,14 +35,16 @@ class Actions:
         self.event_registers: dict[str, Any] = {}
         self.alarms: list[tuple[Limit, bool, Point, int]] = []
         """(limit, begins or ends, its point, instant): numbered by the engine."""
+        self.due_ms: float = NEVER
+        """When the first delay that began to run runs out."""
 
 
 class Point:
     """What every kind of point shares; the kinds differ in how they take a value."""
 
     __slots__ = (
-        "_end_of", "_is_picky", "_saved", "_saved_ms", "_step_ms", "_uncertain", "due_ms", "end_ms", "high", "id",
-        "limits", "low", "quality", "quiet_high", "quiet_low", "reason", "seen_ms", "spec", "start_ms", "value",
+        "_cut_ms", "_end_of", "_is_picky", "_saved", "_saved_ms", "_step_ms", "_uncertain", "due_ms", "end_ms", "high",
+        "id", "limits", "low", "quality", "quiet_high", "quiet_low", "reason", "seen_ms", "spec", "start_ms", "value",
         "window",
     )  # fmt: skip
 
@@ -59,6 +61,8 @@ class Point:
         self.seen_ms = now_ms
         self.start_ms = now_ms
         self.end_ms = end_of(now_ms, spec.record_ms)
+        self._cut_ms = now_ms
+        """Where a period last began off the calendar: at the start, or when the clock was set."""
         self._end_of = end_of
         self._step_ms = spec.record_ms if spec.record_ms <= QUARTER_MS else 0
         """Length of every period, 0 where the calendar has to be asked."""
@@ -123,9 +127,10 @@ class Point:
         The rest of a period after a start or after the clock was set may hold no tick at all, and that is no fault: at
         a start it is left out, later the next period begins so much earlier.
         """
-        length_ms, period_ms = until_ms - self.start_ms, self.spec.period_ms
-        is_long_enough = length_ms > period_ms if self._saved_ms < 0 else length_ms >= period_ms
-        return is_long_enough or not self.window.is_untouched
+        length_ms = until_ms - self.start_ms
+        if self.start_ms == self._cut_ms:  # a tick at its very beginning is over already
+            length_ms -= 1
+        return length_ms >= self.spec.period_ms or not self.window.is_untouched
 
     def _skip_to(self, t_ms: int, actions: Actions) -> None:
         """Open the period that holds t_ms and keep one BAD record for all the time before it."""
@@ -136,10 +141,7 @@ class Point:
         else:
             while t_ms >= self.end_ms:
                 self.start_ms, self.end_ms = self.end_ms, self._end_of(self.end_ms, self.spec.record_ms)
-        record = self.window.record(self.id, begin_ms, self.start_ms - begin_ms)
-        if self.quality == BAD:
-            record.reason = self.reason
-        self._save(record, actions)
+        self._save(self.window.record(self.id, begin_ms, self.start_ms - begin_ms), actions)
 
     def close(self, now_ms: int, actions: Actions) -> None:
         """Close the open period at now, shorter than it was meant to be."""
@@ -161,7 +163,7 @@ class Point:
         """Make a record of the open period up to now, unless there is nothing to say yet."""
         if now_ms > self.start_ms and (self.window.count or self._was_due(now_ms)):
             self._save(self.window.record(self.id, self.start_ms, now_ms - self.start_ms), actions)
-            self.start_ms = now_ms
+            self.start_ms = self._cut_ms = now_ms
 
     def _save(self, record: Record, actions: Actions) -> None:
         """Keep the record unless the deadband says that nothing moved."""
@@ -195,6 +197,7 @@ class Point:
             if change is not None:
                 actions.alarms.append((limit, change, self, t_ms))
         self._calm()
+        actions.due_ms = min(actions.due_ms, self.due_ms)
 
     def check_delays(self, now_ms: int, actions: Actions) -> None:
         """Let the limits' delays run out."""

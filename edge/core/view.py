@@ -12,6 +12,7 @@ import msgspec
 from edge.core.alarm import ON_QUALITY, Alarm
 from edge.core.clock import Dating
 from edge.core.engine import Engine
+from edge.core.kinds import Counter
 from edge.core.point import Point
 from hal.sample import QUALITY_NAMES, Value
 
@@ -151,6 +152,12 @@ def snapshot(engine: Engine) -> dict[str, Any]:
     states: dict[str, Value] = {}
     for point in engine.points.values():
         value = point.value
-        if value is not None and point.spec.kind != "gauge":
-            (indexes if point.spec.kind == "counter" else states)[point.id] = value
+        if value is None or point.spec.kind == "gauge":
+            continue
+        if isinstance(point, Counter):
+            index = point.register.index  # the value may not be believed yet
+            if index is not None:
+                indexes[point.id] = index
+        else:
+            states[point.id] = value
     return {"indexes": indexes, "states": states}

@@ -1,0 +1,80 @@
+"""Orders: checked, carried out once, answered the same way again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from edge.core.commands import REMEMBERED, VERBS, Ack, Command, Registry, Result
+from edge.core.text import Text
+
+
+class Hands:
+    """A registry whose `ack` only writes down that it was called."""
+
+    def __init__(self, saved: Any = None) -> None:
+        self.done: list[int | None] = []
+        self.registry = Registry(saved)
+        self.registry.on("ack", self.carry_out)
+
+    def carry_out(self, command: Command, args: Ack) -> Result:
+        self.done.append(args.number)
+        return Result(command.id, done=True, text=Text("ack_done", {"numbers": [args.number]}))
+
+    def order(self, id_: str, verb: str = "ack", **args: Any) -> tuple[Result, bool]:
+        return self.registry.carry_out(Command(id_, verb, args))
+
+    def durable(self) -> Any:
+        return msgspec.json.decode(msgspec.json.encode(self.registry.register()))
+
+
+def test_a_repeat_gets_the_same_answer_and_does_nothing() -> None:
+    hands = Hands()
+    first = hands.order("a", number=1)
+    assert first[1]
+    assert hands.order("a", number=2) == (first[0], False)
+    assert hands.done == [1]
+
+
+def test_answers_outlive_a_restart() -> None:
+    hands = Hands()
+    first, _ = hands.order("a", number=1)
+    again = Hands(hands.durable())
+    assert again.order("a", number=1) == (first, False)
+    assert again.done == []
+
+
+@pytest.mark.parametrize("args", [{"number": "1"}, {"number": 1.5}, {"nomber": 1}, {"number": [1]}, {"number": True}])
+def test_arguments_of_the_wrong_form_are_refused_by_name(args: dict[str, Any]) -> None:
+    hands = Hands()
+    result, _ = hands.order("a", **args)
+    assert (result.done, result.text.key, result.text.values["verb"]) == (False, "command_bad_args", "ack")
+    assert result.text.values["why"]
+    assert hands.done == []
+
+
+@pytest.mark.parametrize("verb", ["", "reboot", "ACK"])
+def test_an_unknown_verb_is_refused(verb: str) -> None:
+    result, is_new = Hands().order("a", verb)
+    assert (result.done, result.text, is_new) == (False, Text("command_unknown", {"verb": verb}), True)
+
+
+def test_a_verb_that_nobody_carries_out_is_unknown() -> None:
+    assert Registry().carry_out(Command("a", "ack"))[0].text.key == "command_unknown"
+    with pytest.raises(KeyError):
+        Registry().on("reboot", Hands().carry_out)
+
+
+def test_the_oldest_answers_are_forgotten_first() -> None:
+    hands = Hands()
+    for number in range(REMEMBERED + 10):
+        hands.order(f"c{number}", number=number)
+    assert len(hands.durable()) == REMEMBERED
+    assert hands.order("c10")[1] is False
+    assert hands.order("c9")[1] is True
+
+
+def test_every_verb_has_a_right() -> None:
+    assert {verb.right for verb in VERBS.values()} <= {"read", "operate", "configure"}
