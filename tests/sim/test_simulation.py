@@ -1,0 +1,79 @@
+"""The site in virtual time: nothing lost in an outage, the same run for a seed, and a month within a minute of CPU."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+import pytest
+
+from edge.cli.main import main
+from edge.settings.load import load
+from edge.sim.simulation import Report, Simulation
+from edge.sim.upstream import Outage
+from tests.support import ROOT
+
+DEMO = ROOT / "config" / "sites" / "demo.toml"
+HOUR_S = 3600.0
+
+
+def simulate(days: float, *outages: Outage, seed: int = 1, acknowledges: bool = True) -> Report:
+    return Simulation(load(DEMO), seed=seed, outages=list(outages), acknowledges=acknowledges).run(days)
+
+
+def test_everything_made_is_stored_once() -> None:
+    report = simulate(0.2)
+
+    assert report.records > 5000
+    assert (report.stored, report.lost, report.waiting, report.repeated) == (report.records, 0, 0, 0)
+    assert report.alarms_begun > 0
+
+
+def test_an_outage_costs_waiting_records_and_loses_none() -> None:
+    report = simulate(0.5, Outage(2 * HOUR_S, 8 * HOUR_S))
+
+    assert (report.stored, report.lost, report.waiting) == (report.records, 0, 0)
+    assert report.most_waiting > report.records / 4
+
+
+def test_the_same_seed_gives_the_same_run() -> None:
+    outage = Outage(HOUR_S, 2 * HOUR_S)
+
+    assert simulate(0.1, outage) == simulate(0.1, outage)
+    assert simulate(0.1, outage, seed=2) != simulate(0.1, outage)
+
+
+def test_with_nobody_to_acknowledge_a_day_is_sent_about_once() -> None:
+    once = simulate(1.0)
+    alone = simulate(1.0, acknowledges=False)
+
+    assert alone.octets_sent <= 1.1 * once.octets_sent
+    assert alone.stored == alone.records
+    assert alone.waiting == alone.records  # none of it may be forgotten
+
+
+def test_the_command_prints_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["simulate", str(DEMO), "--days", "0.05", "--outage", "mqtt=30m@day1", "--json"])
+
+    report = msgspec.json.decode(capsys.readouterr().out, type=Report)
+    assert code == 0
+    assert report.lost == 0
+
+
+@pytest.mark.parametrize("outage", ["mqtt", "mqtt=0h@day1", "mqtt=1h@day0", "sms=1h@day1", "mqtt=1y@day1"])
+def test_a_wrong_outage_is_refused_with_the_right_form(outage: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["simulate", str(DEMO), "--outage", outage])
+
+    assert outage in capsys.readouterr().err
+
+
+@pytest.mark.slow(reason="the acceptance: a month of the demonstration, with an outage, in under 60 s of CPU")
+def test_a_month_takes_less_than_a_minute_of_cpu() -> None:
+    began_s = time.process_time()
+    report = simulate(30, Outage(2 * 86_400, 2 * 86_400 + 36 * HOUR_S))
+
+    cpu_s = time.process_time() - began_s
+    print(f"\n30 days: {cpu_s:.1f} s CPU, {report.records} records, {report.octets_sent} bytes sent")
+    assert (report.stored + report.gaps, report.lost, report.waiting) == (report.records, 0, 0)
+    assert cpu_s < 60
