@@ -61,7 +61,8 @@ class Authority:
         start, end = ((now + timedelta(days=days)).strftime("%Y%m%d%H%M%SZ") for days in (from_days, to_days))
         openssl(
             "ca", "-batch", "-notext", "-config", str(config), "-extensions", kind, "-in", str(request),
-            "-out", str(cert), "-cert", str(self.cert), "-keyfile", str(self._key), "-startdate", start, "-enddate", end,
+            "-out", str(cert), "-cert", str(self.cert), "-keyfile", str(self._key),
+            "-startdate", start, "-enddate", end,
         )  # fmt: skip
         return cert, key
 

@@ -21,7 +21,7 @@ ZLIB: Final = "json+zlib"
 
 BOX_PATTERN: Final = r"^[a-z0-9-]{1,32}$"
 Number: TypeAlias = int | float
-Seq: TypeAlias = Annotated[int, Meta(ge=0)]
+Seq: TypeAlias = Annotated[int, Meta(ge=0, le=2**62)]
 Stream: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}$")]
 GapRow: TypeAlias = tuple[Annotated[int, Meta(ge=1)], Annotated[int, Meta(ge=1)], str]
 """A lost range, both ends included, and why: `dropped`, `damaged`, `parked` or `too_large`."""
@@ -61,9 +61,9 @@ class _Header(msgspec.Struct, omit_defaults=True, kw_only=True):
     v: int
     box: Annotated[str, Meta(pattern=BOX_PATTERN)]
     stream: Stream
-    seq: Annotated[int, Meta(ge=1)]
+    seq: Annotated[int, Meta(ge=1, le=2**62)]
     n: Annotated[int, Meta(ge=0, le=10_000)]
-    first: Annotated[int, Meta(ge=1)]
+    first: Annotated[int, Meta(ge=1, le=2**62)]
     tq: str
     pts: str = ""
     gap: list[GapRow] = []

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PUBACK: Final = 0x40
 KEEPALIVE: Final = 0x8D
 UNSPECIFIED: Final = 0x80
+BITE: Final = 64  # happenings after which poll lets its caller act
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,7 +117,9 @@ class PahoConnection:
             while True:
                 before = len(self._happened)
                 client.loop_read()
-                if len(self._happened) == before and not (wire.pending() and self._client is client):
+                has_more = wire.pending() and self._client is client
+                # what the kernel still holds wakes select again; what we have read ahead does not
+                if not has_more and (len(self._happened) == before or len(self._happened) >= BITE):
                     break
             if self._client is client and client.want_write():
                 client.loop_write()

@@ -1,0 +1,178 @@
+"""`vigie receive`: store what boxes send, in a SQLite file, and tell them that it is stored.
+
+Exit codes: 0 stopped by a signal, 2 a wrong option or file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import logging
+import secrets
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, Final
+
+from edge.core.batch_forms import Batch, EventPack
+from edge.links.dialling import Files
+from edge.links.paho_connection import PahoConnection, Target
+from edge.upstream.ledger import Ledger, Stored
+from edge.upstream.lines import box_line, entry_lines
+from edge.upstream.receive import Receiver
+
+EVERY_S: Final = 5.0
+MAX_PACKET: Final = 4_000_000
+UNHEARD_S: Final = 600.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.description = "Store what boxes send in a SQLite file and acknowledge it. See docs/receive.md."
+    parser.add_argument(
+        "--broker", required=True, metavar="HOST[:PORT]", help="the MQTT broker, such as localhost:1883"
+    )
+    parser.add_argument(
+        "--db", required=True, type=Path, metavar="FILE", help="the SQLite file, made when it is missing"
+    )
+    parser.add_argument("--box", action="append", default=[], metavar="ID", help="only this box; may be given often")
+    parser.add_argument("--json", action="store_true", help="print each entry that is stored as a line of JSON")
+    parser.add_argument("--user", default="", help="user name at the broker")
+    parser.add_argument("--password-file", default="", metavar="FILE", help="its first line is the password")
+    parser.add_argument("--tls", action="store_true", help="use TLS; also when one of the next three is given")
+    parser.add_argument("--ca", default="", metavar="FILE", help="authorities (PEM); the system's where absent")
+    parser.add_argument("--cert", default="", metavar="FILE", help="our own certificate (PEM)")
+    parser.add_argument("--key", default="", metavar="FILE", help="its key (PEM)")
+
+
+def host_and_port(broker: str, default: int) -> tuple[str, int]:
+    """Return both parts of HOST[:PORT]; an IPv6 address stands in brackets.
+
+    >>> host_and_port("localhost", 1883), host_and_port("[::1]:8883", 1883)
+    (('localhost', 1883), ('::1', 8883))
+    """
+    host, colon, port = broker.rpartition(":")
+    if not colon or broker.endswith("]"):
+        host, port = broker, str(default)
+    if "/" in broker or not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise ValueError(f"--broker {broker}: HOST or HOST:PORT is expected, without mqtt://")
+    return host.strip("[]"), int(port)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Receive until a signal comes."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    tls = args.tls or bool(args.ca or args.cert)
+    try:
+        host, port = host_and_port(args.broker, 8883 if tls else 1883)
+        lock = _locked(args.db)
+    except (ValueError, OSError) as exc:
+        print(exc, file=sys.stderr)
+        return 2
+    with lock:
+        try:
+            ledger = Ledger(args.db)
+        except Exception as exc:  # noqa: BLE001 - whatever is wrong with the file, its name and the cause are the answer
+            print(f"{args.db}: can't be used as a database: {exc}", file=sys.stderr)
+            return 2
+        where = Target(
+            host=host, port=port, client_id=f"vigie-receive-{secrets.token_hex(4)}",
+            tls=Files(args.ca, args.cert, args.key) if tls else None, username=args.user,
+            password_file=args.password_file, max_packet=MAX_PACKET,
+        )  # fmt: skip
+        receiver = Receiver(
+            PahoConnection(where), ledger, lambda: time.time_ns() // 1_000_000, boxes=tuple(args.box),
+            on_stored=_print_entries if args.json else None,
+        )  # fmt: skip
+        _loop(receiver, None if args.json else Report(receiver).print)
+    return 0
+
+
+def _locked(path: Path) -> IO[str]:
+    """Return a held lock beside the database. Raises ValueError when another receive has it."""
+    lock = path.with_name(path.name + ".lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        lock.close()
+        raise ValueError(f"{path}: another vigie receive is using it") from exc
+    return lock
+
+
+def _print_entries(box: str, form: Batch | EventPack | dict[str, Any], kept: Stored) -> None:
+    lines = list(entry_lines(box, form, kept))
+    if lines:
+        print("\n".join(lines), flush=True)
+
+
+def _loop(receiver: Receiver, report: Callable[[float], None] | None) -> None:
+    """Turn the receiver until SIGINT or SIGTERM; both end it with everything that was acknowledged stored."""
+    is_over = False
+
+    def stop(*_: object) -> None:
+        nonlocal is_over
+        is_over = True
+
+    # a signal's only trace is a byte in this pipe: select wakes, whatever was going on
+    bell, ring = _pipe()
+    was = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.set_wakeup_fd(ring.fileno())
+    try:
+        report_s = 0.0
+        while not is_over:
+            now_s = time.monotonic()
+            due_s = receiver.step(now_s)
+            if report is not None:
+                if now_s >= report_s:
+                    report(now_s)
+                    report_s = now_s + EVERY_S
+                due_s = min(due_s, report_s)
+            select.select([bell, *receiver.filenos()], [], [], max(0.0, due_s - time.monotonic()))
+    finally:
+        signal.set_wakeup_fd(-1)
+        for number, handler in was.items():
+            signal.signal(number, handler)
+        receiver.close()
+        bell.close()
+        ring.close()
+
+
+def _pipe() -> tuple[Any, Any]:
+    import socket
+
+    bell, ring = socket.socketpair()
+    ring.setblocking(False)
+    return bell, ring
+
+
+class Report:
+    """The lines for people: a box when something came of it, and what is wrong, once."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+        self._stored: dict[tuple[str, str], int] = {
+            key: source.stored for key, source in receiver.ledger.sources.items()
+        }
+        self._told: set[str] = set()
+
+    def print(self, now_s: float) -> None:
+        """Print a line for each box whose records grew since the last call."""
+        for (box, stream), source in self._receiver.ledger.sources.items():
+            if source.log == "m" and self._stored.get((box, stream)) != source.stored:
+                self._stored[box, stream] = source.stored
+                seen = self._receiver.seen.get(box)
+                behind_s = time.time() - source.newest_ms / 1000
+                site = self._receiver.ledger.catalogue.sites.get(box, "")
+                print(box_line(box, site, seen.points if seen else 0, stream, source.stored, behind_s), flush=True)
+        for box, seen in self._receiver.seen.items():
+            since = seen.status.get("unacknowledged_since")
+            if isinstance(since, int | float) and box not in self._told:
+                self._told.add(box)
+                minutes = round((time.time() - since) / 60)
+                print(f"box {box} asked for an acknowledgement {minutes} min ago and got none: is a second", flush=True)
+                print("consumer running, or does the broker's ACL keep down/ack from it or from us?", flush=True)
+            elif since is None:
+                self._told.discard(box)
