@@ -131,7 +131,7 @@ class Demonstration:
         if self.broker is not None:
             self.broker.start()
             self._consumer = self._vigie(
-                "receive", "--broker", "127.0.0.1", "--port", str(self.broker.port), "--db", str(self.database)
+                "receive", "--broker", f"127.0.0.1:{self.broker.port}", "--db", str(self.database)
             )
         self._station = self._vigie(
             "run", "--demo", "--config", str(site), "--state", str(self.folder / "box"), "--socket", str(self.socket)
