@@ -40,7 +40,9 @@ def decimals_of(value: float, unit: str) -> int:
         return 0
     size = abs(value)
     whole_digits = len(str(int(size))) if size >= 1 else 0
-    least = 0 if unit in WHOLE and size >= 10 else DECIMALS.get(unit, max(0, min(MOST_DECIMALS, 4 - whole_digits)))
+    least = DECIMALS.get(unit, max(0, min(MOST_DECIMALS, 4 - whole_digits)))
+    if unit in WHOLE:
+        least = 0 if size >= 10 else 1
     while least < MOST_DECIMALS and size and not round(size, least):
         least += 1
     return least

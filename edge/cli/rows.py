@@ -7,12 +7,13 @@ from typing import Any, Final
 
 import msgspec
 
-from edge.cli.cells import Piece, padded
+from edge.cli.cells import Piece, cells, padded
 from edge.cli.format import MISSING, age, bound, decimals_of, sparkline, value_text
 from edge.cli.trend import COLUMNS, Trends
 from edge.cli.words import Words
 from edge.core import units
 
+UNIT_WIDTH: Final = 5
 NAME_WIDTH: Final = 24
 QUALITY_WIDER: Final = 10  # "uncertain clock_degraded" then stands there in full
 STEPS_SHOWN: Final = 10  # a trend's height is at least so many steps of the last digit that is shown
@@ -42,9 +43,9 @@ def columns(width: int, longest_point: int) -> list[Column]:
     """Return the columns that fit: narrow screens lose the trend, then the limit; wide ones gain the point's name."""
     found = [
         Column("mark", 1, 0),
-        Column("point", 14, 0),
+        Column("point", 15, 0),
         Column("value", 11, 1, is_right=True),
-        Column("unit", 5, 2),
+        Column("unit", UNIT_WIDTH),
         Column("quality", 14),
         Column("age", 7, 1, is_right=True),
     ]
@@ -76,9 +77,16 @@ def head(column: Column, trends: Trends, say: Words) -> str:
 def row(view: Mapping[str, Any], shown: Sequence[Column], trends: Trends, later_s: float, say: Words) -> list[Piece]:
     """Return one point's line; `later_s` is how old the box's answer is."""
     pieces = []
+    spare = 0  # cells of the unit's column that a long text has taken
     for column in shown:
         text, style = _cell(column, view, trends, later_s, say)
-        pieces.append(Piece(" " * column.gap + padded(text, column.width, right=column.is_right), style))
+        width = column.width
+        if column.key == "unit":
+            width -= spare
+        elif column.key == "value" and cells(text) > width and not view["unit"]:
+            spare = min(cells(text) - width, UNIT_WIDTH)
+            width += spare
+        pieces.append(Piece(" " * column.gap + padded(text, width, right=column.is_right), style))
     return pieces
 
 
@@ -88,7 +96,7 @@ def _cell(column: Column, view: Mapping[str, Any], trends: Trends, later_s: floa
     style = "" if state == "good" else state
     match column.key:
         case "value":
-            return value_text(view, column.width, say.point), style
+            return value_text(view, column.width + (0 if view["unit"] else UNIT_WIDTH), say.point), style
         case "quality":
             return _quality(view, column.width, say), "" if view["quality"] == "good" else str(view["quality"])
         case "age":

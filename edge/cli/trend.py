@@ -42,7 +42,7 @@ class Trends:
             self._first = self._now
         for view in values:
             value = view["value"]
-            if isinstance(value, str):
+            if view["kind"] == "text" or isinstance(value, str):
                 continue
             slots = self._slots.setdefault(view["point"], deque(maxlen=_KEPT))
             if not slots or slots[-1].index != self._now:

@@ -67,14 +67,14 @@ def test_it_shows_what_the_draft_shows(live: dict[str, Any]) -> None:
         "link mqtt ok  buffer 0  acknowledged 48 213 (2 s ago)            demo: simulated",
         " ALARM #12 overheating  boiler.flow 92.5 °C > 85  since 16:05 (15 min)   ack? a",
         " ALARM #11 FAULT  t.cellar  since 16:17 (3 min)                    acknowledged",
-        " point                value  unit  quality            age  limit      1 min",
-        "!boiler.flow           92.5  °C    good               1 s  HIGH > 85  ▄▄▄▄▄▄▄▄▄▄",
-        "?t.cellar                 -  °C    bad no_answer    3 min  FAULT      ··········",
-        " tic.index.hc    14 253.681  kWh   good               1 s             ▄▄▄▄▄▄▄▄▄▄",
-        " tic.papp             1 780  VA    good               1 s  ok < 9000  ▄▄▄▄▄▄▄▄▄▄",
-        " tic.ptec              HC..        good               1 s",
-        " boiler.return         61.2  °C    good               1 s  soon > 70  ▄▄▄▄▄▄▄▄▄▄",
-        " water.cold         482.137  m³    good               6 s             ▄▄▄▄▄▄▄▄▄▄",
+        " point                 value unit  quality            age  limit      1 min",
+        "!boiler.flow            92.5 °C    good               1 s  HIGH > 85  ▄▄▄▄▄▄▄▄▄▄",
+        "?t.cellar                  - °C    bad no_answer    3 min  FAULT      ··········",
+        " tic.index.hc     14 253.681 kWh   good               1 s             ▄▄▄▄▄▄▄▄▄▄",
+        " tic.papp              1 780 VA    good               1 s  ok < 9000  ▄▄▄▄▄▄▄▄▄▄",
+        " tic.ptec               HC..       good               1 s",
+        " boiler.return          61.2 °C    good               1 s  soon > 70  ▄▄▄▄▄▄▄▄▄▄",
+        " water.cold          482.137 m³    good               6 s             ▄▄▄▄▄▄▄▄▄▄",
     ]
     assert lines[21] == " … 10 more, all good                                      [space] next page 1/2"
 
@@ -85,7 +85,7 @@ def test_a_bad_point_shows_a_dash_and_its_reason_and_no_digit_where_its_value_wo
     rows = [line for line in shown(live) if line.startswith("?")]
     assert rows
     for row in rows:
-        assert row[16:27].strip() == "-"
+        assert row[17:28].strip() == "-"
 
 
 @pytest.mark.parametrize("reason", ["power_on_value", "clock_degraded", "meter_changed"])
@@ -109,7 +109,7 @@ def test_pages_hold_every_point_once_and_keep_what_needs_a_person_in_sight(live:
         lines = shown(live, page=page)
         assert lines[5].startswith("!boiler.flow")
         assert lines[6].startswith("?t.cellar")
-        seen += [line[1:15].strip() for line in lines[7:21]]
+        seen += [line[1:16].strip() for line in lines[7:21]]
     assert {point for point in seen if point} == points - {"boiler.flow", "t.cellar"}
     assert len([point for point in seen if point]) == len(points) - 2
     assert shown(live, page=2) == shown(live, page=0)
@@ -141,15 +141,23 @@ def test_two_hundred_points_fit_by_pages(desk: FakeDesk) -> None:
 def test_long_point_names_are_clipped_and_on_a_wide_screen_shown_with_the_peoples_name(desk: FakeDesk) -> None:
     desk.more = [value("building-a.floor-2.heating.return", "gauge", "Cel", 1234567.8, name={"en": "Return, floor 2"})]
     narrow, wide = shown(live_of(desk), page=1), shown(live_of(desk), (120, 40))
-    assert any(line.startswith(" building-a.fl… 1 234 567.8  °C ") for line in narrow)
+    assert any(line.startswith(" building-a.flo… 1 234 567.8 °C ") for line in narrow)
     assert any(line.startswith(" building-a.floor-2.heating.return Return, floor") for line in wide)
 
 
 def test_a_number_too_long_for_its_column_loses_decimals_and_never_digits(desk: FakeDesk) -> None:
     desk.more = [value("big", "counter", "kWh", 123456789.123), value("huge", "counter", "kWh", 1.5e20)]
     lines = shown(live_of(desk), page=1)
-    assert row_of(lines, "big")[16:27] == "123 456 789"
-    assert row_of(lines, "huge")[16:27].strip() == "1.5e+20"
+    assert row_of(lines, "big")[17:28] == "123 456 789"
+    assert row_of(lines, "huge")[17:28].strip() == "1.5e+20"
+
+
+def test_a_long_text_takes_the_room_of_the_unit_it_does_not_have(desk: FakeDesk) -> None:
+    desk.more = [value("id", "text", "", "041876199123"), value("longer", "text", "", "0123456789ABCDEFGHIJ")]
+    lines = shown(live_of(desk), page=1)
+    assert row_of(lines, "id")[16:36] == " 041876199123      g"
+    assert row_of(lines, "longer")[16:36] == " 0123456789ABCDE…  g"
+    assert {len(line) for line in lines} == {80}
 
 
 def test_what_a_hostile_text_sends_is_not_obeyed_by_the_terminal(desk: FakeDesk) -> None:
@@ -224,7 +232,7 @@ def test_a_limit_is_given_in_the_unit_of_its_value(live: dict[str, Any]) -> None
 
 
 def test_narrow_screens_lose_the_trend_then_the_limit_but_never_the_quality() -> None:
-    keys = {width: [column.key for column in table.rows.columns(width, 14)] for width in (60, 72, 80)}
+    keys = {width: [column.key for column in table.rows.columns(width, 15)] for width in (60, 72, 80)}
     assert "trend" in keys[80]
     assert keys[72][-1] == "limit"
     assert keys[60][-1] == "age"

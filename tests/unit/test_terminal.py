@@ -135,8 +135,8 @@ def test_it_draws_the_draft_at_80_by_24_and_gives_the_terminal_back_on_q(termina
     terminal.waits_for(" q quit")  # the last line that is drawn
     lines = terminal.lines()
     assert lines[0] == "vigie 0.1.0  b0042 Gymnase Sud                    Fri 20 Nov 16:20:07  clock ntp"
-    assert lines[5].startswith("!boiler.flow           92.5  °C    good               1 s  HIGH > 85  ")
-    assert lines[6].startswith("?t.cellar                 -  °C    bad no_answer    3 min  FAULT ")
+    assert lines[5].startswith("!boiler.flow            92.5 °C    good               1 s  HIGH > 85  ")
+    assert lines[6].startswith("?t.cellar                  - °C    bad no_answer    3 min  FAULT ")
     assert lines[23].startswith(" q quit  a acknowledge  c cut the link  p unplug a probe ")
     terminal.press("q")
     assert terminal.ends() == 0
