@@ -90,6 +90,9 @@ class Scales:
         if self._raw_left.get(key, 0) > 0:
             self._raw_left[key] -= 1
             return RAW, []
+        guess = self.guess(key)
+        if guess != RAW and (whole := steps_of(floats, [STEPS[guess - FIRST_STEP]] * len(floats))) is not None:
+            return guess, whole
         for number, step in enumerate(STEPS):
             whole = steps_of(floats, [step] * len(floats))
             if whole is not None:

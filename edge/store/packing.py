@@ -1,16 +1,18 @@
 """Records and events as octets and back, exactly: what the log keeps in a frame, without the frame.
 
-Records are packed by columns (`edge.store.columns`), point after point, so that ten seconds of 200 points cost one
-block of the card; events and registers are JSON. Both are deflated:
+Many records are packed by columns (`edge.store.columns`), point after point, so that ten seconds of 200 points cost one
+block of the card; a few, which cost a block in any form, as rows; events and registers as JSON:
 
 ```
-records:   MessagePack [1, names, columns]
+records:   MessagePack [1, rows]
+             rows      [[point, start_ms, dt_ms, value, quality, … changes], …]
+           or MessagePack [1, names, columns]
              names     deflated MessagePack array of the points' ids, in the order of their first record
              columns   deflated MessagePack [order, start_ms, dt_ms, value, quality, … changes]
              order     how many turns the points take when they take turns 0, 1, … 0, 1, …; else the column of the
                        point's number for each record, as [records, column]
 events:    MessagePack [1, entries]: deflated JSON [[kind, at_ms, point, values], …]
-registers: deflated JSON object; no octet when there are none
+registers: an octet 0 and a JSON object, or an octet 1 and a deflated one; no octet when there are none
 ```
 "Deflated" is RFC 1951 without header or check sum: the frame has its CRC.
 """
@@ -34,6 +36,12 @@ from edge.store.fs import FormatError
 VERSION: Final = 1
 FIELDS: Final = Record.__struct_fields__[1:]
 LEVEL: Final = 1
+ROWS: Final = 48  # as many records at most go as rows, in a tenth of the time …
+ROWS_OCTETS: Final = 3000  # … when they leave room in a block for the head and a few registers
+NOT_FINITE: Final = (b"\xcb\x7f", b"\xcb\xff")  # how MessagePack begins NaN and infinities, and little else
+VALUE_TYPES: Final = frozenset((str, int, float, bool, type(None)))
+VALUE: Final = Record.__struct_fields__.index("value")
+PLAIN_OCTETS: Final = 512  # so many octets of registers are not worth deflating
 
 
 class PackingError(ValueError):
@@ -54,25 +62,28 @@ def pack_registers(registers: dict[str, Any]) -> bytes:
     """Return the registers of a batch as octets."""
     if not registers:
         return b""
-    _check_finite(registers)
     try:
-        return deflate(msgspec.json.encode(registers), 6)
-    except (TypeError, ValueError) as exc:
+        octets = msgspec.json.encode(registers)
+    except (TypeError, ValueError, OverflowError) as exc:
         raise PackingError(f"a register is no JSON value: {exc}") from exc
+    if b"null" in octets:
+        _check_finite(registers)
+    return b"\0" + octets if len(octets) <= PLAIN_OCTETS else b"\1" + deflate(octets, 6)
 
 
 def unpack_registers(octets: bytes) -> dict[str, Any]:
     """Return the registers again."""
     if not octets:
         return {}
-    registers: dict[str, Any] = msgspec.json.decode(inflate(octets))
+    registers: dict[str, Any] = msgspec.json.decode(inflate(octets[1:]) if octets[0] else octets[1:])
     return registers
 
 
 class RecordPacker:
     """Packs the batches of one log; remembers the points' names and steps from batch to batch to save time."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: int = ROWS) -> None:
+        self._rows = rows
         self._scales = Scales()
         self._names: list[str] = []
         self._packed_names = b""
@@ -81,13 +92,15 @@ class RecordPacker:
         """Return the records as octets. Raises PackingError when one can't be kept exactly."""
         if not entries:
             return b""
+        rows = list(map(msgspec.structs.astuple, entries))
         try:
-            return self._pack(entries)
+            octets = _packed_rows(rows) if len(rows) <= self._rows else None
+            return octets or self._packed_columns(rows)
         except (TypeError, ValueError, OverflowError) as exc:
             raise PackingError(str(exc)) from exc
 
-    def _pack(self, entries: Sequence[Record]) -> bytes:
-        points, *fields = zip(*map(msgspec.structs.astuple, entries), strict=True)
+    def _packed_columns(self, rows: list[tuple[Any, ...]]) -> bytes:
+        points, *fields = zip(*rows, strict=True)
         names = list(dict.fromkeys(points))
         order, lengths, places = _grouping(points, names)
         by_point: Callable[[tuple[Any, ...]], tuple[Any, ...]] = tuple if len(places) == 1 else itemgetter(*places)
@@ -102,6 +115,20 @@ class RecordPacker:
         if names != self._names:
             self._names, self._packed_names = names, deflate(msgspec.msgpack.encode(names), 9)
         return self._packed_names
+
+
+def _packed_rows(rows: list[tuple[Any, ...]]) -> bytes | None:
+    """Return the records as rows, None when columns serve better: too many octets, or a whole number beyond eight."""
+    try:
+        octets = msgspec.msgpack.encode([VERSION, rows])
+    except OverflowError:
+        return None
+    if any(sign in octets for sign in NOT_FINITE) or not VALUE_TYPES.issuperset([type(row[VALUE]) for row in rows]):
+        for row in rows:
+            for field in row:
+                if type(field) not in VALUE_TYPES or (type(field) is float and not math.isfinite(field)):
+                    raise ValueError(f"{row[0]}: {field!r} is no number or text to keep")
+    return octets if len(octets) <= ROWS_OCTETS else None
 
 
 def _grouping(points: Sequence[str], names: list[str]) -> tuple[int | list[int], list[int], list[int]]:
@@ -127,9 +154,11 @@ def unpack_records(octets: bytes) -> list[Record]:
     """Return the records again, as they were appended. Raises FormatError when a newer version packed them."""
     if not octets:
         return []
-    packed_names, packed = _parts(octets, 3)
-    names: list[str] = msgspec.msgpack.decode(inflate(packed_names))
-    order, *columns = msgspec.msgpack.decode(inflate(packed))
+    rows_or_names, *parts = _parts(octets, 2, 3)
+    if not parts:
+        return [Record(*row) for row in rows_or_names]
+    names: list[str] = msgspec.msgpack.decode(inflate(rows_or_names))
+    order, *columns = msgspec.msgpack.decode(inflate(parts[0]))
     if isinstance(order, int):
         lengths, places = [order] * len(names), _turn_places(order, len(names))
     else:
@@ -148,9 +177,13 @@ def pack_events(entries: Sequence[Event]) -> bytes:
     if not entries:
         return b""
     plain = [(entry.kind, entry.at_ms, entry.point, entry.values) for entry in entries]
-    _check_finite(plain)
     try:
-        return msgspec.msgpack.encode([VERSION, deflate(msgspec.json.encode(plain), 6)])
+        octets = msgspec.json.encode(plain)
+        if b"null" in octets:
+            _check_finite(plain)
+        return msgspec.msgpack.encode([VERSION, deflate(octets, 6)])
+    except PackingError:
+        raise
     except (TypeError, ValueError, OverflowError) as exc:
         raise PackingError(f"an event holds no JSON value: {exc}") from exc
 
@@ -175,8 +208,8 @@ def _check_finite(value: Any) -> None:
             _check_finite(item)
 
 
-def _parts(octets: bytes, count: int) -> list[Any]:
+def _parts(octets: bytes, *counts: int) -> list[Any]:
     parts: list[Any] = msgspec.msgpack.decode(octets)
-    if parts[0] != VERSION or len(parts) != count:
+    if parts[0] != VERSION or len(parts) not in counts:
         raise FormatError(f"entries packed by version {parts[0]}, known is {VERSION}: written by a newer vigie")
     return parts[1:]

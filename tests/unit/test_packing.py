@@ -13,6 +13,7 @@ from edge.core.types import Event, Record
 from edge.store.columns import STEPS, from_planes, planes, steps_of
 from edge.store.fs import FormatError
 from edge.store.packing import (
+    ROWS,
     PackingError,
     RecordPacker,
     inflate,
@@ -50,8 +51,8 @@ RECORDS = st.builds(
 )
 
 
-def round_trip(entries: list[Record]) -> list[Record]:
-    return unpack_records(RecordPacker().pack(entries))
+def round_trip(entries: list[Record], rows: int = 0) -> list[Record]:
+    return unpack_records(RecordPacker(rows).pack(entries))
 
 
 def gauge(values: list[float | int | str | None]) -> list[Record]:
@@ -63,12 +64,13 @@ def gauge(values: list[float | int | str | None]) -> list[Record]:
 def test_any_records_come_back_to_the_last_bit(entries: list[Record]) -> None:
     # repr, not ==: 1 == 1.0 == True and 0.0 == -0.0
     assert repr(round_trip(entries)) == repr(entries)
+    assert repr(round_trip(entries, rows=ROWS)) == repr(entries)
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.lists(RECORDS, min_size=1, max_size=8), min_size=2, max_size=5))
 def test_a_packer_that_has_seen_other_batches_changes_nothing(batches: list[list[Record]]) -> None:
-    packer = RecordPacker()
+    packer = RecordPacker(rows=3)
     for entries in batches:
         assert repr(unpack_records(packer.pack(entries))) == repr(entries)
 
@@ -137,14 +139,14 @@ def test_points_that_come_in_any_order_keep_it() -> None:
     ],
 )
 def test_values_of_a_known_step_are_kept_as_whole_numbers(values: list[float], octets: int) -> None:
-    records = RecordPacker().pack(gauge([*values]))
+    records = RecordPacker(0).pack(gauge([*values]))
     column = msgspec.msgpack.decode(inflate(msgspec.msgpack.decode(records)[2]))[3]
     assert sum(map(len, column[2:])) == octets
 
 
 def test_a_value_that_never_changes_costs_no_differences() -> None:
     two_points = [Record(name, 0, 1000, value) for _ in range(50) for name, value in (("a", 1.5), ("b", 2.5))]
-    column = msgspec.msgpack.decode(inflate(msgspec.msgpack.decode(RecordPacker().pack(two_points))[2]))[3]
+    column = msgspec.msgpack.decode(inflate(msgspec.msgpack.decode(RecordPacker(0).pack(two_points))[2]))[3]
     assert [len(octets) for octets in column[2:]] == [16, 0, 0, 0, 0, 0, 0]
 
 
@@ -170,8 +172,9 @@ def test_a_number_that_is_not_finite_is_refused_with_the_points_name(field: str,
             record = Record("boiler.flow", 1000, 1000, 1.0)
             setattr(record, field, other)
             more.append(record)
-        with pytest.raises(PackingError, match="boiler"):
-            RecordPacker().pack(entries + more)
+        for rows in (0, ROWS):
+            with pytest.raises(PackingError, match="boiler"):
+                RecordPacker(rows).pack(entries + more)
 
 
 def test_what_is_no_json_value_is_refused() -> None:
@@ -181,8 +184,9 @@ def test_what_is_no_json_value_is_refused() -> None:
         pack_events([Event("fault", 0, values={"x": [{"deep": math.nan}]})])
     with pytest.raises(PackingError):
         pack_registers({"counter/x": {"raw": math.inf}})
-    with pytest.raises(PackingError):
-        RecordPacker().pack(gauge([b"octets"]))  # type: ignore[list-item]
+    for rows in (0, ROWS):
+        with pytest.raises(PackingError):
+            RecordPacker(rows).pack(gauge([b"octets"]))  # type: ignore[list-item]
 
 
 def test_a_newer_version_is_named_and_not_guessed_at() -> None:
@@ -207,10 +211,21 @@ def test_planes_come_back(octets: bytes, width: int) -> None:
     assert from_planes(planes(whole, width), width) == whole
 
 
+def test_a_few_records_are_rows_and_many_or_long_ones_columns() -> None:
+    few = gauge([1.5, None, 3])
+    assert msgspec.msgpack.decode(RecordPacker().pack(few)) == [
+        1,
+        [["p", 1000 * place, 1000, value, 0, "", 1, *[None] * 6] for place, value in enumerate([1.5, None, 3])],
+    ]
+    assert len(msgspec.msgpack.decode(RecordPacker().pack(gauge([1.5] * (ROWS + 1))))) == 3
+    assert len(msgspec.msgpack.decode(RecordPacker().pack(gauge(["x" * 3000])))) == 3
+    assert round_trip(gauge([2**70, -(2**70)]), rows=ROWS) == gauge([2**70, -(2**70)])
+
+
 def test_the_format_does_not_change_unseen() -> None:
     """A fixed vector: octets as `docs/reference/log-format.md` draws them."""
     entries = [Record("t", 0, 1000, 20.5), Record("e", 0, 1000, 7, increment=1), Record("t", 1000, 1000, 20.5625)]
-    version, names, packed = msgspec.msgpack.decode(RecordPacker().pack(entries))
+    version, names, packed = msgspec.msgpack.decode(RecordPacker(0).pack(entries))
     assert version == 1
     assert msgspec.msgpack.decode(inflate(names)) == ["t", "e"]
     order, start, dt, value, quality, reason, count, mean, *_, increment, duration, changes = msgspec.msgpack.decode(
