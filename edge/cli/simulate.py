@@ -75,13 +75,13 @@ def run(args: argparse.Namespace) -> int:
 def lines(report: Any, had_outage: bool) -> list[str]:  # noqa: FBT001 - a fact about the run
     """Return the report for a person."""
     days = max(report.days, 1 / 24)
+    alarms = f"alarms {report.alarms_begun} begun, {report.alarms_ended} ended"
+    each = report.octets_sent / max(report.records, 1)
     told = [
         f"{report.site}: {report.days:g} virtual days, seed {report.seed}, {_count(report.readings)} readings",
-        f"records {_count(report.records)}  events {_count(report.events)}"
-        + f"  alarms {report.alarms_begun} begun, {report.alarms_ended} ended",
+        f"records {_count(report.records)}  events {_count(report.events)}  {alarms}",
         f"card {_octets(report.octets_written / days)} written a day in {_count(report.flushes / days)} flushes",
-        f"link {_count(report.batches)} batches, {_octets(report.octets_sent / days)} a day"
-        + f" ({report.octets_sent / max(report.records, 1):.1f} bytes a record)",
+        f"link {_count(report.batches)} batches, {_octets(report.octets_sent / days)} a day, {each:.1f} bytes a record",
     ]
     if had_outage:
         told.append(

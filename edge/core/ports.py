@@ -16,7 +16,7 @@ Entry = TypeVar("Entry", bound=Record | Event, covariant=True)
 
 
 class Worker(Protocol):
-    """Anything that works by steps. The supervisor gives it a thread and the real clock, the simulator a virtual one."""
+    """Anything that works by steps: the supervisor gives it a thread and real time, the simulator virtual time."""
 
     name: str
 

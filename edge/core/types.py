@@ -1,7 +1,7 @@
 """The words of the data flow: what a point is, what is kept of it, what happened.
 
-Reading -> Record -> log -> link. A record covers the period [start, start + dt[ of one point and is what leaves the box;
-an event is something that happened at an instant. Both are numbered by the log, not here.
+Reading -> Record -> log -> link. A record covers the period [start, start + dt[ of one point and is what leaves the
+box; an event is something that happened at an instant. Both are numbered by the log, not here.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Record(msgspec.Struct, gc=False):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """Something that happened, kept for ever in order: start, stop, fault, alarm_begin, alarm_end, alarm_ack, clock …
+    """Something that happened, kept in order: start, stop, alarm_begin, alarm_end, alarm_ack, clock and so on.
 
     `at_ms` is monotonic within the boot it was written in. `values` holds numbers and words only; people's words
     are made from `kind` and `values` by the text catalogue.

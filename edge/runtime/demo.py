@@ -11,12 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from hal.fake.meter import Meter, PtyMeter
-
 from edge.settings.model import PointEntry, Settings
 from hal.fake import site
 from hal.fake.gpio import FakeGpio, PulseTrain
 from hal.fake.i2c import Ads1115Chip, FakeI2c, Sht3xChip
+from hal.fake.meter import Meter, PtyMeter
 from hal.fake.onewire import FakeOneWire
 
 WEATHER_S: Final = 1.0  # how often temperatures, powers and rates follow the clock

@@ -32,7 +32,7 @@ URGENT: Final = frozenset(
 
 
 class Question(msgspec.Struct, frozen=True):
-    """Something the local API wants to know: answered between two cycles by calling `reply`, on the station's thread."""
+    """Something the local API wants to know: answered between two cycles, by `reply` on the station's thread."""
 
     ask: Callable[[Engine], Any]
     reply: Callable[[Any], None]

@@ -1,5 +1,4 @@
-"""Virtual time: one loop calls every worker's `step` at the instants it asked for, and the clock jumps from one to
-the next.
+"""Virtual time: one loop calls every worker's `step` at the instants it asked for; the clock jumps between them.
 
 The workers are the very objects the box runs. There is no thread and no sleep, and at equal instants the order in which
 workers were added decides, so that a run is the same each time.

@@ -74,6 +74,5 @@ def test_a_month_takes_less_than_a_minute_of_cpu() -> None:
     report = simulate(30, Outage(2 * 86_400, 2 * 86_400 + 36 * HOUR_S))
 
     cpu_s = time.process_time() - began_s
-    print(f"\n30 days: {cpu_s:.1f} s CPU, {report.records} records, {report.octets_sent} bytes sent")
     assert (report.stored + report.gaps, report.lost, report.waiting) == (report.records, 0, 0)
-    assert cpu_s < 60
+    assert cpu_s < 60, f"{cpu_s:.1f} s of CPU for {report.records} records"
