@@ -60,7 +60,10 @@ class FakeDesk:
         self.t_s = 0.0
         self.fails: Exception | None = None
         self.orders: list[Command] = []
-        self.link = {"state": "up", "reason": "", "since_utc_ms": NOW_MS - 900_000, "last_ack_utc_ms": NOW_MS - 2000}
+        self.link: dict[str, Any] = {
+            "link": "mqtt", "state": "up", "code": "", "problems": [],
+            "since_utc_ms": NOW_MS - 900_000, "last_ack_utc_ms": NOW_MS - 2000,
+        }  # fmt: skip
         self.waiting = 0
         self.acknowledged: set[int] = set()
         self.more: list[ValueView] = []

@@ -12,6 +12,7 @@ from edge.cli.words import Words, clock_time
 
 DATE_FROM_WIDTH: Final = 72
 LINKS_MAX: Final = 3
+TROUBLES_MAX: Final = 2
 SILENT_AFTER_S: Final = 2.5  # one answer that came late is no news
 STATES: Final = ("equal", "not_equal")
 
@@ -54,8 +55,11 @@ def links(live: Mapping[str, Any], width: int, now_ms: int, say: Words) -> list[
             Piece(f"  {_acknowledged(buffer, name, link, now_ms, say)}"),
         ]  # fmt: skip
         lines.append(both_ends(left, note if not lines else [], width))
-        if link.get("reason"):
-            lines.append(filled([Piece(f"  {say.word('link', link['reason'])}", "bad")], width))
+        for code in troubles(link)[:TROUBLES_MAX]:
+            lines.append(filled([Piece(f"  {say.word('link', code)}", "bad")], width))
+            cure = say.cure(code)
+            if cure:
+                lines.append(filled([Piece(f"  {cure}")], width))
     degraded = next((log["degraded"] for log in logs_of(buffer) if log.get("degraded")), "")
     if degraded:
         lines.append(filled([Piece(f" {say('live.degraded', why=degraded)}", "alert")], width))
@@ -65,6 +69,12 @@ def links(live: Mapping[str, Any], width: int, now_ms: int, say: Words) -> list[
 def logs_of(buffer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the logs of a box's answer on its buffer, without the links."""
     return [log for name, log in buffer.items() if name != "links"]
+
+
+def troubles(link: Mapping[str, Any]) -> list[str]:
+    """Return the codes of what is wrong with a link: why it is down, and what is wrong although it is up."""
+    codes = [link.get("code", ""), *link.get("problems", ())]
+    return list(dict.fromkeys(code for code in codes if code))
 
 
 def _acknowledged(buffer: Mapping[str, Any], name: str, link: Mapping[str, Any], now_ms: int, say: Words) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 
-from edge.cli.banner import alarm_text, logs_of
+from edge.cli.banner import alarm_text, logs_of, troubles
 from edge.cli.cells import cells, padded, printable
 from edge.cli.format import MISSING, age, number, value_text, with_unit
 from edge.cli.report import quality_counts
@@ -124,9 +124,10 @@ def links(buffer: Mapping[str, Any], now_ms: int, say: Words) -> list[str]:
         lasted = f" ({age((now_ms - since) / 1000)})" if since else ""
         seq = number(buffer["records"]["acknowledged"].get(name, 0), 0)
         text = f"{say('live.link', name=name)} {say.word('link_state', link['state'])}{lasted}"
-        if link.get("reason"):
-            text += f": {say.word('link', link['reason'])}"
-        lines += [text, f"  {say('live.acknowledged', seq=seq)}, {say('live.buffer', waiting=waiting)}"]
+        for code in troubles(link):
+            cure = say.cure(code)
+            text += f"\n  {say.word('link', code)}" + (f": {cure}" if cure else "")
+        lines += [*text.split("\n"), f"  {say('live.acknowledged', seq=seq)}, {say('live.buffer', waiting=waiting)}"]
     if not lines:
         kept = buffer["records"]["next"] - buffer["records"]["first"]
         lines.append(say("live.no_link", kept=number(kept, 0)))

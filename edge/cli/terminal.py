@@ -29,6 +29,26 @@ UNANSWERED: Final = (NotRunningError, RefusedError)
 Action = tuple[str, Callable[[], str]]
 
 
+class _LinkTimes:
+    """When a link's state and its acknowledged seq changed while we looked, where the box does not say it itself."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], tuple[Any, int | None]] = {}
+
+    def fill(self, live: Mapping[str, Any]) -> None:
+        """Write what is known into a fresh answer."""
+        now_ms, buffer = live["box"]["utc_ms"], live["buffer"]
+        for name, link in buffer.get("links", {}).items():
+            seq = buffer["records"]["acknowledged"].get(name, 0)
+            for key, fact in (("since_utc_ms", link["state"]), ("last_ack_utc_ms", seq)):
+                before = self._seen.get((name, key))
+                if before is None or before[0] != fact:
+                    # what was so at the first look began before it
+                    self._seen[name, key] = (fact, None if before is None else now_ms)
+                if not link.get(key):
+                    link[key] = self._seen[name, key][1]
+
+
 class LiveTable:
     """The table of a running box, refreshed each second until q is pressed."""
 
@@ -39,6 +59,7 @@ class LiveTable:
         self._live: dict[str, Any] | None = None
         self._answered_s = 0.0
         self._trends = Trends()
+        self._link_times = _LinkTimes()
         self._page = 0
         self._message = ""
         self._message_until_s = 0.0
@@ -64,6 +85,7 @@ class LiveTable:
             live = self._client.get("live")
         except UNANSWERED:
             return  # the table says for how long
+        self._link_times.fill(live)
         self._live = live
         self._answered_s = time.monotonic()
         self._trends.take(live["values"], self._answered_s)

@@ -33,6 +33,10 @@ class Words:
         """Return the sentence of a command's result, as the API gives it."""
         return catalogue.render(self.lang, text["key"], text.get("values", {}))
 
+    def cure(self, code: str) -> str:
+        """Return what a person can do about a link's trouble, or nothing where we know no more than its name."""
+        return self.word("link_cure", code) if catalogue.has(self.lang, f"link_cure.{code}") else ""
+
     def name(self, view: Mapping[str, Any]) -> str:
         """Return what people call a point: its name in this language, or in another, or nothing."""
         names: Mapping[str, str] = view.get("name") or {}

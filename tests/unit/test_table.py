@@ -168,11 +168,19 @@ def test_what_a_hostile_text_sends_is_not_obeyed_by_the_terminal(desk: FakeDesk)
 
 
 def test_a_link_that_is_down_says_since_when_and_why_and_how_much_waits(desk: FakeDesk) -> None:
-    desk.link |= {"state": "down", "reason": "wrong_password", "since_utc_ms": NOW_MS - 200_000}
+    desk.link |= {"state": "down", "code": "wrong_password", "since_utc_ms": NOW_MS - 200_000}
     desk.waiting = 1214
     lines = shown(live_of(desk))
     assert lines[1].startswith("link mqtt down 3 min  buffer 1 214  acknowledged 48 213")
     assert lines[2].strip() == "the broker does not accept user name and password"
+
+
+def test_a_link_that_is_up_and_acknowledged_by_nobody_says_so(desk: FakeDesk) -> None:
+    desk.link |= {"problems": ["unacknowledged"]}
+    lines = shown(live_of(desk))
+    assert lines[1].startswith("link mqtt ok  ")
+    assert lines[2].strip() == "the broker answers, but nobody acknowledges"
+    assert lines[3].strip() == 'start `vigie receive`, or set ack = "puback" in [link.mqtt]'
 
 
 def test_a_box_without_a_link_says_how_much_it_keeps(live: dict[str, Any]) -> None:

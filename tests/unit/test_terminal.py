@@ -232,6 +232,23 @@ def test_values_move_and_a_box_that_falls_silent_is_said_and_comes_back(terminal
     assert terminal.ends() == 0
 
 
+def test_times_of_a_link_are_noted_where_the_box_does_not_tell_them(path: Path, desk: FakeDesk) -> None:
+    for key in ("since_utc_ms", "last_ack_utc_ms"):
+        del desk.link[key]
+    terminal = Terminal(path, (80, 24))
+    try:
+        terminal.waits_for("acknowledged 48 213  ")
+        desk.t_s = 100.0
+        desk.link["state"] = "down"
+        terminal.waits_for("link mqtt down 0 s")
+        desk.t_s = 160.0
+        terminal.waits_for("link mqtt down 1 min")
+        terminal.press("q")
+        assert terminal.ends() == 0
+    finally:
+        terminal.close()
+
+
 def test_it_waits_for_a_box_that_is_not_there_yet(tmp_path: Path, desk: FakeDesk) -> None:
     terminal = Terminal(tmp_path / "later.sock", (80, 24))
     try:
