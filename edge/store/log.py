@@ -35,7 +35,7 @@ from edge.store.recovery import recover
 from edge.store.ring import LEAST_SEGMENTS, Ring
 
 SEGMENT_BYTES: Final = 4 << 20
-STUBBORN: Final = 3  # failures in one place after which the ring's next segment is tried
+STUBBORN: Final = 3  # times EIO in one place, then the ring's next segment is tried
 Entry = TypeVar("Entry", bound=Record | Event)
 LogKind = Literal["records", "events"]
 
@@ -102,6 +102,7 @@ class Log(Generic[Entry]):
         try:
             self._recover()
         except BaseException:
+            self._close_file()
             self._ring.close()
             raise
 
@@ -199,7 +200,7 @@ class Log(Generic[Entry]):
             self._append(packed)
         except OSError as exc:
             self._close_file()  # the next try opens it anew: the card may have been mounted again
-            self._failures += 1
+            self._failures += exc.errno == errno.EIO
             if isinstance(exc, StoreError):
                 raise
             raise StoreError(exc.errno, f"{self.directory} can't be written: {exc.strerror}") from exc
