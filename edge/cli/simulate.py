@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the link is down for so long from that day on; may be given several times",
     )  # fmt: skip
     parser.add_argument("--no-ack", action="store_true", help="nobody upstream acknowledges")
+    parser.add_argument(
+        "--wire",
+        action="store_true",
+        help="simulate the devices down to the wire, for up to a day",
+    )
     parser.add_argument("--json", action="store_true", help="all figures, day by day")
 
 
@@ -62,9 +68,16 @@ def run(args: argparse.Namespace) -> int:
     except SettingsError as exc:
         sys.stderr.write(fault_report(str(args.file), exc.faults, "en") + "\n")
         return 2
+    if args.wire and args.days > 1:
+        sys.stderr.write("vigie simulate: --wire takes 3 minutes of CPU a virtual day; give --days 1 or less\n")
+        return 2
     outages = [Outage(begin_s, end_s) for begin_s, end_s in args.outage]
-    simulation = Simulation(settings, seed=args.seed, outages=outages, acknowledges=not args.no_ack)
-    report = simulation.run(args.days)
+    with tempfile.TemporaryDirectory(prefix="vigie-wire-") as folder:
+        simulation = Simulation(
+            settings, seed=args.seed, outages=outages, acknowledges=not args.no_ack,
+            wire_folder=Path(folder) if args.wire else None,
+        )  # fmt: skip
+        report = simulation.run(args.days)
     if args.json:
         sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
     else:

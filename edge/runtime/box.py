@@ -25,7 +25,7 @@ from edge.core.types import Event, EventBatch, Record
 from edge.links.mqtt import MqttLink
 from edge.links.paho_connection import PahoConnection, target
 from edge.links.retained import Feed
-from edge.runtime.bus import BusWorker, DeviceSpec
+from edge.runtime.bus import BusWorker, device_specs
 from edge.runtime.clock import SystemClock
 from edge.runtime.demo import Demo
 from edge.runtime.desk import RunningBox, product_version
@@ -39,7 +39,6 @@ from edge.store.fs import RealFs
 from edge.store.log import Log
 from edge.store.writer import Writer
 from edge.web.api import ApiServer
-from hal import drivers
 from hal.buses import close_bus, open_bus
 
 CONSUMERS: Final = ("mqtt",)
@@ -103,23 +102,12 @@ class Box:
 
     def _bus(self, name: str, demo: Demo | None) -> BusWorker:
         kind, options = self.settings.buses[name]
-        devices: dict[str, DeviceSpec] = {}
-        for entry in self.settings.points:
-            if entry.point.bus == name:
-                known = devices.get(entry.device)
-                period_ms = round(entry.point.period_s * 1000)
-                devices[entry.device] = DeviceSpec(
-                    entry.device,
-                    drivers.load(entry.point.driver),
-                    {**(known.options if known else {}), entry.point.id: entry.options},
-                    {**(known.period_ms if known else {}), entry.point.id: period_ms},
-                )
         prefix = f"device/{name}/"
         memory = {key[len(prefix) :]: state for key, state in self.records.registers.items() if key.startswith(prefix)}
         is_simulated = demo is not None and name in demo.handles
         return BusWorker(
             name,
-            list(devices.values()),
+            device_specs(self.settings, name),
             clock=self.clock,
             post=lambda cycle: self.station.post(cycle),  # noqa: PLW0108 - the station is made after its buses
             open_handle=(lambda: demo.handles[name]) if is_simulated and demo else (lambda: open_bus(kind, options)),

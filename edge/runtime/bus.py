@@ -14,6 +14,8 @@ import msgspec
 
 from edge.core.clock import Clock
 from edge.core.types import NEVER
+from edge.settings.model import Settings
+from hal import drivers
 from hal.driver import Driver, DriverError
 from hal.sample import BAD, Cycle, Notice, Sample
 
@@ -29,6 +31,21 @@ class DeviceSpec(msgspec.Struct, frozen=True):
     driver: type[Driver]
     options: Mapping[str, Any]
     period_ms: Mapping[str, int]
+
+
+def device_specs(settings: Settings, bus: str) -> list[DeviceSpec]:
+    """Return the devices of one bus of a site, each with all of its points."""
+    found: dict[str, DeviceSpec] = {}
+    for entry in settings.points:
+        if entry.point.bus == bus:
+            known = found.get(entry.device)
+            found[entry.device] = DeviceSpec(
+                entry.device,
+                drivers.load(entry.point.driver),
+                {**(known.options if known else {}), entry.point.id: entry.options},
+                {**(known.period_ms if known else {}), entry.point.id: round(entry.point.period_s * 1000)},
+            )
+    return list(found.values())
 
 
 class Device:

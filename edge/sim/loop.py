@@ -45,6 +45,7 @@ class Loop:
         self._workers: list[Worker] = []
         self._due_s: list[float] = []
         self._queue: list[tuple[float, int]] = []
+        self._retired: set[int] = set()
         self.steps = 0
 
     def add(self, worker: Worker) -> Callable[[], None]:
@@ -59,7 +60,7 @@ class Loop:
     def _waker(self, place: int) -> Callable[[], None]:
         def wake() -> None:
             now_s = self._clock.now_ns / 1e9
-            if self._due_s[place] > now_s:
+            if self._due_s[place] > now_s and place not in self._retired:
                 self._schedule(place, now_s)
 
         return wake
@@ -85,7 +86,10 @@ class Loop:
                 self._schedule(place, max(asked_s, now_ns / 1e9 + 1e-6))
         self._clock.now_ns = max(self._clock.now_ns, round(end_s * 1e9))
 
-    def close(self) -> None:
-        """Close every worker in the order in which they were added."""
-        for worker in self._workers:
+    def retire(self, *workers: Worker) -> None:
+        """Close these workers, in this order; they are not stepped any more."""
+        for worker in workers:
             worker.close()
+            place = self._workers.index(worker)
+            self._due_s[place] = NEVER
+            self._retired.add(place)

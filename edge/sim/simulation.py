@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -14,10 +16,12 @@ from edge.core import view
 from edge.core.batch_points import SiteFacts
 from edge.core.clock import Dating
 from edge.core.engine import Engine
+from edge.core.ports import Worker
 from edge.core.types import Event, LimitSpec, PointSpec, Record
 from edge.links.mqtt import MqttLink
 from edge.links.retained import Feed
-from edge.runtime.bus import BusWorker
+from edge.runtime.bus import BusWorker, device_specs
+from edge.runtime.demo import Demo
 from edge.runtime.station import Station
 from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
@@ -73,6 +77,10 @@ class Report(msgspec.Struct, frozen=True):
     per_day: list[Day]
 
 
+def _given(handle: Any) -> Any:
+    return handle
+
+
 def coarser(point: PointSpec) -> PointSpec:
     """Return a point as it is sampled here: no oftener than every 10 s, nor than twice a record.
 
@@ -86,9 +94,21 @@ def coarser(point: PointSpec) -> PointSpec:
 
 
 class Simulation:
-    """One box of a site from BEGIN on."""
+    """One box of a site from BEGIN on.
 
-    def __init__(self, settings: Settings, *, seed: int, outages: list[Outage], acknowledges: bool = True) -> None:
+    With `wire_folder` the buses are simulated down to the wire, as the demonstration's are: a Téléinfo byte stream
+    through a pty, chips, probes, pulses, read by the real drivers at the site's own periods. An hour of it is enough.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        seed: int,
+        outages: list[Outage],
+        acknowledges: bool = True,
+        wire_folder: Path | None = None,
+    ) -> None:
         self.settings = settings
         self.seed = seed
         self.outages = outages
@@ -109,7 +129,8 @@ class Simulation:
         self.writer = Writer(self.records, self.events)
         self.upstream = SimUpstream(self.clock, outages, acknowledges=acknowledges)
         points, limits = specs(settings)
-        points = [coarser(point) for point in points]
+        if wire_folder is None:
+            points = [coarser(point) for point in points]
         engine = Engine(
             points, limits, boot=1, now_ms=self.clock.now_ns // 1_000_000, zone=ZoneInfo(settings.site.tz),
             utc_offset_ms=BEGIN - self.clock.now_ns // 1_000_000,
@@ -120,12 +141,21 @@ class Simulation:
             commit_s=max(settings.box.commit_s, MIN_PERIOD_MS / 1000), alarm_changed=self._count_alarm,
         )  # fmt: skip
         by_id = {point.id: point for point in points}
+        now_s = self.clock.now_ns / 1e9
+        wire = None if wire_folder is None else Demo(settings, wire_folder, now_s)
+        self._sources: list[Worker] = []
+        """What reads, and what moves what is read: the first to end."""
         for bus in settings.buses:
+            devices = simulated_bus(settings, bus, by_id, self.clock.now_ns) if wire is None else None
+            handle = None if wire is None else wire.handles[bus]
             worker = BusWorker(
-                bus, simulated_bus(settings, bus, by_id, self.clock.now_ns), clock=self.clock,
-                post=self.station.post, open_handle=object, close_handle=lambda _handle: None,
+                bus, devices or device_specs(settings, bus), clock=self.clock, post=self.station.post,
+                open_handle=partial(_given, handle), close_handle=lambda _handle: None,
             )  # fmt: skip
-            self.loop.add(worker)
+            self._sources.append(worker)
+        self._sources += [wire] if wire is not None else []
+        for source in reversed(self._sources):
+            self.loop.add(source)
         self.station.wake_by(self.loop.add(self.station))
         self.writer.wake = self.loop.add(self.writer)
         self.link: MqttLink | None = None
@@ -178,8 +208,9 @@ class Simulation:
             day += 1
             records, octets, batches, sent = (now - was for now, was in zip(self._figures(), before, strict=True))
             per_day.append(Day(day, records, octets, batches, sent, self.waiting()))
-        self.station.close()
+        self.loop.retire(*self._sources, self.station)
         self.loop.run_until(began_s + days * DAY_S + DRAIN_S)
+        self.loop.retire(self.writer, *([self.link] if self.link is not None else []))
         return self._report(days, per_day, most, most_day)
 
     def waiting(self) -> int:

@@ -60,7 +60,7 @@ def outcome(register: bytes, full_scale_mv: int, shunt_ohm: float | None) -> tup
         return None, BAD, "wire_break"
     if milliampere > LOOP_OVER_MA:
         return None, BAD, "over_range"
-    return milliampere, GOOD, ""
+    return round(milliampere, 5), GOOD, ""
 
 
 def register_from_volts(volt: float, full_scale_mv: int) -> bytes:

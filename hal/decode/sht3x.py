@@ -33,13 +33,13 @@ def words(frame: bytes) -> tuple[int | None, int | None]:
 
 
 def celsius(word: int) -> float:
-    """Return degrees Celsius: 0x0000 is -45, 0xffff is 130."""
-    return -45 + 175 * word / 65535
+    """Return degrees Celsius: 0x0000 is -45, 0xffff is 130; to 0.00001, far below a step of the sensor (0.0027)."""
+    return round(-45 + 175 * word / 65535, 5)
 
 
 def relative_humidity(word: int) -> float:
-    """Return % relative humidity: 0x0000 is 0, 0xffff is 100."""
-    return 100 * word / 65535
+    """Return % relative humidity: 0x0000 is 0, 0xffff is 100; to 0.00001, far below a step of the sensor (0.0015)."""
+    return round(100 * word / 65535, 5)
 
 
 def frame_from(temperature_c: float, humidity: float) -> bytes:

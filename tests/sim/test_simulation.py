@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -76,3 +77,17 @@ def test_a_month_takes_less_than_a_minute_of_cpu() -> None:
     cpu_s = time.process_time() - began_s
     assert (report.stored + report.gaps, report.lost, report.waiting) == (report.records, 0, 0)
     assert cpu_s < 60, f"{cpu_s:.1f} s of CPU for {report.records} records"
+
+
+@pytest.mark.slow(reason="the byte stream of a whole virtual hour through a pty, decoded by the real driver")
+def test_an_hour_down_to_the_wire_loses_nothing(tmp_path: Path) -> None:
+    simulation = Simulation(load(DEMO), seed=1, outages=[], wire_folder=tmp_path)
+
+    report = simulation.run(1 / 24)
+
+    points = simulation.station.engine.points
+    assert (report.stored, report.lost, report.waiting) == (report.records, 0, 0)
+    assert report.readings > 3600 * 8 / 2  # eight labels of the meter every 2 s
+    assert {point.id for point in points.values() if point.quality} == set()
+    assert points["tic.index.hp"].value > 8552
+    assert (report.alarms_begun, report.alarms_ended) == (1, 1)
