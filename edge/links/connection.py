@@ -11,7 +11,8 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
-TOO_LARGE = 0x95  # MQTT 5 §2.4: Packet too large
+NOBODY_LISTENS = 0x10  # MQTT 5 §2.4: No matching subscribers
+TOO_LARGE = 0x95  # Packet too large
 NOT_AUTHORIZED = 0x87
 QUOTA_EXCEEDED = 0x97
 

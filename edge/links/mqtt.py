@@ -40,7 +40,6 @@ log = logging.getLogger(__name__)
 OPEN_S: Final = 20.0  # name, TCP, TLS and CONNACK together
 STEADY_S: Final = 60.0  # a connection this old was no fluke: the next failure waits the shortest pause again
 NOBODY_S: Final = 600.0
-TICK_S: Final = 10.0  # the keepalive is looked after this often
 FULL_S: Final = 0.02  # a full socket is tried again after this
 STUBBORN: Final = frozenset(
     {"wrong_ca", "wrong_name", "cert_expired", "own_cert_refused", "not_tls", "bad_file", "wrong_password"}
@@ -59,6 +58,7 @@ class MqttLink:
     ) -> None:
         self.name = name
         self._settings = settings
+        self._tick_s = settings.keepalive_s / 3  # the keepalive is looked after this often
         self._connection = connection
         self._feed = feed
         self._topics = Topics(feed.box)
@@ -124,10 +124,10 @@ class MqttLink:
         if self._state == "down":
             return self._next_s
         if self._state == "opening":
-            return min(self._next_s, now_s + TICK_S)
+            return min(self._next_s, now_s + self._tick_s)
         if self._connection.is_writing():
             return now_s + FULL_S
-        return max(now_s, min(now_s + TICK_S, self._traffic.due_s(now_s), self._retained.due_s()))
+        return max(now_s, min(now_s + self._tick_s, self._traffic.due_s(now_s), self._retained.due_s()))
 
     # -- the connection's life
 

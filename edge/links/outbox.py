@@ -10,7 +10,7 @@ import msgspec
 from edge.core.batch import Origin
 from edge.core.batch_forms import MAX_ENTRIES
 from edge.core.ports import Entry, Reader
-from edge.links.connection import NOT_AUTHORIZED, QUOTA_EXCEEDED, TOO_LARGE
+from edge.links.connection import NOBODY_LISTENS, NOT_AUTHORIZED, QUOTA_EXCEEDED, TOO_LARGE
 from edge.links.cutter import Cutter, Prepared, TooLarge, Undated
 from edge.links.suspects import Suspects
 from edge.links.window import Shipment, Window
@@ -165,7 +165,7 @@ class Outbox(Generic[Entry]):
                 return False
             self._refused(shipment, reason, now_s)
             return True
-        shipment = self.window.puback(mid, now_s)
+        shipment = self.window.puback(mid, now_s, is_heard=reason != NOBODY_LISTENS)
         if shipment is None:
             return False
         self._pause_s = 0.0

@@ -42,6 +42,8 @@ class Window:
         self._by_puback = by_puback
         self._sent = Intervals()
         self._settled = Intervals()
+        self._unheard = Intervals()
+        """Sent while the broker said that nobody listens."""
         self._carried_s = 0.0
         self._forget(0.0)
         self._back_wait_s = 0.0
@@ -61,7 +63,7 @@ class Window:
         """Start over on a new connection: whatever lies beyond what the consumer told last goes again."""
         self.acked = acked
         self.flights.clear()
-        self._sent, self._settled = Intervals(), Intervals()
+        self._sent, self._settled, self._unheard = Intervals(), Intervals(), Intervals()
         self._forget(now_s)
 
     def end(self, now_s: float) -> list[Shipment]:
@@ -112,11 +114,13 @@ class Window:
             self._head_s = now_s
         self._sent.add(max(shipment.first, self.acked + 1), shipment.last)
 
-    def puback(self, mid: int, now_s: float) -> Shipment | None:
-        """Take note of the broker's receipt; None when the id is not ours."""
+    def puback(self, mid: int, now_s: float, *, is_heard: bool = True) -> Shipment | None:
+        """Take note of the broker's receipt, and whether anybody listened; None when the id is not ours."""
         shipment = self.flights.pop(mid, None)
         if shipment is None:
             return None
+        if not is_heard:
+            self._unheard.add(shipment.first, shipment.last)
         if self._by_puback:
             self._settled.add(shipment.first, shipment.last)
             self._advance(self._settled.first_free(self.acked + 1) - 1, now_s)
@@ -142,6 +146,9 @@ class Window:
         """
         self._heard_s = now_s
         self._carried_s = 0.0
+        for first, last in self._unheard:  # somebody is there now: what nobody heard goes again at once
+            self._sent.remove(first, last)
+        self._unheard = Intervals()
         floor = seq if seq >= self.acked else max(seq, min(self.acked, first_held - 1))
         falls_back = floor < self.acked
         if falls_back:

@@ -199,6 +199,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         held = source.held
         gaps: list[GapRow] = []
         for first, last, why in batch.gap:
+            self._db.execute(_EXPLAIN, (why, source.row, BEFORE_FIRST, first, last))
             gaps.extend((*lost, why) for lost in held.missing(first, last))
             held.add(first, last)
         gaps.extend((*lost, BEFORE_FIRST) for lost in held.missing(1, batch.first - 1))
@@ -227,6 +228,9 @@ class Ledger(AbstractContextManager["Ledger"]):
             rows = [(source.row, *part, why, noticed_ms) for part in rest]
             self._db.executemany("INSERT INTO gap VALUES (?,?,?,?,?)", rows)
 
+
+# a hole that was only seen from `first` so far: now the box says why
+_EXPLAIN: Final = "UPDATE gap SET why = ? WHERE stream = ? AND why = ? AND first >= ? AND last <= ?"
 
 _NEWEST: Final = {
     "m": "SELECT t_ms + dt_ms FROM record WHERE stream = ? ORDER BY seq DESC LIMIT 1",
