@@ -129,7 +129,10 @@ class Outbox(Generic[Entry]):
     def _is_newest_due(self, now_s: float) -> bool:
         if now_s - self._newest_s < NEWEST_S or self._suspects:
             return False
-        return self.reader.next_seq() - self.window.next_seq() > DRAINING_FROM
+        start = self.window.next_seq()
+        if start < self.reader.first_seq():
+            return False  # why that range is gone is declared first: `first` alone tells only that it is
+        return self.reader.next_seq() - start > DRAINING_FROM
 
     def _parcel(
         self, origin: Origin, start: int, end: int, most: int = MAX_ENTRIES, *, is_repeat: bool = False
