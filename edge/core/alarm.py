@@ -100,7 +100,7 @@ class Limit:
             self._until_ms = t_ms + (self.spec.on_delay_ms if wish else self.spec.off_delay_ms)
             if wish and not self.active:
                 self.peak = None
-        if value is not None and self.is_engaged and self.spec.kind not in ON_QUALITY:
+        if value is not None and self.spec.kind not in ON_QUALITY:
             self._follow_peak(value, t_ms)
         self.due_ms = NEVER if wish == self.active else self._until_ms
         return self.check(t_ms)

@@ -49,10 +49,12 @@ class Gauge(Point):
         elif t_ms < self.start_ms:
             self._take_late(sample, actions)
             return
-        self.seen_ms, self.value, self.quality, self.reason = t_ms, value, quality, sample.reason
+        reason = sample.reason
+        self.seen_ms = t_ms
+        self.value, self.quality, self.reason = value, quality, reason
         if not self.quiet_low <= value <= self.quiet_high:
-            self.judge(value, quality, sample.reason, t_ms, actions)
-        self.window.add(value, quality, sample.reason)
+            self.judge(value, quality, reason, t_ms, actions)
+        self.window.add(value, quality, reason)
 
     def _has_moved(self, record: Record, saved: Any, deadband: float) -> bool:
         extremes = (record.value, record.low, record.high)  # a peak between two equal readings is a move
@@ -108,19 +110,6 @@ class Counter(Point):
         self.value, self.quality, self.reason = index, quality, reason
         if self.limits:
             self.judge(index, quality, reason, t_ms, actions)
-
-    def turn(self, t_ms: int, actions: Actions) -> None:
-        """Close the period; what it moved is no longer pending, and that must be as durable as its record."""
-        self._settle(actions)
-        super().turn(t_ms, actions)
-
-    def _cut(self, now_ms: int, actions: Actions) -> None:
-        self._settle(actions)
-        super()._cut(now_ms, actions)
-
-    def _settle(self, actions: Actions) -> None:
-        if self.register.index != self.register.mark:
-            actions.moved.add(self.id)
 
     def _has_moved(self, record: Record, saved: Any, deadband: float) -> bool:
         return saved is None or abs(record.value - saved) >= deadband

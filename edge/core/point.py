@@ -107,18 +107,21 @@ class Point:
 
     def turn(self, t_ms: int, actions: Actions) -> None:
         """Close the period that ended by t_ms, and any that nobody filled, as one BAD record."""
-        start_ms, end_ms = self.start_ms, self.end_ms
+        start_ms, end_ms, step_ms = self.start_ms, self.end_ms, self._step_ms
         if self.window.count or self._was_due(end_ms):
             record = self.window.record(self.id, start_ms, end_ms - start_ms)
             if self._is_picky:
                 self._save(record, actions)
             else:
                 actions.records.append(record)
+            if record.increment:  # no longer pending: that must be as durable as the record
+                actions.moved.add(self.id)
             self.start_ms = end_ms
         elif self._saved_ms < 0:
             self.start_ms = end_ms
-        self.end_ms = end_ms + self._step_ms if self._step_ms else self._end_of(end_ms, self.spec.record_ms)
-        if t_ms >= self.end_ms:
+        end_ms = end_ms + step_ms if step_ms else self._end_of(end_ms, self.spec.record_ms)
+        self.end_ms = end_ms
+        if t_ms >= end_ms:
             self._skip_to(t_ms, actions)
 
     def _was_due(self, until_ms: int) -> bool:
@@ -162,7 +165,10 @@ class Point:
     def _cut(self, now_ms: int, actions: Actions) -> None:
         """Make a record of the open period up to now, unless there is nothing to say yet."""
         if now_ms > self.start_ms and (self.window.count or self._was_due(now_ms)):
-            self._save(self.window.record(self.id, self.start_ms, now_ms - self.start_ms), actions)
+            record = self.window.record(self.id, self.start_ms, now_ms - self.start_ms)
+            self._save(record, actions)
+            if record.increment:
+                actions.moved.add(self.id)
             self.start_ms = self._cut_ms = now_ms
 
     def _save(self, record: Record, actions: Actions) -> None:

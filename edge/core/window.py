@@ -62,7 +62,9 @@ class Window:
             if self.bad and not self.quality:
                 made.quality, made.reason = UNCERTAIN, "partial"
             self._fill(made)
-        self._clear()
+            self.count = 0
+        if self.quality or self.bad or self.held:
+            self._clear()
         return made
 
     def _fill(self, made: Record) -> None:

@@ -113,6 +113,18 @@ def test_a_fault_begins_with_bad_and_ends_with_any_value() -> None:
     assert limit.peak is None
 
 
+def test_a_fault_has_no_peak_while_its_end_is_delayed() -> None:
+    limit = Limit(limit_of("fault", off_delay_ms=3000))
+    assert played(limit.spec, None, 20, 21, 22, 23, limit=limit) == [(0, True), (4, False)]
+    assert limit.peak is None
+
+
+def test_a_value_that_goes_back_beyond_during_the_off_delay_keeps_its_peak() -> None:
+    limit = Limit(high(off_delay_ms=3000))
+    played(limit.spec, 40, 29, 31, limit=limit)
+    assert (limit.active, limit.peak) == (True, 40)
+
+
 def test_a_stale_limit_asks_for_that_reason() -> None:
     limit = Limit(limit_of("stale"))
     assert limit.judge(None, BAD, "no_answer", 0) is None

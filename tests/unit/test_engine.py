@@ -144,6 +144,19 @@ def test_one_bad_value_does_not_keep_the_others_of_its_cycle_back() -> None:
     assert (points["p"].reason, points["t"].reason, points["q"].value) == ("not_a_number", "not_a_number", 7)
 
 
+def test_a_driver_that_keeps_sending_texts_for_numbers_is_not_called_silent() -> None:
+    rig = Rig(gauge(stale_ms=3000))
+    rig.each_second(1, *["gibberish"] * 4)
+    assert rig.engine.points["p"].reason == "not_a_number"
+
+
+def test_a_bug_of_the_engine_is_not_blamed_on_the_driver() -> None:
+    rig = Rig(gauge())
+    rig.engine.points["p"].low = "planted"  # type: ignore[assignment]
+    with pytest.raises(TypeError):
+        rig.cycle(1, sample(1, 20))
+
+
 # -- alarms
 
 

@@ -166,6 +166,14 @@ def test_a_sleep_of_days_is_one_bad_record_and_no_long_work() -> None:
     assert [(record.value, record.reason) for record in hourly] == [(None, "stale")] * 2
 
 
+def test_after_a_gap_periods_are_on_the_calendar_again() -> None:
+    rig = Rig(gauge(), gauge(id="h", record_ms=3_600_000))
+    rig.each_second(1, 5)
+    rig.read(95.5, 6)
+    rig.read(100, 6)
+    assert rig.spans() == [(0, 10_000), (10_000, 90_000), (90_000, 100_000)]
+
+
 def test_nothing_is_said_of_the_rest_of_a_period_in_which_no_reading_was_due() -> None:
     rig = Rig(fine(), now_s=0.3)
     rig.each_second(1, 5, 5)
@@ -191,6 +199,15 @@ def test_a_late_cycle_is_marked_and_shifts_nothing() -> None:
     first, second = rig.records
     assert (first.start_ms, first.dt_ms, first.mean, first.high, first.quality) == (0, 10_000, 20, 20, GOOD)
     assert (second.start_ms, second.dt_ms, second.quality, second.reason) == (10_000, 10_000, UNCERTAIN, "late")
+
+
+@pytest.mark.parametrize(("kind", "value"), [("state", 1), ("text", "HC..")])
+def test_a_late_state_or_text_is_marked(kind: Any, value: Any) -> None:
+    rig = Rig(gauge(kind=kind, record_ms=1000))
+    rig.silence(1, 12)
+    rig.cycle(5, sample(5, value))
+    rig.read(13, value)
+    assert [(record.value, record.reason) for record in rig.records if record.value is not None] == [(value, "late")]
 
 
 def test_a_late_cycle_moves_a_counter_and_no_unconfirmed_one() -> None:
@@ -398,6 +415,17 @@ def test_an_edge_of_a_period_that_is_over_counts_from_the_open_one() -> None:
         (0, 9000, 0),
         (1, 10_000, 1),
     ]
+
+
+def test_a_state_holds_no_longer_than_its_period() -> None:
+    rig = Rig(contact())
+    rig.cycle(9.99, sample(10.03, 1))  # read a little after its tick
+    rig.cycle(10.99, sample(11.02, 1))
+    assert [(record.start_ms, record.duration_ms) for record in rig.records] == [(0, 10)]
+    rig = Rig(contact(record_ms=1000), now_s=0.3)
+    rig.cycle(1, sample(0.1, 1))  # the edge was before the start
+    rig.read(2, 1)
+    assert [(record.dt_ms, record.duration_ms) for record in rig.records] == [(1000, 1000)]
 
 
 def test_an_unconfirmed_state_is_no_edge() -> None:
