@@ -136,7 +136,9 @@ def test_a_dropped_range_and_a_damaged_frame_are_the_only_holes(tmp_path: Path) 
         made.receive()
         made.settle()
         stored = made.stored()
-        assert stored.holes == [(1, 500, "dropped"), (2001, 2100, "damaged"), (3990, 4000, "damaged")]
+        # the batch that declares the first may have found no listener yet: then its successor's `first` says it
+        assert stored.holes[0] in {(1, 500, "dropped"), (1, 500, "before the first held")}
+        assert stored.holes[1:] == [(2001, 2100, "damaged"), (3990, 4000, "damaged")]
         assert stored.seqs == [*range(501, 2001), *range(2101, 3990)]
 
 
