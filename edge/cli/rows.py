@@ -143,10 +143,12 @@ def _short(word: str, sign: str, width: int) -> str:
 
 
 def _trend(view: Mapping[str, Any], width: int, trends: Trends) -> str:
-    """Return the trend; a state's goes from its first word up, a number's from its least value to its greatest."""
+    """Return the trend. A state's shows when it changed: its word stands beside it, and one that did not lies flat."""
     values = trends.columns(view["point"])
     if view["kind"] == "state":
-        return sparkline(values, width, low=0, high=max(1.0, *(value for value in values if value is not None), 1.0))
+        known = [value for value in values if value is not None]
+        low = min(known, default=0.0)
+        return sparkline(values, width, low=low, high=max(low + 1, *known) if known else None)
     return sparkline(values, width, least_span=_least_span(values, view["unit"]))
 
 

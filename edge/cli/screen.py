@@ -97,7 +97,7 @@ class Screen:
 
     def show(self, lines: list[Line]) -> None:
         """Show these lines; only those that changed are written."""
-        texts = [self._text(line) for line in lines]
+        texts = [ansi(line) if self._has_colour else plain(line) for line in lines]
         if len(texts) != len(self._shown):
             self._shown = []
         fresh = "" if self._shown else "\x1b[2J"
@@ -107,13 +107,6 @@ class Screen:
         self._shown = texts
         if fresh:
             self._write(fresh)
-
-    def _text(self, line: Line) -> str:
-        if not self._has_colour:
-            return plain(line)
-        return "".join(
-            f"\x1b[{STYLES[piece.style]}m{piece.text}\x1b[0m" if piece.style else piece.text for piece in line
-        )
 
     def keys(self, seconds: float) -> list[str]:
         """Return the keys pressed within so many seconds, at the first; "" means that the terminal has gone.
@@ -131,6 +124,11 @@ class Screen:
         except OSError:
             return [""]
         return split_keys(typed.decode("utf-8", "replace")) if typed else [""]
+
+
+def ansi(line: Line) -> str:
+    """Return the line with its styles as escape sequences."""
+    return "".join(f"\x1b[{STYLES[piece.style]}m{piece.text}\x1b[0m" if piece.style else piece.text for piece in line)
 
 
 def split_keys(typed: str) -> list[str]:

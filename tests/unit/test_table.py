@@ -239,6 +239,16 @@ def test_a_limit_is_given_in_the_unit_of_its_value(live: dict[str, Any]) -> None
     assert "ok < 30" in row_of(shown(live), "water.flow")  # 0.0005 m3/s
 
 
+def test_a_state_lies_flat_until_it_changes(live: dict[str, Any]) -> None:
+    door = next(view for view in live["values"] if view["point"] == "door.north")
+    door |= {"value": 1, "word": "closed"}
+    assert row_of(shown(live), "door.north").endswith("▁▁▁▁▁▁▁▁▁▁")
+    trends = Trends()
+    for t_s, state in ((0, 1), (6, 0), (12, None), (18, 1)):
+        trends.take([door | {"value": state, "quality": "good" if state is not None else "bad"}], t_s)
+    assert row_of(render(live, trends, 0, SIZE, PARIS, NOW_MS, "en"), "door.north").endswith(" █▁·█")
+
+
 def test_narrow_screens_lose_the_trend_then_the_limit_but_never_the_quality() -> None:
     keys = {width: [column.key for column in table.rows.columns(width, 15)] for width in (60, 72, 80)}
     assert "trend" in keys[80]
