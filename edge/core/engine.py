@@ -143,7 +143,10 @@ class Engine:
                 stale_ms = point.end_ms
             if now_ms >= point.due_ms:
                 point.check_delays(now_ms, actions)
-            next_ms = min(next_ms, point.end_ms + GRACE_MS, stale_ms + 1, point.due_ms)
+            next_ms = min(next_ms, point.end_ms + GRACE_MS)
+            if stale_ms < next_ms:
+                next_ms = stale_ms + 1
+            next_ms = min(next_ms, point.due_ms)
         self._next_scan_ms = max(next_ms, now_ms - now_ms % SCAN_MS + SCAN_MS)
         if actions.alarms:
             self._number_alarms()

@@ -35,7 +35,7 @@ from edge.runtime.supervisor import Bell, Supervisor
 from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
 from edge.settings.specs import specs
-from edge.store.fs import RealFs
+from edge.store.fs import Fs, RealFs
 from edge.store.log import Log
 from edge.store.writer import Writer
 from edge.web.api import ApiServer
@@ -51,11 +51,22 @@ log = logging.getLogger(__name__)
 class Box:
     """The running service of one site."""
 
-    def __init__(self, settings: Settings, state: Path, *, socket: Path | None = None, is_demo: bool = False) -> None:
-        """Open the logs and put everything together; nothing runs yet. Raises OSError when a log can't be opened."""
+    def __init__(
+        self,
+        settings: Settings,
+        state: Path,
+        *,
+        socket: Path | None = None,
+        is_demo: bool = False,
+        fs: Fs | None = None,
+    ) -> None:
+        """Open the logs and put everything together; nothing runs yet. Raises OSError when a log can't be opened.
+
+        `fs` is the disk under the logs, that of `state` where absent.
+        """
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.settings = settings
-        fs = RealFs(state)
+        fs = fs or RealFs(state)
         consumers = [name for name in CONSUMERS if getattr(settings.links, name) is not None]
         self.records: Log[Record] = Log(
             fs, "records", "records", capacity_bytes=settings.box.buffer_mb << 20, consumers=consumers

@@ -60,6 +60,8 @@ class Device:
         self.attempts = 0
         self.last: dict[str, Sample] = {}
         self.memory: str | None = None
+        self.speaks = hasattr(spec.driver, "notices")
+        self.remembers = hasattr(spec.driver, "state")
 
 
 class BusWorker:
@@ -92,6 +94,7 @@ class BusWorker:
         self._close_handle = close_handle
         self._handle: Any = None
         self._is_open = False
+        self._plans: dict[tuple[int, ...], list[tuple[Device, list[str]]]] = {}
         self._drain_ms = round(1000 * max((getattr(spec.driver, "tick_s", 0.0) for spec in devices), default=0.0))
         periods = {period for spec in devices for period in spec.period_ms.values()}
         if self._drain_ms:
@@ -113,13 +116,14 @@ class BusWorker:
         """Read what is due; return the next tick."""
         now_ms = round(now_s * 1000)
         phase_ms = self._offset_ms()
-        due_periods, tick_ms = set(), 0
+        due_periods: tuple[int, ...] = ()
+        tick_ms = 0
         for period_ms, due_ms in self._due_ms.items():
             if now_ms >= due_ms:
                 last_multiple_ms = now_ms - (now_ms + phase_ms) % period_ms
                 self._due_ms[period_ms] = last_multiple_ms + period_ms
                 if due_ms:  # the very first call only finds the next multiple
-                    due_periods.add(period_ms)
+                    due_periods += (period_ms,)
                     tick_ms = max(tick_ms, last_multiple_ms)
         if due_periods:
             self._tick(due_periods, tick_ms * 1_000_000, now_s)
@@ -128,15 +132,24 @@ class BusWorker:
     def _offset_now_ms(self) -> int:
         return self._clock.utc_ms() - self._clock.monotonic_ns() // 1_000_000
 
-    def _tick(self, periods: set[int], tick_ns: int, now_s: float) -> None:
+    def _plan(self, periods: tuple[int, ...]) -> list[tuple[Device, list[str]]]:
+        """Return the devices to read at a tick of these periods, each with its due points; worked out once."""
+        plan = self._plans.get(periods)
+        if plan is None:
+            dues = [
+                (device, [point for point, period_ms in device.spec.period_ms.items() if period_ms in periods])
+                for device in self.devices
+            ]
+            plan = self._plans[periods] = [pair for pair in dues if pair[1] or self._drain_ms in periods]
+        return plan
+
+    def _tick(self, periods: tuple[int, ...], tick_ns: int, now_s: float) -> None:
         samples: list[Sample] = []
         notices: list[Notice] = []
         states: dict[str, str] = {}
-        for device in self.devices:
-            due = [point for point, period_ms in device.spec.period_ms.items() if period_ms in periods]
-            if due or self._drain_ms in periods:
-                samples += self._read(device, due, now_s, notices)
-            state = device.driver.state() if device.driver is not None and hasattr(device.driver, "state") else None
+        for device, due in self._plan(periods):
+            samples += self._read(device, due, now_s, notices)
+            state = device.driver.state() if device.remembers and device.driver is not None else None  # type: ignore[attr-defined]
             if state is not None:
                 states[device.spec.name] = device.memory = state
         if samples or notices or states:
@@ -152,8 +165,8 @@ class BusWorker:
                     return self._bad(device, due, now_ns)
                 driver = self._open(device)
             samples = driver.read(due, now_ns)
-            if hasattr(driver, "notices"):
-                notices += driver.notices()
+            if device.speaks:
+                notices += driver.notices()  # type: ignore[attr-defined] # the optional protocol Speaks
         except Exception as exc:  # noqa: BLE001 - a driver may fail in any way: its own points turn BAD, others go on
             self._lose(device, exc, now_s, notices, now_ns)
             return self._bad(device, due, now_ns)
@@ -171,8 +184,8 @@ class BusWorker:
             self._handle = self._open_handle()
             self._is_open = True
         driver = device.spec.driver(self._handle, device.spec.options)
-        if device.memory is not None and hasattr(driver, "restore"):
-            driver.restore(device.memory)
+        if device.memory is not None and device.remembers:
+            driver.restore(device.memory)  # type: ignore[attr-defined] # the optional protocol Remembers
         device.driver = driver
         driver.open()
         return driver
