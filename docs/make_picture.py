@@ -47,6 +47,7 @@ COLOURS: Final = {
     "31": (240, 92, 92), "32": (126, 200, 110), "33": (232, 190, 90), "35": (204, 140, 230), "36": (96, 190, 204),
     "97": (255, 255, 255), "41": (176, 36, 44),
 }  # fmt: skip
+RAMP: Final = 8  # steps of the antialiased edge of a letter
 BYTES_MAX: Final = 100_000
 
 
@@ -128,6 +129,19 @@ def painted(lines: list[Line]) -> Image.Image:
     return image
 
 
+def palette() -> Image.Image:
+    """Return the colours of the picture: each ink in steps down to the paper, white also down to the red."""
+    dim = tuple((2 * a + b) // 3 for a, b in zip(INK, PAPER, strict=True))
+    ramps = [(ink, PAPER) for ink in (INK, dim, *COLOURS.values())] + [(COLOURS["97"], COLOURS["41"])]
+    found: list[int] = []
+    for ink, paper in ramps:
+        for step in range(RAMP):
+            found += [(a * step + b * (RAMP - 1 - step)) // (RAMP - 1) for a, b in zip(ink, paper, strict=True)]
+    image = Image.new("P", (1, 1))
+    image.putpalette(found)
+    return image
+
+
 def write(lines: list[Line], folder: Path) -> Path:
     """Write text and picture into the folder and return the picture's path. Raises SystemExit when it is too large."""
     text = "".join(f"{plain(line).rstrip()}\n" for line in lines)
@@ -135,7 +149,7 @@ def write(lines: list[Line], folder: Path) -> Path:
     picture = folder / "live-table.png"
     facts = PngInfo()
     facts.add_text("Text-SHA256", hashlib.sha256(text.encode()).hexdigest())
-    painted(lines).quantize(128).save(picture, optimize=True, pnginfo=facts)
+    painted(lines).quantize(palette=palette(), dither=Image.Dither.NONE).save(picture, optimize=True, pnginfo=facts)
     if picture.stat().st_size > BYTES_MAX:
         raise SystemExit(f"{picture} has {picture.stat().st_size} bytes, more than {BYTES_MAX}")
     return picture
