@@ -122,12 +122,13 @@ def links(buffer: Mapping[str, Any], now_ms: int, say: Words) -> list[str]:
     for name, link in buffer.get("links", {}).items():
         since = link.get("since_utc_ms")
         lasted = f" ({age((now_ms - since) / 1000)})" if since else ""
-        seq = number(buffer["records"]["acknowledged"].get(name, 0), 0)
+        seq = buffer["records"]["acknowledged"].get(name, 0)
+        done = say("live.acknowledged", seq=number(seq, 0)) if seq else say("live.nothing_acknowledged")
         text = f"{say('live.link', name=name)} {say.word('link_state', link['state'])}{lasted}"
         for code in troubles(link):
             cure = say.cure(code)
             text += f"\n  {say.word('link', code)}" + (f": {cure}" if cure else "")
-        lines += [*text.split("\n"), f"  {say('live.acknowledged', seq=seq)}, {say('live.buffer', waiting=waiting)}"]
+        lines += [*text.split("\n"), f"  {done}, {say('live.buffer', waiting=waiting)}"]
     if not lines:
         kept = buffer["records"]["next"] - buffer["records"]["first"]
         lines.append(say("live.no_link", kept=number(kept, 0)))
