@@ -82,12 +82,12 @@ def _given(handle: Any) -> Any:
 
 
 def coarser(point: PointSpec) -> PointSpec:
-    """Return a point as it is sampled here: no oftener than every 10 s, nor than twice a record.
+    """Return a point as it is sampled here: no oftener than every 10 s, and once or twice a record.
 
     Finer sampling changes no count and hardly a mean, and would cost minutes of CPU a month.
     """
     record_ms = max(point.record_ms, MIN_PERIOD_MS)
-    period_ms = max(point.period_ms, MIN_PERIOD_MS, min(record_ms // 2, MAX_PERIOD_MS))
+    period_ms = max(point.period_ms, MIN_PERIOD_MS, min(record_ms, MAX_PERIOD_MS))
     return msgspec.structs.replace(
         point, period_ms=period_ms, record_ms=record_ms, stale_ms=max(point.stale_ms, 3 * period_ms)
     )
