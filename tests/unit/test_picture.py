@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -65,10 +66,13 @@ def test_it_is_made_from_recorded_answers_and_says_when_there_are_none(tmp_path:
         answers.append({"box": desk.box(), "values": desk.values(), "alarms": desk.alarms(), "buffer": desk.buffer()})
     recorded.write_bytes(b"\n".join(msgspec.json.encode(answer) for answer in answers))
     command = [sys.executable, "docs/make_picture.py", "--into", str(tmp_path), "--recorded"]
-    subprocess.run([*command, str(recorded)], cwd=ROOT, check=True, capture_output=True)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([*command, str(recorded)], cwd=ROOT, env=environment, check=True, capture_output=True)
     assert "!boiler.flow" in (tmp_path / "live-table.txt").read_text(encoding="utf-8")
     assert (tmp_path / "live-table.png").stat().st_size <= 100_000
     recorded.write_bytes(b"")
-    failed = subprocess.run([*command, str(recorded)], cwd=ROOT, check=False, capture_output=True, text=True)
+    failed = subprocess.run(
+        [*command, str(recorded)], cwd=ROOT, env=environment, check=False, capture_output=True, text=True
+    )
     assert failed.returncode == 1
     assert "no answer of a box" in failed.stderr
