@@ -43,7 +43,8 @@ class Point:
     """What every kind of point shares; the kinds differ in how they take a value."""
 
     __slots__ = (
-        "_cut_ms", "_end_of", "_is_picky", "_saved", "_saved_ms", "_step_ms", "_uncertain", "due_ms", "end_ms", "high",
+        "_cut_ms", "_end_of", "_is_picky", "_saved", "_saved_ms", "_step_ms", "_uncertain", "bad_since_ms", "due_ms",
+        "end_ms", "high",
         "id", "limits", "low", "quality", "quiet_high", "quiet_low", "reason", "seen_ms", "spec", "start_ms", "value",
         "window",
     )  # fmt: skip
@@ -58,7 +59,7 @@ class Point:
         self.value: Value | None = None
         self.quality: Quality = BAD
         self.reason = "not_open"
-        self.seen_ms = now_ms
+        self.seen_ms = self.bad_since_ms = now_ms
         self.start_ms = now_ms
         self.end_ms = end_of(now_ms, spec.record_ms)
         self._cut_ms = now_ms
@@ -93,6 +94,8 @@ class Point:
         """Take note that there is no value now, and why."""
         if t_ms >= self.end_ms:
             self.turn(t_ms, actions)
+        if self.quality != BAD:
+            self.bad_since_ms = t_ms
         self.value, self.quality, self.reason = None, BAD, reason
         self.window.add_bad(reason, t_ms)
         if self.limits:

@@ -14,7 +14,7 @@ from edge.core.clock import Dating
 from edge.core.engine import Engine
 from edge.core.kinds import Counter
 from edge.core.point import Point
-from hal.sample import QUALITY_NAMES, Value
+from hal.sample import BAD, QUALITY_NAMES, Value
 
 
 class LimitView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -38,6 +38,7 @@ class ValueView(msgspec.Struct, frozen=True):
     quality: str
     reason: str
     age_s: float
+    """Since the last reading; without a value, since the point has had none."""
     limits: list[LimitView]
     name: dict[str, str]
     place: str
@@ -83,7 +84,7 @@ def value_view(point: Point, now_ms: int) -> ValueView:
         word=word,
         quality=QUALITY_NAMES[point.quality],
         reason=point.reason,
-        age_s=max(0.0, (now_ms - point.seen_ms) / 1000),
+        age_s=max(0.0, (now_ms - (point.bad_since_ms if point.quality == BAD else point.seen_ms)) / 1000),
         limits=limits,
         name=spec.name,
         place=spec.place,

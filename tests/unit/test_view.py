@@ -6,6 +6,9 @@ import msgspec
 
 from edge.core import view
 from edge.core.clock import ClockEntry, Dating
+from edge.core.engine import Engine
+from edge.core.types import PointSpec
+from hal.sample import BAD, Cycle, Sample
 from tests.unit.rig import Rig, gauge, high, sample
 
 DATING = Dating()
@@ -147,3 +150,12 @@ def test_the_snapshot_holds_no_index_that_is_not_believed() -> None:
     fresh = site()
     fresh.cycle(1, sample(1, 9_999_999, "unconfirmed", point="kwh"))
     assert view.snapshot(fresh.engine)["indexes"] == {}
+
+
+def test_the_age_of_a_point_without_a_value_is_how_long_it_has_had_none() -> None:
+    engine = Engine([PointSpec(id="t", kind="gauge")], [], boot=1, now_ms=0)
+    for second, value in ((1, 20.5), (2, None), (3, None)):
+        t_ns = second * 1_000_000_000
+        engine.handle(Cycle("b", t_ns, [Sample("t", t_ns, value, 0 if value else BAD, "" if value else "crc")]))
+
+    assert view.values(engine, 9000)[0].age_s == 7.0
