@@ -48,7 +48,7 @@ def power_va(t_s: float) -> float:
 def pulses_per_second(number: int, t_s: float) -> float:
     """Return the rate of pulse meter `number` (0, 1, …); meter 0 is the cold water, which rests at night."""
     if number == 0:
-        return max(0.0, wave(t_s, 0.17, 0.12, 3600.0)) if wave(t_s, 0.0, 1.0, DAY_S, -0.2) > -0.7 else 0.0
+        return max(0.0, wave(t_s, 0.17, 0.12, 3600.0)) if wave(t_s, 0.0, 1.0, DAY_S, 0.2) > -0.7 else 0.0
     return 0.05 + 0.11 * number * (1 + 0.3 * math.sin(t_s / (300.0 + 40 * number)))
 
 
