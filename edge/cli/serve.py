@@ -10,11 +10,12 @@ import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from edge.cli import client
-from edge.runtime.box import Box
+from edge.runtime.box import Box, Hardware
 from edge.runtime.systemd import notify, watchdog_s
 from edge.settings.faults import SettingsError
 from edge.settings.load import load
@@ -66,10 +67,10 @@ def serve(args: argparse.Namespace, settings: Settings, state: Path, socket: Pat
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
     try:
-        box = Box(settings, state, socket=socket, is_demo=args.demo)
+        box = Box(settings, state, socket=socket, hardware=partial(_demo, settings) if args.demo else None)
         box.start()
     except OSError as exc:
-        sys.stderr.write(f"vigie: {exc}\n")
+        sys.stderr.write(f"vigie: {exc.strerror or exc}\n")
         return 1
     notify("READY=1")
     wait(stopping, box, args.seconds)
@@ -80,6 +81,12 @@ def serve(args: argparse.Namespace, settings: Settings, state: Path, socket: Pat
     if left_behind:  # a thread that hangs in a system call would hold up the interpreter's own end
         os._exit(0)
     return 0
+
+
+def _demo(settings: Settings, folder: Path) -> Hardware:
+    from edge.runtime.demo import Demo  # a box on real devices never loads the simulated ones
+
+    return Demo(settings, folder, time.monotonic())
 
 
 def wait(stopping: threading.Event, box: Box, seconds: float | None) -> None:

@@ -12,26 +12,27 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from edge.core import view
 from edge.core.batch_points import SiteFacts
-from edge.core.clock import ClockEntry, Dating
+from edge.core.clock import Clock, ClockEntry, Dating
 from edge.core.engine import Engine
+from edge.core.ports import Worker
 from edge.core.types import Event, EventBatch, Record
 from edge.links.mqtt import MqttLink
 from edge.links.paho_connection import PahoConnection, target
 from edge.links.retained import Feed
 from edge.runtime.bus import BusWorker, device_specs
 from edge.runtime.clock import SystemClock
-from edge.runtime.demo import Demo
 from edge.runtime.desk import RunningBox, product_version
 from edge.runtime.outputs import Outputs
 from edge.runtime.station import Station
 from edge.runtime.supervisor import Bell, Supervisor
+from edge.runtime.undated import estimated_end
 from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
 from edge.settings.specs import specs
@@ -48,6 +49,12 @@ LAST_WORD_S: Final = 1.0  # what a link gets at the end to send the last batch a
 log = logging.getLogger(__name__)
 
 
+class Hardware(Worker, Protocol):
+    """Simulated devices: a worker that moves them, and what the buses of these names get in place of real ones."""
+
+    handles: dict[str, Any]
+
+
 class Box:
     """The running service of one site."""
 
@@ -57,23 +64,19 @@ class Box:
         state: Path,
         *,
         socket: Path | None = None,
-        is_demo: bool = False,
+        hardware: Callable[[Path], Hardware] | None = None,
         fs: Fs | None = None,
+        clock: Callable[[int], Clock] | None = None,
     ) -> None:
-        """Open the logs and put everything together; nothing runs yet. Raises OSError when a log can't be opened.
+        """Open the logs and put everything together; nothing runs yet. Raises OSError when the state can't be used.
 
-        `fs` is the disk under the logs, that of `state` where absent.
+        `hardware` makes simulated devices in a folder, `clock` the clock of a start; `fs` is the disk under the logs.
         """
-        state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.settings = settings
-        fs = fs or RealFs(state)
-        consumers = [name for name in CONSUMERS if getattr(settings.links, name) is not None]
-        self.records: Log[Record] = Log(
-            fs, "records", "records", capacity_bytes=settings.box.buffer_mb << 20, consumers=consumers
-        )
-        self.events: Log[Event] = Log(fs, "events", "events", capacity_bytes=EVENTS_MB << 20, consumers=consumers)
+        self.records, self.events = self._logs(state, fs)
+        self._hardware = hardware(state / "devices") if hardware else None
         boot = max(self.records.boot, self.events.boot) + 1
-        self.clock = SystemClock(boot, trust_system=settings.box.trust_clock)
+        self.clock = clock(boot) if clock else SystemClock(boot, trust_system=settings.box.trust_clock)
         self.dating = Dating()
         for entry in msgspec.convert(self.events.registers.get("clock", []), list[ClockEntry]):
             self.dating.add(entry)
@@ -81,12 +84,8 @@ class Box:
         self.supervisor = Supervisor()
         self.links: dict[str, MqttLink] = {}
         self.writer = Writer(self.records, self.events, self.clock)
-        self.buses = [self._bus(name, None) for name in settings.buses]
-        self.demo: Demo | None = None
-        if is_demo:
-            self.demo = Demo(settings, state / "devices", time.monotonic())
-            self.buses = [self._bus(name, self.demo) for name in settings.buses]
-        self.outputs = Outputs(settings.outputs, self.demo.handles if self.demo else {})
+        self.buses = [self._bus(name) for name in settings.buses]
+        self.outputs = Outputs(settings.outputs, self._hardware.handles if self._hardware else {})
         self.station = self._station(was_cut=was_cut)
         for limit in self.station.engine.limits.values():
             if limit.active:  # an alarm that outlived the restart
@@ -103,7 +102,7 @@ class Box:
             links={name: link.status for name, link in self.links.items()},
             buses=self.buses,
             degraded=lambda: self.writer.degraded,
-            is_demo=is_demo,
+            is_demo=hardware is not None,
         )
         self._api = ApiServer(self.desk, socket) if socket is not None else None
         self._api_thread: threading.Thread | None = None
@@ -111,17 +110,35 @@ class Box:
 
     # -- putting together
 
-    def _bus(self, name: str, demo: Demo | None) -> BusWorker:
+    def _logs(self, state: Path, fs: Fs | None) -> tuple[Log[Record], Log[Event]]:
+        """Open both logs. Raises OSError that names the folder and the cause."""
+        consumers = [name for name in CONSUMERS if getattr(self.settings.links, name) is not None]
+        buffer_bytes = self.settings.box.buffer_mb << 20
+        try:
+            state.mkdir(parents=True, exist_ok=True, mode=0o700)
+            disk = fs or RealFs(state)
+            records = Log(disk, "records", "records", capacity_bytes=buffer_bytes, consumers=consumers)
+            try:
+                events = Log(disk, "events", "events", capacity_bytes=EVENTS_MB << 20, consumers=consumers)
+            except OSError:
+                records.close()
+                raise
+        except OSError as exc:
+            raise OSError(exc.errno or 0, f"{state} can't hold the box's state: {exc.strerror or exc}") from exc
+        return records, events
+
+    def _bus(self, name: str) -> BusWorker:
         kind, options = self.settings.buses[name]
         prefix = f"device/{name}/"
         memory = {key[len(prefix) :]: state for key, state in self.records.registers.items() if key.startswith(prefix)}
-        is_simulated = demo is not None and name in demo.handles
+        handles = self._hardware.handles if self._hardware else {}
+        is_simulated = name in handles
         return BusWorker(
             name,
             device_specs(self.settings, name),
             clock=self.clock,
             post=lambda cycle: self.station.post(cycle),  # noqa: PLW0108 - the station is made after its buses
-            open_handle=(lambda: demo.handles[name]) if is_simulated and demo else (lambda: open_bus(kind, options)),
+            open_handle=(lambda: handles[name]) if is_simulated else (lambda: open_bus(kind, options)),
             close_handle=(lambda _handle: None) if is_simulated else (lambda handle: close_bus(kind, handle)),
             memory=memory,
             offset_ms=lambda: self.station.engine.utc_offset_ms,
@@ -151,7 +168,7 @@ class Box:
             blocked=self.supervisor.blocked,
             points_of_bus={bus.bus: bus.points for bus in self.buses},
             alarm_changed=self.outputs.follow,
-            estimated=self._estimated_end,
+            estimated=lambda boot: estimated_end(boot, self.dating, (self.records, self.events)),
         )
 
     def _announce(self, *, was_cut: bool) -> None:
@@ -183,34 +200,6 @@ class Box:
         connection = PahoConnection(target(mqtt, self.settings.box.id))
         return MqttLink(mqtt, connection, feed, random.Random())  # noqa: S311 - spreads reconnects, guards nothing
 
-    def _estimated_end(self, boot: int) -> ClockEntry | None:
-        """Return when an earlier start that was never dated ended, at the latest: when the next dated one began.
-
-        Its last entry is taken to lie just before that, so that nothing is dated later than it can have been.
-        """
-        following = next((entry for entry in self.dating.entries() if entry.boot > boot), None)
-        last_ms = max(
-            (self._last_instant_ms(log_, boot) for log_ in (self.records, self.events)),
-            default=0,
-        )
-        return None if following is None else ClockEntry(boot, last_ms, following.utc_ms - 1000, "floor")
-
-    @staticmethod
-    def _last_instant_ms(log_: Log[Any], boot: int) -> int:
-        seq, last_ms = log_.cursor("mqtt") + 1, 0
-        while seq < log_.next_seq():
-            chunk = log_.read(seq, 1000)
-            if chunk.gap is not None:
-                seq = chunk.gap.last + 1
-                continue
-            if not chunk.entries or chunk.boot > boot:
-                break
-            if chunk.boot == boot:
-                entry = chunk.entries[-1]
-                last_ms = entry.at_ms if isinstance(entry, Event) else entry.start_ms + entry.dt_ms
-            seq = chunk.first + len(chunk.entries)
-        return last_ms
-
     def _wire(self) -> None:
         """Give each worker its bell, in the order in which they end: sources first, links last."""
         for bus in self.buses:
@@ -219,16 +208,21 @@ class Box:
         self.writer.wake = self.supervisor.add(self.writer, Bell())
         for link in self.links.values():
             self.writer.on_commit.append(self.supervisor.add(link, Bell()))
-        if self.demo is not None:
-            self.supervisor.add(self.demo, Bell())
+        if self._hardware is not None:
+            self.supervisor.add(self._hardware, Bell())
 
     # -- life
 
     def start(self) -> None:
-        """Start all workers and the API."""
+        """Start all workers and the API. Raises OSError when the API's socket can't be had; nothing runs then."""
+        if self._api is not None:
+            try:
+                self._api.open()
+            except OSError:
+                self._give_back()
+                raise
         self.supervisor.start()
         if self._api is not None:
-            self._api.open()
             self._api_thread = threading.Thread(target=self._api.run, name="api", daemon=True)
             self._api_thread.start()
         log.info("box %s: %d points, start %d", self.settings.box.id, len(self.settings.points), self.clock.boot)
@@ -246,12 +240,15 @@ class Box:
         left = self.supervisor.stop(
             within_s, before={name: self._last_word(name, end_s) for name in self._link_names()}
         )
-        self.outputs.close()
         if self._api_thread is not None:
             self._api_thread.join(max(0.0, end_s - time.monotonic()))
+        self._give_back()
+        return left
+
+    def _give_back(self) -> None:
+        self.outputs.close()
         self.records.close()
         self.events.close()
-        return left
 
     def _link_names(self) -> list[str]:
         return [link.name for link in self.links.values()]
