@@ -27,11 +27,15 @@ GapRow: TypeAlias = tuple[Annotated[int, Meta(ge=1)], Annotated[int, Meta(ge=1)]
 """A lost range, both ends included, and why: `dropped`, `damaged`, `parked` or `too_large`."""
 
 
+NEXT: Final = -1
+"""An absent `i`: one more than that of the entry before it in the same list, the first 0."""
+
+
 class Entry(msgspec.Struct, omit_defaults=True, gc=False):
     """A record with a value. `why` makes it UNCERTAIN; `dt` and `cnt` are those of the batch where absent."""
 
-    i: Annotated[int, Meta(ge=0)]
-    n: str
+    i: Annotated[int, Meta(ge=-1)] = NEXT
+    n: str = ""
     u: str = ""
     t: Number = -1
     dt: Number | None = None
@@ -50,10 +54,10 @@ class Entry(msgspec.Struct, omit_defaults=True, gc=False):
 class Bad(msgspec.Struct, omit_defaults=True, gc=False):
     """A record without a value: the period had no usable reading, `why` says the reason."""
 
-    i: Annotated[int, Meta(ge=0)]
-    n: str
-    t: Number
-    why: str
+    i: Annotated[int, Meta(ge=-1)] = NEXT
+    n: str = ""
+    t: Number = -1
+    why: str = ""
     dt: Number | None = None
 
 

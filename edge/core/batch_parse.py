@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from edge.core.batch import NO_POINT, RENAMED
-from edge.core.batch_forms import VERSION, ZLIB, Ack, Batch, EventPack, Number
+from edge.core.batch_forms import NEXT, VERSION, ZLIB, Ack, Batch, EventPack, Number
 from edge.core.types import Event
 
 MAX_UNPACKED: Final = 4_000_000  # a compressed payload may not fill the memory of who opens it
@@ -35,16 +35,24 @@ def parse_records(payload: bytes, content_type: str = "") -> Batch:
     batch = _decoded(_batch, payload, content_type)
     _check_header(batch, len(batch.e) + len(batch.bad))
     seen = bytearray(batch.n)
+    following = 0
     for entry in batch.e:
+        if entry.i == NEXT:
+            entry.i = following
+        following = entry.i + 1
         _check_place(entry.i, seen, entry.t)
         if (entry.v is None) == (entry.vs is None):
             raise BatchError(f"entry {entry.i} ({entry.n}): exactly one of v and vs is expected")
         if not entry.n:
             raise BatchError(f"entry {entry.i}: n is empty")
+    following = 0
     for bad in batch.bad:
+        if bad.i == NEXT:
+            bad.i = following
+        following = bad.i + 1
         _check_place(bad.i, seen, bad.t)
-        if not bad.why:
-            raise BatchError(f"bad entry {bad.i} ({bad.n}): why is empty")
+        if not bad.why or not bad.n:
+            raise BatchError(f"bad entry {bad.i} ({bad.n}): n or why is empty")
     return batch
 
 

@@ -28,9 +28,9 @@ class PointsDocument(msgspec.Struct, frozen=True):
     pts: str
     units: dict[str, str]
 
-    def origin(self, box: str, stream: str) -> Origin:
+    def origin(self, box: str, stream: str, *, is_terse: bool = False) -> Origin:
         """Return what the batches of a stream say of themselves."""
-        return Origin(box, stream, self.pts, self.units)
+        return Origin(box, stream, self.pts, self.units, is_terse)
 
 
 def points_document(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from edge.core.batch import encode_events, encode_records
-from edge.core.batch_forms import Topics
+from edge.core.batch_forms import ZLIB, Topics
 from edge.core.batch_parse import BatchError, parse_ack
 from edge.core.batch_points import PointsDocument
 from edge.core.types import NEVER
@@ -41,6 +41,7 @@ class Traffic:
         self._name = name
         self._say = say
         self._takes_acks = settings.ack == "consumer"
+        self._is_terse = settings.encoding == ZLIB
         topics = Topics(feed.box)
         by_puback = not self._takes_acks
         dating, encoding = feed.dating, settings.encoding
@@ -87,7 +88,7 @@ class Traffic:
         if self.events.waiting() or self.records.waiting():
             points = document()
             for box, other in ((self.events, self.records), (self.records, self.events)):
-                origin = points.origin(self._feed.box, box.reader.stream)
+                origin = points.origin(self._feed.box, box.reader.stream, is_terse=self._is_terse)
                 while self._has_room() and other.alone is None and not self._connection.is_writing():
                     is_busy = bool(other.window.flights)
                     parcel = box.next_parcel(origin, now_s, others_in_flight=is_busy)

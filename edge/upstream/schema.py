@@ -47,7 +47,10 @@ CREATE VIEW records AS
 SELECT b.name AS box, p.point, p.name, p.unit, strftime('%Y-%m-%dT%H:%M:%fZ', r.t_ms / 1000.0, 'unixepoch') AS t,
        r.dt_ms / 1000.0 AS dt_s, r.value,
        CASE r.quality WHEN 0 THEN 'good' WHEN 1 THEN 'uncertain' ELSE 'bad' END AS quality, r.why,
-       r.mean, r.min, r.max, r.count, r.increment, r.duration_ms, r.changes, r.tq, s.stream, r.seq, r.t_ms
+       r.mean, r.min, r.max, r.count, r.increment,
+       CASE WHEN p.kind = 'state' AND r.quality < 2 THEN coalesce(r.duration_ms, r.dt_ms) END AS duration_ms,
+       CASE WHEN p.kind = 'state' AND r.quality < 2 THEN coalesce(r.changes, 0) END AS changes,
+       r.tq, s.stream, r.seq, r.t_ms
 FROM record r JOIN stream s ON s.id = r.stream JOIN point p ON p.id = r.point JOIN box b ON b.id = s.box;
 
 CREATE VIEW gaps AS
