@@ -178,8 +178,11 @@ install_folders() {
     chown "0:${ids#*:}" "$settings_dir"
     if [ ! -e "$settings_dir/vigie.toml" ]; then
         install -m 0640 "$source/config/vigie.toml" "$settings_dir/vigie.toml"
+        # no two boxes may have one id, not even those that nobody has named yet
+        id=b$(od -An -N3 -tx1 /dev/urandom | tr -d ' \n')
+        sed -i "s/^id = \"b0001\" /id = \"$id\" /" "$settings_dir/vigie.toml"
         chown "0:${ids#*:}" "$settings_dir/vigie.toml"
-        say "wrote /etc/vigie/vigie.toml: give the box its id and its points there"
+        say "wrote /etc/vigie/vigie.toml for box $id: give it its own id and its points there"
     fi
     install -d -m 0700 "$data_dir"
     chown "$ids" "$data_dir"
