@@ -104,6 +104,8 @@ class Forwarder:
         self.to_port = to_port
         self.port = free_port()
         self.bytes_up = 0
+        self.bytes_per_s = 0
+        """How fast the way up is; 0: as fast as it goes."""
         self._mode = "up"
         self._pairs: dict[socket.socket, socket.socket] = {}
         self._uplinks: set[socket.socket] = set()
@@ -157,6 +159,8 @@ class Forwarder:
 
     def _listen(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", self.port))
+        if self.bytes_per_s:  # a slow line has no room for a megabyte
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         self._selector.register(self._listener, selectors.EVENT_READ)
 
     def _cut(self) -> None:
@@ -187,7 +191,10 @@ class Forwarder:
 
     def _pass_on(self, sock: socket.socket) -> None:
         try:
-            piece = sock.recv(65_536)
+            is_slow = self.bytes_per_s and sock in self._uplinks
+            piece = sock.recv(2048 if is_slow else 65_536)
+            if is_slow:
+                threading.Event().wait(len(piece) / self.bytes_per_s)
             if piece and self._mode == "up":  # in the hole everything is swallowed, both ends think all is well
                 self._pairs[sock].settimeout(5)
                 self._pairs[sock].sendall(piece)

@@ -16,6 +16,7 @@ import msgspec
 
 CONNECT_S: Final = 5.0  # per address
 HANDSHAKE_S: Final = 10.0
+UNSENT_MOST: Final = 32_768  # bytes
 JOIN_S: Final = 0.05
 JOIN_TRIES: Final = 10
 Socket: TypeAlias = socket.socket
@@ -134,6 +135,8 @@ class Dial:
         sock.connect(address)
         # without it a batch waits for the acknowledgement of the one before: 40 ms each (Nagle, delayed ACK)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # the kernel would take megabytes on a slow link: the newest batch, and the ping, would wait behind them
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_MOST)
         if self._context is None:
             return sock
         sock.settimeout(HANDSHAKE_S)

@@ -142,6 +142,20 @@ def test_a_dropped_range_and_a_damaged_frame_are_the_only_holes(tmp_path: Path) 
         assert stored.seqs == [*range(501, 2001), *range(2101, 3990)]
 
 
+def test_on_a_slow_line_the_newest_records_do_not_wait_for_the_backlog_and_the_ping_is_heard(tmp_path: Path) -> None:
+    with rig(tmp_path, keepalive_s=1) as made:
+        made.line.down()
+        made.line.bytes_per_s = 80_000
+        made.line.up()
+        made.receive()
+        made.bench.write(4500)  # 4 s of this line
+        made.turn(lambda: 4400 in made.stored().seqs, 3, "the newest batch is there")
+        assert len(made.stored().seqs) < 3500
+        made.settle()
+        assert made.stored().is_everything(4500)
+        assert "link_down" not in made.bench.kinds()
+
+
 @pytest.mark.campaign(reason="each round of a queue that overflows waits 5 s for the consumer")
 def test_a_queue_of_five_messages_loses_nothing(tmp_path: Path) -> None:
     with rig(tmp_path, "max_queued_messages 5", "max_inflight_messages 2") as made:
