@@ -1,8 +1,8 @@
 """The site that is measured: 200 points at 1 Hz on four buses, with limits on 160 of them.
 
 60 temperatures in steps of 1/16 °C that drift, 70 noisy powers of whole watts, 40 counters of a watt-hour, 10
-humidities of 0.01 %, 20 states that seldom change. Every limit has delays, and a deadband where it can have one;
-none is exceeded for long.
+humidities of 0.01 %, 20 states that change every twenty minutes or so. Every limit has delays, and a deadband where it
+can have one; none is exceeded for long.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final
 BUSES: Final = 4
 COLUMNS: Final = 50
 ROWS: Final = 900
+STATE_HOLDS_S: Final = 1200
 SHAPES: Final = (
     ("temperature", "temp", 60, 90.0, 2.0),
     ("power", "power", 70, 9000.0, 200.0),
@@ -53,7 +54,7 @@ class _Course:
         if self._shape == "humidity":
             self._value += round(dice.gauss(0, 5))
             return self._value / 100
-        self._value = int(dice.random() < 0.01)
+        self._value ^= dice.random() < 1 / STATE_HOLDS_S
         return self._value
 
 
