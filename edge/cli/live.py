@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -118,7 +119,7 @@ class Demonstration:
         self.database = folder / "site.db"
         self.devices = folder / "box" / "devices"
         self._config = args.config or find("sites", "demo.toml")
-        program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+        program = shutil.which(args.mosquitto, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
         self.broker = Broker(program, folder) if program else None
         self._station: subprocess.Popen[bytes] | None = None
         self._consumer: subprocess.Popen[bytes] | None = None
@@ -198,15 +199,17 @@ class Demonstration:
 
     def stop(self) -> None:
         """End the box, let the consumer store what is on its way, end the rest."""
-        if self.broker is not None and self.broker.is_down:
-            self.broker.start()
         station, self._station = self._station, None
         if station is not None:
             station.send_signal(signal.SIGTERM)
-            output, _ = station.communicate(timeout=END_WITHIN_S)
+            try:
+                output, _ = station.communicate(timeout=END_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                station.kill()
+                output, _ = station.communicate()
             last = output.decode().strip().rpartition("\n")[2]
             self.figures = msgspec.json.decode(last) if last.startswith("{") else {}
-        if self.broker is not None:
+        if self.broker is not None and not self.broker.is_down:
             self._await_stored()
         end(self._consumer)
         if self.broker is not None:
@@ -221,7 +224,7 @@ class Demonstration:
     def stored(self) -> int:
         """Return how many records the consumer's database holds."""
         try:
-            with sqlite3.connect(f"file:{self.database}?mode=ro", uri=True) as database:
+            with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as database:
                 return int(database.execute("SELECT count(*) FROM records").fetchone()[0])
         except sqlite3.Error:
             return 0
@@ -232,7 +235,10 @@ class Demonstration:
         if self.broker is None:
             return f"no broker: {self.figures.get('kept', 0)} records kept", 0 if self.figures.get("kept") else 1
         stored, acknowledged = self.stored(), self.figures.get("acknowledged", {}).get("mqtt", 0)
-        line = f"read {read} · stored {stored} · acknowledged {acknowledged} · lost {read - stored}"
+        kept = self.figures.get("next", 1) - 1 - max(stored, acknowledged)  # while the link was cut
+        line = f"read {read} · stored {stored} · acknowledged {acknowledged} · lost {read - stored - kept}"
+        if kept:
+            line += f" · {kept} still in the box"
         return line, 0 if read and read == stored == acknowledged else 1
 
 
@@ -254,6 +260,8 @@ def run(args: argparse.Namespace) -> int:
             sys.stderr.write(f"vigie: {exc}\n{demonstration.log('run')}")
             return 1
         finally:
+            for number in (signal.SIGINT, signal.SIGTERM):  # a second one would leave what is not ended yet
+                signal.signal(number, signal.SIG_IGN)
             demonstration.stop()
         line, code = demonstration.verdict()
     sys.stdout.write(f"{line}\n")

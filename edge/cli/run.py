@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--socket", help=f"the local API (default {client.DEFAULT_SOCKET})")
     parser.add_argument("--demo", action="store_true", help="simulated devices: no hardware, no root")
     parser.add_argument("--live", action="store_true", help="with --demo: a broker, a consumer and the live table too")
+    parser.add_argument("--mosquitto", default="mosquitto", metavar="PROGRAM", help="with --live: the broker to start")
     parser.add_argument("--for", dest="seconds", type=float, metavar="S", help="end by itself after so many seconds")
     parser.add_argument("--verbose", action="store_true", help="log more")
 

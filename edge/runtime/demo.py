@@ -7,6 +7,7 @@ I2C bus, meters pulse on the pins of a mock board.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,7 @@ from hal.fake.onewire import FakeOneWire
 
 WEATHER_S: Final = 1.0  # how often temperatures, powers and rates follow the clock
 PULSE_FIRST_S: Final = 0.3
+AHEAD_WH: Final = 3  # more than any meter here turns in the second until its register is kept again
 
 
 def _blow(air: Any, field: str, course: Callable[[float], float], t_s: float) -> None:
@@ -35,6 +37,19 @@ def _drive_input(chip: Any, number: int, volts_each: float, course: Callable[[fl
 def _turn(train: PulseTrain, number: int, t_s: float) -> None:
     """Let the meter turn as fast as it does now."""
     train.per_second = site.pulses_per_second(number, t_s)
+
+
+def _take_up_register(meter: Meter, file: Path) -> None:
+    """Let the meter go on where it stood, as a real one does while the box is off."""
+    with suppress(OSError, ValueError):  # the first start, or a file that somebody touched
+        meter.peak_wh, meter.off_peak_wh = (int(wh) for wh in file.read_text(encoding="ascii").split())
+
+
+def _keep_register(meter: Meter, file: Path, _t_s: float) -> None:
+    """Keep the meter's register, ahead of what it will have shown until it is kept again."""
+    half = file.with_suffix(".half")
+    half.write_text(f"{meter.peak_wh + AHEAD_WH:.0f} {meter.off_peak_wh + AHEAD_WH:.0f}", encoding="ascii")
+    half.replace(file)
 
 
 class Demo:
@@ -58,8 +73,11 @@ class Demo:
 
     def _meter(self, bus: str, folder: Path, _entries: list[PointEntry]) -> str:
         meter = Meter()
+        register = folder / f"{bus}.wh"
+        _take_up_register(meter, register)
         line = PtyMeter(meter, folder / f"{bus}.tty")
         self._courses.append(lambda t_s: meter.set_power(round(site.power_va(t_s))))
+        self._courses.append(partial(_keep_register, meter, register))
         self._steppers.append(line)
         self._closers.append(line)
         return str(line.port)
