@@ -34,6 +34,9 @@ class Files(msgspec.Struct, frozen=True):
         """Return a context that verifies chain and name, TLS 1.2 at least. Raises OSError for a file it can't use."""
         context = ssl.create_default_context(cafile=self.ca or None)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        # Python 3.13 began to ask for extensions that a site's own authority often leaves out: a box that was fine on
+        # Debian 12 would lose its link on 13. Chain, dates and name are checked as before.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         if self.cert:
             context.load_cert_chain(self.cert, self.key or None, password=_no_passphrase)
         return context
