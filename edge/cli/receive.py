@@ -24,7 +24,7 @@ from edge.upstream.ledger import Ledger, Stored
 from edge.upstream.lines import box_line, entry_lines
 from edge.upstream.receive import Receiver
 
-EVERY_S: Final = 5.0
+EVERY_S: Final = 2.0
 MAX_PACKET: Final = 4_000_000
 UNHEARD_S: Final = 600.0
 
