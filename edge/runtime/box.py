@@ -41,9 +41,11 @@ from edge.store.log import Log
 from edge.store.writer import Writer
 from edge.web.api import ApiServer
 from hal.buses import close_bus, open_bus
+from hal.sample import Notice, Value
 
 CONSUMERS: Final = ("mqtt",)
 EVENTS_MB: Final = 16
+ALIVE_WITHIN_S: Final = 60.0
 LAST_WORD_S: Final = 1.0  # what a link gets at the end to send the last batch and hear its acknowledgement
 
 log = logging.getLogger(__name__)
@@ -81,12 +83,13 @@ class Box:
         for entry in msgspec.convert(self.events.registers.get("clock", []), list[ClockEntry]):
             self.dating.add(entry)
         was_cut = bool(self.events.registers.get("running"))
-        self.supervisor = Supervisor()
+        self.supervisor = Supervisor(self._journal_fault)
         self.links: dict[str, MqttLink] = {}
         self.writer = Writer(self.records, self.events, self.clock)
         self.buses = [self._bus(name) for name in settings.buses]
         self.outputs = Outputs(settings.outputs, self._hardware.handles if self._hardware else {})
         self.station = self._station(was_cut=was_cut)
+        self.station.undated_wait_s = settings.box.undated_wait_s
         for limit in self.station.engine.limits.values():
             if limit.active:  # an alarm that outlived the restart
                 self.outputs.follow(limit.spec.id, True)
@@ -200,6 +203,11 @@ class Box:
         connection = PahoConnection(target(mqtt, self.settings.box.id))
         return MqttLink(mqtt, connection, feed, random.Random())  # noqa: S311 - spreads reconnects, guards nothing
 
+    def _journal_fault(self, worker: str, exc: Exception) -> None:
+        """Make an event of a worker's failure: a bug is seen upstream, not only in the log of the machine."""
+        values: dict[str, Value] = {"worker": worker, "text": f"{type(exc).__name__}: {exc}"}
+        self.station.post(Notice("fault", self.clock.monotonic_ns(), values))
+
     def _wire(self) -> None:
         """Give each worker its bell, in the order in which they end: sources first, links last."""
         for bus in self.buses:
@@ -227,10 +235,10 @@ class Box:
             self._api_thread.start()
         log.info("box %s: %d points, start %d", self.settings.box.id, len(self.settings.points), self.clock.boot)
 
-    def is_alive(self) -> bool:
+    def is_alive(self, within_s: float = ALIVE_WITHIN_S) -> bool:
         """Return whether the station turns and the writer answers: what the watchdog is fed for."""
         now_s = time.monotonic()
-        return self.supervisor.turned(self.station.name, now_s, 60.0) and now_s - self.writer.answered_s < 60.0
+        return self.supervisor.turned(self.station.name, now_s, within_s) and now_s - self.writer.answered_s < within_s
 
     def stop(self, within_s: float = 2.0) -> list[str]:
         """End everything in order; return the names of workers that did not come back."""

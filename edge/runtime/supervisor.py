@@ -21,6 +21,7 @@ STEADY_S: Final = 300.0  # after so long without a failure, back-off begins anew
 LONGEST_WAIT_S: Final = 3600.0
 
 log = logging.getLogger(__name__)
+Failed = Callable[[str, Exception], None]
 
 
 class Bell:
@@ -61,10 +62,12 @@ class Bell:
 class Runner:
     """One worker's thread."""
 
-    def __init__(self, worker: Worker, bell: Bell) -> None:
+    def __init__(self, worker: Worker, bell: Bell, failed: Failed) -> None:
         self.worker = worker
         self.busy_since_s: float | None = None
         self.turned_s = time.monotonic()
+        """When a step last ended as it should."""
+        self._failed = failed
         self.failures = 0
         self._bell = bell
         self._stopping = threading.Event()
@@ -81,15 +84,16 @@ class Runner:
             self.busy_since_s = now_s
             try:
                 due_s = self.worker.step(now_s)
-            except Exception:  # the top of a thread: a bug in one worker must not end the box
+                self.turned_s = time.monotonic()
+            except Exception as exc:  # the top of a thread: a bug in one worker must not end the box
                 if now_s - failed_s > STEADY_S:
                     self.failures = 0
                 failed_s = now_s
                 due_s = now_s + BACK_OFF_S[min(self.failures, len(BACK_OFF_S) - 1)]
                 self.failures += 1
                 log.exception("%s failed; again in %.0f s", self.worker.name, due_s - now_s)
+                self._failed(self.worker.name, exc)
             self.busy_since_s = None
-            self.turned_s = time.monotonic()
             if not self._stopping.is_set():
                 self._bell.wait(due_s - time.monotonic(), self.worker.filenos())
         try:
@@ -112,12 +116,14 @@ class Runner:
 class Supervisor:
     """All workers of a box, in the order in which they must end."""
 
-    def __init__(self) -> None:
+    def __init__(self, failed: Failed = lambda _worker, _exc: None) -> None:
+        """`failed` hears, on the worker's thread, of each step that raised."""
+        self._failed = failed
         self._runners: list[Runner] = []
 
     def add(self, worker: Worker, bell: Bell) -> Callable[[], None]:
         """Take a worker in, to be stopped after those added before; return what wakes it."""
-        self._runners.append(Runner(worker, bell))
+        self._runners.append(Runner(worker, bell, self._failed))
         return bell.ring
 
     def start(self) -> None:

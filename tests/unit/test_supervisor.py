@@ -52,11 +52,12 @@ def test_a_worker_that_raises_is_logged_and_called_again(caplog: pytest.LogCaptu
         if worker.steps == 1:
             raise RuntimeError("a bug")
 
+    told: list[str] = []
     worker = Worker("w", fail_once)
-    supervisor = Supervisor()
+    supervisor = Supervisor(lambda name, exc: told.append(f"{name}: {exc}"))
     ring = supervisor.add(worker, Bell())
     supervisor.start()
-    eventually(lambda: "a bug" in caplog.text)
+    eventually(lambda: "a bug" in caplog.text and told == ["w: a bug"])
 
     ring()
 
