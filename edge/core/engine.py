@@ -13,7 +13,7 @@ from edge.core.alarm import Alarm, AlarmList, Limit
 from edge.core.calendar import period_end_ms
 from edge.core.commands import Ack, Command, Registry, Result
 from edge.core.kinds import Counter, is_number, make_point
-from edge.core.point import Actions, Point
+from edge.core.point import Actions, Crossing, Point
 from edge.core.text import Text
 from edge.core.types import NEVER, Event, LimitSpec, PointSpec
 from hal.sample import Cycle
@@ -114,7 +114,7 @@ class Engine:
             self._number_alarms()
 
     def command(self, command: Command, now_ms: int) -> Result:
-        """Carry out an order, once; the result and what it changed are durable before it is answered."""
+        """Carry out an order, once; what it changed stands in the actions, to be on its way before it is answered."""
         self._now_ms = now_ms
         result, is_new = self.commands.carry_out(command)
         if is_new:
@@ -187,30 +187,32 @@ class Engine:
     # -- alarms
 
     def _number_alarms(self) -> None:
-        for limit, begins, point, t_ms in self._actions.alarms:
-            if begins:
-                self._begin(limit, point, t_ms)
+        for crossing in self._actions.alarms:
+            if crossing.begins:
+                self._begin(crossing)
             else:
-                self._end(limit, point, t_ms)
+                self._end(crossing)
         self._actions.alarms.clear()
         self._actions.event_registers["alarms"] = self.alarms.register()
 
-    def _begin(self, limit: Limit, point: Point, t_ms: int) -> None:
-        value = None if isinstance(point.value, str) else point.value
-        alarm = self.alarms.begin(limit, self.boot, t_ms, value)
-        self._actions.events.append(Event("alarm_begin", t_ms, point.id, self._facts(alarm, limit, point)))
+    def _begin(self, crossing: Crossing) -> None:
+        alarm = self.alarms.begin(crossing.limit, self.boot, crossing.t_ms, crossing.value)
+        self._actions.events.append(
+            Event("alarm_begin", crossing.t_ms, crossing.point.id, self._facts(alarm, crossing))
+        )
 
-    def _end(self, limit: Limit, point: Point, t_ms: int) -> None:
+    def _end(self, crossing: Crossing) -> None:
         self._keep_peaks()
-        alarm = self.alarms.end(limit.spec.id, t_ms)
+        alarm = self.alarms.end(crossing.limit.spec.id, crossing.t_ms)
         if alarm is None:
             return
-        values = self._facts(alarm, limit, point)
+        values, t_ms = self._facts(alarm, crossing), crossing.t_ms
         if alarm.peak is not None:
             values["peak"] = alarm.peak
-        if alarm.boot == self.boot:
+        if alarm.boot == self.boot:  # an edge may be told after the tick in which a delay ran out
+            t_ms = max(t_ms, alarm.begin_ms)
             values["lasted_ms"] = t_ms - alarm.begin_ms
-        self._actions.events.append(Event("alarm_end", t_ms, point.id, values))
+        self._actions.events.append(Event("alarm_end", t_ms, crossing.point.id, values))
 
     def _keep_peaks(self) -> bool:
         """Note in the active alarms how far their values went; return whether there are any."""
@@ -219,18 +221,18 @@ class Engine:
             alarm.peak, alarm.peak_ms = self.limits[alarm.limit].peak, self.limits[alarm.limit].peak_ms
         return bool(active)
 
-    def _facts(self, alarm: Alarm, limit: Limit, point: Point) -> dict[str, Any]:
+    def _facts(self, alarm: Alarm, crossing: Crossing) -> dict[str, Any]:
         """Return what an alarm's event says: which, where, how much against what, how bad."""
-        spec = limit.spec
+        spec, unit = crossing.limit.spec, crossing.point.spec.unit
         facts: dict[str, Any] = {"id": alarm.number, "limit": spec.id, "kind": spec.kind, "prio": spec.priority}
-        if point.value is not None and not isinstance(point.value, str):
-            facts["v"] = point.value
-        if point.spec.unit:
-            facts["u"] = point.spec.unit
+        if crossing.value is not None:
+            facts["v"] = crossing.value
+        if unit:
+            facts["u"] = unit
         if spec.kind in {"high", "low", "equal", "not_equal"}:
             facts["at"] = spec.value
-        if point.reason:
-            facts["why"] = point.reason
+        if crossing.reason:
+            facts["why"] = crossing.reason
         if spec.diagnosis:
             facts["diagnosis"] = spec.diagnosis
         return facts

@@ -147,19 +147,23 @@ class State(Point):
             self._take_late(sample, actions)
             return
         value = int(raw)
+        judged_ms = t_ms
         if reason in NOT_YET:
             self.window.hold(reason)
         else:
             if value != self.window.state:
-                self._enter(value, sample.t_ns // 1_000_000, t_ms, actions)
+                edge_ms = min(sample.t_ns // 1_000_000, t_ms)
+                if self.quality != BAD:  # a contact's alarm begins with its edge, not with the tick that took it
+                    judged_ms = edge_ms
+                self._enter(value, edge_ms, actions)
             self.window.add(value, quality, reason)
         self.value, self.quality, self.reason = value, quality, reason
         if self.limits:
-            self.judge(value, quality, reason, t_ms, actions)
+            self.judge(value, quality, reason, judged_ms, actions)
 
-    def _enter(self, value: int, edge_ms: int, t_ms: int, actions: Actions) -> None:
+    def _enter(self, value: int, edge_ms: int, actions: Actions) -> None:
         """Change the state at the edge's own instant, as far as that lies in the open period."""
-        self.window.enter(value, min(max(edge_ms, self.start_ms), t_ms))
+        self.window.enter(value, max(edge_ms, self.start_ms))
         was, self._known = self._known, value
         if was is not None and was != value:
             words = self.spec.words

@@ -7,7 +7,7 @@ still read its tick.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from edge.core.alarm import Limit
 from edge.core.calendar import QUARTER_MS
@@ -19,6 +19,17 @@ LARGEST: Final = 1e300  # no measurement is beyond: keeps infinities out, and su
 
 Periods: TypeAlias = Callable[[int, int], int]
 """(instant, length) in ms of this boot -> where the period of that length which holds the instant ends."""
+
+
+class Crossing(NamedTuple):
+    """An alarm that begins or ends, with the reading that decided it: a cycle may hold later ones of the same point."""
+
+    limit: Limit
+    begins: bool
+    point: Point
+    t_ms: int
+    value: float | None
+    reason: str
 
 
 class Actions:
@@ -33,8 +44,8 @@ class Actions:
         self.moved: set[str] = set()
         """Counters whose register moved: `Engine.registers_of` gives what must be durable."""
         self.event_registers: dict[str, Any] = {}
-        self.alarms: list[tuple[Limit, bool, Point, int]] = []
-        """(limit, begins or ends, its point, instant): numbered by the engine."""
+        self.alarms: list[Crossing] = []
+        """Alarms that begin or end, in their order: numbered by the engine."""
         self.due_ms: float = NEVER
         """When the first delay that began to run runs out."""
 
@@ -204,16 +215,17 @@ class Point:
         for limit in self.limits:
             change = limit.judge(value, quality, reason, t_ms)
             if change is not None:
-                actions.alarms.append((limit, change, self, t_ms))
+                actions.alarms.append(Crossing(limit, change, self, t_ms, value, reason))
         self._calm()
         actions.due_ms = min(actions.due_ms, self.due_ms)
 
     def check_delays(self, now_ms: int, actions: Actions) -> None:
         """Let the limits' delays run out."""
+        value = None if isinstance(self.value, str) else self.value
         for limit in self.limits:
             change = limit.check(now_ms)
             if change is not None:
-                actions.alarms.append((limit, change, self, now_ms))
+                actions.alarms.append(Crossing(limit, change, self, now_ms, value, self.reason))
         self._calm()
 
     def _calm(self) -> None:
