@@ -9,6 +9,7 @@ from edge.core import units
 from edge.settings.draft import Draft, PointRow, Row
 from edge.settings.faults import Faults, LineOf
 from edge.settings.hints import nearest
+from hal.sample import Channel
 
 RECORD_S = 60.0  # model.Point's own, when the file says nothing
 
@@ -24,6 +25,7 @@ def check_points(draft: Draft, faults: Faults) -> None:
         _check_unit(row, faults)
         _check_periods(row, faults)
         _check_range(row, faults)
+        _check_scale(row, faults)
         _check_words(row, faults)
     points = {row.good["id"]: row for row in draft.points if "id" in row.good}
     for limit in draft.limits:
@@ -95,6 +97,29 @@ def _check_range(row: PointRow, faults: Faults) -> None:
     low, high = row.good.get("min"), row.good.get("max")
     if low is not None and high is not None and low >= high:
         faults.at_value(row.key("max"), "fault.range", low=low, line=LineOf(row.key("min")))
+
+
+def _check_scale(row: PointRow, faults: Faults) -> None:
+    """Note a scale that makes 0 of every reading, and keys that this kind of point would not look at."""
+    scale, channel = row.good.get("scale"), row.channel
+    if scale == 0:
+        faults.at_value(row.key("scale"), "fault.scale_zero")
+    if channel is None:
+        return
+    if channel.kind == "counter" and scale is not None and scale < 0:
+        faults.at_value(row.key("scale"), "fault.scale_negative")
+    for name in _keys_without_effect(channel, channel.words or row.good.get("words")):
+        if name in row.raw:
+            faults.at_key(row.key(name), "fault.not_of_kind", kind=channel.kind)
+
+
+def _keys_without_effect(channel: Channel, words: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the keys that the engine does not look at for such a point; a state without words can be bounded."""
+    if channel.kind == "gauge":
+        return ()
+    if channel.kind == "counter":
+        return ("offset", "min", "max") if channel.volatile else ("offset",)
+    return ("scale", "offset") if channel.kind == "state" and not words else ("scale", "offset", "min", "max")
 
 
 def _check_words(row: PointRow, faults: Faults) -> None:

@@ -134,6 +134,11 @@ POINTS = [
     ("period_s = 90", "stale_s = ‸0.5", 'point "door".stale_s = 0.5', "shorter than period_s (1)"),
     ("period_s = 90", '‸words = ["ouverte"]', 'point "door".words', "a state needs at least two words"),
     ("period_s = 90", '‸words = ["a", "a"]', 'point "door".words', "each different and not empty"),
+    (LAB, f"{LAB}\nscale = ‸0.0", 'point "lab.t".scale = 0.0', "every reading would be 0"),
+    ('weight_unit = "m3"', 'weight_unit = "m3"\nscale = ‸-1', 'point "water.cold".scale = -1', "a counter only grows"),
+    ('weight_unit = "m3"', 'weight_unit = "m3"\n‸offset = 5', 'point "water.cold".offset', "of kind counter"),
+    ('weight_unit = "m3"', 'weight_unit = "m3"\n‸max = 5', 'point "water.cold".max', "of kind counter"),
+    ("period_s = 90", "‸scale = 2", 'point "door".scale', "of kind state: leave it out"),
     ("period_s = 90", 'words = ["a", ‸1]', 'point "door".words[1] = 1', "a text in quotes is expected"),
 ]
 
