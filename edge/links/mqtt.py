@@ -12,8 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from edge.core.batch import seconds
-from edge.core.batch_forms import VERSION, Topics
+from edge.core.batch_forms import Topics
 from edge.core.batch_parse import BatchError, parse_document
 from edge.core.types import NEVER
 from edge.links.backoff import Backoff
@@ -30,7 +29,7 @@ from edge.links.connection import (
 )
 from edge.links.duplicates import DuplicateWatch
 from edge.links.refusals import CODES
-from edge.links.retained import OFFLINE, Feed, Retained
+from edge.links.retained import OFFLINE, Feed, Retained, status_form
 from edge.links.traffic import Traffic
 from edge.settings.model import MqttLink as MqttSettings
 from hal.sample import Notice
@@ -38,7 +37,7 @@ from hal.sample import Notice
 log = logging.getLogger(__name__)
 
 OPEN_S: Final = 20.0  # name, TCP, TLS and CONNACK together
-STEADY_S: Final = 60.0  # a connection this old was no fluke: the next failure waits the shortest pause again
+STEADY_S: Final = 10.0  # a connection this old was no fluke: the next failure waits the shortest pause again
 NOBODY_S: Final = 600.0
 FULL_S: Final = 0.02  # a full socket is tried again after this
 STUBBORN: Final = frozenset(
@@ -173,8 +172,8 @@ class MqttLink:
         had_batches = self._traffic.end(now_s, is_suspicious=is_suspicious)
         if lasted_s >= STEADY_S:
             self._backoff.reset()
-        had_batches = had_batches and lost.code != "taken_over"
-        if self._duplicates.lost(now_s, by_peer=lost.by_peer, had_batches=had_batches):
+        is_taken_over = lost.code == "taken_over"
+        if self._duplicates.lost(now_s, by_peer=lost.by_peer, is_taken_over=is_taken_over, had_batches=had_batches):
             self._duplicate_begins("throw_offs")
         self._say("link_down", code=lost.code)
         log.warning("%s: connection lost: %s %s", self.name, CODES.get(lost.code, lost.code), lost.text)
@@ -213,7 +212,7 @@ class MqttLink:
                 status = parse_document(message.payload)
             except BatchError:
                 return
-            if self._duplicates.status_seen(status, now_s):
+            if self._duplicates.status_seen(status, now_s, is_retained=message.retained):
                 self._duplicate_begins("status")
         elif message.payload and message.retained:
             alarm_id = message.topic.rsplit("/", 1)[1]
@@ -253,24 +252,13 @@ class MqttLink:
         self._problems = problems
 
     def _publish_status(self, now_s: float) -> None:
-        clock, feed = self._feed.clock, self._feed
-        t = seconds(clock.utc_ms())
-        form: dict[str, Any] = {
-            "v": VERSION, "box": feed.box, "t": t, "tq": clock.trust(), "boot": clock.boot, "session": self._session,
-            "stream": feed.records.stream, "streams": {"m": feed.records.stream, "ev": feed.events.stream},
-            "pts": self._retained.document.pts, "ack": self._settings.ack, "problems": sorted(self._problems),
-            "logs": {
-                name: {"first": box.reader.first_seq(), "next": box.reader.next_seq(), "acked": box.window.acked}
-                for name, box in (("m", self._traffic.records), ("ev", self._traffic.events))
-            },
-            **feed.facts(),
-        }  # fmt: skip
-        silent_s = self._traffic.silent_s(now_s)
-        if "unacknowledged" in self._problems:
-            form["unacknowledged_since"] = seconds(clock.utc_ms() - round(silent_s * 1000))
+        silent_s = self._traffic.silent_s(now_s) if "unacknowledged" in self._problems else None
+        form = status_form(self._feed, self._settings, self._session, self._retained.document.pts, silent_s)
+        form["problems"] = sorted(self._problems)
+        form["logs"] = self._traffic.logs()
         mid = self._retained.publish(self._topics.status, _encode(form))
         self._traffic.count_other([mid] if mid else [])
-        self._status_mids[mid] = float(t)
+        self._status_mids[mid] = float(form["t"])
 
     def _say(self, kind: str, **values: Any) -> None:
         self._feed.post(Notice(kind, self._feed.clock.monotonic_ns(), {"link": self.name, **values}))

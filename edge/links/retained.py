@@ -14,6 +14,7 @@ from edge.core.clock import Clock, Dating
 from edge.core.ports import Reader
 from edge.core.types import Event, LimitSpec, PointSpec, Record
 from edge.links.connection import Connection
+from edge.settings.model import MqttLink as MqttSettings
 
 ONLINE: Final = b"true"
 OFFLINE: Final = b"false"
@@ -42,6 +43,20 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     facts: Callable[[], Mapping[str, Any]] = dict
     """What else stands in `up/status`: version, uptime, store …"""
     undated_wait_s: float = 900.0
+
+
+def status_form(feed: Feed, settings: MqttSettings, session: str, pts: str, silent_s: float | None) -> dict[str, Any]:
+    """Return `up/status` but for its problems and logs; `silent_s`: for how long nobody has acknowledged."""
+    clock = feed.clock
+    form: dict[str, Any] = {
+        "v": VERSION, "box": feed.box, "t": seconds(clock.utc_ms()), "tq": clock.trust(), "boot": clock.boot,
+        "session": session, "stream": feed.records.stream,
+        "streams": {"m": feed.records.stream, "ev": feed.events.stream}, "pts": pts, "ack": settings.ack,
+        **feed.facts(),
+    }  # fmt: skip
+    if silent_s is not None:
+        form["unacknowledged_since"] = seconds(clock.utc_ms() - round(silent_s * 1000))
+    return form
 
 
 class Retained:

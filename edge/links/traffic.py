@@ -159,6 +159,13 @@ class Traffic:
             found.add("unacknowledged")
         return found
 
+    def logs(self) -> dict[str, dict[str, int]]:
+        """Return what each log holds and how far it is acknowledged, as `up/status` says it."""
+        return {
+            name: {"first": box.reader.first_seq(), "next": box.reader.next_seq(), "acked": box.window.acked}
+            for name, box in (("m", self.records), ("ev", self.events))
+        }
+
     def silent_s(self, now_s: float) -> float:
         """Return for how long the broker has confirmed batches that no consumer acknowledges."""
         return max(self.events.window.silent_s(now_s), self.records.window.silent_s(now_s))

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 OPEN_S: Final = 20.0
 TICK_S: Final = 10.0
 FULL_S: Final = 0.02
-STEADY_S: Final = 60.0
+STEADY_S: Final = 10.0  # a connection this old was no fluke: the next failure waits the shortest pause again
 FAILED_S: Final = 5.0  # after a database that could not be written
 LEAVES: Final = ("up/points", "up/status", "up/ev", "up/m")  # what explains comes before what it explains
 

@@ -432,6 +432,26 @@ def test_five_throw_offs_within_a_minute_are_a_duplicate_id_and_slow_us_down() -
     assert "duplicate_id_end" in bench.kinds()
 
 
+def test_a_client_of_another_kind_with_our_id_is_noticed_by_its_throwing_us_off() -> None:
+    bench, _ = connected()
+    for _ in range(5):
+        bench.connection.lose("closed", by_peer=True)
+        bench.run(40)
+    assert bench.kinds().count("duplicate_id") == 1
+
+
+def test_a_broker_that_is_started_anew_again_and_again_is_no_double() -> None:
+    bench, consumer = connected()
+    for _ in range(12):
+        bench.write(100)
+        bench.run(12)
+        bench.broker.retained.clear()
+        bench.connection.lose("closed", by_peer=True)
+    bench.run(60)
+    assert "duplicate_id" not in bench.kinds()
+    assert consumer.seqs("9f3c21aa") == list(range(1, 1201))
+
+
 def test_a_strangers_status_where_ours_stood_is_a_duplicate_id_and_our_own_past_is_not() -> None:
     topic = "vigie/v1/b0042/up/status"
     mine = {"v": 1, "t": 1_795_166_100, "boot": 1, "session": "00000000", "stream": "9f3c21aa"}
