@@ -20,7 +20,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     wanted = []
     left_out = []
     for item in items:
-        is_kept = all(config.getoption(f"--{mark}") or not item.get_closest_marker(mark) for mark in ("campaign", "bench"))
+        is_kept = all(
+            config.getoption(f"--{mark}") or not item.get_closest_marker(mark) for mark in ("campaign", "bench")
+        )
         (wanted if is_kept else left_out).append(item)
     config.hook.pytest_deselected(items=left_out)
     items[:] = wanted

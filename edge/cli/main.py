@@ -29,9 +29,7 @@ VERBS: Final[dict[str, Verb]] = {
     "check": Verb(
         "edge.cli.settings", "check a settings file: every fault with its place", "add_check_arguments", "check"
     ),
-    "schema": Verb(
-        "edge.cli.settings", "print the JSON Schema of the settings file", "add_schema_arguments", "schema"
-    ),
+    "schema": Verb("edge.cli.settings", "print the JSON Schema of the settings file", "add_schema_arguments", "schema"),
     "simulate": Verb("edge.cli.simulate", "run a site in virtual time and print what it sends, writes and costs"),
     "tic": Verb("edge.cli.tic", "decode a Téléinfo stream"),
     "receive": Verb("edge.cli.receive", "the reference consumer: store what boxes send, once, and acknowledge it"),
