@@ -189,22 +189,20 @@ class Writer:
         failed: dict[str, OSError] = {}
         rest: list[Held] = []
         finished: list[Done] = []
-        for held in self._held:
-            if held.log.kind in failed:
-                rest.append(held)
-                continue
-            try:
-                held.log.append(held.packed)
-            except OSError as exc:
-                failed[held.log.kind] = exc
-                rest.append(held)
-            else:
-                self._written_s[held.log.kind] = self._now_s
-                if held.done is not None:
-                    finished.append(held.done)
-        is_committed = len(rest) < len(self._held)
         boot = self._held[-1].packed.boot
-        self._held = rest
+        queue = deque(self._held)
+        try:
+            while queue:
+                held = queue[0]
+                if held.log.kind not in failed and self._is_written(held, failed):
+                    if held.done is not None:
+                        finished.append(held.done)
+                else:
+                    rest.append(held)
+                queue.popleft()
+        finally:  # also after a bug: what is durable must not be written a second time
+            is_committed = len(rest) + len(queue) < len(self._held)
+            self._held = [*rest, *queue]
         if failed:
             self._degrade(next(iter(failed.values())), boot)
         else:
@@ -214,6 +212,15 @@ class Writer:
         if is_committed:
             for told in self.on_commit:
                 told()
+
+    def _is_written(self, held: Held, failed: dict[str, OSError]) -> bool:
+        try:
+            held.log.append(held.packed)
+        except OSError as exc:
+            failed[held.log.kind] = exc
+            return False
+        self._written_s[held.log.kind] = self._now_s
+        return True
 
     def _degrade(self, exc: OSError, boot: int) -> None:
         why = errno.errorcode.get(exc.errno or 0, "unknown")

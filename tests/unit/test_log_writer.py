@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import math
+import struct
 import threading
 from random import Random
 
@@ -231,6 +232,17 @@ def test_a_batch_with_a_nan_keeps_everything_else(bench: Bench, caplog: pytest.L
     assert bench.records.registers == {"good": 1}
     assert bench.events.read(1, 10).entries == [Event("fault", 1, "x", {"unreadable": "{'v': nan}"}), Event("stop", 2)]
     assert "can't be kept as it is" in caplog.text
+
+
+def test_a_bug_in_one_frame_writes_no_other_one_twice(bench: Bench) -> None:
+    bench.post(1)
+    bench.step()
+    bench.post(11)
+    bench.writer.post(EventBatch(2**40, [Event("start", 0)], {}))  # a start that no head can hold
+    for _ in range(3):
+        with pytest.raises(struct.error):
+            bench.step()
+    assert bench.values() == list(range(1, 21))
 
 
 def test_cursors_are_saved_when_no_frame_came_for_a_minute_and_only_then(bench: Bench) -> None:
