@@ -15,6 +15,7 @@ from edge.core.text import Text
 
 Right = Literal["read", "operate", "configure"]
 REMEMBERED: Final = 256  # results kept for repeats: a day's orders of a busy site
+WHY_MAX: Final = 200
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -84,7 +85,8 @@ class Registry:
         try:
             args = msgspec.convert(command.args, verb.args)
         except msgspec.ValidationError as exc:
-            why = Text("command_bad_args", {"verb": command.verb, "why": str(exc)})
+            # it quotes what was sent, and is kept: a stranger's key may be as long as the message
+            why = Text("command_bad_args", {"verb": command.verb, "why": str(exc)[:WHY_MAX]})
             return Result(command.id, done=False, text=why)
         return handler(command, args)
 

@@ -22,7 +22,7 @@ from edge.core.commands import Command, Result
 
 VERSION: Final = 1
 BODY_MAX: Final = 65536
-ID_MAX: Final = 64  # a command's id is kept with its result: 256 of them are durable
+WORD_MAX: Final = 64  # id, verb and author of a command are kept with its result: 256 of them are durable
 WAKE_EVERY_S: Final = 60  # waitress wakes an idle box once a second by default
 SILENT_CLIENT_S: Final = 30  # one that connects and asks nothing is dropped
 TASK_ENDS_WITHIN_S: Final = 0.5
@@ -127,9 +127,9 @@ def _command(request: Any) -> Command:
         command = msgspec.json.decode(body, type=Command)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:  # ValidationError is a DecodeError too
         raise _RefusedError(400, "bad_command", str(exc)) from exc
-    for name in ("id", "author"):
-        if len(getattr(command, name)) > ID_MAX:
-            raise _RefusedError(400, "bad_command", f"{name} has at most {ID_MAX} characters")
+    for name in ("id", "verb", "author"):
+        if len(getattr(command, name)) > WORD_MAX:
+            raise _RefusedError(400, "bad_command", f"{name} has at most {WORD_MAX} characters")
     if not command.id:
         raise _RefusedError(400, "bad_command", "id is empty: it makes a repeat harmless")
     return msgspec.structs.replace(command, channel="local")

@@ -55,6 +55,12 @@ def test_arguments_of_the_wrong_form_are_refused_by_name(args: dict[str, Any]) -
     assert hands.done == []
 
 
+def test_a_foreign_key_of_any_length_does_not_fill_what_is_kept() -> None:
+    result, _ = Hands().order("a", **{"x" * 60_000: 1})
+    assert (result.done, result.text.key) == (False, "command_bad_args")
+    assert len(result.text.values["why"]) <= 200
+
+
 @pytest.mark.parametrize("verb", ["", "reboot", "ACK"])
 def test_an_unknown_verb_is_refused(verb: str) -> None:
     result, is_new = Hands().order("a", verb)
