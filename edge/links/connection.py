@@ -81,13 +81,13 @@ class Connection(Protocol):
         """Ask for topics at QoS 1."""
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, content_type: str = "") -> int:
-        """Hand over one message and return its id, which its PubAck will carry."""
+        """Hand over one message and return its id, which its PubAck will carry; 0: the connection has just gone."""
 
     def poll(self) -> list[Happening]:
         """Read, write and look after the keepalive without blocking; return what happened, in order."""
 
     def is_writing(self) -> bool:
-        """Return whether bytes wait because the socket is full: poll again soon."""
+        """Return whether `poll` is to be called soon: the socket is full, or something happened while publishing."""
 
     def filenos(self) -> list[int]:
         """Return the descriptors that become readable when `poll` has something to tell."""

@@ -129,8 +129,8 @@ class PahoConnection:
         return happened
 
     def is_writing(self) -> bool:
-        """Return whether bytes wait because the socket is full."""
-        return self._client is not None and self._client.want_write()
+        """Return whether bytes wait because the socket is full, or the connection ended while we published."""
+        return bool(self._happened) or (self._client is not None and self._client.want_write())
 
     def filenos(self) -> list[int]:
         """Return the socket, or what tells that it is there."""

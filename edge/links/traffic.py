@@ -79,7 +79,7 @@ class Traffic:
 
     def count_other(self, mids: list[int]) -> None:
         """Count messages beside the batches: the broker's limit holds for all of them together."""
-        self._others.update(mids)
+        self._others.update(mid for mid in mids if mid)
 
     # -- sending
 
@@ -95,6 +95,8 @@ class Traffic:
                     if parcel is None:
                         break
                     mid = self._connection.publish(parcel.topic, parcel.payload, content_type=parcel.content_type)
+                    if not mid:
+                        break  # the connection has just gone; poll will say so
                     box.shipped(mid, parcel, now_s)
             self._tell_parked()
             self._ask_for_clock(now_s)

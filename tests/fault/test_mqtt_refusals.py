@@ -267,3 +267,17 @@ def test_a_message_over_the_brokers_unstated_limit_is_answered_and_the_connectio
         eventually(lambda: heard.has(3))
         assert [happening.reason for happening in heard.happened if isinstance(happening, PubAck)] == [0x95, 0x10]
         heard.connection.close()
+
+
+def test_a_connection_that_ends_while_we_publish_is_noticed_without_waiting_for_the_keepalive(tmp_path: Path) -> None:
+    with broker(tmp_path) as running:
+        heard = Heard(PahoConnection(Target(host="127.0.0.1", port=running.port, client_id="b0042")))
+        eventually(lambda: heard.has(1))
+        running.stop()
+        for _ in range(50):
+            if not heard.connection.publish("a", b"x" * 1000):
+                break
+        assert heard.connection.is_writing(), "poll has something to tell"
+        assert heard.has(2)
+        assert isinstance(heard.happened[1], Lost)
+        heard.connection.close()
