@@ -26,7 +26,6 @@ from edge.upstream.receive import Receiver
 
 EVERY_S: Final = 2.0
 MAX_PACKET: Final = 4_000_000
-UNHEARD_S: Final = 600.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""What the parts of the house ask of each other: the worker, the log as a consumer sees it, the inbox.
+"""What the parts of the house ask of each other: the worker, and the log as a consumer sees it.
 
 A link gets the log as a `Reader`; it never imports `edge.store`.
 """
@@ -6,7 +6,7 @@ A link gets the log as a `Reader`; it never imports `edge.store`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -67,10 +67,3 @@ class Reader(Protocol[Entry]):
 
     def acknowledge(self, consumer: str, seq: int) -> None:
         """Move the cursor forward to `seq` (never back, never past next_seq - 1); the log may then forget."""
-
-
-class Inbox(Protocol):
-    """Where the station takes its messages: cycles of the buses, commands, notices of the links."""
-
-    def post(self, message: Any) -> None:
-        """Hand over and wake the station; never blocks."""

@@ -69,7 +69,6 @@ class SimUpstream:
         self._acknowledges = acknowledges
         self.traffic = Traffic()
         self.streams: dict[str, Stream] = {}
-        self.sessions: list[SimConnection] = []
 
     def is_up(self) -> bool:
         """Return whether the link works now."""
