@@ -30,9 +30,10 @@ class TicPort:
         self._serial: serial.Serial | None = None
         try:
             self._serial = self._opened(name, baud)
-        except OSError as exc:
+            self._mark_parity()
+        except (OSError, termios.error) as exc:  # unplugged between the two: nothing may stay open
+            self.close()
             raise self._error(exc) from exc
-        self._mark_parity()
 
     def _opened(self, name: str, baud: int) -> serial.Serial:
         import serial
@@ -89,7 +90,7 @@ class TicPort:
                 port.close()
 
     def _error(self, exc: BaseException) -> DriverError:
-        number = getattr(exc, "errno", None)
+        number = exc.args[0] if isinstance(exc, termios.error) else getattr(exc, "errno", None)
         if number in (13, 1):
             return DriverError(f"Téléinfo on {self.name}: no permission; is the user in group dialout?", "bus_error")
         if number in (11, 16):
