@@ -9,10 +9,12 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import select
 import socket
 import stat
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -23,6 +25,7 @@ from edge.core.commands import Command, Result
 VERSION: Final = 1
 BODY_MAX: Final = 65536
 WORD_MAX: Final = 64  # id, verb and author of a command are kept with its result: 256 of them are durable
+WAITING_CLIENTS: Final = 32
 WAKE_EVERY_S: Final = 60  # waitress wakes an idle box once a second by default
 SILENT_CLIENT_S: Final = 30  # one that connects and asks nothing is dropped
 TASK_ENDS_WITHIN_S: Final = 0.5
@@ -136,11 +139,16 @@ def _command(request: Any) -> Command:
 
 
 class ApiServer:
-    """Serves the API on a Unix socket until stopped; `run` blocks the thread that calls it."""
+    """Serves the API on a Unix socket until stopped; `run` blocks the thread that calls it.
+
+    The web server is loaded when somebody asks for the first time: a box that nobody asks saves 1.5 MB and a thread.
+    """
 
     def __init__(self, desk: Desk, socket_path: Path) -> None:
         self._desk = desk
         self._path = socket_path
+        self._listener: socket.socket | None = None
+        self._bell = -1
         self._server: Any = None
         self._lock = threading.Lock()
         self._is_running = False
@@ -148,10 +156,6 @@ class ApiServer:
 
     def open(self) -> None:
         """Bind the socket (0660). Raises OSError, naming the path, when it can't or when another box answers on it."""
-        import waitress.server
-
-        # two people who ask at once is no news
-        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             _clear(self._path)
@@ -159,53 +163,82 @@ class ApiServer:
             os.fchmod(listener.fileno(), 0o660)
             listener.bind(os.fspath(self._path))
             self._path.chmod(0o660)  # whatever the umask took away
-            self._server = waitress.server.create_server(
-                make_app(self._desk),
-                sockets=[listener],
-                threads=1,
-                asyncore_loop_timeout=WAKE_EVERY_S,
-                asyncore_use_poll=True,
-                channel_timeout=SILENT_CLIENT_S,
-                max_request_body_size=16 * BODY_MAX,  # beyond it is refused unread
-                max_request_header_size=BODY_MAX,
-                log_socket_errors=False,
-                ident=None,
-                clear_untrusted_proxy_headers=True,
-            )
+            listener.listen(WAITING_CLIENTS)
         except OSError as exc:
             listener.close()
             raise OSError(exc.errno or 0, f"local API on {self._path}: {exc.strerror or exc}") from exc
+        self._bell = os.eventfd(0, os.EFD_CLOEXEC)
+        self._listener = listener
 
     def run(self) -> None:
         """Serve until `close`."""
         with self._lock:
-            if self._is_closed or self._server is None:
+            if self._is_closed or self._listener is None:
                 return
             self._is_running = True
-        self._server.run()
-        self._server.task_dispatcher.shutdown(timeout=TASK_ENDS_WITHIN_S)
+        if self._is_asked(self._listener):
+            self._serve(self._make_server(self._listener))
+        else:
+            self._listener.close()
+        os.close(self._bell)
+
+    def _serve(self, server: Any) -> None:
+        with self._lock:
+            if self._is_closed:  # while the server was loaded
+                self._close_all(server)
+            self._server = server
+        server.run()
+        server.task_dispatcher.shutdown(timeout=TASK_ENDS_WITHIN_S)
+
+    def _is_asked(self, listener: socket.socket) -> bool:
+        """Wait until somebody connects, True, or until `close`, False."""
+        poll = select.poll()
+        poll.register(listener, select.POLLIN)
+        poll.register(self._bell, select.POLLIN)
+        return self._bell not in dict(poll.poll())
+
+    def _make_server(self, listener: socket.socket) -> Any:
+        import waitress.server
+
+        # two people who ask at once is no news
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+        return waitress.server.create_server(
+            make_app(self._desk),
+            sockets=[listener],
+            threads=1,
+            asyncore_loop_timeout=WAKE_EVERY_S,
+            asyncore_use_poll=True,
+            channel_timeout=SILENT_CLIENT_S,
+            max_request_body_size=16 * BODY_MAX,  # beyond it is refused unread
+            max_request_header_size=BODY_MAX,
+            log_socket_errors=False,
+            ident=None,
+            clear_untrusted_proxy_headers=True,
+        )
 
     def close(self) -> None:
         """Stop serving and remove the socket. Any thread may call it, also twice or without `run`."""
         with self._lock:
-            if self._is_closed or self._server is None:
+            if self._is_closed or self._listener is None:
                 return
             self._is_closed = True
-            is_running = self._is_running
-        self._path.unlink(missing_ok=True)
-        if is_running:
-            # closing a descriptor does not wake a poll on it: its own thread has to close everything
-            self._server.trigger.pull_trigger(self._close_all)
-        else:
-            self._close_all()
-            self._server.task_dispatcher.shutdown(timeout=TASK_ENDS_WITHIN_S)
+            self._path.unlink(missing_ok=True)
+            if self._server is not None:
+                # closing a descriptor does not wake a poll on it: its own thread has to close everything
+                self._server.trigger.pull_trigger(partial(self._close_all, self._server))
+            elif self._is_running:
+                os.eventfd_write(self._bell, 1)
+            else:
+                self._listener.close()
+                os.close(self._bell)
 
-    def _close_all(self) -> None:
+    @staticmethod
+    def _close_all(server: Any) -> None:
         """Close the listener, the trigger and every client; the loop ends when none is left."""
         from waitress import wasyncore
 
-        self._server.pull_trigger = _nothing  # a late answer must not write into a descriptor that is another's by then
-        wasyncore.close_all(self._server._map, ignore_all=True)  # noqa: SLF001 - it has no public way to end from outside
+        server.pull_trigger = _nothing  # a late answer must not write into a descriptor that is another's by then
+        wasyncore.close_all(server._map, ignore_all=True)  # noqa: SLF001 - it has no public way to end from outside
 
 
 def _nothing() -> None:

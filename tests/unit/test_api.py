@@ -299,6 +299,35 @@ def test_it_ends_when_closed_before_it_ran_or_before_it_was_opened(tmp_path: Pat
     assert not (tmp_path / "api.sock").exists()
 
 
+def test_while_nobody_asks_there_is_no_web_server_and_it_ends_at_once(tmp_path: Path) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    server = ApiServer(FakeDesk(), tmp_path / "api.sock")
+    server.open()
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    assert not any(t.name.startswith("waitress") for t in threading.enumerate())
+    server.close()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert not (tmp_path / "api.sock").exists()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_it_ends_when_closed_while_the_first_question_waits(tmp_path: Path) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    path = tmp_path / "api.sock"
+    server = ApiServer(FakeDesk(), path)
+    server.open()
+    thread = threading.Thread(target=server.run)
+    with socket.socket(socket.AF_UNIX) as asker:
+        asker.connect(os.fspath(path))
+        thread.start()  # finds a client at once and loads the web server
+        server.close()
+        thread.join(5)
+        assert not thread.is_alive()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
 def test_an_idle_api_does_not_wake_the_box(path: Path) -> None:
     Client(path).get("box")
 
