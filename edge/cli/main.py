@@ -9,10 +9,11 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 import msgspec
+
+from edge.settings.packaged import product_version
 
 
 class Verb(msgspec.Struct, frozen=True):
@@ -49,17 +50,10 @@ VERBS: Final[dict[str, Verb]] = {
 }
 
 
-def _version() -> str:
-    try:
-        return version("vigie")
-    except PackageNotFoundError:  # a source tree that was never installed
-        return "0 (not installed)"
-
-
 def _parser(verbs: Sequence[str]) -> argparse.ArgumentParser:
     """Return the parser; only the named verbs get their arguments, the others just their line of help."""
     parser = argparse.ArgumentParser(prog="vigie", description="The service of a small box that watches a site.")
-    parser.add_argument("--version", action="version", version=f"vigie {_version()}")
+    parser.add_argument("--version", action="version", version=f"vigie {product_version()}")
     commands = parser.add_subparsers(dest="verb", metavar="VERB")
     for name, verb in VERBS.items():
         command = commands.add_parser(name, help=verb.help, description=verb.help)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -16,6 +15,7 @@ from edge.core.engine import Engine
 from edge.core.ports import Reader
 from edge.runtime.bus import BusWorker
 from edge.runtime.station import Order, Question, Station
+from edge.settings import packaged
 from edge.settings.model import Settings
 
 ANSWER_WITHIN_S: Final = 2.0
@@ -25,10 +25,7 @@ Answer = TypeVar("Answer")
 
 def product_version() -> str:
     """Return the installed version, such as "0.1.0"."""
-    try:
-        return version("vigie")
-    except PackageNotFoundError:
-        return "0"
+    return packaged.product_version()
 
 
 class RunningBox:

@@ -1,7 +1,9 @@
-"""Where the program's own data lies: `config/` of a source checkout, `edge/_config` of an installed wheel."""
+"""Where the program's own data lies, `config/` of a checkout or `edge/_config` of an installed wheel; its version."""
 
 from __future__ import annotations
 
+import sys
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +17,18 @@ def config_dir() -> Path:
         if (place / "text").is_dir():
             return place
     raise FileNotFoundError(f"the program's own data is in neither {places[0]} nor {places[1]}; install it again")
+
+
+@cache
+def product_version() -> str:
+    """Return the installed version, such as "0.1.0"; "0" for a source tree that was never installed.
+
+    It stands in the name of the installed package's folder: importlib.metadata would bring email, csv and zipfile.
+    """
+    for place in sys.path:
+        for facts in Path(place).glob("vigie-*.dist-info"):
+            return facts.name.removeprefix("vigie-").removesuffix(".dist-info")
+    return "0"
 
 
 def find(*parts: str) -> Path:

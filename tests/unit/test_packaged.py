@@ -1,0 +1,26 @@
+"""What the program knows of itself: its version, without the libraries that it would take to ask for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import version
+
+from edge.settings.packaged import product_version
+from tests.support import ROOT
+
+HEAVY = "import sys; import edge.runtime.box, edge.cli.serve; print(*sorted(sys.modules))"
+NEVER_IN_THE_SERVICE = {
+    "bottle", "waitress", "gpiozero", "smbus2", "serial", "w1thermsensor", "tinydb", "tomlkit", "sqlite3", "asyncio",
+    "importlib.metadata", "difflib", "hal.fake.meter", "edge.runtime.demo", "paho.mqtt.client",
+}  # fmt: skip
+
+
+def test_the_version_is_that_of_the_installed_package() -> None:
+    assert product_version() == version("vigie")
+
+
+def test_the_service_loads_no_library_before_something_needs_it() -> None:
+    """Each costs every box memory for ever: vendor libraries wait for their bus, the web server for a question."""
+    found = subprocess.run([sys.executable, "-c", HEAVY], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert not NEVER_IN_THE_SERVICE & set(found.split())
