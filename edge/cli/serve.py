@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -89,12 +90,14 @@ def _demo(settings: Settings, folder: Path) -> Hardware:
     return Demo(settings, folder, time.monotonic())
 
 
-def wait(stopping: threading.Event, box: Box, seconds: float | None) -> None:
+def wait(
+    stopping: threading.Event, box: Box, seconds: float | None, environment: Mapping[str, str] = os.environ
+) -> None:
     """Return when told to stop or after so many seconds, feeding systemd's watchdog meanwhile."""
     end_s = time.monotonic() + seconds if seconds else float("inf")
-    feed_s = watchdog_s() or float("inf")
+    feed_s = watchdog_s(environment) or float("inf")
     while not stopping.is_set() and time.monotonic() < end_s:
         wait_s = min(end_s - time.monotonic(), feed_s)
         stopping.wait(wait_s if wait_s < float("inf") else None)
         if feed_s < float("inf") and box.is_alive():
-            notify("WATCHDOG=1")
+            notify("WATCHDOG=1", environment)

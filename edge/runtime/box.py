@@ -89,7 +89,7 @@ class Box:
         self.buses = [self._bus(name) for name in settings.buses]
         self.outputs = Outputs(settings.outputs, self._hardware.handles if self._hardware else {})
         self.station = self._station(was_cut=was_cut)
-        self.station.undated_wait_s = settings.box.undated_wait_s
+        self.station.clock_keeper.undated_wait_s = settings.box.undated_wait_s
         for limit in self.station.engine.limits.values():
             if limit.active:  # an alarm that outlived the restart
                 self.outputs.follow(limit.spec.id, True)
@@ -171,7 +171,7 @@ class Box:
             blocked=self.supervisor.blocked,
             points_of_bus={bus.bus: bus.points for bus in self.buses},
             alarm_changed=self.outputs.follow,
-            estimated=lambda boot: estimated_end(boot, self.dating, (self.records, self.events)),
+            estimated=lambda boot, dating: estimated_end(boot, dating, (self.records, self.events)),
         )
 
     def _announce(self, *, was_cut: bool) -> None:
@@ -245,9 +245,10 @@ class Box:
         end_s = time.monotonic() + within_s
         if self._api is not None:
             self._api.close()
-        left = self.supervisor.stop(
-            within_s, before={name: self._last_word(name, end_s) for name in self._link_names()}
-        )
+        before = {link.name: self._last_word(end_s) for link in self.links.values()}
+        if self._hardware is not None:
+            before[self._hardware.name] = self.outputs.close  # while there still are pins to switch off
+        left = self.supervisor.stop(within_s, before=before)
         if self._api_thread is not None:
             self._api_thread.join(max(0.0, end_s - time.monotonic()))
         self._give_back()
@@ -258,10 +259,7 @@ class Box:
         self.records.close()
         self.events.close()
 
-    def _link_names(self) -> list[str]:
-        return [link.name for link in self.links.values()]
-
-    def _last_word(self, _name: str, end_s: float) -> Callable[[], None]:
+    def _last_word(self, end_s: float) -> Callable[[], None]:
         """Return what lets a link send and hear about the last batch before it ends, if there is time."""
 
         def wait() -> None:

@@ -19,8 +19,11 @@ FLOOR_MS: Final = 1_790_000_000_000  # 2026-09-21: no box of this software is ol
 class SystemClock:
     """The Clock of a running box."""
 
-    def __init__(self, boot: int, *, trust_system: bool = False, floor_ms: int = FLOOR_MS) -> None:
+    def __init__(
+        self, boot: int, *, trust_system: bool = False, floor_ms: int = FLOOR_MS, flag: Path = SYNCHRONIZED
+    ) -> None:
         self.boot = boot
+        self._flag = flag
         self._trust_system = trust_system
         self._floor_ms = floor_ms
         self._trust = ""
@@ -43,7 +46,7 @@ class SystemClock:
         return self._trust
 
     def _look(self) -> str:
-        if SYNCHRONIZED.exists():
+        if self._flag.exists():
             return "ntp"
         if self.utc_ms() < self._floor_ms:
             return "none"

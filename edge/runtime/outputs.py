@@ -37,9 +37,12 @@ class Outputs:
             device.value = active
 
     def close(self) -> None:
-        """Switch all off and give the pins back."""
+        """Switch all off and give the pins back. Never raises; may be called twice."""
         for devices in self._devices.values():
             for device in devices:
-                device.off()
-                device.close()
+                try:
+                    device.off()
+                    device.close()
+                except Exception:  # the others must go off all the same
+                    log.exception("an output does not close")
         self._devices.clear()

@@ -13,19 +13,17 @@ from typing import Any, Final
 import msgspec
 
 from edge.core import view
-from edge.core.clock import DATED_FROM, TRUST, Clock, ClockEntry, Dating
+from edge.core.clock import Clock, ClockEntry, Dating
 from edge.core.commands import Command, Result
 from edge.core.engine import Engine
 from edge.core.types import Event, EventBatch, Record, RecordBatch
 from edge.links.messages import ClockWanted
+from edge.runtime.clock_keeper import ClockKeeper
 from hal.sample import BAD, Cycle, Notice, Sample
 
 INBOX_MAX: Final = 10_000  # messages; more means that the station stands still: the oldest cycles go
 BLOCKED_AFTER_S: Final = 5.0
 BLOCKED_EVERY_MS: Final = 1000
-CLOCK_CHECK_MS: Final = 10_000
-CLOCK_STEP_MS: Final = 2000  # a larger difference from the last entry is a step, not slewing
-CLOCK_ENTRIES: Final = 200  # starts and steps that can be dated: months offline at a start a day
 URGENT: Final = frozenset(
     {"start", "stop", "unclean_stop", "clock", "alarm_begin", "alarm_end", "alarm_ack", "command", "fault"}
 )
@@ -62,7 +60,7 @@ class Station:
         blocked: Callable[[float, float], list[str]] = lambda _now_s, _longer_s: [],
         points_of_bus: Mapping[str, list[str]] | None = None,
         alarm_changed: Callable[[str, bool], None] = lambda _limit, _active: None,
-        estimated: Callable[[int], ClockEntry | None] = lambda _boot: None,
+        estimated: Callable[[int, Dating], ClockEntry | None] = lambda _boot, _dating: None,
     ) -> None:
         self.engine = engine
         self._clock = clock
@@ -73,7 +71,7 @@ class Station:
         self._blocked = blocked
         self._points_of_bus = points_of_bus or {}
         self._alarm_changed = alarm_changed
-        self._estimated = estimated
+        self.clock_keeper = ClockKeeper(clock, dating, journal, engine.set_clock, estimated)
         self.alarm_documents: Mapping[str, Mapping[str, Any]] = view.alarm_documents(engine, dating)
         """The active alarms as they stand upstream: replaced as a whole, so that a link may read it at any time."""
         self._inbox: deque[Any] = deque(maxlen=INBOX_MAX)
@@ -85,7 +83,6 @@ class Station:
         self._event_registers: dict[str, Any] = {}
         self._replies: list[Callable[[], None]] = []
         self._next_commit_ms = 0
-        self._next_clock_ms = 0
         self._next_blocked_ms = 0
         self.steps = 0
         self.records_made = 0
@@ -119,7 +116,7 @@ class Station:
         self._report_blocked(now_ms)
         engine.tick(now_ms)
         self._collect()
-        self._keep_clock(now_ms)
+        self.clock_keeper.step(now_ms)
         if now_ms >= self._next_commit_ms:
             self._next_commit_ms = now_ms - now_ms % self._commit_ms + self._commit_ms
             self._commit_records()
@@ -129,7 +126,7 @@ class Station:
         for reply in self._replies:
             reply()
         self._replies.clear()
-        return min(engine.next_due_ms(), self._next_commit_ms) / 1000
+        return min(engine.next_due_ms(), self._next_commit_ms, self.clock_keeper.due_ms) / 1000
 
     def _take(self, message: Notice | ClockWanted | Question | Order, now_ms: int) -> None:
         if isinstance(message, Notice):
@@ -141,7 +138,7 @@ class Station:
             answer = message.ask(self.engine)
             self._replies.append(lambda: message.reply(answer))
         else:
-            self._estimate_clock(message.boot)
+            self.clock_keeper.guess(message.boot, now_ms)
 
     def _report_blocked(self, now_ms: int) -> None:
         """Speak for the buses that hang in a call: their points have no value, and say why."""
@@ -168,47 +165,6 @@ class Station:
         self._events += actions.events
         if "alarms" in actions.event_registers:
             self.alarm_documents = view.alarm_documents(self.engine, self._dating)
-
-    def _keep_clock(self, now_ms: int) -> None:
-        """Write a clock entry when this boot has none that is as good, or when the clock was stepped."""
-        if now_ms < self._next_clock_ms:
-            return
-        self._next_clock_ms = now_ms + CLOCK_CHECK_MS
-        source = self._clock.trust()
-        if TRUST.index(source) < DATED_FROM:
-            return
-        known = self._dating.entry(self._clock.boot, now_ms)
-        if known is not None:
-            better = TRUST.index(source) > TRUST.index(known.source)
-            drift_ms = abs(self._clock.utc_ms() - (known.utc_ms + now_ms - known.at_ms))
-            if not better and drift_ms < CLOCK_STEP_MS:
-                return
-        self._enter(self._now_is(source))
-
-    def _now_is(self, source: str) -> ClockEntry:
-        at_ms = self._clock.monotonic_ns() // 1_000_000
-        return ClockEntry(self._clock.boot, at_ms, self._clock.utc_ms(), source)
-
-    def _estimate_clock(self, boot: int) -> None:
-        """Date a start that no source will date any more, or ours after a long wait, by the best guess there is."""
-        if self._dating.entry(boot, 0) is not None:
-            return
-        entry = self._now_is("floor") if boot == self._clock.boot else self._estimated(boot)
-        if entry is not None:
-            self._enter(entry)
-
-    def _enter(self, entry: ClockEntry) -> None:
-        """Write a clock entry down; it dates records only once it is durable."""
-        if entry.boot == self._clock.boot:
-            self.engine.set_clock(entry.utc_ms - entry.at_ms)
-        values = {"utc_ms": entry.utc_ms, "source": entry.source, "boot": entry.boot}
-        now_ms = self._clock.monotonic_ns() // 1_000_000
-        batch = EventBatch(
-            self._clock.boot,
-            [Event("clock", now_ms, "", values)],
-            {"clock": msgspec.to_builtins([*self._dating.entries(), entry][-CLOCK_ENTRIES:])},
-        )
-        self._journal(batch, lambda: self._dating.add(entry))
 
     def _commit_records(self) -> None:
         registers = {**self._registers, **self.engine.registers_of(self._moved)}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Mapping
 
 
-def notify(message: str) -> bool:
+def notify(message: str, environment: Mapping[str, str] = os.environ) -> bool:
     """Send a state such as "READY=1" or "WATCHDOG=1"; False when nobody listens (not started by systemd)."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
+    address = environment.get("NOTIFY_SOCKET", "")
     if not address:
         return False
     if address.startswith("@"):
@@ -21,7 +22,8 @@ def notify(message: str) -> bool:
     return True
 
 
-def watchdog_s() -> float | None:
-    """Return how often WATCHDOG=1 is due (half of WatchdogSec=), or None without a watchdog."""
-    microseconds = os.environ.get("WATCHDOG_USEC", "")
-    return int(microseconds) / 2e6 if microseconds.isdigit() else None
+def watchdog_s(environment: Mapping[str, str] = os.environ) -> float | None:
+    """Return how often WATCHDOG=1 is due (half of WatchdogSec=), or None without a watchdog, or with another's."""
+    microseconds = environment.get("WATCHDOG_USEC", "")
+    is_ours = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+    return int(microseconds) / 2e6 if is_ours and microseconds.isdigit() and int(microseconds) else None

@@ -1,47 +1,57 @@
-"""Dating a start of the box that never learned the time: at the latest, when the next start that did began."""
+"""Dating starts of the box that never learned the time: each ended, at the latest, when the next one began."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, Final
 
 from edge.core.clock import ClockEntry, Dating
 from edge.core.ports import Reader
 from edge.core.types import Event, Record
 
-BEFORE_NEXT_MS: Final = 1000
+APART_MS: Final = 1000  # between two starts, at least
 
 
-def estimated_end(boot: int, dating: Dating, logs: Iterable[Reader[Any]]) -> ClockEntry | None:
+def estimated_end(boot: int, dating: Dating, logs: Sequence[Reader[Any]]) -> ClockEntry | None:
     """Return a clock entry for a past start, None while no later one is dated.
 
-    Its last entry is taken to lie just before that later start, so that nothing is dated later than it can have been.
+    Its last entry is taken to lie just before the next start, so that nothing is dated later than it can have been and
+    no two starts overlap.
     """
     following = next((entry for entry in dating.entries() if entry.boot > boot), None)
     if following is None:
         return None
-    last_ms = max((_ends_ms(last) for last in (last_entry(log, boot) for log in logs) if last is not None), default=0)
-    return ClockEntry(boot, last_ms, following.utc_ms - BEFORE_NEXT_MS, "floor")
+    begin_ms, _ = _span_ms(following.boot, logs)
+    utc_ms = following.utc_ms - max(following.at_ms - begin_ms, 0)
+    for between in range(following.boot - 1, boot, -1):
+        begin_ms, end_ms = _span_ms(between, logs)
+        utc_ms -= end_ms - begin_ms + APART_MS
+    return ClockEntry(boot, _span_ms(boot, logs)[1], utc_ms - APART_MS, "floor")
 
 
-def last_entry(log: Reader[Any], boot: int) -> Record | Event | None:
-    """Return the newest entry of a start that is still held: starts follow each other, so halving finds it."""
-    low, high = log.first_seq(), log.next_seq()  # what lies before `low` is of this start or older, from `high` newer
-    newest: Record | Event | None = None
+def _span_ms(boot: int, logs: Sequence[Reader[Any]]) -> tuple[int, int]:
+    """Return the first and the last instant of a start of which something is held, monotonic; 0 and 0 if nothing."""
+    oldest = [entry for log in logs if (entry := entry_of(boot, log, newest=False)) is not None]
+    newest = [entry for log in logs if (entry := entry_of(boot, log, newest=True)) is not None]
+    begins = (entry.at_ms if isinstance(entry, Event) else entry.start_ms for entry in oldest)
+    ends = (entry.at_ms if isinstance(entry, Event) else entry.start_ms + entry.dt_ms for entry in newest)
+    return min(begins, default=0), max(ends, default=0)
+
+
+def entry_of(boot: int, log: Reader[Any], *, newest: bool) -> Record | Event | None:
+    """Return the newest or the oldest entry of a start that is still held: starts only rise, so halving finds it."""
+    found: Record | Event | None = None
+    low, high = log.first_seq(), log.next_seq()
     while low < high:
         middle = at = (low + high) // 2
         chunk = log.read(at, 1)
         while chunk.gap is not None and chunk.gap.last + 1 < high:
             at = chunk.gap.last + 1
             chunk = log.read(at, 1)
-        if not chunk.entries or chunk.boot > boot:
+        if chunk.entries and chunk.boot == boot:
+            found = chunk.entries[0]
+        if not chunk.entries or chunk.boot > boot or (chunk.boot == boot and not newest):
             high = middle
-            continue
-        low = at + 1
-        if chunk.boot == boot:
-            newest = chunk.entries[0]
-    return newest
-
-
-def _ends_ms(entry: Record | Event) -> int:
-    return entry.at_ms if isinstance(entry, Event) else entry.start_ms + entry.dt_ms
+        else:
+            low = at + 1
+    return found

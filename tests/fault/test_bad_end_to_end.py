@@ -191,7 +191,7 @@ def test_what_failed_for_a_minute_comes_back_good_by_itself(tmp_path: Path) -> N
     ("error", "times", "lasts_s"),
     [
         (errno.EIO, 1, 1),
-        pytest.param(errno.ENOSPC, 9, 20, marks=pytest.mark.campaign(reason="four tries, each later: half a minute")),
+        pytest.param(errno.ENOSPC, 7, 15, marks=pytest.mark.campaign(reason="four tries, each later: half a minute")),
     ],
 )
 def test_a_card_that_cannot_be_written_for_a_while_is_said_and_loses_nothing(

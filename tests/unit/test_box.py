@@ -1,0 +1,243 @@
+"""A whole box in this process: outputs, the watchdog's question, the end, clocks that nobody vouches for."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.core.types import Event
+from edge.runtime.box import Box
+from edge.runtime.clock import SystemClock
+from edge.runtime.station import Question
+from edge.settings.load import load
+from edge.store.fs import RealFs
+from edge.store.fs_memory import MemoryFs
+from edge.store.log import Log
+from hal.fake.gpio import FakeGpio
+from hal.fake.i2c import Ads1115Chip, FakeI2c
+from tests.box_rig import Bench, Line, Row, box_here, line, point, service, write_site
+from tests.support import eventually
+
+PIN = 21
+
+
+class Plant:
+    """A box with a voltage that can be turned up, a limit of 2 V on it, and a lamp that follows."""
+
+    def __init__(self, folder: Path, sent: Line | None = None, **box: Any) -> None:
+        self.chip = Ads1115Chip(1.0)
+        self.bus = FakeI2c({0x48: self.chip})
+        self.board = FakeGpio()
+        self.config = write_site(
+            folder,
+            box=box,
+            bus={"i2c1": {"kind": "i2c", "number": 1}, "gpio": {"kind": "gpio"}},
+            point=[
+                point("volts", "i2c1", "ads1115", address=0x48, input="AIN0", period_s=0.1, record_s=0.1),
+                point("door", "gpio", "contact", pin=7, period_s=0.1, record_s=0.1),
+            ],
+            limit=[{"id": "volts.high", "point": "volts", "kind": "high", "value": 2.0}],
+            output=[{"id": "lamp", "bus": "gpio", "pin": PIN, "limit": "volts.high"}],
+            **({} if sent is None else {"link": sent.link}),
+        )
+
+    @contextmanager
+    def box(self, state: Path, **options: Any) -> Iterator[Box]:
+        with box_here(
+            self.config, state, hardware=lambda _: Bench(i2c1=self.bus, gpio=self.board.factory), **options
+        ) as box:
+            eventually(lambda: self.value(box) is not None, 5, "the voltage is read")
+            yield box
+
+    @staticmethod
+    def value(box: Box) -> object:
+        return box.station.engine.points["volts"].value
+
+    def lamp(self) -> tuple[str, bool]:
+        pin = self.board.factory.pin(PIN)
+        return pin.function, pin.state
+
+
+def kinds(log: Log[Event]) -> list[str]:
+    return [event.kind for event in log.read(log.first_seq(), 1000).entries]
+
+
+# -- outputs
+
+
+def test_a_lamp_follows_its_alarm_and_is_off_when_the_box_stops(tmp_path: Path) -> None:
+    plant = Plant(tmp_path)
+    with plant.box(tmp_path / "state"):
+        assert plant.lamp() == ("output", False)
+        plant.chip.volts[0] = 3.0
+        eventually(lambda: plant.lamp() == ("output", True), 5, "the lamp is on")
+        plant.chip.volts[0] = 1.0
+        eventually(lambda: plant.lamp() == ("output", False), 5, "the lamp is off")
+        plant.chip.volts[0] = 3.0
+        eventually(lambda: plant.lamp() == ("output", True), 5, "the lamp is on again")
+    assert plant.lamp() == ("input", False)
+
+
+def test_an_alarm_that_outlives_the_box_has_its_lamp_on_again_at_the_next_start(tmp_path: Path) -> None:
+    plant = Plant(tmp_path)
+    plant.chip.volts[0] = 3.0
+    with plant.box(tmp_path / "state"):
+        eventually(lambda: plant.lamp()[1], 5, "the lamp is on")
+    second = Plant(tmp_path)
+    second.chip.volts[0] = 3.0
+    box = Box(load(second.config), tmp_path / "state", hardware=lambda _: Bench(gpio=second.board.factory))
+    try:
+        assert second.lamp() == ("output", True), "before anything is read"
+    finally:
+        box.outputs.close()
+        box.records.close()
+        box.events.close()
+
+
+# -- alive, and the end
+
+
+def test_a_station_that_stands_still_is_not_alive(tmp_path: Path) -> None:
+    plant, gate = Plant(tmp_path), threading.Event()
+    with plant.box(tmp_path / "state") as box:
+        assert box.is_alive()
+        box.station.post(Question(lambda _: gate.wait(20), lambda _: None))
+        eventually(lambda: not box.is_alive(0.6), 5, "the station is missed")
+        gate.set()
+        eventually(lambda: box.is_alive(0.6), 5, "it is back")
+
+
+def test_a_writer_that_hangs_in_a_call_is_not_alive_while_the_station_still_turns(tmp_path: Path) -> None:
+    plant, disk = Plant(tmp_path), MemoryFs()
+    with plant.box(tmp_path / "state", fs=disk) as box:
+        with disk.lock:  # every call to the disk waits
+            eventually(lambda: not box.is_alive(0.6), 10, "the writer is missed")
+            readings = box.station.readings
+            eventually(lambda: box.station.readings > readings + 5, 5, "readings go on")
+            assert box.supervisor.turned("station", time.monotonic(), 0.6)
+        eventually(lambda: box.is_alive(0.6), 5, "it is back")
+
+
+def test_a_blocked_bus_is_left_behind_within_2_s_and_nothing_else_is_lost(tmp_path: Path) -> None:
+    plant = Plant(tmp_path)
+    bench = Bench(i2c1=plant.bus, gpio=plant.board.factory)
+    box = Box(load(plant.config), tmp_path / "state", hardware=lambda _: bench)
+    box.start()
+    eventually(lambda: plant.value(box) is not None, 5, "the voltage is read")
+    plant.bus.block()
+    eventually(lambda: box.supervisor.blocked(time.monotonic(), 0.2) == ["bus:i2c1"], 5, "the bus hangs")
+    begin_s = time.monotonic()
+    assert box.stop(1.8) == ["bus:i2c1"]
+    assert time.monotonic() - begin_s < 2.0
+    log: Log[Event] = Log(RealFs(tmp_path / "state"), "events", "events", capacity_bytes=16 << 20)
+    assert kinds(log)[-1] == "stop"
+    assert log.registers["running"] is False
+    log.close()
+
+
+def test_the_state_is_for_its_user_alone(tmp_path: Path) -> None:
+    plant = Plant(tmp_path)
+    with plant.box(tmp_path / "state"):
+        assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_socket_that_cannot_be_had_leaves_nothing_running_and_the_state_free(tmp_path: Path) -> None:
+    plant = Plant(tmp_path)
+    refused = Box(
+        load(plant.config), tmp_path / "state", socket=tmp_path / "missing" / "api.sock",
+        hardware=lambda _: Bench(i2c1=plant.bus, gpio=plant.board.factory),
+    )  # fmt: skip
+    before = set(threading.enumerate())
+    with pytest.raises(OSError, match=r"missing/api\.sock"):
+        refused.start()
+    assert set(threading.enumerate()) == before
+    with plant.box(tmp_path / "state") as box:
+        assert box.clock.boot == 1, "a start that wrote nothing is none"
+
+
+def test_systemd_hears_ready_alive_and_stopping(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(str(tmp_path / "notify"))
+        channel.settimeout(10)
+        words = ("--demo", "--state", str(tmp_path / "state"))
+        environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"}
+        with service(tmp_path, *words, **environment) as box:
+            heard = [channel.recv(100) for _ in range(4)]
+            box.finish()
+            while heard[-1] != b"STOPPING=1":
+                heard.append(channel.recv(100))
+    assert heard[:4] == [b"READY=1", *3 * [b"WATCHDOG=1"]]
+    assert set(heard[4:-1]) <= {b"WATCHDOG=1"}
+
+
+# -- a clock that nobody vouches for
+
+
+def unvouched(folder: Path) -> Callable[[int], SystemClock]:
+    """Return what makes a clock that no one has set: later than the floor, and that is all that is known."""
+    return lambda boot: SystemClock(boot, floor_ms=0, flag=folder / "never")
+
+
+def newest(rows: list[Row]) -> Row:
+    return max(rows, key=lambda row: row.seq)
+
+
+def test_without_a_source_of_time_records_wait_and_then_go_as_unsynchronised(tmp_path: Path) -> None:
+    with line(tmp_path) as sent:
+        plant = Plant(tmp_path, sent, undated_wait_s=1.5)
+        began_s = time.monotonic()
+        with plant.box(tmp_path / "state", clock=unvouched(tmp_path)) as box:
+            eventually(lambda: box.links["mqtt"].status()["state"] == "up", 5, "the link is up")
+            eventually(lambda: box.records.next_seq() > 1, 5, "records are on the disk")
+            assert sent.stored.count() == 0
+            plant.bus.unplug(0x48)
+            eventually(lambda: "no_answer" in {row.why for row in sent.stored.records("volts")}, 15)
+            assert time.monotonic() - began_s >= 1.5
+        eventually(lambda: sent.stored.count() == box.station.records_made, 5)
+    rows = sent.stored.records()
+    assert {(row.quality, row.why) for row in rows if row.value is not None} == {("uncertain", "clock_unsynced")}
+    assert {(row.quality, row.why) for row in rows if row.value is None} <= {("bad", "no_answer"), ("bad", "stale")}
+
+
+def test_starts_that_never_knew_the_time_are_dated_before_the_next_and_do_not_hold_it_up(tmp_path: Path) -> None:
+    with line(tmp_path) as sent:
+        for _ in range(2):  # both end before their records were given up waiting
+            plant = Plant(tmp_path, sent)
+            with plant.box(tmp_path / "state", clock=unvouched(tmp_path)) as box:
+                eventually(lambda box=box: box.records.next_seq() > 3, 5, "records are on the disk")  # type: ignore[misc]
+        assert sent.stored.count() == 0
+        held = box.records.next_seq() - 1
+        plant = Plant(tmp_path, sent, undated_wait_s=0.5)
+        with plant.box(tmp_path / "state", clock=unvouched(tmp_path)) as box:
+            eventually(lambda: sent.stored.count() > held + 5, 20, "all three starts have arrived")
+        eventually(lambda: sent.stored.count() == box.records.next_seq() - 1, 5)
+    assert sent.stored.holes() == sent.stored.gaps() == []
+    rows = [row for row in sent.stored.records("volts") if row.value is not None]
+    assert {(row.quality, row.why) for row in rows} == {("uncertain", "clock_unsynced")}
+    assert all(one.t_ms + one.dt_ms <= other.t_ms for one, other in pairwise(rows)), "in order"
+    assert newest(rows).t_ms <= time.time() * 1000
+
+
+def test_a_start_without_time_is_dated_by_the_one_that_has_it(tmp_path: Path) -> None:
+    with line(tmp_path) as sent:
+        plant = Plant(tmp_path, sent)
+        with plant.box(tmp_path / "state", clock=unvouched(tmp_path)) as box:
+            eventually(lambda: box.records.next_seq() > 3, 5, "records are on the disk")
+        held = box.records.next_seq() - 1
+        second = Plant(tmp_path, sent)
+        with second.box(tmp_path / "state") as box:
+            eventually(lambda: sent.stored.count() > held + 5, 20, "both starts have arrived")
+        eventually(lambda: sent.stored.count() == box.records.next_seq() - 1, 5)
+    rows = sent.stored.records("volts")
+    before, after = [row for row in rows if row.seq <= held], [row for row in rows if row.seq > held]
+    assert {row.why for row in before if row.value is not None} == {"clock_unsynced"}
+    assert {row.quality for row in after} == {"good"}
+    assert newest(before).t_ms + newest(before).dt_ms <= after[0].t_ms
