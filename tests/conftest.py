@@ -17,8 +17,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect campaigns and benches unless asked for: a run that leaves them out says so in its last line."""
-    wanted = []
-    left_out = []
+    wanted: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
     for item in items:
         is_kept = all(
             config.getoption(f"--{mark}") or not item.get_closest_marker(mark) for mark in ("campaign", "bench")

@@ -19,7 +19,7 @@ NOW_MS = 1_795_188_007_000  # Friday 20 November 2026, 16:20:07 in Paris
 
 def value(point: str, kind: str, unit: str, number: Any, *limits: LimitView, **more: Any) -> ValueView:
     """Return a good value one second old, or what `more` says of it."""
-    facts = {"word": "", "quality": "good", "reason": "", "age_s": 1.0, "name": {}, "place": ""} | more
+    facts: dict[str, Any] = {"word": "", "quality": "good", "reason": "", "age_s": 1.0, "name": {}, "place": ""} | more
     return ValueView(point=point, kind=kind, unit=unit, value=number, limits=list(limits), **facts)
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,11 @@ def shared_data(*parts: str) -> Path:
     if not path.exists():
         pytest.skip(f"no measurement data: {'/'.join(parts)} (set VIGIE_DATA to its folder)")
     return path
+
+
+def about(number: float, within: float) -> Any:
+    """Return what equals every number that near, for a field that is typed as a number."""
+    return pytest.approx(number, abs=within)
 
 
 class ManualClock:

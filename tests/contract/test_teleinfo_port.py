@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from hal.decode.teleinfo.labels import Mode
 from hal.driver import DriverError
-from hal.drivers.teleinfo import Teleinfo
+from hal.drivers.teleinfo import Teleinfo, TeleinfoOptions
 from hal.fake.meter import Meter, PtyMeter, Recording, read_at_wrong_speed
 from hal.sample import BAD, GOOD, UNCERTAIN, Notice, Sample
 from tests.support import eventually, shared_data
@@ -28,7 +29,7 @@ class Bench:
         self, folder: Path, meter: Meter | Recording, *labels: str, name: str = "meter", state: str = ""
     ) -> None:
         self.line = PtyMeter(meter, folder / name)
-        self.points = {label: Teleinfo.Options(label=label) for label in labels}
+        self.points = {label: TeleinfoOptions(label=label) for label in labels}
         self.driver = Teleinfo(str(self.line.port), self.points)
         if state:
             self.driver.restore(state)
@@ -171,7 +172,7 @@ def test_state_survives_a_restart_and_a_lower_index_is_not_believed_at_once(tmp_
 
 def test_damaged_state_is_ignored() -> None:
     for text in ("", "{", '{"mode":"elsewhere"}', '{"indexes":{"HCHP":-5,"NONE":1}}', "\x00"):
-        Teleinfo("/nowhere", {"p": Teleinfo.Options(label="PAPP")}).restore(text)
+        Teleinfo("/nowhere", {"p": TeleinfoOptions(label="PAPP")}).restore(text)
 
 
 CAPTURES = [
@@ -207,7 +208,7 @@ def test_a_terminal_that_was_left_cooked_is_set_raw(tmp_path: Path) -> None:
     master, slave = pty.openpty()
     try:
         assert termios.tcgetattr(slave)[3] & termios.ICANON
-        driver = Teleinfo(os.ttyname(slave), {"p": Teleinfo.Options(label="PAPP")})
+        driver = Teleinfo(os.ttyname(slave), {"p": TeleinfoOptions(label="PAPP")})
         with closing(driver):
             driver.open()
             meter = Meter()
@@ -259,8 +260,8 @@ def test_options_that_no_meter_can_meet_are_refused(options: dict[str, object], 
 
 
 def test_channels_say_kind_unit_and_wrap() -> None:
-    def channel(label: str, **more: str) -> tuple[str, str, float, int]:
-        found = Teleinfo.channel(Teleinfo.Options(label=label, **more))
+    def channel(label: str, **more: Any) -> tuple[str, str, float, int]:
+        found = Teleinfo.channel(TeleinfoOptions(label=label, **more))
         return found.kind, found.unit, found.scale, found.wrap
 
     assert channel("HCHP") == ("counter", "Wh", 1.0, 10**9)
@@ -271,14 +272,14 @@ def test_channels_say_kind_unit_and_wrap() -> None:
     assert channel("EAP_s") == ("gauge", "kWh", 1.0, 0)
     assert channel("EAP_s", tariff="HPE") == ("counter", "kWh", 1.0, 0)
     assert channel("ADCO") == ("text", "", 1.0, 0)
-    assert Teleinfo.channel(Teleinfo.Options(label="DEMAIN")).words == ("----", "BLEU", "BLAN", "ROUG")
-    assert Teleinfo.channel(Teleinfo.Options(label="STGE", field="dry_contact")).words == ("closed", "open")
+    assert Teleinfo.channel(TeleinfoOptions(label="DEMAIN")).words == ("----", "BLEU", "BLAN", "ROUG")
+    assert Teleinfo.channel(TeleinfoOptions(label="STGE", field="dry_contact")).words == ("closed", "open")
 
 
 def test_a_field_of_the_status_register_is_a_state(tmp_path: Path) -> None:
     with closing(Bench(tmp_path, Meter("standard"), "STGE")) as bench:
         bench.driver.close()
-        bench.points = {"contact": Teleinfo.Options(label="STGE", field="dry_contact")}
+        bench.points = {"contact": TeleinfoOptions(label="STGE", field="dry_contact")}
         bench.driver = Teleinfo(str(bench.line.port), bench.points)
         bench.driver.open()
         assert bench.until(all_good, 60)["contact"].value == 1, "003A…: open"

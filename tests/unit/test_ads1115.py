@@ -15,7 +15,7 @@ from hal.driver import DriverError
 from hal.drivers.ads1115 import Ads1115
 from hal.fake.i2c import Ads1115Chip, FakeI2c
 from hal.sample import BAD, GOOD, Sample
-from tests.support import shared_data
+from tests.support import about, shared_data
 
 
 def options(**keys: Any) -> Any:
@@ -68,7 +68,7 @@ def test_a_loop_outside_its_limits_is_bad_and_never_zero(milliampere: float, rea
 @pytest.mark.parametrize("milliampere", [3.61, 4.0, 12.0, 20.0, 20.99])
 def test_a_loop_reads_in_milliampere(milliampere: float) -> None:
     driver = opened(Ads1115Chip(milliampere * 0.150), p=options(shunt_ohm=150))
-    assert driver.read(["p"], 1) == [Sample("p", 1, pytest.approx(milliampere, abs=0.001), GOOD)]
+    assert driver.read(["p"], 1) == [Sample("p", 1, about(milliampere, 0.001), GOOD)]
     assert Ads1115.channel(options(shunt_ohm=150)).unit == "mA"
 
 

@@ -13,7 +13,7 @@ from hal.sample import BAD, Channel, Cycle, Notice, Sample
 from tests.support import ManualClock
 
 
-class Options(msgspec.Struct, frozen=True):
+class NoOptions(msgspec.Struct, frozen=True):
     """No options."""
 
 
@@ -21,20 +21,20 @@ class Scripted:
     """A driver that does what its device's script says: a value, or an exception to raise."""
 
     bus_kind: ClassVar[str] = "own"
-    Options = Options
+    Options: ClassVar[type[msgspec.Struct]] = NoOptions
     tick_s: ClassVar[float] = 0.0
     script: ClassVar[dict[str, list[Any]]] = {}
     opened: ClassVar[list[str]] = []
 
     @staticmethod
-    def device(_options: Any) -> str:
+    def device(options: Any) -> str:
         return "d"
 
     @staticmethod
-    def channel(_options: Any) -> Channel:
+    def channel(options: Any) -> Channel:
         return Channel("gauge")
 
-    def __init__(self, _bus: Any, points: Mapping[str, Any]) -> None:
+    def __init__(self, bus: Any, points: Mapping[str, Any]) -> None:
         self.point = next(iter(points))
         self.restored = ""
 
@@ -70,7 +70,7 @@ class Remembering(Scripted):
 def rig(devices: dict[str, tuple[type[Scripted], int]], memory: dict[str, str] | None = None) -> Any:
     clock = ManualClock()
     cycles: list[Cycle] = []
-    specs = [DeviceSpec(name, kind, {name: Options()}, {name: period}) for name, (kind, period) in devices.items()]
+    specs = [DeviceSpec(name, kind, {name: NoOptions()}, {name: period}) for name, (kind, period) in devices.items()]
     worker = BusWorker(
         "b", specs, clock=clock, post=cycles.append, open_handle=object, close_handle=lambda _h: None, memory=memory
     )
@@ -106,9 +106,10 @@ def test_ticks_lie_on_the_engines_grid_to_the_millisecond_whatever_fraction_the_
             return self.utc_offset_ms + (self.now_ns + 600_000) // 1_000_000
 
     Scripted.script = {"a": [20.5]}
-    clock, cycles = Apart(), []
+    clock = Apart()
+    cycles: list[Cycle] = []
     worker = BusWorker(
-        "b", [DeviceSpec("a", Scripted, {"a": Options()}, {"a": 1000})], clock=clock, post=cycles.append,
+        "b", [DeviceSpec("a", Scripted, {"a": NoOptions()}, {"a": 1000})], clock=clock, post=cycles.append,
         open_handle=object, close_handle=lambda _h: None, offset_ms=lambda: clock.utc_offset_ms,
     )  # fmt: skip
     for late_ns in range(0, 1_000_000, 100_000):  # a thread wakes up at any fraction of a millisecond
@@ -181,7 +182,7 @@ def test_a_bus_that_does_not_open_makes_all_its_points_bad() -> None:
         raise OSError(2, "no such bus")
 
     worker = BusWorker(
-        "b", [DeviceSpec("p", Scripted, {"p": Options()}, {"p": 1000})],
+        "b", [DeviceSpec("p", Scripted, {"p": NoOptions()}, {"p": 1000})],
         clock=clock, post=cycles.append, open_handle=refuse, close_handle=lambda _h: None,
     )  # fmt: skip
 

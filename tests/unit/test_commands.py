@@ -56,7 +56,7 @@ def test_arguments_of_the_wrong_form_are_refused_by_name(args: dict[str, Any]) -
 
 
 def test_a_foreign_key_of_any_length_does_not_fill_what_is_kept() -> None:
-    result, _ = Hands().order("a", **{"x" * 60_000: 1})
+    result, _ = Hands().registry.carry_out(Command("a", "ack", {"x" * 60_000: 1}))
     assert (result.done, result.text.key) == (False, "command_bad_args")
     assert len(result.text.values["why"]) <= 200
 

@@ -13,7 +13,8 @@ def test_the_first_reading_of_a_kept_register_is_no_consumption() -> None:
     register = Kept(1.0, 0)
     assert register.index is None
     assert register.advance(81_234_567) == "first"
-    assert (register.index, pending(register)) == (81_234_567, 0)
+    index: float | None = register.index
+    assert (index, pending(register)) == (81_234_567, 0)
 
 
 def test_a_kept_register_counts_what_it_moved() -> None:

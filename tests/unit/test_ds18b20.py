@@ -19,7 +19,7 @@ from hal.decode.ds18b20 import (
     text_from_scratchpad,
 )
 from hal.driver import DriverError
-from hal.drivers.ds18b20 import Ds18b20
+from hal.drivers.ds18b20 import Ds18b20, Ds18b20Options
 from hal.fake.onewire import FAULTS, FakeOneWire
 from hal.sample import BAD, GOOD, UNCERTAIN, Sample
 from tests.support import shared_data
@@ -159,7 +159,7 @@ def test_one_flipped_bit_is_never_a_value(sixteenths: int, bit: int) -> None:
 
 
 def driver_on(bus: FakeOneWire, probe: str = PROBE, **keys: Any) -> Ds18b20:
-    options = msgspec.convert({"probe": probe, **keys}, Ds18b20.Options)
+    options = msgspec.convert({"probe": probe, **keys}, Ds18b20Options)
     return Ds18b20(bus.folder, {"t": options})
 
 

@@ -16,7 +16,7 @@ from hal.driver import DriverError
 from hal.drivers.sht3x import Sht3x
 from hal.fake.i2c import FakeI2c, Sht3xChip
 from hal.sample import BAD, GOOD, Sample
-from tests.support import shared_data
+from tests.support import about, shared_data
 
 
 def points(**keys: Any) -> dict[str, Any]:
@@ -75,8 +75,8 @@ def test_one_flipped_bit_takes_its_word_and_leaves_the_other(bit: int) -> None:
 def test_temperature_and_humidity_come_from_one_measurement() -> None:
     driver = opened(FakeI2c({0x44: Sht3xChip(-10.5, 45.0)}))
     temperature, humidity = driver.read(["t", "h"], 9)
-    assert temperature == Sample("t", 9, pytest.approx(-10.5, abs=0.002), GOOD)
-    assert humidity == Sample("h", 9, pytest.approx(45.0, abs=0.002), GOOD)
+    assert temperature == Sample("t", 9, about(-10.5, 0.002), GOOD)
+    assert humidity == Sample("h", 9, about(45.0, 0.002), GOOD)
     assert [Sht3x.channel(options).unit for options in points().values()] == ["Cel", "%RH"]
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from edge.cli import table
+from edge.cli import rows, table
 from edge.cli.cells import cells, plain
 from edge.cli.screen import STYLES
 from edge.cli.table import Sight, compose, render
@@ -23,7 +23,8 @@ KEYS = (("q", "quit"), ("a", "acknowledge"), ("c", "cut the link"), ("p", "unplu
 
 def live_of(desk: FakeDesk) -> dict[str, Any]:
     answer = {"box": desk.box(), "values": desk.values(), "alarms": desk.alarms(), "buffer": desk.buffer()}
-    return msgspec.json.decode(msgspec.json.encode(answer))  # as the client gets it
+    told: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(answer))  # as the client gets it
+    return told
 
 
 @pytest.fixture
@@ -250,7 +251,7 @@ def test_a_state_lies_flat_until_it_changes(live: dict[str, Any]) -> None:
 
 
 def test_narrow_screens_lose_the_trend_then_the_limit_but_never_the_quality() -> None:
-    keys = {width: [column.key for column in table.rows.columns(width, 15)] for width in (60, 72, 80)}
+    keys = {width: [column.key for column in rows.columns(width, 15)] for width in (60, 72, 80)}
     assert "trend" in keys[80]
     assert keys[72][-1] == "limit"
     assert keys[60][-1] == "age"

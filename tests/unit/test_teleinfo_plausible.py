@@ -305,7 +305,8 @@ def test_another_mode_is_taken_from_its_third_frame() -> None:
         bench.frame()
     for _ in range(2):
         bench.wire([tabbed_group("ADSC", "041876199277"), tabbed_group("EAST", "000000010")])
-    assert bench.judge.mode == "historique"
+    before = bench.judge.mode
+    assert before == "historique"
     for _ in range(3):
         bench.wire([tabbed_group("ADSC", "041876199277"), tabbed_group("EAST", "000000010")])
     assert bench.judge.mode == "standard"

@@ -13,9 +13,10 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pyte
 import pytest
@@ -23,6 +24,7 @@ import pytest
 from edge.cli.client import Client
 from edge.cli.screen import split_keys
 from edge.cli.terminal import PlainReport
+from edge.core.view import ValueView
 from tests.fake_desk import FakeDesk, serving
 from tests.support import ROOT, eventually
 
@@ -262,10 +264,11 @@ def test_it_waits_for_a_box_that_is_not_there_yet(tmp_path: Path, desk: FakeDesk
 
 
 def test_ctrl_c_and_a_bug_give_the_terminal_back(path: Path) -> None:
-    for leave, last_words in (
+    leaves: list[tuple[Callable[[Terminal], None], str]] = [
         (lambda t: t.program.send_signal(signal.SIGINT), "KeyboardInterrupt"),
         (lambda t: t.press("b"), "a bug"),
-    ):
+    ]
+    for leave, last_words in leaves:
         terminal = Terminal(path, (80, 24))
         try:
             terminal.waits_for("ALARM #12")
@@ -336,8 +339,8 @@ def test_the_line_names_only_the_first_of_many_bad_points_and_a_box_without_a_li
     assert out.getvalue().endswith("no link upstream: 8 213 records kept\n")
 
 
-def _fields(view: object) -> dict[str, object]:
-    return {name: getattr(view, name) for name in view.__struct_fields__}  # type: ignore[attr-defined]
+def _fields(view: ValueView) -> dict[str, Any]:
+    return {name: getattr(view, name) for name in view.__struct_fields__}
 
 
 def test_without_a_box_the_line_says_so_and_it_goes_on(tmp_path: Path) -> None:

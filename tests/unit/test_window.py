@@ -158,7 +158,7 @@ def test_durations_of_all_states_and_of_none_fill_the_period(steps: list[tuple[i
     if made.value is None:
         assert set(known) == {None}
     else:
-        assert made.duration_ms == known.get(made.value, 0)
+        assert made.duration_ms == known.get(int(made.value), 0)
     assert sum(known.values()) == 60_000 - steps[0][0]
 
 
