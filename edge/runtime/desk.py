@@ -53,12 +53,13 @@ class RunningBox:
         self._buses = buses
         self._degraded = degraded
         self._is_demo = is_demo
+        self.answer_within_s = ANSWER_WITHIN_S
         self._started_ms = clock.monotonic_ns() // 1_000_000
 
     def _ask(self, question: Callable[[Engine], Answer]) -> Answer:
         answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self._station.post(Question(question, answers.put))
-        return _within(answers)
+        return self._within(answers)
 
     def _now_ms(self) -> int:
         return self._clock.monotonic_ns() // 1_000_000
@@ -125,11 +126,10 @@ class RunningBox:
         """Hand a command to the station and return its result."""
         answers: queue.SimpleQueue[Result] = queue.SimpleQueue()
         self._station.post(Order(command, answers.put))
-        return _within(answers)
+        return self._within(answers)
 
-
-def _within(answers: queue.SimpleQueue[Answer]) -> Answer:
-    try:
-        return answers.get(timeout=ANSWER_WITHIN_S)
-    except queue.Empty:
-        raise TimeoutError("the station does not answer") from None
+    def _within(self, answers: queue.SimpleQueue[Answer]) -> Answer:
+        try:
+            return answers.get(timeout=self.answer_within_s)
+        except queue.Empty:
+            raise TimeoutError("the station does not answer") from None
