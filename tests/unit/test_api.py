@@ -8,7 +8,6 @@ import socket
 import stat
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +20,6 @@ from edge.core.text import Text
 from edge.web.api import BODY_MAX, ApiServer
 from tests.fake_desk import FakeDesk, serving
 from tests.support import eventually
-
-
-@pytest.fixture
-def desk() -> FakeDesk:
-    return FakeDesk()
-
-
-@pytest.fixture
-def path(tmp_path: Path, desk: FakeDesk) -> Iterator[Path]:
-    with serving(desk, tmp_path / "api.sock") as socket_path:
-        yield socket_path
 
 
 def ask(path: Path, method: str, target: str, body: bytes | None = None) -> tuple[int, str, Any]:

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +19,6 @@ from edge.cli.client import Client, NotRunningError, RefusedError, socket_path
 from edge.cli.main import main
 from tests.fake_desk import FakeDesk, serving
 from tests.support import ROOT
-
-
-@pytest.fixture
-def desk() -> FakeDesk:
-    return FakeDesk()
-
-
-@pytest.fixture
-def path(tmp_path: Path, desk: FakeDesk) -> Iterator[Path]:
-    with serving(desk, tmp_path / "api.sock") as socket_path:
-        yield socket_path
 
 
 @pytest.fixture

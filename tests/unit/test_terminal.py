@@ -116,17 +116,6 @@ class Terminal:
 
 
 @pytest.fixture
-def desk() -> FakeDesk:
-    return FakeDesk()
-
-
-@pytest.fixture
-def path(tmp_path: Path, desk: FakeDesk) -> Iterator[Path]:
-    with serving(desk, tmp_path / "api.sock") as socket_path:
-        yield socket_path
-
-
-@pytest.fixture
 def terminal(path: Path) -> Iterator[Terminal]:
     found = Terminal(path, (80, 24))
     yield found
