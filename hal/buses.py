@@ -6,6 +6,7 @@ Each bus gets one thread of its own (`edge/runtime/bus.py`); what `open_bus` ret
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -38,6 +39,10 @@ class Serial(_BusOptions, frozen=True):
 class Gpio(_BusOptions, frozen=True):
     """The GPIO pins of the board, by gpiozero."""
 
+    chip: Annotated[
+        str, Meta(description="name, label or path of the GPIO chip; where absent that of a Raspberry Pi's header")
+    ] = ""
+
 
 class Own(_BusOptions, frozen=True):
     """A thread for drivers that reach their device by themselves."""
@@ -52,6 +57,13 @@ KINDS: Final[dict[str, type[_BusOptions]]] = {
 }
 
 
+HARMFUL: Final = frozenset({"native", "pigpio"})
+"""Factories of gpiozero that are refused: see `_ensure_pin_factory`."""
+GATHER_S: Final = 0.2
+"""How long edges may collect in the kernel, which stamps them (1,024 in 0.2 s are 5 kHz); drivers ask each second."""
+_FACTORY_LOCK: Final = threading.Lock()
+
+
 class BusError(OSError):
     """A bus is not there or may not be opened. The message names it, the cause and what to look at."""
 
@@ -59,8 +71,8 @@ class BusError(OSError):
 def open_bus(kind: str, options: Any) -> Any:
     """Return the handle that drivers of this kind get: an SMBus, a Path, a port name, None, None.
 
-    None for gpio means gpiozero's default factory, which is set here. Raises OSError with what to look at when the bus
-    is not there.
+    None for gpio means gpiozero's default factory, which is set here: on gpiod, or on lgpio where gpiod is missing.
+    Raises OSError with what to look at when the bus is not there.
     """
     if kind == "i2c":
         return _i2c(options.number)
@@ -69,7 +81,7 @@ def open_bus(kind: str, options: Any) -> Any:
     if kind == "serial":
         return options.port  # each driver opens it with its own speed, and again when it was unplugged
     if kind == "gpio":
-        _ensure_pin_factory()
+        _ensure_pin_factory(options.chip)
         return None
     if kind == "own":
         return None
@@ -111,31 +123,50 @@ def _onewire(folder: Path) -> Path:
     return folder
 
 
-def _ensure_pin_factory() -> None:
+def _ensure_pin_factory(chip: str) -> None:
     """Set gpiozero's default factory unless one is set already, by a test or by GPIOZERO_PIN_FACTORY.
 
     gpiozero by itself falls back, with a warning, to its native factory, which writes to physical addresses through
     /dev/mem on whatever machine it runs; and pigpio's ticks are microseconds that wrap after 72 minutes.
     """
-    from gpiozero import Device, GPIOZeroError
+    from gpiozero import Device
 
-    if Device.pin_factory is not None:
-        return
-    name = os.environ.get("GPIOZERO_PIN_FACTORY", "lgpio").lower()
-    if name in {"native", "pigpio"}:
-        raise BusError(f"gpio: GPIOZERO_PIN_FACTORY={name} can't be used here; unset it or set it to lgpio")
-    if name != "lgpio":
-        Device.ensure_pin_factory()
-        return
+    name = os.environ.get("GPIOZERO_PIN_FACTORY", "").lower()
+    with _FACTORY_LOCK:  # outputs and buses open on threads of their own
+        present = Device.pin_factory
+        if name in HARMFUL or type(present).__module__ in {f"gpiozero.pins.{harmful}" for harmful in HARMFUL}:
+            raise BusError(f"gpio: the pin factory {name or 'in use'} can't be used here; unset GPIOZERO_PIN_FACTORY")
+        if present is not None and chip and getattr(present, "wanted", chip) != chip:
+            raise BusError(f"gpio: {chip}: another chip is in use; all gpio buses and outputs of a box share one")
+        if present is None and name not in {"", "gpiod", "lgpio"}:
+            Device.ensure_pin_factory()
+        elif present is None:
+            Device.pin_factory = _gpiod(chip) if name != "lgpio" else _lgpio()
+
+
+def _gpiod(chip: str) -> Any:
+    from hal.gpiod_factory import gpiod_factory
+
+    try:
+        return gpiod_factory(chip, gather_s=GATHER_S)
+    except ImportError:
+        return _lgpio()
+    except OSError as exc:
+        raise BusError(f"gpio: {exc}") from exc
+
+
+def _lgpio() -> Any:
+    from gpiozero import GPIOZeroError
+
     try:
         import lgpio
         from gpiozero.pins.lgpio import LGPIOFactory
     except ImportError as exc:
-        raise BusError("gpio: the library lgpio is missing; install vigie[gpio]") from exc
+        raise BusError("gpio: the libraries gpiod and lgpio are missing; install vigie[gpio]") from exc
     except OSError as exc:  # lgpio makes a pipe in the working directory as it is imported
         raise BusError(f"gpio: lgpio can't make its pipe in {Path.cwd()}; start where the user may write") from exc
     try:
-        Device.pin_factory = LGPIOFactory()
+        return LGPIOFactory()
     except (GPIOZeroError, OSError, lgpio.error) as exc:
         cure = "check that this is a Raspberry Pi, and that the user is in group gpio"
         raise BusError(f"gpio: /dev/gpiochip0: {exc}; {cure}") from exc

@@ -30,6 +30,10 @@ class ContactState:
         """Take one raw edge; return the time of the change that it confirms, else None. `state` is then the new one."""
         return self._debounce.accept(t_ns, level=level)
 
+    def forget(self) -> None:
+        """Take note that edges are missing here: a change not yet confirmed must not become one."""
+        self._debounce.forget()
+
     def flush(self, now_ns: int) -> int | None:
         """Return the time of the change that silence has confirmed by now, else None."""
         return self._debounce.flush(now_ns)

@@ -36,6 +36,10 @@ class Debounce:
         self.level = not self.level
         return since_ns
 
+    def forget(self) -> None:
+        """Take note that edges are missing here: silence since the last one proves nothing."""
+        self._since_ns = None
+
     def observe(self, now_ns: int, *, level: bool) -> None:
         """Take the level seen on the line without an edge: what remains right when an edge was lost."""
         if self._since_ns is None and level != self.level:

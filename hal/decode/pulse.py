@@ -35,6 +35,10 @@ class PulseCounter:
             self._watched_since_ns = now_ns
         self._count(self._debounce.flush(now_ns))
 
+    def forget(self) -> None:
+        """Take note that edges are missing here: a level not yet confirmed must not become a pulse."""
+        self._debounce.forget()
+
     def observe(self, now_ns: int, *, level: bool) -> None:
         """Take the level of the line as it is now, so that a lost edge does not cost the next pulse too."""
         self._debounce.observe(now_ns, level=level)

@@ -59,7 +59,10 @@ class Contact:
         samples: list[Sample] = []
         edges = self._edges.drain()
         for t_ns, level in edges:
-            self._say(contact.accept(t_ns, level=level), contact, samples)
+            if level is None:
+                contact.forget()
+            else:
+                self._say(contact.accept(t_ns, level=level), contact, samples)
         if not edges:
             contact.observe(now_ns, level=self._edges.level())
         self._say(contact.flush(now_ns - LATE_NS), contact, samples)

@@ -1,17 +1,17 @@
 """The edges of one GPIO input as (t_ns, level), through gpiozero: what pulse meters and contacts are read from.
 
 Three things to know of gpiozero 2.0 here. `when_changed` keeps only a weak reference, so the callback is a method of an
-object that lives as long as the pin. Ticks are seconds as a float: lgpio (0.2.2, kernel 5.10 and later) hands over the
-kernel's own time stamp of the edge, in ns of CLOCK_MONOTONIC, divided by 10⁹; MockFactory the `time.monotonic()` of the
-call; a float is exact to 2 ns after 100 days. And `bounce_time` would move lgpio's stamp to the end of the bounce and
-drop the edges that our debounce needs: it stays unset.
+object that lives as long as the pin. Ticks are seconds as a float: our gpiod factory and lgpio (0.2.2, kernel 5.10 and
+later) hand over the kernel's own time stamp of the edge, in ns of CLOCK_MONOTONIC, divided by 10⁹; MockFactory the
+`time.monotonic()` of the call; a float is exact to 2 ns after 100 days. And `bounce_time` would move the kernel's stamp
+to the end of the bounce and drop the edges that our debounce needs: it stays unset.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -55,10 +55,14 @@ class PinEdges:
         """Keep what is needed to open; `factory` None is gpiozero's default one."""
         self._factory = factory
         self._options = options
-        self._edges: deque[tuple[float, bool]] = deque()
+        self._edges: deque[tuple[float, bool | None]] = deque()
         self._has_lost = False
+        self._lost_before = 0
         self._seen = False
+        self._is_full = False
         self._device: Any = None
+        self._pin: Any = None
+        self._deliver: Callable[[], None] = _nothing_waits
 
     @property
     def is_open(self) -> bool:
@@ -82,7 +86,10 @@ class PinEdges:
         except failures as exc:
             cure = "check that no other program or point holds it, and that the user is in group gpio"
             raise DriverError(f"GPIO{options.pin}: {exc}; {cure}", "not_open") from exc
-        self._device.pin.when_changed = self._keep
+        self._pin = self._device.pin
+        self._lost_before = getattr(self._pin, "lost_edges", 0)
+        self._deliver = getattr(self._pin, "deliver", _nothing_waits)
+        self._pin.when_changed = self._keep
 
     def level(self) -> bool:
         """Return the level of the line now, True for high."""
@@ -93,18 +100,26 @@ class PinEdges:
         """Return the pin and the level seen last in words, such as "GPIO17 low"; touches no pin."""
         return f"GPIO{self._options.pin} {'high' if self._seen else 'low'}"
 
-    def drain(self) -> list[tuple[int, bool]]:
-        """Return and forget the edges so far as (t_ns, level), oldest first."""
+    def drain(self) -> list[tuple[int, bool | None]]:
+        """Return and forget the edges so far as (t_ns, level), oldest first; level None: edges are missing here."""
+        self._deliver()
         edges = self._edges
-        found = [(round(ticks * 1e9), bool(level)) for ticks, level in (edges.popleft() for _ in range(len(edges)))]
-        if found:
-            self._seen = found[-1][1]
+        was_cut = self._is_full
+        found: list[tuple[int, bool | None]] = []
+        for _ in range(len(edges)):
+            ticks, level = edges.popleft()
+            if level is not None:
+                level = self._seen = bool(level)
+            found.append((round(ticks * 1e9), level))
+        if was_cut:
+            self._is_full = False
+            found.append((found[-1][0], None))
         return found
 
     def has_lost(self) -> bool:
-        """Return True once when edges were cut since the last call.
+        """Return True once when edges were cut since the last call, here or in the kernel's queue.
 
-        Edges that the kernel's own queue loses are invisible here: lgpio does not hand over its sequence numbers.
+        What the kernel's queue loses is seen with our gpiod factory only: lgpio does not hand over sequence numbers.
         """
         lost, self._has_lost = self._has_lost, False
         return lost
@@ -114,15 +129,26 @@ class PinEdges:
         device, self._device = self._device, None
         if device is not None:
             device.close()
+        self._deliver = _nothing_waits
         self._edges.clear()
-        self._has_lost = False
+        self._has_lost = self._is_full = False
 
     def _keep(self, ticks: float, level: bool) -> None:  # noqa: FBT001 - gpiozero calls it with these two
-        # On lgpio's thread, for all pins: nothing here but the append.
-        if len(self._edges) < MAX_EDGES:
-            self._edges.append((ticks, level))
-        else:
-            self._has_lost = True
+        # On the factory's thread, for all pins: little more than the append.
+        lost = getattr(self._pin, "lost_edges", 0)
+        has_gap = lost != self._lost_before or self._is_full
+        self._lost_before = lost
+        if len(self._edges) >= MAX_EDGES:
+            self._is_full = self._has_lost = True
+            return
+        if has_gap:
+            self._is_full, self._has_lost = False, True
+            self._edges.append((ticks, None))
+        self._edges.append((ticks, level))
+
+
+def _nothing_waits() -> None:
+    """Do nothing: other factories hand over every edge by themselves."""
 
 
 def shared_options(points: Mapping[str, PinOptions]) -> PinOptions:

@@ -87,7 +87,10 @@ class Pulse:
             raise DriverError(f"GPIO{next(iter(self._points.values())).pin}: not open", "not_open")
         edges = self._edges.drain()
         for t_ns, level in edges:
-            counter.accept(t_ns, level=level)
+            if level is None:
+                counter.forget()
+            else:
+                counter.accept(t_ns, level=level)
         if not edges:
             counter.observe(now_ns, level=self._edges.level())
         counter.flush(now_ns - LATE_NS)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from hal.fake.gpio import FakeGpio
+from hal.fake.gpiochip import ChipGpio
 from hal.fake.i2c import Ads1115Chip, FakeI2c, Sht3xChip
 from hal.fake.meter import Meter, PtyMeter
 from hal.fake.onewire import FakeOneWire
@@ -46,9 +48,9 @@ def ads1115(_folder: Path) -> Row:
     return Row(bus, points, values, lose=lambda: bus.unplug(0x48), mend=lambda: bus.replug(0x48), close=bus.close)
 
 
-def contact(_folder: Path) -> Row:
+def contact(_folder: Path, board: type[FakeGpio] = FakeGpio) -> Row:
     """Return a door that is closed."""
-    gpio = FakeGpio()
+    gpio = board()
     gpio.contact(17, 0, closed=True)
     return Row(gpio.factory, {"door": {"pin": 17}}, {"door": 1}, close=gpio.close)
 
@@ -67,9 +69,9 @@ def ds18b20(folder: Path) -> Row:
     )
 
 
-def pulse(_folder: Path) -> Row:
+def pulse(_folder: Path, board: type[FakeGpio] = FakeGpio) -> Row:
     """Return a water meter that made two pulses, 6 s apart."""
-    gpio = FakeGpio()
+    gpio = board()
     gpio.meter(17, 1_000_000_000, 1 / 6, width_ms=100, bounces=3)
     meter = {"pin": 17, "weight": 1, "weight_unit": "l"}
     return Row(
@@ -117,11 +119,14 @@ def _step(gpio: FakeGpio, now_ns: int) -> None:
     gpio.step(now_ns / 1e9)
 
 
+# A driver's name, and behind it " on " what it runs on where it has more than one row.
 ROWS: Mapping[str, Callable[[Path], Row]] = {
     "ads1115": ads1115,
     "contact": contact,
+    "contact on gpiod": partial(contact, board=ChipGpio),
     "ds18b20": ds18b20,
     "pulse": pulse,
+    "pulse on gpiod": partial(pulse, board=ChipGpio),
     "sht3x": sht3x,
     "teleinfo": teleinfo,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -44,9 +45,10 @@ def test_closing_never_raises_twice_or_without_handle(kind: str) -> None:
     buses.close_bus(kind, handle)
 
 
-def opened_gpio(tmp_path: Path, factory: str) -> str:
-    """Open a gpio bus in a process of its own, since lgpio keeps a thread for ever; return what it said."""
-    code = "from hal import buses\ntry:\n print(buses.open_bus('gpio', buses.Gpio()))\nexcept OSError as e:\n print(e)"
+def opened_gpio(tmp_path: Path, factory: str = "", chip: str = "", before: str = "") -> str:
+    """Open a gpio bus in a process of its own, since the factory is the process's; return what it said."""
+    opening = f"print(buses.open_bus('gpio', buses.Gpio({chip!r})))"
+    code = f"{before}\nfrom hal import buses\ntry:\n {opening}\nexcept OSError as e:\n print(e)"
     variables = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"} | (
         {"GPIOZERO_PIN_FACTORY": factory} if factory else {}
     )
@@ -61,17 +63,64 @@ def opened_gpio(tmp_path: Path, factory: str) -> str:
     return done.stdout
 
 
-def test_gpio_without_a_board_is_an_error_that_names_the_cure_and_never_the_native_factory(tmp_path: Path) -> None:
+def without(*libraries: str) -> str:
+    """Return a statement after which these can't be imported, as where their package is not installed."""
+    return f"import sys; sys.modules.update(dict.fromkeys({libraries!r}))"
+
+
+def test_gpio_without_a_board_is_an_error_of_gpiod_that_names_the_cure_and_never_the_native_factory(
+    tmp_path: Path,
+) -> None:
     if any(Path("/dev").glob("gpiochip*")):
         pytest.skip("this machine has GPIO lines")
-    said = opened_gpio(tmp_path, "")
-    assert said.startswith("gpio: ")
-    assert "; " in said
+    said = opened_gpio(tmp_path)
+    assert said.startswith(
+        "gpio: no GPIO controller of a Raspberry Pi's header: there is no /dev/gpiochip*; check that"
+    )
+    assert opened_gpio(tmp_path, "gpiod") == said
+
+
+def test_the_chip_of_the_settings_is_the_one_that_is_looked_for(tmp_path: Path) -> None:
+    assert 'gpio: no GPIO chip is named "gpiochip77": ' in opened_gpio(tmp_path, chip="gpiochip77")
+
+
+def test_lgpio_is_taken_where_gpiod_is_missing(tmp_path: Path) -> None:
+    if find_spec("lgpio") is None:
+        pytest.skip("lgpio has no build for this Python")
+    if any(Path("/dev").glob("gpiochip*")):
+        pytest.skip("this machine has GPIO lines")
+    said = opened_gpio(tmp_path, before=without("gpiod"))
+    assert said.startswith("gpio: /dev/gpiochip0: ")
+    assert opened_gpio(tmp_path, "lgpio") == said
+
+
+def test_gpio_without_any_library_says_what_to_install(tmp_path: Path) -> None:
+    said = opened_gpio(tmp_path, before=without("gpiod", "lgpio"))
+    assert said == "gpio: the libraries gpiod and lgpio are missing; install vigie[gpio]\n"
 
 
 @pytest.mark.parametrize("factory", ["native", "pigpio", "NATIVE"])
 def test_factories_that_would_do_harm_are_refused(tmp_path: Path, factory: str) -> None:
     assert "can't be used here" in opened_gpio(tmp_path, factory)
+
+
+def test_a_factory_that_would_do_harm_is_refused_also_when_it_is_there_already(tmp_path: Path) -> None:
+    planted = (
+        "from gpiozero import Device\n"
+        "class Planted: __module__ = 'gpiozero.pins.native'; close = lambda self: None; _reservations = {}\n"
+        "import threading; Planted._res_lock = threading.Lock(); Device.pin_factory = Planted()"
+    )
+    assert "can't be used here" in opened_gpio(tmp_path, before=planted)
+
+
+def test_a_second_chip_is_refused(tmp_path: Path) -> None:
+    planted = (
+        "from gpiozero import Device; from hal.fake.gpiochip import ChipGpio\n"
+        "Device.pin_factory = ChipGpio().factory; Device.pin_factory.wanted = 'gpiochip0'"
+    )
+    assert "gpiochip4: another chip is in use" in opened_gpio(tmp_path, chip="gpiochip4", before=planted)
+    assert opened_gpio(tmp_path, chip="gpiochip0", before=planted) == "None\n"
+    assert opened_gpio(tmp_path, before=planted) == "None\n"
 
 
 def test_a_mock_factory_named_by_the_environment_is_taken(tmp_path: Path) -> None:

@@ -118,6 +118,18 @@ def test_a_lost_opening_edge_costs_one_pulse_at_most() -> None:
     assert meter.count == 2
 
 
+def test_silence_that_is_only_missing_edges_is_no_pulse() -> None:
+    meter = counter()
+    meter.accept(1 * S, level=LOW)
+    meter.forget()
+    meter.accept(2 * S, level=HIGH)
+    meter.flush(3 * S)
+    assert meter.count == 0
+    meter.accept(4 * S, level=LOW)
+    meter.flush(5 * S)
+    assert meter.count == 1
+
+
 def test_an_edge_stamped_before_the_one_before_does_no_harm() -> None:
     meter = counter()
     meter.accept(2 * S, level=LOW)
