@@ -1,7 +1,9 @@
 """A pulse meter on a GPIO pin (S0, reed, open collector): its index and its flow or power.
 
-The index is the count since the pin was opened; the station adds it to the meter's register. Flow and power come from
-the time between pulses (`hal/decode/pulse.py`).
+The index is the count since the pin was opened; the station adds it to the meter's register. It knows a new count by
+its going down, so the first read after opening says 0 for each index, whether it is due or not: otherwise a count that
+has grown past the old one by the next due read would lose the old one's worth. Flow and power come from the time
+between pulses (`hal/decode/pulse.py`).
 """
 
 from __future__ import annotations
@@ -67,12 +69,14 @@ class Pulse:
         self._edges = PinEdges(bus, next(iter(points.values())))
         self._counter: PulseCounter | None = None
         self._tainted: set[str] = set()  # points that have not yet said that edges were lost
+        self._has_begun = False
 
     def open(self) -> None:
         """Claim the pin; the count starts from 0."""
         options = shared_options(self._points)
         zero_after_s = max(point.zero_after_s for point in self._points.values() if isinstance(point, PulseOptions))
         self._edges.open()
+        self._has_begun = False
         self._counter = PulseCounter(
             debounce_ns=round(options.debounce_ms * 1e6),
             active=options.active_level,
@@ -96,7 +100,18 @@ class Pulse:
         counter.flush(now_ns - LATE_NS)
         if self._edges.has_lost():
             self._tainted.update(self._points)
-        return [self._sample(point, counter, now_ns) for point in due]
+        return self._begin(due, now_ns, counter) + [self._sample(point, counter, now_ns) for point in due]
+
+    def _begin(self, due: Sequence[str], now_ns: int, counter: PulseCounter) -> list[Sample]:
+        """Return, at the first read after `open`, a count of 0 for each index that would not show it by itself."""
+        if self._has_begun:
+            return []
+        self._has_begun = True
+        return [
+            Sample(point, now_ns, 0, GOOD)
+            for point, options in self._points.items()
+            if options.channel == "index" and (point not in due or counter.count)
+        ]
 
     def _sample(self, point: str, counter: PulseCounter, now_ns: int) -> Sample:
         is_index = self._points[point].channel == "index"

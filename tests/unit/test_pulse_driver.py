@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 import pytest
 
+from edge.core.counter import Volatile
+from edge.runtime.bus import BusWorker, DeviceSpec
 from hal.driver import DriverError
 from hal.drivers import pin_edges
 from hal.drivers.contact import Contact
 from hal.drivers.pulse import Pulse
 from hal.fake.gpio import FakeGpio
-from hal.sample import BAD, GOOD, UNCERTAIN, Sample
+from hal.fake.gpiochip import ChipGpio
+from hal.sample import BAD, GOOD, UNCERTAIN, Cycle, Sample
+from tests.support import ManualClock
 
 MS = 1_000_000
 S = 1_000_000_000
 
 
-@pytest.fixture
-def gpio() -> Iterator[FakeGpio]:
-    board = FakeGpio()
+@pytest.fixture(params=[FakeGpio, ChipGpio], ids=["mock", "gpiod"])
+def gpio(request: pytest.FixtureRequest) -> Iterator[FakeGpio]:
+    board: FakeGpio = request.param()
     yield board
     board.close()
 
@@ -39,6 +43,7 @@ def contact_options(**keys: Any) -> Any:
 def opened(gpio: FakeGpio, options: Any, kind: Any = Pulse) -> Any:
     driver = kind(gpio.factory, {"p": options})
     driver.open()
+    driver.read([], 0)  # as its bus does, so that a count begins with 0
     return driver
 
 
@@ -65,7 +70,7 @@ def test_sixteen_fastest_bouncing_meters_are_counted_exactly(gpio: FakeGpio) -> 
 def test_no_thread_an_input(gpio: FakeGpio) -> None:
     before = threading.active_count()
     drivers = [opened(gpio, pulse_options(pin=pin)) for pin in range(4, 20)]
-    assert threading.active_count() == before
+    assert threading.active_count() == before + isinstance(gpio, ChipGpio)  # one for all pins, and none with the mock
     for driver in drivers:
         driver.close()
 
@@ -75,6 +80,7 @@ def test_index_and_flow_of_one_pin_share_its_device(gpio: FakeGpio) -> None:
     assert Pulse.device(points["i"]) == Pulse.device(points["f"]) == "GPIO17"
     driver = Pulse(gpio.factory, points)
     driver.open()
+    assert driver.read([], 9 * S) == [Sample("i", 9 * S, 0, GOOD)]
     gpio.meter(17, 10 * S, 1 / 6, width_ms=100)
     gpio.step(23)
     assert driver.read(["i", "f"], 23 * S) == [
@@ -120,6 +126,71 @@ def test_index_starts_from_nothing_at_each_opening_and_says_so(gpio: FakeGpio) -
     driver.close()
 
 
+def test_a_count_begun_anew_says_0_first_even_when_its_point_is_not_due(gpio: FakeGpio) -> None:
+    driver = Pulse(gpio.factory, {"i": pulse_options(), "f": pulse_options(channel="flow")})
+    driver.open()
+    assert driver.read([], S) == [Sample("i", S, 0, GOOD)]
+    assert driver.read([], 2 * S) == []
+    driver.open()
+    assert driver.read(["i"], 3 * S) == [Sample("i", 3 * S, 0, GOOD)]
+    driver.open()
+    gpio.meter(17, 4 * S, 1.0, width_ms=100)
+    gpio.step(6.5)
+    assert [sample.value for sample in driver.read(["i"], 7 * S)] == [0, 3]  # read late for the first time
+    driver.close()
+
+
+def test_pulses_before_and_after_a_reopening_all_count_even_when_there_are_more_after(gpio: FakeGpio) -> None:
+    register = Volatile(1.0)
+    meter = gpio.meter(17, 3 * S, 1.0, width_ms=100)
+    clock = ManualClock()
+    clock.now_ns = 0
+
+    def post(cycle: Cycle) -> None:
+        for sample in cycle.samples:
+            if sample.value is not None:
+                register.advance(float(sample.value))
+
+    class Failing(Pulse):
+        fail = False
+
+        def read(self, due: Sequence[str], now_ns: int) -> list[Sample]:
+            if self.fail:
+                raise DriverError("the line hung up; check", "bus_error")
+            return super().read(due, now_ns)
+
+    bus = BusWorker(
+        "pins",
+        [DeviceSpec("GPIO17", Failing, {"p": pulse_options()}, {"p": 10_000})],
+        clock=clock,
+        post=post,
+        open_handle=lambda: gpio.factory,
+        close_handle=lambda _handle: None,
+        offset_ms=lambda: 0,
+    )
+
+    def run_until(second: int) -> None:
+        while clock.now_ns < second * S:
+            clock.advance(1.0)
+            gpio.step(clock.now_ns / S - 0.5)
+            bus.step(clock.now_ns / S)
+
+    run_until(7)
+    meter.per_second = 0
+    run_until(11)
+    assert register.index == meter.sent == 4
+    Failing.fail = True
+    run_until(12)
+    Failing.fail = False
+    run_until(14)
+    meter.per_second = 8.0
+    run_until(17)
+    meter.per_second = 0
+    run_until(31)
+    assert register.index == meter.sent > 15
+    bus.close()
+
+
 def test_a_meter_that_rests_closed_at_the_start_does_not_count(gpio: FakeGpio) -> None:
     gpio.drive(17, 0, level=False)
     driver = opened(gpio, pulse_options())
@@ -157,9 +228,22 @@ def test_noise_beyond_the_queue_is_said_once_and_memory_stays_bounded(gpio: Fake
     driver.close()
 
 
+def test_the_last_edge_before_a_cut_is_not_taken_for_a_level_that_stayed(gpio: FakeGpio) -> None:
+    driver = opened(gpio, pulse_options())
+    gpio.drive(17, S - MS, level=False)
+    driver.read([], S - MS)
+    for n in range(pin_edges.MAX_EDGES):
+        gpio.drive(17, S + n * MS // 10, level=not n % 2)
+    gpio.drive(17, S + pin_edges.MAX_EDGES * MS // 10, level=True)  # lost here: the one before closed the contact
+    read = driver.read(["p"], 3 * S)[0]
+    assert (read.value, read.reason) == (0, "lost_edges")
+    driver.close()
+
+
 def test_each_point_hears_of_lost_edges_at_its_own_next_reading(gpio: FakeGpio) -> None:
     driver = Pulse(gpio.factory, {"a": pulse_options(), "b": pulse_options()})
     driver.open()
+    assert len(driver.read([], 0)) == 2
     for n in range(pin_edges.MAX_EDGES + 1):
         gpio.drive(17, S + n * MS // 10, level=bool(n % 2))
     assert [sample.reason for sample in driver.read(["a"], 3 * S)] == ["lost_edges"]
