@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edge.settings.model import Output
+from hal.buses import Gpio, open_bus
 
 log = logging.getLogger(__name__)
 
@@ -14,11 +15,18 @@ log = logging.getLogger(__name__)
 class Outputs:
     """All outputs of a site, by gpiozero. One that can't be opened is logged and left; it never stops the station."""
 
-    def __init__(self, outputs: Sequence[Output], factories: Mapping[str, Any]) -> None:
-        """Open each output, off. `factories` are the pin factories of simulated buses by name."""
+    def __init__(
+        self,
+        outputs: Sequence[Output],
+        factories: Mapping[str, Any],
+        buses: Mapping[str, tuple[str, Any]] | None = None,
+    ) -> None:
+        """Open each output, off. `factories` are the pin factories of simulated buses by name, `buses` the settings."""
         self._devices: dict[str, list[Any]] = {}
         for output in outputs:
             try:
+                if output.bus not in factories:  # never gpiozero's own choice, which may end at /dev/mem
+                    open_bus("gpio", (buses or {}).get(output.bus, ("gpio", Gpio()))[1])
                 device = self._open(output, factories.get(output.bus))
             except Exception:  # a missing pin library or a pin in use; the site's readings matter more
                 log.exception("output %s on GPIO%d does not open", output.id, output.pin)

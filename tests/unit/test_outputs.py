@@ -6,10 +6,12 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from gpiozero import Device
 from gpiozero.pins.mock import MockFactory
 
 from edge.runtime.outputs import Outputs
 from edge.settings.model import Output
+from hal.buses import Gpio
 
 
 def output(name: str, pin: int, limit: str = "hot", **more: Any) -> Output:
@@ -72,6 +74,16 @@ def test_an_output_that_does_not_open_is_logged_and_the_others_work(
             assert not factory.pin(5).state
         first.follow("hot", True)
         assert factory.pin(5).state
+
+
+def test_an_output_of_a_real_bus_asks_for_the_chip_of_its_bus_and_never_for_gpiozeros_own_choice(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    buses = {"gpio": ("gpio", Gpio(chip="no-such-chip"))}
+    with closing(Outputs([output("lamp", 5)], {}, buses)) as outputs:
+        outputs.follow("hot", True)
+    assert 'no GPIO chip is named "no-such-chip"' in caplog.text
+    assert Device.pin_factory is None
 
 
 def test_no_outputs_need_no_pin_library() -> None:
