@@ -6,6 +6,7 @@ still read its tick.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -50,7 +51,7 @@ class Actions:
         """When the first delay that began to run runs out."""
 
 
-class Point:
+class Point(ABC):
     """What every kind of point shares; the kinds differ in how they take a value."""
 
     __slots__ = (
@@ -91,9 +92,9 @@ class Point:
 
     # -- one sample
 
+    @abstractmethod
     def take(self, sample: Sample, t_ms: int, actions: Actions) -> None:
         """Take one sample of a cycle at t_ms: scale, range, quality, limits, window."""
-        raise NotImplementedError
 
     def _take_late(self, sample: Sample, actions: Actions) -> None:
         """Take a sample whose period is closed already into the open one, and say so."""
@@ -205,7 +206,7 @@ class Point:
         """Return whether a GOOD record differs enough from the last saved value, None where that was not GOOD."""
         return record.value != saved or bool(record.changes)
 
-    def _drop(self, record: Record) -> None:
+    def _drop(self, record: Record) -> None:  # noqa: B027 - most kinds have nothing to take back
         """Take back what must not be lost with a record that is not kept."""
 
     # -- limits

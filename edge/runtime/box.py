@@ -17,18 +17,16 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from edge.core import view
-from edge.core.batch_points import SiteFacts
 from edge.core.clock import Clock, ClockEntry, Dating
 from edge.core.engine import Engine
 from edge.core.ports import Worker
 from edge.core.types import Event, EventBatch, Record
 from edge.links.mqtt import MqttLink
 from edge.links.paho_connection import PahoConnection, target
-from edge.links.retained import Feed
 from edge.runtime.bus import BusWorker, device_specs
 from edge.runtime.clock import SystemClock
 from edge.runtime.desk import RunningBox, product_version
+from edge.runtime.feed import feed_of
 from edge.runtime.outputs import Outputs
 from edge.runtime.station import Station
 from edge.runtime.supervisor import Bell, Supervisor
@@ -183,23 +181,10 @@ class Box:
         self.writer.post(EventBatch(self.clock.boot, entries, {"running": True}))
 
     def _mqtt_link(self, mqtt: MqttSettings) -> MqttLink:
-        points, limits = specs(self.settings)
-        site, station = self.settings.site, self.station
-        feed = Feed(
-            box=self.settings.box.id,
-            site=SiteFacts(name=site.name, tz=site.tz, lang=site.lang),
-            records=self.records,
-            events=self.events,
-            dating=self.dating,
-            clock=self.clock,
-            post=station.post,
-            points=lambda: points,
-            limits=lambda: limits,
-            snapshot=lambda: view.snapshot(station.engine),
-            alarms=lambda: station.alarm_documents,
+        feed = feed_of(
+            self.settings, self.station, self.clock, self.dating, records=self.records, events=self.events,
             facts=lambda: {"version": product_version(), "store": self.writer.degraded or "ok"},
-            undated_wait_s=self.settings.box.undated_wait_s,
-        )
+        )  # fmt: skip
         connection = PahoConnection(target(mqtt, self.settings.box.id))
         return MqttLink(mqtt, connection, feed, random.Random())  # noqa: S311 - spreads reconnects, guards nothing
 

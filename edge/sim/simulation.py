@@ -12,16 +12,14 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from edge.core import view
-from edge.core.batch_points import SiteFacts
 from edge.core.clock import Dating
 from edge.core.engine import Engine
 from edge.core.ports import Worker
-from edge.core.types import Event, LimitSpec, PointSpec, Record
+from edge.core.types import Event, PointSpec, Record
 from edge.links.mqtt import MqttLink
-from edge.links.retained import Feed
 from edge.runtime.bus import BusWorker, device_specs
 from edge.runtime.demo import Demo
+from edge.runtime.feed import feed_of
 from edge.runtime.station import Station
 from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
@@ -161,29 +159,17 @@ class Simulation:
         self.link: MqttLink | None = None
         self._wake_link: Callable[[], None] = lambda: None
         if mqtt is not None:
-            self._link(mqtt, points, limits, rng)
+            self._link(mqtt, rng)
 
-    def _link(self, mqtt: MqttSettings, points: list[PointSpec], limits: list[LimitSpec], rng: random.Random) -> None:
+    def _link(self, mqtt: MqttSettings, rng: random.Random) -> None:
         """Put the link in, with its connection to the simulated upstream."""
-        site = self.settings.site
-        feed = Feed(
-            box=self.settings.box.id,
-            site=SiteFacts(name=site.name, tz=site.tz, lang=site.lang),
-            records=self.records,
-            events=self.events,
-            dating=self.dating,
-            clock=self.clock,
-            post=self.station.post,
-            points=lambda: points,
-            limits=lambda: limits,
-            snapshot=lambda: view.snapshot(self.station.engine),
-            alarms=lambda: self.station.alarm_documents,
-            undated_wait_s=self.settings.box.undated_wait_s,
-        )
-        connection = SimConnection(self.upstream, lambda: self._wake_link())  # noqa: PLW0108 - known only when the link is in the loop
-        self.link = MqttLink(mqtt, connection, feed, rng)
+        feed = feed_of(self.settings, self.station, self.clock, self.dating, records=self.records, events=self.events)
+        self.link = MqttLink(mqtt, SimConnection(self.upstream, self._link_has_news), feed, rng)
         self._wake_link = self.loop.add(self.link)
         self.writer.on_commit.append(self._wake_link)
+
+    def _link_has_news(self) -> None:
+        self._wake_link()
 
     def _count_alarm(self, _limit: str, begins: bool) -> None:  # noqa: FBT001 - a callback of the station
         if begins:

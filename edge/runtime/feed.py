@@ -1,0 +1,47 @@
+"""What a link is given of its station: the same for the box and for virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from edge.core import view
+from edge.core.batch_points import SiteFacts
+from edge.core.clock import Clock, Dating
+from edge.core.ports import Reader
+from edge.core.types import Event, Record
+from edge.links.retained import Feed
+from edge.runtime.station import Station
+from edge.settings.model import Settings
+
+
+def feed_of(
+    settings: Settings,
+    station: Station,
+    clock: Clock,
+    dating: Dating,
+    *,
+    records: Reader[Record],
+    events: Reader[Event],
+    facts: Callable[[], Mapping[str, Any]] = dict,
+) -> Feed:
+    """Return the logs, documents and words that a link sends; `facts` join its status."""
+    engine = station.engine
+    points = [point.spec for point in engine.points.values()]
+    limits = [limit.spec for limit in engine.limits.values()]
+    site = settings.site
+    return Feed(
+        box=settings.box.id,
+        site=SiteFacts(name=site.name, tz=site.tz, lang=site.lang),
+        records=records,
+        events=events,
+        dating=dating,
+        clock=clock,
+        post=station.post,
+        points=lambda: points,
+        limits=lambda: limits,
+        snapshot=lambda: view.snapshot(engine),
+        alarms=lambda: station.alarm_documents,
+        facts=facts,
+        undated_wait_s=settings.box.undated_wait_s,
+    )
