@@ -82,6 +82,14 @@ class Ticks(Protocol):
     """How often `read` is called at least, then with no point due."""
 
 
+class Occupies(Protocol):
+    """Optional: a driver whose reading holds its bus for long, so that settings can be refused that ask too much."""
+
+    @staticmethod
+    def busy_s(options: Any) -> float:
+        """Return the seconds for which one reading of this point keeps every other device of its bus waiting."""
+
+
 class Shows(Protocol):
     """Optional: a driver that can show what it read last, for `vigie explain`."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ def check_wiring(draft: Draft, faults: Faults) -> None:
     _check_pins(draft, faults)
     _check_addresses(draft, faults)
     _check_channels(draft, faults)
+    _check_load(draft, faults)
     for output in draft.outputs:
         _check_bus_of_output(output, draft, faults)
 
@@ -154,6 +156,21 @@ def _check_channels(draft: Draft, faults: Faults) -> None:
         first = read.setdefault((row.good.get("bus"), row.good.get("driver"), row.device, repr(row.options)), row)
         if first is not row and not _is_noted_by_pin(row):
             faults.at_key(row.path, "fault.read_twice", owner=_owner(first), line=LineOf(first.path), device=row.device)
+
+
+def _check_load(draft: Draft, faults: Faults) -> None:
+    """Note a bus whose devices take longer to read than their periods leave: its points would be stale in turn."""
+    share: dict[str, float] = {}
+    busy_s: dict[str, float] = {}
+    for row in draft.points:
+        occupies = getattr(row.driver, "busy_s", None)
+        if occupies is not None and row.options is not None and "bus" in row.good:
+            name, takes_s = row.good["bus"], occupies(row.options)
+            busy_s[name] = busy_s.get(name, 0.0) + takes_s
+            share[name] = share.get(name, 0.0) + takes_s / row.good.get("period_s", 1.0)
+    for name, bus in draft.buses.items():
+        if share.get(name, 0.0) > 1:
+            faults.at_key(bus.path, "fault.bus_load", busy=round(busy_s[name], 1), least=math.ceil(busy_s[name]))
 
 
 def _is_noted_by_pin(row: PointRow) -> bool:

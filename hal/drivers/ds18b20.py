@@ -21,6 +21,9 @@ from hal.decode.ds18b20 import celsius_from_text
 from hal.driver import DriverError
 from hal.sample import Channel, Sample
 
+CONVERSION_S: Final = 0.75  # data sheet: the most that 12 bits take
+TRANSFER_S: Final = 0.03  # reset, address, nine bytes at 15 kbit/s, and the kernel's share
+
 _log = logging.getLogger(__name__)
 
 _REASONS: Final[dict[int, str]] = {
@@ -67,6 +70,11 @@ class Ds18b20:
     def channel(options: Ds18b20Options) -> Channel:
         """Return a gauge in degrees Celsius."""
         return Channel(kind="gauge", unit="Cel")
+
+    @staticmethod
+    def busy_s(options: Ds18b20Options) -> float:
+        """Return the time of a conversion and of the transfer: 0.78 s at 12 bits, half of it for each bit less."""
+        return CONVERSION_S * 0.5 ** (12 - (options.resolution or 12)) + TRANSFER_S
 
     def __init__(self, bus: Path, points: Mapping[str, Ds18b20Options]) -> None:
         """Keep the folder of the bus and the points; touch nothing yet."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.settings_good import assert_fault
+from edge.settings.load import loads
+from tests.unit.settings_good import GOOD, assert_fault
 
 DOOR = 'id = "door"\nname = "Door"\nbus = "gpio"\ndriver = "contact"\npin = 27\nperiod_s = 90\n'
 LAB = 'channel = "temperature"'
@@ -75,6 +76,16 @@ WIRING = [
         '[[point]]\nid="door"\nbus="gpio"\ndriver="pulse"\npin=‸17\nweight=0.001\nweight_unit="m3"\n',
         'point "door".pin = 17',
         'GPIO17 (header pin 11) is already used by "water.cold" (line 19)',
+    ),
+]
+
+PROBES = "".join(f'[[point]]\nid="p{n}"\nbus="w"\ndriver="ds18b20"\nprobe="28-00000000000{n}"\n' for n in range(1, 5))
+LOAD = [
+    (
+        LAB,
+        f"{LAB}\n‸[bus.w]\nkind = 'onewire'\n{PROBES}",
+        "bus.w",
+        "takes 3.1 s, more than their periods leave: write period_s = 4",
     ),
 ]
 
@@ -163,6 +174,14 @@ PLACE_AND_LINK = [
 ]
 
 
-@pytest.mark.parametrize(("old", "new", "head", "message"), [*REFERENCES, *WIRING, *LIMITS, *POINTS, *PLACE_AND_LINK])
+@pytest.mark.parametrize(
+    ("old", "new", "head", "message"), [*REFERENCES, *WIRING, *LOAD, *LIMITS, *POINTS, *PLACE_AND_LINK]
+)
 def test_a_fault_is_named_with_place_key_and_cure(old: str, new: str, head: str, message: str) -> None:
     assert_fault(old, new, head, message)
+
+
+@pytest.mark.parametrize("cure", ["period_s = 4", "resolution = 9"])
+def test_probes_that_their_bus_can_read_in_time_are_no_fault(cure: str) -> None:
+    probes = PROBES.replace("[[point]]", f"[[point]]\n{cure}")
+    assert len(loads(GOOD.replace(LAB, f"{LAB}\n[bus.w]\nkind = 'onewire'\n{probes}")).points) == 7
