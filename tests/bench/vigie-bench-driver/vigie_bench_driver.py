@@ -61,7 +61,9 @@ class Table:
 
     def __init__(self, bus: Any, points: Mapping[str, TableOptions]) -> None:
         """Keep where each point stands in a row."""
-        self._columns = {name: (options.column, options.shape in WHOLE) for name, options in points.items()}
+        self._columns = {
+            name: (options.column, int if options.shape in WHOLE else float) for name, options in points.items()
+        }
         options = next(iter(points.values()))
         self._path = options.table
         self._row = struct.Struct(f"<{options.columns}d")
@@ -83,10 +85,11 @@ class Table:
             Path(os.environ.pop(FIRST_READING)).write_text(f"{time.process_time():.6f}", encoding="ascii")
         row = self._row.unpack(os.pread(self._fd, self._row.size, self._next % self._rows * self._row.size))
         self._next += 1
+        columns = self._columns
         made = []
         for name in due:
-            column, is_whole = self._columns[name]
-            made.append(Sample(name, now_ns, int(row[column]) if is_whole else row[column]))
+            column, kind = columns[name]
+            made.append(Sample(name, now_ns, kind(row[column])))
         return made
 
     def close(self) -> None:
