@@ -153,11 +153,11 @@ def test_the_second_reader_finds_what_the_index_counts() -> None:
 
 @pytest.mark.slow(reason="real captures at the bit rate of their lines: 1200 and 9600 Bd cannot go faster")
 def test_three_meters_at_once_arrive_in_the_database_as_they_spoke(tmp_path: Path) -> None:
-    chosen = named("sysio_badframe.bin", "openhab_standard_mono_prod.bin", "enedis_ticFrameHistoric.bin")
+    chosen = named("sysio_badframe.bin", "goteleinfo_standard_hcwe.bin", "enedis_ticFrameHistoric.bin")
     if not chosen:
         pytest.skip("no measurement data")
     ports = [
-        Port(f"m{n}", capture, tmp_path, times=capture.times(5.0), knows_mode=True) for n, capture in enumerate(chosen)
+        Port(f"m{n}", capture, tmp_path, times=capture.times(4.5), knows_mode=True) for n, capture in enumerate(chosen)
     ]
     with ExitStack() as stack:
         sent, box = station(stack, tmp_path, ports)
