@@ -23,9 +23,10 @@ from edge.core.ports import Worker
 from edge.core.types import Event, EventBatch, Record
 from edge.links.mqtt import MqttLink
 from edge.links.paho_connection import PahoConnection, target
-from edge.runtime.bus import BusWorker, device_specs
+from edge.runtime.bus import BusWorker
 from edge.runtime.clock import SystemClock
 from edge.runtime.desk import RunningBox, product_version
+from edge.runtime.device import device_specs
 from edge.runtime.feed import feed_of
 from edge.runtime.outputs import Outputs
 from edge.runtime.station import Station

@@ -73,6 +73,10 @@ class Runner:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=worker.name, daemon=True)
 
+    def progress_s(self, busy_since_s: float) -> float:
+        """Return when the worker last got on: within a step too, where it says so (`progress_s`)."""
+        return max(busy_since_s, float(getattr(self.worker, "progress_s", 0.0)))
+
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
@@ -84,18 +88,20 @@ class Runner:
             self.busy_since_s = now_s
             try:
                 due_s = self.worker.step(now_s)
+                others = self.worker.filenos()
                 self.turned_s = time.monotonic()
             except Exception as exc:  # the top of a thread: a bug in one worker must not end the box
                 if now_s - failed_s > STEADY_S:
                     self.failures = 0
                 failed_s = now_s
                 due_s = now_s + BACK_OFF_S[min(self.failures, len(BACK_OFF_S) - 1)]
+                others = []
                 self.failures += 1
                 log.exception("%s failed; again in %.0f s", self.worker.name, due_s - now_s)
                 self._failed(self.worker.name, exc)
             self.busy_since_s = None
             if not self._stopping.is_set():
-                self._bell.wait(due_s - time.monotonic(), self.worker.filenos())
+                self._bell.wait(due_s - time.monotonic(), others)
         try:
             self.worker.close()
         except Exception:  # the same at the end
@@ -136,7 +142,7 @@ class Supervisor:
         return [
             runner.worker.name
             for runner in self._runners
-            if runner.busy_since_s is not None and now_s - runner.busy_since_s > longer_than_s
+            if runner.busy_since_s is not None and now_s - runner.progress_s(runner.busy_since_s) > longer_than_s
         ]
 
     def turned(self, name: str, now_s: float, within_s: float) -> bool:

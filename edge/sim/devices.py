@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 import msgspec
 
 from edge.core.types import PointSpec
-from edge.runtime.bus import DeviceSpec
+from edge.runtime.device import DeviceSpec
 from edge.settings.model import PointEntry, Settings
 from hal.driver import Driver
 from hal.fake import site

@@ -17,8 +17,9 @@ from edge.core.engine import Engine
 from edge.core.ports import Worker
 from edge.core.types import Event, PointSpec, Record
 from edge.links.mqtt import MqttLink
-from edge.runtime.bus import BusWorker, device_specs
+from edge.runtime.bus import BusWorker
 from edge.runtime.demo import Demo
+from edge.runtime.device import device_specs
 from edge.runtime.feed import feed_of
 from edge.runtime.station import Station
 from edge.settings.model import MqttLink as MqttSettings

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
+import pytest
 
-from edge.runtime.bus import BusWorker, DeviceSpec
+from edge.runtime.bus import BusWorker
+from edge.runtime.device import DeviceSpec
 from hal.driver import DriverError
 from hal.sample import BAD, Channel, Cycle, Notice, Sample
 from tests.support import ManualClock
@@ -140,7 +142,7 @@ def test_a_device_that_comes_back_says_so_and_is_read_again() -> None:
     Scripted.script = {"p": [DriverError("P at 0x44: no answer", "no_answer"), 7]}
     clock, cycles, worker = rig({"p": (Scripted, 1000)})
 
-    turn(clock, worker, 5)
+    turn(clock, worker, 9)
 
     assert cycles[0].samples[0].reason == "no_answer"
     assert cycles[-1].samples[0].value == 7
@@ -191,4 +193,48 @@ def test_a_bus_that_does_not_open_makes_all_its_points_bad() -> None:
     assert {(sample.value, sample.reason) for cycle in cycles for sample in cycle.samples} == {(None, "bus_error")}
     assert worker.explain("p")["fault"]
     assert worker.explain("nobody") == {}
+    worker.close()
+
+
+class BadState(Remembering):
+    """One whose memory can't be asked for."""
+
+    def state(self) -> str | None:
+        raise RuntimeError("a bug in state()")
+
+
+class Silent(Scripted):
+    """One that forgot to return anything."""
+
+    def read(self, due: Sequence[str], now_ns: int) -> Any:
+        return None
+
+
+class Foreign(Scripted):
+    """One that answers for somebody else's point."""
+
+    def read(self, due: Sequence[str], now_ns: int) -> list[Sample]:
+        return [Sample("good", now_ns, 99.0)]
+
+
+@pytest.mark.parametrize("kind", [BadState, Silent, Foreign])
+def test_a_driver_that_breaks_its_contract_takes_only_its_own_points(kind: type[Scripted]) -> None:
+    Scripted.script = {"good": [1.0], "bad": [2.0]}
+    clock, cycles, worker = rig({"bad": (kind, 1000), "good": (Scripted, 1000)})
+
+    turn(clock, worker, 3)
+
+    samples = [sample for cycle in cycles for sample in cycle.samples]
+    assert [sample.value for sample in samples if sample.point == "good"] == [1.0] * 3
+    assert {sample.reason for sample in samples if sample.point == "bad"} == {"driver_error"}
+    worker.close()
+
+
+def test_a_device_that_flaps_does_not_flood_the_journal() -> None:
+    Scripted.script = {"p": [2.0, OSError("loose wire")] * 1800}
+    clock, cycles, worker = rig({"p": (Scripted, 1000)})
+
+    turn(clock, worker, 3600)
+
+    assert [notice.kind for cycle in cycles for notice in cycle.notices] == ["device_lost"]
     worker.close()

@@ -81,7 +81,7 @@ def test_a_missing_key_value_or_language_shows_what_there_is_and_never_raises() 
     assert render("xx", "ack_nothing", {}) == render("en", "ack_nothing", {})
     assert render("../../etc/passwd", "ack_nothing", {}) == render("en", "ack_nothing", {})
     assert word("en", "reason", "of_tomorrow") == "of_tomorrow"
-    assert render("en", "event.device_lost", {"device": "d", "reason": "of_tomorrow"}) == "d: of_tomorrow"
+    assert render("en", "event.device_lost", {"device": "d", "why": "of_tomorrow"}) == "d: of_tomorrow"
 
 
 def test_a_value_with_braces_is_text_and_not_read_again() -> None:

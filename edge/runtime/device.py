@@ -1,0 +1,177 @@
+"""One device of a bus while the box runs: opened, read, lost, opened again. What its driver does wrong stays its own.
+
+A driver may fail in any way: its points turn BAD with a reason, the device is closed and tried again with back-off,
+and the other devices of the bus are read as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from edge.settings.model import Settings
+from hal import drivers
+from hal.driver import Driver, DriverError
+from hal.sample import BAD, Notice, Sample, Value
+
+RETRY_S: Final = (1.0, 2.0, 5.0, 15.0, 30.0)
+STEADY_S: Final = 5.0  # a device that answers for so long is back; one that flaps goes on being lost
+
+log = logging.getLogger(__name__)
+
+
+class DeviceSpec(msgspec.Struct, frozen=True):
+    """One device of a bus: its driver, the options and the period (ms) of each of its points."""
+
+    name: str
+    driver: type[Driver]
+    options: Mapping[str, Any]
+    period_ms: Mapping[str, int]
+
+
+def device_specs(settings: Settings, bus: str) -> list[DeviceSpec]:
+    """Return the devices of one bus of a site, each with all of its points."""
+    found: dict[str, DeviceSpec] = {}
+    for entry in settings.points:
+        if entry.point.bus == bus:
+            known = found.get(entry.device)
+            found[entry.device] = DeviceSpec(
+                entry.device,
+                drivers.load(entry.point.driver),
+                {**(known.options if known else {}), entry.point.id: entry.options},
+                {**(known.period_ms if known else {}), entry.point.id: round(entry.point.period_s * 1000)},
+            )
+    return list(found.values())
+
+
+class Answer(msgspec.Struct):
+    """What one reading of a device brought."""
+
+    samples: list[Sample]
+    notices: list[Notice] = []
+    state: str | None = None
+
+
+class Device:
+    """A device and its driver. `memory` is what the driver remembered before the start, as JSON text."""
+
+    def __init__(self, spec: DeviceSpec, bus: str, handle: Callable[[], Any], memory: str | None) -> None:
+        self.spec = spec
+        self._bus = bus
+        self._handle = handle
+        self._memory = memory
+        self._driver: Any = None  # a Driver, and perhaps Speaks, Remembers, Shows
+        self._speaks = hasattr(spec.driver, "notices")
+        self._remembers = hasattr(spec.driver, "state")
+        self._fault = ""
+        self._reason = "not_open"
+        self._retry_s = 0.0
+        self._attempts = 0
+        self._well_since_s: float | None = None
+        self._last: dict[str, Sample] = {}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a driver is at work."""
+        return self._driver is not None
+
+    def read(self, due: list[str], now_ns: int) -> Answer:
+        """Return the samples of the due points: BAD ones with their reason when there is no other."""
+        now_s = now_ns / 1e9
+        if self._driver is None and now_s < self._retry_s:
+            return Answer(self._bad(due, now_ns))
+        try:
+            answer = self._read(due, now_ns)
+        except Exception as exc:  # noqa: BLE001 - whatever a driver raises, only its own points are concerned
+            notices = self._lose(exc, now_ns)
+            return Answer(self._bad(due, now_ns), notices)
+        if self._fault:
+            answer.notices += self._recover(now_ns)
+        return answer
+
+    def _read(self, due: list[str], now_ns: int) -> Answer:
+        driver = self._driver or self._open()
+        samples = driver.read(due, now_ns)
+        last = self._last
+        for sample in samples:
+            last[sample.point] = sample
+        if not last.keys() <= self.spec.options.keys():
+            foreign = sorted(last.keys() - self.spec.options.keys())
+            for point in foreign:
+                del last[point]
+            raise TypeError(f"the driver answers for {', '.join(foreign)}, which it was not given")
+        state = driver.state() if self._remembers else None
+        if state is not None:
+            self._memory = state
+        return Answer(samples, driver.notices() if self._speaks else [], state)
+
+    def _open(self) -> Any:
+        """Return the driver, opened; it is kept as soon as it is made, so that one that fails is closed."""
+        driver: Any = self.spec.driver(self._handle(), self.spec.options)
+        if self._memory is not None and self._remembers:
+            driver.restore(self._memory)
+        self._driver = driver
+        driver.open()
+        return driver
+
+    def _lose(self, exc: Exception, now_ns: int) -> list[Notice]:
+        """Close a device that failed; return what to say of it, once."""
+        expected = isinstance(exc, OSError)
+        self._reason = exc.reason if isinstance(exc, DriverError) else "bus_error" if expected else "driver_error"
+        notices = []
+        if not self._fault:
+            values: dict[str, Value] = {"device": self.spec.name, "why": self._reason, "text": str(exc)}
+            notices.append(Notice("device_lost", now_ns, values))
+            if expected:
+                log.warning("bus %s: %s", self._bus, exc)
+            else:
+                log.error("bus %s: %s: driver failed", self._bus, self.spec.name, exc_info=exc)
+        self._fault = str(exc) or type(exc).__name__
+        self._retry_s = now_ns / 1e9 + RETRY_S[min(self._attempts, len(RETRY_S) - 1)]
+        self._attempts += 1
+        self._well_since_s = None
+        self.close()
+        return notices
+
+    def _recover(self, now_ns: int) -> list[Notice]:
+        """Return the word that the device is back, once it has answered for a while."""
+        now_s = now_ns / 1e9
+        if self._well_since_s is None:
+            self._well_since_s = now_s
+        if now_s - self._well_since_s < STEADY_S:
+            return []
+        log.info("bus %s: %s answers again", self._bus, self.spec.name)
+        self._fault, self._attempts, self._well_since_s = "", 0, None
+        return [Notice("device_back", now_ns, {"device": self.spec.name})]
+
+    def _bad(self, due: list[str], now_ns: int) -> list[Sample]:
+        samples = [Sample(point, now_ns, None, BAD, self._reason) for point in due]
+        self._last.update((sample.point, sample) for sample in samples)
+        return samples
+
+    def close(self) -> None:
+        """Close the driver, if one is at work."""
+        driver, self._driver = self._driver, None
+        if driver is not None:
+            try:
+                driver.close()
+            except Exception:  # it promised not to; nothing more can be done for it
+                log.exception("bus %s: %s failed while closing", self._bus, self.spec.name)
+
+    def explain(self, point: str) -> dict[str, Any]:
+        """Return what is known of a point on this side: device, options, last sample, last raw bytes, fault."""
+        last = self._last.get(point)
+        raw = getattr(self._driver, "raw", None)
+        return {
+            "bus": self._bus,
+            "device": self.spec.name,
+            "driver": self.spec.driver.__name__,
+            "options": msgspec.to_builtins(self.spec.options[point]),
+            "is_open": self.is_open,
+            "fault": self._fault,
+            "sample": None if last is None else msgspec.to_builtins(last),
+            "raw": raw(point) if callable(raw) else "",
+        }
