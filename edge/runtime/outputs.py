@@ -42,7 +42,10 @@ class Outputs:
     def follow(self, limit: str, active: bool) -> None:  # noqa: FBT001 - a callback of the station
         """Switch what follows this limit."""
         for device in self._devices.get(limit, ()):
-            device.value = active
+            try:
+                device.value = active
+            except Exception:  # the alarm itself must go its way
+                log.exception("an output of limit %s does not switch", limit)
 
     def close(self) -> None:
         """Switch all off and give the pins back. Never raises; may be called twice."""

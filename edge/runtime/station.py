@@ -6,8 +6,10 @@ writer has its own thread), not for a bus, not for a link.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -27,6 +29,8 @@ BLOCKED_EVERY_MS: Final = 1000
 URGENT: Final = frozenset(
     {"start", "stop", "unclean_stop", "clock", "alarm_begin", "alarm_end", "alarm_ack", "command", "fault"}
 )
+
+log = logging.getLogger(__name__)
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -131,14 +135,19 @@ class Station:
     def _take(self, message: Notice | ClockWanted | Question | Order, now_ms: int) -> None:
         if isinstance(message, Notice):
             self._events.append(Event(message.kind, message.t_ns // 1_000_000, message.point, message.values))
-        elif isinstance(message, Order):
-            result = self.engine.command(message.command, now_ms)
-            self._replies.append(lambda: message.reply(result))
-        elif isinstance(message, Question):
-            answer = message.ask(self.engine)
-            self._replies.append(lambda: message.reply(answer))
-        else:
+        elif isinstance(message, ClockWanted):
             self.clock_keeper.guess(message.boot, now_ms)
+        else:
+            try:
+                self._replies.append(self._answer(message, now_ms))
+            except Exception:  # who asked gets no answer in time; the site's readings go on
+                log.exception("a question or an order could not be answered")
+
+    def _answer(self, message: Question | Order, now_ms: int) -> Callable[[], None]:
+        """Return what gives the answer, to be called when what it rests on is on its way to the card."""
+        if isinstance(message, Order):
+            return partial(message.reply, self.engine.command(message.command, now_ms))
+        return partial(message.reply, message.ask(self.engine))
 
     def _report_blocked(self, now_ms: int) -> None:
         """Speak for the buses that hang in a call: their points have no value, and say why."""
@@ -159,12 +168,13 @@ class Station:
         self._moved |= actions.moved
         self._registers.update(actions.registers)
         self._event_registers.update(actions.event_registers)
+        self._events += actions.events
+        is_undated = any("t" not in document for document in self.alarm_documents.values())
+        if is_undated or "alarms" in actions.event_registers:
+            self.alarm_documents = view.alarm_documents(self.engine, self._dating)
         for event in actions.events:
             if event.kind in {"alarm_begin", "alarm_end"}:
                 self._alarm_changed(event.values["limit"], event.kind == "alarm_begin")
-        self._events += actions.events
-        if "alarms" in actions.event_registers:
-            self.alarm_documents = view.alarm_documents(self.engine, self._dating)
 
     def _commit_records(self) -> None:
         registers = {**self._registers, **self.engine.registers_of(self._moved)}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from edge.core.clock import Dating
 from edge.core.commands import Command, Result
 from edge.core.engine import Engine
@@ -159,3 +161,43 @@ def test_a_stop_closes_the_open_periods_and_hands_over_everything() -> None:
     assert record.dt_ms < 1000
     assert rig.events()[-1].kind == "stop"
     assert rig.journal[-1].registers["running"] is False
+
+
+def test_an_output_that_fails_loses_no_alarm() -> None:
+    def broken(limit: str, active: bool) -> None:
+        raise OSError(f"{limit}: no pin for {active}")
+
+    rig = Rig(alarm_changed=broken)
+    rig.sample(90.0)
+
+    with pytest.raises(OSError, match="no pin"):
+        rig.step(1)
+    rig.step(10)
+
+    assert [event.kind for event in rig.events()].count("alarm_begin") == 1
+
+
+def test_a_question_with_a_bug_gets_no_answer_and_stops_nothing() -> None:
+    rig = Rig()
+    answers: list[Any] = []
+    rig.station.post(Question(lambda engine: engine.points["nobody"], answers.append))
+    rig.sample(20.0)
+
+    rig.step(1)
+
+    assert answers == []
+    assert rig.station.engine.points["t"].value == 20.0
+
+
+def test_an_alarm_that_began_before_the_time_was_known_is_dated_upstream_afterwards() -> None:
+    rig = Rig(trust="floor")
+    rig.sample(90.0)
+    rig.step(0.1)
+    assert "t" not in rig.station.alarm_documents["1"]
+
+    rig.clock.trusted = "ntp"
+    rig.step(11)
+    rig.durable[0]()
+    rig.step(1)
+
+    assert rig.station.alarm_documents["1"]["t"] > 1_795_000_000
