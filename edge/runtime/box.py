@@ -180,6 +180,7 @@ class Box:
         if was_cut:
             entries.insert(0, Event("unclean_stop", now_ms, "", {"boot": self.clock.boot - 1}))
         self.writer.post(EventBatch(self.clock.boot, entries, {"running": True}))
+        self.station.clock_keeper.step(now_ms)  # durable together with the start, or a link would find that undated
 
     def _mqtt_link(self, mqtt: MqttSettings) -> MqttLink:
         feed = feed_of(

@@ -205,3 +205,14 @@ def test_a_start_without_time_is_dated_by_the_one_that_has_it(tmp_path: Path) ->
     assert_unsynchronised([row for row in before if row.value is not None])
     assert {row.quality for row in after} == {"good"}
     assert newest(before).t_ms + newest(before).dt_ms <= after[0].t_ms
+
+
+def test_a_start_with_a_trusted_clock_is_dated_before_a_link_can_miss_it(tmp_path: Path) -> None:
+    with line(tmp_path) as sent:
+        for count in (1, 2):
+            plant = Plant(tmp_path, sent)
+            with plant.box(tmp_path / "state"):
+                eventually(lambda count=count: len(sent.stored.events("link_up")) == count, 10)  # type: ignore[misc]
+    kinds = [event["event"] for event in sent.stored.events()]
+    assert "link_problem" not in kinds
+    assert kinds[:3] == ["start", "clock", "link_up"]
