@@ -96,7 +96,7 @@ class _Factory:
 
         try:
             return int(super()._get_revision())  # type: ignore[misc] # LocalPiFactory's
-        except PinUnknownPi:  # a chip of a Pi's header was found all the same, or one was named by its owner
+        except (PinUnknownPi, OSError):  # a chip of a Pi's header was found all the same, or one was named by its owner
             return HEADER_40_PINS
 
 
