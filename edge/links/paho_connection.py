@@ -6,6 +6,7 @@ We own the socket: `filenos` for select, `poll` for reading, writing and the kee
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,8 @@ from edge.settings.model import MqttLink as MqttSettings
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client
+
+log = logging.getLogger(__name__)
 
 PUBACK: Final = 0x40
 KEEPALIVE: Final = 0x8D
@@ -114,17 +117,14 @@ class PahoConnection:
             self._answered(self._dial)
         client, wire = self._client, self._wire
         if client is not None and wire is not None:
-            while True:
-                before = len(self._happened)
-                client.loop_read()
-                has_more = wire.pending() and self._client is client
-                # what the kernel still holds wakes select again; what we have read ahead does not
-                if not has_more and (len(self._happened) == before or len(self._happened) >= BITE):
-                    break
-            if self._client is client and client.want_write():
-                client.loop_write()
-            if self._client is client:
-                client.loop_misc()
+            try:
+                self._work(client, wire)
+            except Exception as exc:
+                # A packet that is none: paho 2.1 raises KeyError, ValueError, IndexError, struct.error or its own for
+                # it, 2.2 still UnicodeDecodeError for a topic. What was read so far is told first.
+                log.exception("what the broker sent can't be read")
+                self._client = None
+                self._ended("protocol", by_peer=False, text=f"{type(exc).__name__}: {exc}")
         happened, self._happened = self._happened, []
         return happened
 
@@ -141,8 +141,8 @@ class PahoConnection:
     def close(self) -> None:
         """Hang up, with a goodbye when connected."""
         if self._dial is not None:
-            outcome = self._dial.outcome
             self._dial.give_up()
+            outcome = self._dial.outcome  # final only now: the socket may have come in between
             self._dial = None
             if outcome is not None and not isinstance(outcome, Exception):
                 outcome.close()
@@ -154,6 +154,7 @@ class PahoConnection:
             self._wire.close()
             self._wire = None
         self._is_accepted = False
+        self._too_large.clear()
         self._happened.clear()
 
     def traffic(self) -> tuple[int, int]:
@@ -164,6 +165,19 @@ class PahoConnection:
         return sent + self._wire.sent, received + self._wire.received
 
     # -- inside
+
+    def _work(self, client: Client, wire: Wire) -> None:
+        while True:
+            before = len(self._happened)
+            client.loop_read()
+            has_more = wire.pending() and self._client is client
+            # what the kernel still holds wakes select again; what we have read ahead does not
+            if not has_more and (len(self._happened) == before or len(self._happened) >= BITE):
+                break
+        if self._client is client and client.want_write():
+            client.loop_write()
+        if self._client is client:
+            client.loop_misc()
 
     def _answered(self, dial: Dial) -> None:
         outcome = dial.take()
@@ -237,7 +251,8 @@ class PahoConnection:
         if self._client is not client:
             return  # we hung up ourselves
         self._client = None
-        error = self._wire.error if self._wire is not None else None
+        wire = self._wire
+        error = wire.error if wire is not None else None
         text = str(error or reason)
         if flags.is_disconnect_packet_from_server:
             code, by_peer = code_from_reason(reason.value, "closed"), True
@@ -246,8 +261,13 @@ class PahoConnection:
         elif error is not None:
             code = code_from_error(error)
             by_peer = code in {"closed", "own_cert_refused"}
-        else:
+        elif wire is not None and wire.is_ended:
             code, by_peer = "closed", True
+        else:  # paho itself hung up: it could not read a packet. No batch of ours is to blame
+            code, by_peer = "protocol", False
+        self._ended(code, by_peer=by_peer, text=text)
+
+    def _ended(self, code: str, *, by_peer: bool, text: str) -> None:
         if self._is_accepted:
             self._happened.append(Lost(code, by_peer, text))
         elif not any(isinstance(happening, Refused) for happening in self._happened):

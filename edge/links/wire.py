@@ -19,6 +19,8 @@ class Wire:
     def __init__(self, sock: socket.socket) -> None:
         self.error: OSError | None = None
         """What broke the connection, when a call raised it."""
+        self.is_ended = False
+        """Whether the peer has closed its side."""
         self.sent = 0
         self.received = 0
         self._sock = sock
@@ -36,6 +38,7 @@ class Wire:
                 self.error = exc
                 raise
             self._place = 0
+            self.is_ended = not self._ahead
             self.received += len(self._ahead)
         taken = self._ahead[self._place : self._place + size]
         self._place += len(taken)
