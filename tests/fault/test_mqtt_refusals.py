@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,7 +93,7 @@ def test_a_wrong_password_and_none_at_all(tmp_path: Path) -> None:
     wrong.write_text("wrong")
     empty.write_text("")
     with broker(tmp_path, "allow_anonymous false", f"password_file {passwords}") as running:
-        settings = {"host": "127.0.0.1", "port": running.port, "username": "b0042"}
+        settings: dict[str, Any] = {"host": "127.0.0.1", "port": running.port, "username": "b0042"}
         assert code_of(MqttSettings(**settings, password_file=str(wrong))) == "wrong_password"
         assert code_of(MqttSettings(**settings, password_file=str(empty))) == "wrong_password"
         assert code_of(MqttSettings(host="127.0.0.1", port=running.port)) == "wrong_password"
