@@ -29,7 +29,8 @@ GARBAGE = {
     "an unknown reason": bytes([0x40, 3, 0, 1, 0x7F]),
     "a length without end": b"\x30\xff\xff\xff\xff\xff\xff",
     "a packet of no kind": b"\x00\x00",
-    "another protocol": b"HTTP/1.1 400 Bad Request\r\nServer: web\r\n\r\n<html>Plain HTTP, on the port of TLS</html>",
+    # long enough to be taken for a whole packet: its second byte, "T", announces 84 more
+    "another protocol": b"HTTP/1.1 400 Bad Request\r\n" + b"Server: a web server on the port of the broker\r\n" * 2,
 }
 
 
