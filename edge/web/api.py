@@ -224,8 +224,12 @@ class ApiServer:
             self._is_closed = True
             self._path.unlink(missing_ok=True)
             if self._server is not None:
-                # closing a descriptor does not wake a poll on it: its own thread has to close everything
-                self._server.trigger.pull_trigger(partial(self._close_all, self._server))
+                # closing a descriptor does not wake a poll on it: its own thread has to close everything; under the
+                # trigger's lock, or that thread may have closed the trigger before we have rung it
+                trigger = self._server.trigger
+                with trigger.lock:
+                    trigger.thunks.append(partial(self._close_all, self._server))
+                    trigger.pull_trigger()
             elif self._is_running:
                 os.eventfd_write(self._bell, 1)
             else:
