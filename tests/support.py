@@ -50,7 +50,7 @@ class ManualClock:
         self.now_ns += round(seconds * 1e9)
 
 
-def eventually(condition: Callable[[], object], seconds: float = 5.0, what: str = "") -> None:
+def eventually(condition: Callable[[], object], seconds: float = 15.0, what: str = "") -> None:
     """Return as soon as the condition holds; fail when it has not after so many seconds."""
     end = time.monotonic() + seconds
     tick = threading.Event()
