@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 import msgspec
+
+
+class Say(Protocol):
+    """Tell the station that something happened: an event kind and its values."""
+
+    def __call__(self, kind: str, **values: Any) -> None:
+        """Hand it over; never blocks."""
 
 
 class ClockWanted(msgspec.Struct, frozen=True):

@@ -32,7 +32,6 @@ class Parcel(msgspec.Struct, frozen=True):
     payload: bytes
     content_type: str
     shipment: Shipment
-    is_newest: bool = False
 
 
 class Parked(msgspec.Struct, frozen=True):
@@ -75,6 +74,7 @@ class Outbox(Generic[Entry]):
         self._cutter.max_payload = max_payload
         self._newest_s = now_s - NEWEST_S
         self._paused_until_s = 0.0
+        self.undated_boot = None
         self.alone = None
 
     def end(self, now_s: float, *, is_suspicious: bool) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Final
 
 from edge.core.batch import encode_events, encode_records
 from edge.core.batch_forms import ZLIB, Topics
@@ -13,8 +14,9 @@ from edge.core.batch_points import PointsDocument
 from edge.core.types import NEVER
 from edge.links.connection import Connected, Connection
 from edge.links.cutter import PACKET_OVERHEAD, Cutter
-from edge.links.messages import ClockWanted
+from edge.links.messages import ClockWanted, Say
 from edge.links.outbox import Outbox
+from edge.links.problems import Complaint
 from edge.links.retained import Feed
 from edge.links.window import BATCHES
 from edge.settings.model import MqttLink as MqttSettings
@@ -22,14 +24,9 @@ from edge.settings.model import MqttLink as MqttSettings
 log = logging.getLogger(__name__)
 
 NO_LIMIT: Final = 2**28  # MQTT's own: 256 MiB
+REFUSED: Final = 0x80  # MQTT 5 §2.4: reason codes from here on are refusals
 ASK_S: Final = 60.0  # a clock entry that is still missing is asked for again
-
-
-class Say(Protocol):
-    """Tell the station that something happened: an event kind and its values."""
-
-    def __call__(self, kind: str, **values: Any) -> None:
-        """Hand it over; never blocks."""
+UNDATED_S: Final = 10.0  # entries without a date are no problem before: each start waits a moment for its clock
 
 
 class Traffic:
@@ -53,6 +50,10 @@ class Traffic:
         self._others: set[int] = set()
         self._up_s = 0.0
         self._asked_s = -ASK_S
+        self._undated_s: float | None = None
+        self._complaints: defaultdict[tuple[str, str], Complaint] = defaultdict(Complaint)
+        self.last_ack_s: float | None = None
+        """When the consumer's word came last, with ack = "puback" the broker's; None before the first."""
 
     # -- a connection begins and ends
 
@@ -121,7 +122,10 @@ class Traffic:
         if mid in self._others:
             self._others.discard(mid)
             return False
-        return self.records.puback(mid, reason, now_s) or self.events.puback(mid, reason, now_s)
+        is_batch = self.records.puback(mid, reason, now_s) or self.events.puback(mid, reason, now_s)
+        if is_batch and reason < REFUSED and not self._takes_acks:
+            self.last_ack_s = now_s
+        return is_batch
 
     def acknowledged(self, payload: bytes, now_s: float) -> None:
         """Take a `down/ack`; one for a stream that is not ours moves nothing."""
@@ -135,10 +139,16 @@ class Traffic:
         for box in (self.records, self.events):
             if box.reader.stream != ack.stream:
                 continue
-            if ack.seq >= box.reader.next_seq():
+            following = box.reader.next_seq()
+            is_ahead = ack.seq >= following
+            if self._complaints["consumer_ahead", ack.stream].begins(now_s, is_wrong=is_ahead):
                 # Somebody has numbers of this stream that we have not given yet: a copied card, or a restored one.
-                self._say("consumer_ahead", stream=ack.stream, told=ack.seq, next=box.reader.next_seq())
-            elif box.acknowledged(ack.seq, now_s):
+                self._say("consumer_ahead", stream=ack.stream, told=ack.seq, next=following)
+            if is_ahead:
+                continue
+            self.last_ack_s = now_s
+            is_behind = box.acknowledged(ack.seq, now_s)
+            if self._complaints["consumer_behind", ack.stream].begins(now_s, is_wrong=is_behind):
                 self._say("consumer_behind", stream=ack.stream, told=ack.seq)
 
     def _tell_parked(self) -> None:
@@ -155,11 +165,18 @@ class Traffic:
         boxes = (self.events, self.records)
         if any(box.is_paused_by_acl for box in boxes):
             found.add("acl")
-        if any(box.undated_boot is not None for box in boxes):
+        if self._undated_for_s(now_s) >= UNDATED_S:
             found.add("undated")
         if self.silent_s(now_s) >= nobody_s:
             found.add("unacknowledged")
         return found
+
+    def _undated_for_s(self, now_s: float) -> float:
+        if self.events.undated_boot is None and self.records.undated_boot is None:
+            self._undated_s = None
+        elif self._undated_s is None:
+            self._undated_s = now_s
+        return 0.0 if self._undated_s is None else now_s - self._undated_s
 
     def logs(self) -> dict[str, dict[str, int]]:
         """Return what each log holds and how far it is acknowledged, as `up/status` says it."""
