@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -59,6 +60,7 @@ class FakeConnection:
             self.happened.append(Refused(self.broker.refusal))
             return
         self.is_open = True
+        self._mid = 0
         self.broker.connections += 1
         self.happened.append(self.broker.limits)
 
@@ -161,12 +163,14 @@ class Bench:
         self.posted: list[Any] = []
         self.points = [PointSpec("t.cellar", "gauge", "Cel"), PointSpec("tic.papp", "gauge", "VA")]
         self.alarms: dict[str, dict[str, Any]] = {}
+        """To be replaced as a whole, as the station does."""
+        self.facts: dict[str, Any] = {"store": "ok"}
         self.broker = FakeBroker()
         self.connection = FakeConnection(self.broker)
         self.feed = Feed(
             box="b0042", site=SiteFacts("Gymnase Sud"), records=self.records, events=self.events, dating=self.dating,
             clock=self.clock, post=self.posted.append, points=lambda: self.points, alarms=lambda: self.alarms,
-            undated_wait_s=undated_wait_s,
+            facts=lambda: self.facts, undated_wait_s=undated_wait_s,
         )  # fmt: skip
         self.settings = MqttSettings(host="broker", **settings)
         self.link = MqttLink(self.settings, self.connection, self.feed, random.Random(session))
@@ -202,6 +206,11 @@ class Bench:
             self.clock.advance(min(each_s, end_s - self.now_s))
             do()
             self.settle()
+
+    def status(self) -> dict[str, Any]:
+        """Return the status that stands retained."""
+        form: dict[str, Any] = json.loads(self.broker.retained["vigie/v1/b0042/up/status"])
+        return form
 
     def kinds(self) -> list[str]:
         return [message.kind for message in self.posted if hasattr(message, "kind")]

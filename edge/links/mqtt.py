@@ -28,6 +28,7 @@ from edge.links.connection import (
     Will,
 )
 from edge.links.duplicates import DuplicateWatch
+from edge.links.problems import Problems
 from edge.links.refusals import CODES
 from edge.links.retained import OFFLINE, Feed, Retained, status_form
 from edge.links.traffic import Traffic
@@ -40,6 +41,7 @@ OPEN_S: Final = 20.0  # name, TCP, TLS and CONNACK together
 STEADY_S: Final = 10.0  # a connection this old was no fluke: the next failure waits the shortest pause again
 NOBODY_S: Final = 600.0
 FULL_S: Final = 0.02  # a full socket is tried again after this
+LOOK_S: Final = 1.0  # between two looks at the station's facts
 STUBBORN: Final = frozenset(
     {"wrong_ca", "wrong_name", "cert_expired", "own_cert_refused", "not_tls", "bad_file", "wrong_password"}
     | {"client_id", "banned", "protocol"}
@@ -70,10 +72,12 @@ class MqttLink:
         self._code = ""
         self._next_s = 0.0  # of the next try when down, the deadline when opening
         self._since_s: float | None = None  # of being up or down
-        self._problems: frozenset[str] = frozenset()
+        self._made_s = feed.clock.monotonic_ns() / 1e9
+        self._problems = Problems(name, self._say)
         self._refusals: set[str] = set()
         self._status_mids: dict[int, float] = {}
-        self._events_seen = 0
+        self._look_s = 0.0
+        self._is_store_degraded = False
 
     # -- the worker
 
@@ -106,16 +110,27 @@ class MqttLink:
         self._state = "closed"
 
     def status(self) -> dict[str, Any]:
-        """Return the link's state for the API: up, opening or down, why, and what waits."""
+        """Return the link's state for the API: up, opening or down, why, and what waits.
+
+        `since_utc_ms`: since when it has been up, or not up; a try in between ends no outage.
+        """
         records, events = self._traffic.records, self._traffic.events
+        last_ack_s = self._traffic.last_ack_s
         return {
             "link": self.name,
             "state": self._state,
             "code": self._code,
-            "problems": sorted(self._problems),
+            "since_utc_ms": self._utc_ms(self._made_s if self._since_s is None else self._since_s),
+            "last_ack_utc_ms": None if last_ack_s is None else self._utc_ms(last_ack_s),
+            "problems": sorted(self._problems.codes),
             "waiting": {"records": records.waiting(), "events": events.waiting()},
             "acked": {"records": records.reader.cursor(self.name), "events": events.reader.cursor(self.name)},
         }
+
+    def _utc_ms(self, at_s: float) -> int:
+        """Return the UTC of a monotonic instant by the clock as it is now: at that instant it may not have been set."""
+        clock = self._feed.clock
+        return clock.utc_ms() - (clock.monotonic_ns() - round(at_s * 1e9)) // 1_000_000
 
     def _due_s(self, now_s: float) -> float:
         if self._state == "closed":
@@ -154,6 +169,7 @@ class MqttLink:
         down_s = 0 if self._since_s is None else round(now_s - self._since_s)
         self._since_s, was, self._code = now_s, self._code, ""
         self._refusals.clear()
+        self._status_mids.clear()  # a new connection numbers its messages from 1 again
         self._duplicates.connected(now_s)
         log.info("%s: connected to %s%s", self.name, self._settings.host, f" after {down_s} s" if was else "")
         self._traffic.begin(limits, now_s)
@@ -161,7 +177,6 @@ class MqttLink:
         self._connection.subscribe([self._topics.ack, self._topics.status, self._topics.alarms])
         mids = self._retained.begin(Traffic.max_payload(limits, self._topics.alarms), now_s)
         self._traffic.count_other(mids)
-        self._events_seen = self._feed.events.next_seq()
         self._publish_status(now_s)
         self._say("link_up", down_s=down_s)
 
@@ -227,38 +242,34 @@ class MqttLink:
 
     def _tell(self, now_s: float) -> None:
         """Keep the retained documents true, and say once what has gone wrong or right."""
-        if self._feed.events.next_seq() != self._events_seen:
-            self._events_seen = self._feed.events.next_seq()
-            self._traffic.count_other(self._retained.alarms_now())
+        self._traffic.count_other(self._retained.alarms_if_changed())
         if self._duplicates.is_over(now_s):
             self._say("duplicate_id_end")
         problems = self._traffic.problems(now_s, NOBODY_S) | self._refusals
         problems |= {"document_too_large"} if self._retained.too_large else set()
         problems |= {"duplicate_id"} if self._duplicates.is_active else set()
-        if problems != self._problems:
-            self._problems_changed(frozenset(problems))
+        problems |= {"store_degraded"} if self._sees_degraded_store(now_s) else set()
+        if self._problems.changed(problems):
             self._publish_status(now_s)
         elif self._retained.is_due(now_s):
             self._traffic.count_other(self._retained.hourly())
             self._publish_status(now_s)
 
-    def _problems_changed(self, problems: frozenset[str]) -> None:
-        for code in sorted(problems - self._problems):
-            log.warning("%s: %s", self.name, CODES.get(code, code))
-            self._say("link_problem", code=code)
-        for code in sorted(self._problems - problems):
-            log.info("%s: over: %s", self.name, code)
-            self._say("link_problem_end", code=code)
-        self._problems = problems
+    def _sees_degraded_store(self, now_s: float) -> bool:
+        if now_s >= self._look_s:
+            self._look_s = now_s + LOOK_S
+            self._is_store_degraded = self._feed.facts().get("store", "ok") != "ok"
+        return self._is_store_degraded
 
     def _publish_status(self, now_s: float) -> None:
-        silent_s = self._traffic.silent_s(now_s) if "unacknowledged" in self._problems else None
+        silent_s = self._traffic.silent_s(now_s) if "unacknowledged" in self._problems.codes else None
         form = status_form(self._feed, self._settings, self._session, self._retained.document.pts, silent_s)
-        form["problems"] = sorted(self._problems)
+        form["problems"] = sorted(self._problems.codes)
         form["logs"] = self._traffic.logs()
         mid = self._retained.publish(self._topics.status, _encode(form))
-        self._traffic.count_other([mid] if mid else [])
-        self._status_mids[mid] = float(form["t"])
+        if mid:
+            self._traffic.count_other([mid])
+            self._status_mids[mid] = float(form["t"])
 
     def _say(self, kind: str, **values: Any) -> None:
         self._feed.post(Notice(kind, self._feed.clock.monotonic_ns(), {"link": self.name, **values}))

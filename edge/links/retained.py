@@ -39,9 +39,9 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: Callable[[], Mapping[str, Any]] = dict
     """Indexes, counters and last values: the content of `up/snapshot`."""
     alarms: Callable[[], Mapping[str, Mapping[str, Any]]] = dict
-    """The active alarms by id: each goes to its `up/alarm/<id>`."""
+    """The active alarms by id: each goes to its `up/alarm/<id>`. Replaced as a whole when one of them changes."""
     facts: Callable[[], Mapping[str, Any]] = dict
-    """What else stands in `up/status`: version, uptime, store …"""
+    """What else stands in `up/status`: version, uptime, store … Any `store` but "ok" is a problem, `store_degraded`."""
     undated_wait_s: float = 900.0
 
 
@@ -68,6 +68,7 @@ class Retained:
         self._topics = Topics(feed.box)
         self._points_of: Sequence[PointSpec] | None = None
         self._document = PointsDocument(b"", "", {})
+        self._alarms_of: Mapping[str, Mapping[str, Any]] | None = None
         self._alarms: dict[str, bytes] = {}
         self._max_payload = 0
         self._due_s = 0.0
@@ -87,10 +88,11 @@ class Retained:
         """Say all of it on a new connection; return the message ids."""
         self._max_payload = max_payload
         self.too_large.clear()
+        self._alarms_of = None
         self._alarms.clear()
         mids = [self.publish(self._topics.online, ONLINE), self.publish(self._topics.points, self.document.body)]
         mids.append(self._snapshot())
-        mids.extend(self.alarms_now())
+        mids.extend(self.alarms_if_changed())
         self._due_s = now_s + EVERY_S
         return [mid for mid in mids if mid]
 
@@ -108,9 +110,16 @@ class Retained:
         mid = self.publish(self._topics.points, self.document.body)
         return [mid] if mid else []
 
-    def alarms_now(self) -> list[int]:
-        """Publish the alarms that are new or changed, and clear those that are over."""
-        active = {name: self._body(facts) for name, facts in self._feed.alarms().items()}
+    def alarms_if_changed(self) -> list[int]:
+        """Publish the alarms that are new or changed, and clear those that are over.
+
+        They don't wait for the card: while it can't be written this is the only way in which an alarm leaves.
+        """
+        alarms = self._feed.alarms()
+        if alarms is self._alarms_of:
+            return []
+        self._alarms_of = alarms
+        active = {name: self._body(facts) for name, facts in alarms.items()}
         mids = [
             self.publish(self._topics.alarm(name), body)
             for name, body in active.items()

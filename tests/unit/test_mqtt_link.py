@@ -406,7 +406,7 @@ def test_a_batch_ends_where_the_start_or_the_trust_changes() -> None:
 
 def test_an_alarm_stands_retained_while_it_is_active_also_when_it_ended_while_we_were_away() -> None:
     bench, _ = connected()
-    bench.alarms["12"] = {"id": 12, "limit": "flow.high", "v": 92.5}
+    bench.alarms = {"12": {"id": 12, "limit": "flow.high", "v": 92.5}}
     bench.happen("alarm_begin")
     bench.settle()
     topic = "vigie/v1/b0042/up/alarm/12"
@@ -414,7 +414,7 @@ def test_an_alarm_stands_retained_while_it_is_active_also_when_it_ended_while_we
     assert json.loads(bench.broker.retained[topic]) == {"v": 1, "box": "b0042", "alarm": alarm}
     bench.connection.lose()
     bench.settle()
-    bench.alarms.clear()
+    bench.alarms = {}
     bench.run(5)
     assert topic not in bench.broker.retained
 
