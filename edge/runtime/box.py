@@ -83,6 +83,7 @@ class Box:
             self.dating.add(entry)
         was_cut = bool(self.events.registers.get("running"))
         self.supervisor = Supervisor(self._journal_fault)
+        self._link_bells: list[Callable[[], None]] = []
         self.links: dict[str, MqttLink] = {}
         self.writer = Writer(self.records, self.events, self.clock)
         self.buses = [self._bus(name) for name in settings.buses]
@@ -169,7 +170,7 @@ class Box:
             commit_s=self.settings.box.commit_s,
             blocked=self.supervisor.blocked,
             points_of_bus={bus.bus: bus.points for bus in self.buses},
-            alarm_changed=self.outputs.follow,
+            alarm_changed=self._alarm_changed,
             estimated=lambda boot, dating: estimated_end(boot, dating, (self.records, self.events)),
         )
 
@@ -183,9 +184,10 @@ class Box:
         self.station.clock_keeper.step(now_ms)  # durable together with the start, or a link would find that undated
 
     def _mqtt_link(self, mqtt: MqttSettings) -> MqttLink:
+        version = product_version()
         feed = feed_of(
             self.settings, self.station, self.clock, self.dating, records=self.records, events=self.events,
-            facts=lambda: {"version": product_version(), "store": self.writer.degraded or "ok"},
+            facts=lambda: {"version": version, "store": self.writer.degraded or "ok"},
         )  # fmt: skip
         connection = PahoConnection(target(mqtt, self.settings.box.id))
         return MqttLink(mqtt, connection, feed, random.Random())  # noqa: S311 - spreads reconnects, guards nothing
@@ -195,14 +197,20 @@ class Box:
         values: dict[str, Value] = {"worker": worker, "text": f"{type(exc).__name__}: {exc}"}
         self.station.post(Notice("fault", self.clock.monotonic_ns(), values))
 
+    def _alarm_changed(self, limit: str, active: bool) -> None:  # noqa: FBT001 - the station's callback
+        """Switch outputs, and wake the links: an alarm leaves at once, also while no log commits."""
+        for ring in self._link_bells:
+            ring()
+        self.outputs.follow(limit, active)
+
     def _wire(self) -> None:
         """Give each worker its bell, in the order in which they end: sources first, links last."""
         for bus in self.buses:
             self.supervisor.add(bus, Bell())
         self.station.wake_by(self.supervisor.add(self.station, Bell()))
         self.writer.wake = self.supervisor.add(self.writer, Bell())
-        for link in self.links.values():
-            self.writer.on_commit.append(self.supervisor.add(link, Bell()))
+        self._link_bells += [self.supervisor.add(link, Bell()) for link in self.links.values()]
+        self.writer.on_commit += self._link_bells
         if self._hardware is not None:
             self.supervisor.add(self._hardware, Bell())
 
