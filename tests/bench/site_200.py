@@ -1,8 +1,8 @@
 """The site that is measured: 200 points at 1 Hz on four buses, with limits on 160 of them.
 
 60 temperatures in steps of 1/16 °C that drift, 70 noisy powers of whole watts, 40 counters of a watt-hour, 10
-humidities of 0.01 %, 20 states that change every twenty minutes or so. Every limit has delays, and a deadband where it
-can have one; none is exceeded for long.
+humidities of 0.01 %, 20 states that change about once an hour. Every limit has delays, and a deadband where it can have
+one; none is exceeded.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Final
 BUSES: Final = 4
 COLUMNS: Final = 50
 ROWS: Final = 900
-STATE_HOLDS_S: Final = 1200
+STATE_HOLDS_S: Final = 3600
 SHAPES: Final = (
     ("temperature", "temp", 60, 90.0, 2.0),
     ("power", "power", 70, 9000.0, 200.0),
     ("counter", "energy", 40, None, 0.0),
     ("humidity", "humidity", 10, 95.0, 2.0),
-    ("state", "state", 20, 1.0, 0.0),
+    ("state", "state", 20, 2.0, 0.0),
 )
 """Shape, stem of the ids, how many, what the limit stands at and its deadband."""
 

@@ -27,7 +27,7 @@ CHANNELS: Final = {
     "power": Channel(kind="gauge", unit="W"),
     "counter": Channel(kind="counter", unit="kWh", scale=0.001),
     "humidity": Channel(kind="gauge", unit="%RH"),
-    "state": Channel(kind="state", words=("off", "on")),
+    "state": Channel(kind="state", words=("off", "on", "fault")),
 }
 WHOLE: Final = frozenset({"power", "counter", "state"})
 FIRST_READING: Final = "BENCH_FIRST_READING"
