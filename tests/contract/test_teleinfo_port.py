@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
+import sys
 import termios
 import time
 from collections.abc import Callable
@@ -21,6 +23,8 @@ from hal.fake.meter import Meter, PtyMeter, Recording, read_at_wrong_speed
 from hal.sample import BAD, GOOD, UNCERTAIN, Notice, Sample
 from tests.support import eventually, shared_data
 
+ARRIVES_WITHIN_S = 0.2
+
 
 class Bench:
     """A meter on a pty and its driver, moved by virtual time: a second is a step, not a wait."""
@@ -35,6 +39,8 @@ class Bench:
             self.driver.restore(state)
         self.driver.open()
         self.now_s = 100.0
+        self.sent = 0
+        """Bytes of the line that have been seen in the port."""
         self.notices: list[Notice] = []
 
     def second(self) -> dict[str, Sample]:
@@ -43,9 +49,29 @@ class Bench:
         while self.now_s < end_s - 1e-9:
             self.now_s += 0.1
             self.line.step(self.now_s)
+        self._arrive()
         samples = {sample.point: sample for sample in self.driver.read(list(self.points), round(self.now_s * 1e9))}
         self.notices += self.driver.notices()
         return samples
+
+    def _arrive(self) -> None:
+        """Wait until what was sent can be read: the kernel hands it over when it gets to it."""
+        sent = self.line.bytes_sent
+        end_s = time.monotonic() + ARRIVES_WITHIN_S
+        while (waiting := self._waiting()) < sent - self.sent and time.monotonic() < end_s:
+            os.sched_yield()
+        self.sent += min(waiting, sent - self.sent)
+
+    def _waiting(self) -> int:
+        """Return how many bytes lie in the port, 0 while it is unplugged."""
+        try:
+            port = os.open(self.line.port, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        except OSError:
+            return 0
+        try:
+            return int.from_bytes(fcntl.ioctl(port, termios.FIONREAD, bytes(4)), sys.byteorder)
+        finally:
+            os.close(port)
 
     def until(self, condition: Callable[[dict[str, Sample]], bool], seconds: int) -> dict[str, Sample]:
         """Return the samples of the first second in which the condition holds."""
