@@ -114,9 +114,13 @@ class Forwarder:
         self._selector.register(self._wake_r, selectors.EVENT_READ)
         self._listener: socket.socket | None = None
         self._wish: list[str] = ["up"]
+        self._asked = 1
+        self._acted = 0
+        """Wishes that have come true, not only been taken."""
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="forwarder", daemon=True)
         self._thread.start()
+        self._await(1)
 
     def up(self) -> None:
         self._ask("up")
@@ -136,9 +140,14 @@ class Forwarder:
     def _ask(self, wish: str) -> None:
         with self._lock:
             self._wish.append(wish)
+            self._asked += 1
+            asked = self._asked
         os.write(self._wake_w, b"x")
+        self._await(asked)
+
+    def _await(self, asked: int) -> None:
         end = time.monotonic() + 5
-        while self._wish and self._thread.is_alive() and time.monotonic() < end:
+        while self._acted < asked and self._thread.is_alive() and time.monotonic() < end:
             threading.Event().wait(0.005)
 
     def _run(self) -> None:
@@ -151,6 +160,7 @@ class Forwarder:
                     self._cut()
                 elif self._listener is None:
                     self._listen()
+            self._acted += len(wishes)
             if self._mode == "end":
                 self._selector.close()
                 return
