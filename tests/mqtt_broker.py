@@ -212,13 +212,16 @@ class Forwarder:
                     self.bytes_up += len(piece)
         except OSError:
             piece = b""
-        if not piece:
+        if not piece and self._mode == "hole":  # the other end doesn't hear of this one's goodbye either
+            self._selector.unregister(sock)
+        elif not piece:
             self._drop(sock)
 
     def _drop(self, sock: socket.socket) -> None:
         for one in (sock, self._pairs.get(sock)):
             if one is not None and self._pairs.pop(one, None) is not None:
-                self._selector.unregister(one)
+                with suppress(KeyError):  # it said goodbye in the hole
+                    self._selector.unregister(one)
                 self._uplinks.discard(one)
                 one.close()
 
