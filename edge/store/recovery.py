@@ -15,7 +15,7 @@ from edge.store import frame
 from edge.store.cursors import Saved
 from edge.store.fs import FormatError, StoreError
 from edge.store.packing import unpack_registers
-from edge.store.ring import Ring
+from edge.store.ring import Held
 from edge.store.segment import Found, ReadAhead, body, frames
 
 
@@ -73,7 +73,7 @@ def _body_or_none(file: ReadAhead, crc_seed: int, found: Found) -> tuple[bytes, 
         return None
 
 
-def recover(ring: Ring, kind: str, saved: Saved) -> Recovered:
+def recover(ring: Held, kind: str, saved: Saved) -> Recovered:
     """Return where the log goes on; `saved` is what its cursor file says. Raises FormatError, OSError."""
     scans = _scan_back(ring, kind)
     registers: dict[str, Any] = {}
@@ -93,7 +93,7 @@ def recover(ring: Ring, kind: str, saved: Saved) -> Recovered:
     return Recovered(next_seq, newest.tail, boot, registers, cursors, notes)
 
 
-def _scan_back(ring: Ring, kind: str) -> list[Scan]:
+def _scan_back(ring: Held, kind: str) -> list[Scan]:
     """Return what the newest segments say, newest first: one of them, unless its first frame is not sound."""
     scans: list[Scan] = []
     for segment in reversed(ring.segments):

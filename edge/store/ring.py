@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -32,6 +32,48 @@ class Segment(msgspec.Struct, frozen=True):
 
     base: int
     path: str
+
+
+class Held(Protocol):
+    """The segments of one log, as recovery looks at them."""
+
+    @property
+    def fs(self) -> Fs:
+        """The disk."""
+
+    @property
+    def stream(self) -> str:
+        """The log's id."""
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The segments in use, oldest first."""
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """What a log's folder holds: the ids of its streams, segments in use, and reserved files."""
+
+    streams: list[str]
+    segments: tuple[Segment, ...]
+    new: list[str]
+
+
+def listing(fs: Fs, directory: str) -> Listing:
+    """Return what is there. Raises StoreError when the segments of more than one log lie together, OSError."""
+    found: set[str] = set()
+    segments, new = [], []
+    for name in fs.listdir(directory):
+        path = f"{directory}/{name}"
+        if matched := _SEGMENT.fullmatch(name):
+            segments.append(Segment(int(matched[2], 16), path))
+        elif matched := _NEW.fullmatch(name):
+            new.append(path)
+        else:
+            continue
+        found.add(matched[1])
+    if len(found) > 1:
+        raise StoreError(f"{directory} holds segments of {len(found)} logs ({', '.join(sorted(found))})")
+    return Listing(sorted(found), tuple(sorted(segments, key=lambda segment: segment.base)), new)
 
 
 class Ring:
@@ -66,21 +108,9 @@ class Ring:
 
     def _find(self, stream: str | None) -> str:
         """Return the stream's id, made when there are no files yet, and list the segments."""
-        found: set[str] = set()
-        segments = []
-        for name in self.fs.listdir(self.directory):
-            path = f"{self.directory}/{name}"
-            if matched := _SEGMENT.fullmatch(name):
-                segments.append(Segment(int(matched[2], 16), path))
-            elif matched := _NEW.fullmatch(name):
-                self._new.append(path)
-            else:
-                continue
-            found.add(matched[1])
-        if len(found) > 1:
-            raise StoreError(f"{self.directory} holds segments of {len(found)} logs ({', '.join(sorted(found))})")
-        self.segments = tuple(sorted(segments, key=lambda segment: segment.base))
-        return found.pop() if found else stream or secrets.token_hex(4)
+        there = listing(self.fs, self.directory)
+        self.segments, self._new = there.segments, there.new
+        return there.streams[0] if there.streams else stream or secrets.token_hex(4)
 
     def _reserve(self, wanted: int) -> None:
         """Make the ring as large as wanted, or as the disk allows; give back what is new and no longer wanted."""
