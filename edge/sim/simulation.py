@@ -97,6 +97,7 @@ class Simulation:
 
     With `wire_folder` the buses are simulated down to the wire, as the demonstration's are: a Téléinfo byte stream
     through a pty, chips, probes, pulses, read by the real drivers at the site's own periods. An hour of it is enough.
+    `upstream` makes another consumer than the counting one.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class Simulation:
         outages: list[Outage],
         acknowledges: bool = True,
         wire_folder: Path | None = None,
+        upstream: Callable[[VirtualClock, list[Outage]], SimUpstream] | None = None,
     ) -> None:
         self.settings = settings
         self.seed = seed
@@ -126,7 +128,8 @@ class Simulation:
         )
         self.dating = Dating()
         self.writer = Writer(self.records, self.events)
-        self.upstream = SimUpstream(self.clock, outages, acknowledges=acknowledges)
+        make = upstream or partial(SimUpstream, acknowledges=acknowledges)
+        self.upstream: SimUpstream = make(self.clock, outages)
         points, limits = specs(settings)
         if wire_folder is None:
             points = [coarser(point) for point in points]

@@ -347,7 +347,7 @@ def test_bench_cpu_per_edge(gpio: FakeGpio) -> None:
         driving_s += between - start
         reading_s += time.process_time() - between
     edges = 2 * sum(meter.sent for meter in meters)
-    print(  # noqa: T201 - a bench prints its figures
+    print(
         f"\n{edges} edges: {driving_s / edges * 1e6:.2f} µs CPU an edge in the mock pin and our callback, "
         f"{reading_s / edges * 1e6:.2f} µs in the reading"
     )
