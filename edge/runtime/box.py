@@ -17,10 +17,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from edge.core.clock import Clock, ClockEntry, Dating
+from edge.core.clock import Clock
 from edge.core.engine import Engine
 from edge.core.ports import Worker
-from edge.core.types import Event, EventBatch, Record
+from edge.core.types import Event, EventBatch
 from edge.links.mqtt import MqttLink
 from edge.links.paho_connection import PahoConnection, target
 from edge.runtime.bus import BusWorker
@@ -30,20 +30,18 @@ from edge.runtime.device import device_specs
 from edge.runtime.feed import feed_of
 from edge.runtime.outputs import Outputs
 from edge.runtime.station import Station
+from edge.runtime.stores import Stores
 from edge.runtime.supervisor import Bell, Supervisor
 from edge.runtime.undated import estimated_end
 from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
 from edge.settings.specs import specs
-from edge.store.fs import Fs, RealFs
-from edge.store.log import Log
+from edge.store.fs import Fs
 from edge.store.writer import Writer
 from edge.web.api import ApiServer
 from hal.buses import close_bus, open_bus
 from hal.sample import Notice, Value
 
-CONSUMERS: Final = ("mqtt",)
-EVENTS_MB: Final = 16
 ALIVE_WITHIN_S: Final = 60.0
 LAST_WORD_S: Final = 1.0  # what a link gets at the end to send the last batch and hear its acknowledgement
 
@@ -74,14 +72,13 @@ class Box:
         `hardware` makes simulated devices in a folder, `clock` the clock of a start; `fs` is the disk under the logs.
         """
         self.settings = settings
-        self.records, self.events = self._logs(state, fs)
+        self.stores = Stores(settings, state, fs)
+        self.records, self.events = self.stores.records, self.stores.events
         self._hardware = hardware(state / "devices") if hardware else None
-        boot = max(self.records.boot, self.events.boot) + 1
+        boot = self.stores.boot
         self.clock = clock(boot) if clock else SystemClock(boot, trust_system=settings.box.trust_clock)
-        self.dating = Dating()
-        for entry in msgspec.convert(self.events.registers.get("clock", []), list[ClockEntry]):
-            self.dating.add(entry)
-        was_cut = bool(self.events.registers.get("running"))
+        self.dating = self.stores.dating()
+        was_cut = self.stores.was_cut
         self.supervisor = Supervisor(self._journal_fault)
         self._link_bells: list[Callable[[], None]] = []
         self.links: dict[str, MqttLink] = {}
@@ -112,23 +109,6 @@ class Box:
         self._wire()
 
     # -- putting together
-
-    def _logs(self, state: Path, fs: Fs | None) -> tuple[Log[Record], Log[Event]]:
-        """Open both logs. Raises OSError that names the folder and the cause."""
-        consumers = [name for name in CONSUMERS if getattr(self.settings.links, name) is not None]
-        buffer_bytes = self.settings.box.buffer_mb << 20
-        try:
-            state.mkdir(parents=True, exist_ok=True, mode=0o700)
-            disk = fs or RealFs(state)
-            records = Log(disk, "records", "records", capacity_bytes=buffer_bytes, consumers=consumers)
-            try:
-                events = Log(disk, "events", "events", capacity_bytes=EVENTS_MB << 20, consumers=consumers)
-            except OSError:
-                records.close()
-                raise
-        except OSError as exc:
-            raise OSError(exc.errno or 0, f"{state} can't hold the box's state: {exc.strerror or exc}") from exc
-        return records, events
 
     def _bus(self, name: str) -> BusWorker:
         kind, options = self.settings.buses[name]
@@ -251,8 +231,7 @@ class Box:
 
     def _give_back(self) -> None:
         self.outputs.close()
-        self.records.close()
-        self.events.close()
+        self.stores.close()
 
     def _last_word(self, end_s: float) -> Callable[[], None]:
         """Return what lets a link send and hear about the last batch before it ends, if there is time."""

@@ -1,0 +1,65 @@
+"""What a box keeps, in one folder: opened together, closed together.
+
+records/, events/   the two logs
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from edge.core.clock import ClockEntry, Dating
+from edge.core.types import Event, Record
+from edge.settings.model import Settings
+from edge.store.fs import Fs, RealFs
+from edge.store.log import Log
+
+LINKS: Final = ("mqtt",)
+EVENTS_MB: Final = 16
+
+
+class Stores:
+    """The logs of a box. Raises OSError that names the folder and the cause when they can't be had."""
+
+    def __init__(self, settings: Settings, state: Path, fs: Fs | None = None) -> None:
+        """Open everything in the folder `state`, or on the disk `fs` in place of it."""
+        consumers = [name for name in LINKS if getattr(settings.links, name) is not None]
+        try:
+            state.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.fs = fs or RealFs(state)
+            self.records: Log[Record] = Log(
+                self.fs, "records", "records", capacity_bytes=settings.box.buffer_mb << 20, consumers=consumers
+            )
+            try:
+                self.events: Log[Event] = Log(
+                    self.fs, "events", "events", capacity_bytes=EVENTS_MB << 20, consumers=consumers
+                )
+            except OSError:
+                self.records.close()
+                raise
+        except OSError as exc:
+            raise OSError(exc.errno or 0, f"{state} can't hold the box's state: {exc.strerror or exc}") from exc
+
+    @property
+    def boot(self) -> int:
+        """The number of the start that begins now: higher than any that is written down."""
+        return max(self.records.boot, self.events.boot) + 1
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether the start before this one ended without its stop."""
+        return bool(self.events.registers.get("running"))
+
+    def dating(self) -> Dating:
+        """Return what the durable clock entries say of all starts so far."""
+        dating = Dating()
+        for entry in msgspec.convert(self.events.registers.get("clock", []), list[ClockEntry]):
+            dating.add(entry)
+        return dating
+
+    def close(self) -> None:
+        """Give everything back. Never raises; may be called twice."""
+        self.records.close()
+        self.events.close()
