@@ -1,140 +1,213 @@
-"""The box's small documents (inventory, acknowledgements, settings made on the box) in TinyDB, safe against power cuts.
+"""The box's small documents in TinyDB: devices, calibrations, acknowledgements, settings made here, registers' copy.
 
-As shipped, TinyDB writes its file in place, and a cut in the middle leaves half of it. Here a file begins with a line
-that holds its length and its CRC-32; a new one is written beside it, flushed, and takes its name in one step, the one
-before it staying as `.bak`. A damaged file is set aside as `.bad-<crc>`, the backup taken, and that is said: never an
-empty notebook without a word. For fewer than 1,000 documents and one write a second, as each write writes all of them.
-The first line is followed by JSON; the CRC covers the line up to its last space, and the JSON:
-```
-vigie-notebook 1 <length of the JSON> <CRC-32, 8 hex digits>
-{"_default": {"1": {…}}}
-```
+For fewer than 1,000 documents and one write a minute, as each write writes all of them. Changes are made in memory,
+by any thread, and count at once; `save` makes them durable, on a thread where nobody waits for the card. A notebook
+that a newer version wrote, or that can't be read, is left as it is: the box goes on without it and says so.
 """
 
 from __future__ import annotations
 
-import logging
-import zlib
-from typing import TYPE_CHECKING, Any, Final
+import threading
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from edge.store.fs import FormatError, Fs, StoreError, read_file, write_all
+from edge.core.notes import Acknowledgement, Baseline, Calibration, Device, MadeSetting, RegisterCopy
+from edge.store.fs import Fs
+from edge.store.notebook_file import CrashSafeStorage
 
 if TYPE_CHECKING:
     from tinydb import TinyDB
 
-MAGIC: Final = "vigie-notebook"
-VERSION: Final = 1
+PATH: Final = "notebook.json"
+SCHEMA: Final = 1
+ACKNOWLEDGEMENTS: Final = 200
+CALIBRATIONS: Final = 100
+GONE_DEVICES: Final = 200
 
-log = logging.getLogger(__name__)
-
-
-def encode(tables: dict[str, dict[str, Any]]) -> bytes:
-    """Return the file's octets. Raises ValueError for what is no JSON value; nothing is written then."""
-    try:
-        body = msgspec.json.encode(tables)
-    except (TypeError, OverflowError) as exc:
-        raise ValueError(f"a document holds what is no JSON value: {exc}") from exc
-    start = f"{MAGIC} {VERSION} {len(body)}"
-    return f"{start} {_crc(start, body)}\n".encode() + body
+Document = TypeVar("Document")
 
 
-def _crc(start: str, body: bytes) -> str:
-    return f"{zlib.crc32(body, zlib.crc32(start.encode())):08x}"
+class _Held:
+    """Tables in memory over the file: TinyDB writes here, `save` writes the file."""
 
+    def __init__(self, file: CrashSafeStorage) -> None:
+        self.file = file
+        self.tables = file.read() or {}
+        self.is_changed = False
 
-def decode(octets: bytes) -> dict[str, dict[str, Any]]:
-    """Return the tables. Raises ValueError when the file is damaged, FormatError when a newer version wrote it."""
-    line, _, body = octets.partition(b"\n")
-    start, _, crc = line.decode("ascii", "replace").rpartition(" ")
-    words = start.split(" ")
-    if words[0] != MAGIC or words[2:] != [str(len(body))] or crc != _crc(start, body):
-        raise ValueError("its first line, length or CRC is wrong")
-    if words[1] != str(VERSION):
-        raise FormatError(f"notebook version {words[1]}, known is {VERSION}: written by a newer vigie")
-    tables: dict[str, dict[str, Any]] = msgspec.json.decode(body)
-    return tables
-
-
-class CrashSafeStorage:
-    """What TinyDB calls a storage: reads and writes all tables at once."""
-
-    def __init__(self, fs: Fs, path: str) -> None:
-        self.notes: list[str] = []
-        """What was found damaged and what was taken instead, for the journal and for people."""
-        self._fs = fs
-        self._path = path
-        self._folder = path.rpartition("/")[0]
-        if self._folder:
-            fs.mkdir(self._folder)
-        self._tables = self._load()
-
-    def _load(self) -> dict[str, dict[str, Any]] | None:
-        found = self._read(self._path)
-        if found is None:
-            # between the two renames of a write there is only the backup: nothing was lost and nothing is to be said
-            found = self._read(f"{self._path}.bak")
-            if found is not None and self.notes:
-                self._say(f"{self._path}: the backup was taken; the last change may be missing")
-            elif self.notes:
-                self._say(f"{self._path}: there is no sound backup; it begins empty")
-        return found
-
-    def _read(self, path: str) -> dict[str, dict[str, Any]] | None:
-        """Return the tables of a file, None when there is none; a damaged one is set aside."""
-        if not self._fs.exists(path):
-            return None
-        octets = read_file(self._fs, path)
-        try:
-            return decode(octets)
-        except ValueError as exc:
-            aside = f"{self._path}.bad-{zlib.crc32(octets):08x}"
-            self._fs.rename(path, aside)
-            self._fs.fsync_dir(self._folder)
-            self._say(f"{path} is damaged: {exc}; set aside as {aside}")
-            return None
-
-    def _say(self, note: str) -> None:
-        self.notes.append(note)
-        log.warning("%s", note)
-
-    def read(self) -> dict[str, dict[str, Any]] | None:
-        """Return all tables as last written, None when nothing was."""
-        return None if self._tables is None else msgspec.json.decode(msgspec.json.encode(self._tables))
+    def read(self) -> dict[str, dict[str, Any]]:
+        return self.tables
 
     def write(self, tables: dict[str, dict[str, Any]]) -> None:
-        """Return when the tables are durable. Raises StoreError: what was there before still is."""
-        octets = encode(tables)
-        try:
-            self._replace(octets)
-        except StoreError:
-            raise
-        except OSError as exc:
-            raise StoreError(exc.errno, f"{self._path} can't be written: {exc.strerror}") from exc
-        self._tables = decode(octets)
+        self.tables, self.is_changed = msgspec.json.decode(msgspec.json.encode(tables)), True
 
-    def _replace(self, octets: bytes) -> None:
-        beside = f"{self._path}.tmp"
-        file = self._fs.open(beside, create=True)
-        try:
-            file.truncate(0)
-            write_all(file, octets, 0)
-            file.fdatasync()
-        finally:
-            file.close()
-        if self._fs.exists(self._path):
-            self._fs.rename(self._path, f"{self._path}.bak")
-        self._fs.rename(beside, self._path)
-        self._fs.fsync_dir(self._folder)
+    def save(self) -> None:
+        self.file.write(self.tables)
+        self.is_changed = False
 
     def close(self) -> None:
-        """Nothing is left to write."""
+        """TinyDB asks for it."""
 
 
-def open_notebook(fs: Fs, path: str) -> tuple[TinyDB, CrashSafeStorage]:
-    """Return the notebook at `path` and its storage, whose `notes` say what was damaged."""
-    from tinydb import TinyDB
+class _NoFile:
+    """What stands for a file that must not be touched."""
 
-    storage = CrashSafeStorage(fs, path)
-    return TinyDB(storage=lambda: storage), storage
+    notes: Final[list[str]] = []
+    octets = 0
+
+    def read(self) -> None:
+        return None
+
+    def write(self, tables: dict[str, dict[str, Any]]) -> None:
+        """Nothing is written."""
+
+
+class Notebook:
+    """The notebook at `path`. Making it never fails: `refused` says why a file that is there is not used."""
+
+    def __init__(self, fs: Fs, path: str = PATH) -> None:
+        from tinydb import TinyDB
+
+        self.refused = ""
+        self._lock = threading.RLock()
+        file: Any
+        try:
+            file = CrashSafeStorage(fs, path)
+            self._check_schema(file.read() or {})
+        except OSError as exc:
+            self.refused, file = f"{path}: {exc.strerror or exc}", _NoFile()
+        except (ValueError, AttributeError) as exc:
+            self.refused, file = f"{path}: {exc}", _NoFile()
+        self.damage: list[str] = list(file.notes)
+        """What was found damaged, and what was taken instead."""
+        self._held = _Held(file)
+        self._db: TinyDB = TinyDB(storage=lambda: self._held)
+
+    @staticmethod
+    def _check_schema(tables: Mapping[str, Mapping[str, Any]]) -> None:
+        for document in tables.get("box", {}).values():
+            found = document.get("schema", SCHEMA)
+            if found != SCHEMA:
+                raise ValueError(f"its documents are of version {found}, known is {SCHEMA}: written by a newer vigie")
+
+    # -- the file
+
+    @property
+    def octets(self) -> int:
+        """How large the file is."""
+        return self._held.file.octets
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether something waits for `save`."""
+        return self._held.is_changed
+
+    def save(self) -> None:
+        """Return when all changes are durable. Raises StoreError: they wait, and `save` may be tried again."""
+        with self._lock:
+            if self._held.is_changed:
+                self._held.save()
+
+    # -- documents: each table holds one a key, as {"id": key, "is": document}
+
+    def _all(self, table: str, kind: type[Document]) -> dict[str, Document]:
+        """Return the documents by key; those that can't be understood are left out, and stay where they are."""
+        found = {}
+        with self._lock:
+            for row in self._db.table(table).all():
+                try:
+                    found[str(row["id"])] = msgspec.convert(row["is"], kind)
+                except (KeyError, msgspec.ValidationError):
+                    continue
+        return found
+
+    def _put(self, table: str, documents: Mapping[str, Any], drop: Iterable[str] = ()) -> None:
+        with self._lock:
+            held = self._db.table(table)
+            before = {row["id"]: row["is"] for row in held.all() if "id" in row and "is" in row}
+            plain = {key: msgspec.to_builtins(document) for key, document in documents.items()}
+            gone = set(drop)
+            after = {key: document for key, document in {**before, **plain}.items() if key not in gone}
+            if after != before:
+                rows = [{"id": key, "is": document} for key, document in after.items()]
+                odd = [dict(row) for row in held.all() if "id" not in row or "is" not in row]
+                held.truncate()
+                held.insert_multiple([*odd, *rows])
+
+    def box(self) -> dict[str, str]:
+        """Return the `id` and `site` of the box that wrote here last; empty at first."""
+        with self._lock:
+            return next((dict(row["is"]) for row in self._db.table("box").all()), {})
+
+    def set_box(self, box: str, site: str) -> None:
+        """Say whose notebook it is."""
+        with self._lock:
+            if self.box() != {"id": box, "site": site}:
+                table = self._db.table("box")
+                table.truncate()
+                table.insert({"schema": SCHEMA, "is": {"id": box, "site": site}})
+
+    def inventory(self) -> list[Device]:
+        """Return the devices, also those gone from the settings, in the order of their ids."""
+        return [device for _, device in sorted(self._all("inventory", Device).items())]
+
+    def put_devices(self, devices: Iterable[Device]) -> None:
+        """Take in devices; of those gone only the newest 200 stay."""
+        found = {device.id: device for device in devices}
+        known = {**self._all("inventory", Device), **found}
+        gone = sorted((device.gone.boot, key) for key, device in known.items() if device.gone is not None)
+        self._put("inventory", found, drop=[key for _, key in gone[:-GONE_DEVICES]])
+
+    def calibrations(self) -> dict[str, list[Calibration]]:
+        """Return of each point the calibrations in the order in which they came into force."""
+        return self._all("calibration", list[Calibration])
+
+    def put_calibrations(self, dated: Mapping[str, list[Calibration]]) -> None:
+        """Set the dated list of each of these points; the newest 100 stay."""
+        self._put("calibration", {point: entries[-CALIBRATIONS:] for point, entries in dated.items()})
+
+    def acknowledgements(self) -> list[Acknowledgement]:
+        """Return the newest acknowledgements, oldest first."""
+        return self._all("acknowledgements", list[Acknowledgement]).get("all", [])
+
+    def add_acknowledgements(self, new: Iterable[Acknowledgement]) -> None:
+        """Take in acknowledgements; one that is known is not taken twice."""
+        known = self.acknowledgements()
+        fresh = [ack for ack in new if not any(_is_same(ack, other) for other in known)]
+        self._put("acknowledgements", {"all": [*known, *fresh][-ACKNOWLEDGEMENTS:]} if fresh else {})
+
+    def settings(self) -> dict[str, MadeSetting]:
+        """Return the settings made on the box, by key."""
+        return self._all("settings", MadeSetting)
+
+    def put_setting(self, made: MadeSetting) -> None:
+        """Take in a setting made on the box."""
+        self._put("settings", {made.key: made})
+
+    def drop_setting(self, key: str) -> None:
+        """Forget a setting made on the box: the file's counts again."""
+        self._put("settings", {}, drop=[key])
+
+    def baseline(self) -> Baseline | None:
+        """Return the settings of the last start, None before there was one."""
+        return self._all("baseline", Baseline).get("file")
+
+    def set_baseline(self, baseline: Baseline) -> None:
+        """Remember the settings of this start."""
+        self._put("baseline", {"file": baseline})
+
+    def registers(self) -> RegisterCopy | None:
+        """Return the safety copy of the logs' registers."""
+        return self._all("registers", RegisterCopy).get("copy")
+
+    def set_registers(self, copy: RegisterCopy) -> None:
+        """Replace the safety copy, unless nothing but its instant differs."""
+        known = self.registers()
+        if known is None or msgspec.structs.replace(copy, taken=known.taken) != known:
+            self._put("registers", {"copy": copy})
+
+
+def _is_same(one: Acknowledgement, other: Acknowledgement) -> bool:
+    return (one.number, one.when.boot, one.when.at_ms) == (other.number, other.when.boot, other.when.at_ms)
