@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from random import Random
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from edge.store.fs import BLOCK
 
+Model = Literal["lost", "kept", "subset", "torn", "garbage"]
+MODELS: Final[tuple[Model, ...]] = ("lost", "kept", "subset", "torn", "garbage")
 SECTOR: Final = 512
 ZEROS: Final = bytes(BLOCK)
 
@@ -97,13 +100,42 @@ class Naming(msgspec.Struct, frozen=True):
                 names[path] = file
 
 
-def tear(write: Write, image: Image, dice: Random, *, noise: bool) -> None:
-    """Let only some sectors of a write arrive; with `noise` one of its blocks holds no sense at all."""
+def pieces(write: Write) -> Iterator[Write]:
+    """Give the blocks of a write: each arrives or not by itself, in any order, as the kernel's pages do."""
     if write.size >= 0:
+        yield write
         return
+    at, end = write.offset, write.offset + len(write.octets)
+    while at < end:
+        stop = min(at - at % BLOCK + BLOCK, end)
+        yield Write(write.file, write.octets[at - write.offset : stop - write.offset], at)
+        at = stop
+
+
+def tear(write: Write, image: Image, dice: Random, *, noise: bool) -> None:
+    """Let only some sectors of a write arrive; with `noise` one of its blocks holds no sense at all.
+
+    Noise takes the whole block, with what was durable in it before: a page that was being programmed. It makes no file
+    longer, as the length does not stand there.
+    """
     for at in range(0, len(write.octets), SECTOR):
         if dice.random() < 0.5:
             image.write(write.octets[at : at + SECTOR], write.offset + at)
     if noise:
-        blocks = range(write.offset // BLOCK, -(-(write.offset + len(write.octets)) // BLOCK))
-        image.write(dice.randbytes(BLOCK), dice.choice(blocks) * BLOCK)
+        end = write.offset + len(write.octets)
+        begin = dice.choice(range(write.offset // BLOCK, -(-end // BLOCK))) * BLOCK
+        image.write(dice.randbytes(BLOCK)[: max(end, image.size) - begin], begin)
+
+
+def arrive(writes: Sequence[Write], images: dict[int, Image], model: Model, dice: Random) -> None:
+    """Let writes that were not flushed arrive as the model says (`MemoryFs.after_cut`)."""
+    octets = [write for write in writes if write.octets] if model in {"torn", "garbage"} else []
+    struck = dice.choice(octets) if octets else None
+    for write in writes:
+        image = images.setdefault(write.file, Image())
+        if write is struck:
+            tear(write, image, dice, noise=model == "garbage")
+            continue
+        for piece in pieces(write):
+            if model == "kept" or (model != "lost" and dice.random() < 0.5):
+                piece.apply(image)

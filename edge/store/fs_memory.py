@@ -1,9 +1,10 @@
 """A disk in RAM behind the Fs seam: it counts, it fails on demand, and its power can be cut at any call.
 
 The simulator keeps its stores here; tests replay every prefix of a store's calls as a power cut. What is promised is
-what POSIX promises (`edge.store.fs`): after a cut everything flushed is there; each write since may be there, missing,
-torn at a sector, or noise; of the names changed since, the first few are there: a file system's journal keeps their
-order.
+what POSIX promises (`edge.store.fs`): after a cut everything flushed is there; each block written since may be there,
+missing, torn at a sector, or noise, in any order; of the names changed since, the first few are there: a file system's
+journal keeps their order (ext4 as shipped, xfs, btrfs), whatever became of the octets. A flush that failed is not made
+up for by a later one: the kernel takes those pages as clean, so only what is written again is flushed again.
 """
 
 from __future__ import annotations
@@ -13,14 +14,12 @@ import os
 import threading
 from collections.abc import Iterator
 from random import Random
-from typing import Final, Literal
 
 import msgspec
 
-from edge.store.fs_image import Image, Naming, Write, tear
+from edge.store.fs_image import MODELS, Image, Model, Naming, Write, arrive
 
-Model = Literal["lost", "kept", "subset", "torn", "garbage"]
-MODELS: Final[tuple[Model, ...]] = ("lost", "kept", "subset", "torn", "garbage")
+__all__ = ["MODELS", "Counts", "Fault", "MemoryFile", "MemoryFs", "Model", "prefixes"]
 
 
 class Fault(msgspec.Struct):
@@ -78,7 +77,11 @@ class MemoryFile:
     def fdatasync(self) -> None:
         """See edge.store.fs.File."""
         with self._fs.lock:
-            self._fs.meet_fault("fdatasync", self._path)
+            try:
+                self._fs.meet_fault("fdatasync", self._path)
+            except OSError:
+                self._fs.strand(self._number)
+                raise
             self._fs.counts.flushes += 1
             self._fs.flush_file(self._number)
 
@@ -134,6 +137,7 @@ class MemoryFs:
         self._durable_images: dict[int, Image] = {}
         self._durable_names: dict[str, int] = {}
         self._unflushed: list[Write | Naming] = []
+        self._stranded: list[Write] = []
         self._reserved: dict[int, int] = {}
 
     # -- the seam
@@ -215,7 +219,15 @@ class MemoryFs:
         """Make the writes of a file durable."""
         if self.calls is not None:
             self.calls.append(number)
+        self._stranded = [write for write in self._stranded if write.file != number]
         self._flush([change for change in self._unflushed if isinstance(change, Write) and change.file == number])
+
+    def strand(self, number: int) -> None:
+        """Let the flush of a file fail: what it held may have arrived or not, and no later flush takes it along."""
+        lost = [change for change in self._unflushed if isinstance(change, Write) and change.file == number]
+        self._stranded += [write for write in lost if write.size < 0]
+        gone = set(map(id, self._stranded))
+        self._unflushed = [change for change in self._unflushed if id(change) not in gone]
 
     def flush_folder(self, folder: str) -> None:
         """Make the names of a folder durable."""
@@ -262,8 +274,8 @@ class MemoryFs:
     def after_cut(self, model: Model, seed: int = 0) -> MemoryFs:
         """Return the disk as it may be found after a power cut now; `seed` decides what happened to each write.
 
-        lost: nothing that was not flushed. kept: all of it. subset: some writes. torn: some, at most one of them only
-        in part, by sectors. garbage: as torn, and one block that was being written is noise.
+        lost: nothing that was not flushed. kept: all of it. subset: some blocks of it. torn: as subset, and one write
+        only in part, by sectors. garbage: as torn, and one block of that write is noise, what stood there before gone.
         """
         if not self._keep_cuts:
             raise RuntimeError("this disk was made without keep_cuts")
@@ -277,13 +289,7 @@ class MemoryFs:
         for naming in namings[:kept]:
             naming.apply(found.names)
         writes = [change for change in self._unflushed if isinstance(change, Write)]
-        struck = dice.randrange(len(writes)) if writes else 0
-        for place, write in enumerate(writes):
-            image = found.images.setdefault(write.file, Image())
-            if model == "kept" or (model != "lost" and dice.random() < 0.5):
-                write.apply(image)
-            elif model in {"torn", "garbage"} and place == struck:
-                tear(write, image, dice, noise=model == "garbage")
+        arrive([*self._stranded, *writes], found.images, model, dice)
         for number in found.names.values():
             found.images.setdefault(number, Image())
         found.settle()
@@ -294,7 +300,7 @@ class MemoryFs:
         self._reserved = {number: image.size for number, image in self.images.items()}
         self._durable_images = {number: image.copy() for number, image in self.images.items()}
         self._durable_names = dict(self.names)
-        self._unflushed = []
+        self._unflushed, self._stranded = [], []
 
 
 def prefixes(calls: list[Write | Naming | int | str], start: MemoryFs) -> Iterator[MemoryFs]:

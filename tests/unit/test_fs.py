@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.store.fs import BLOCK, Fs, RealFs, StoreError, read_file, write_all
-from edge.store.fs_memory import MODELS, Fault, MemoryFs
+from edge.store.fs_memory import MODELS, Fault, MemoryFs, Model
 
 NAMES = st.sampled_from(["d/a", "d/b"])
 SIZES = st.one_of(st.integers(0, 20), st.integers(BLOCK - 2, 2 * BLOCK + 2))
@@ -97,6 +98,16 @@ def test_a_cut_forgets_what_was_not_flushed_and_names_without_their_folders_flus
     assert fs.after_cut("kept").listdir("d") == ["b"]
 
 
+def cuts(fs: MemoryFs, path: str, seeds: int = 60) -> dict[Model, set[bytes]]:
+    return {model: {read_file(fs.after_cut(model, seed), path) for seed in range(seeds)} for model in MODELS}
+
+
+def blocks(octets: bytes) -> str:
+    """Return a letter a block; ~ where a block is not all of one octet."""
+    whole = [octets[at : at + BLOCK] for at in range(0, len(octets), BLOCK)]
+    return "".join(chr(block[0]) if len(set(block)) == 1 else "~" for block in whole)
+
+
 def test_torn_and_garbage_cuts_really_tear() -> None:
     fs = MemoryFs(keep_cuts=True)
     file = fs.open("a", create=True)
@@ -104,13 +115,65 @@ def test_torn_and_garbage_cuts_really_tear() -> None:
     file.fdatasync()
     fs.fsync_dir("")
     write_all(file, b"N" * 4 * BLOCK, 0)
-    found = {model: {read_file(fs.after_cut(model, seed), "a") for seed in range(40)} for model in MODELS}
+    found = cuts(fs, "a", 100)
     assert found["lost"] == {b"o" * 4 * BLOCK}
     assert found["kept"] == {b"N" * 4 * BLOCK}
-    assert found["subset"] == {b"o" * 4 * BLOCK, b"N" * 4 * BLOCK}
-    assert len(found["torn"]) > 10
-    assert all(set(octets) <= set(b"oN") for octets in found["torn"])
-    assert any(len(set(octets)) > 100 for octets in found["garbage"])
+    assert {blocks(octets) for octets in found["subset"]} == {"".join(four) for four in product("oN", repeat=4)}
+    assert len(found["torn"]) > 90
+    assert all(set(octets) == set(b"oN") for octets in found["torn"])
+    assert all(sum(len(set(octets[at : at + BLOCK])) > 100 for at in range(0, 4 * BLOCK, BLOCK)) == 1
+               for octets in found["garbage"])  # fmt: skip
+
+
+def test_writes_arrive_in_any_order() -> None:
+    fs = MemoryFs(keep_cuts=True)
+    file = fs.open("a", create=True)
+    write_all(file, b"o" * 3 * BLOCK, 0)
+    file.fdatasync()
+    fs.fsync_dir("")
+    for place in range(3):
+        write_all(file, b"N" * BLOCK, place * BLOCK)
+    assert {blocks(octets) for octets in cuts(fs, "a")["subset"]} == {
+        "".join(three) for three in product("oN", repeat=3)
+    }
+
+
+def test_noise_takes_what_was_durable_in_its_block_and_makes_no_file_longer() -> None:
+    fs = MemoryFs(keep_cuts=True)
+    file = fs.open("a", create=True)
+    write_all(file, b"o" * 100, 0)
+    file.fdatasync()
+    fs.fsync_dir("")
+    write_all(file, b"N" * 100, 100)
+    for octets in cuts(fs, "a")["garbage"]:
+        assert len(octets) == 200
+        assert octets[:100] != b"o" * 100
+
+
+def test_names_are_kept_in_their_order_whatever_became_of_the_octets() -> None:
+    fs = MemoryFs(keep_cuts=True)
+    for name in "abc":
+        write_all(fs.open(name, create=True), b"x", 0)
+    found = [fs.after_cut("subset", seed) for seed in range(100)]
+    assert {"".join(disk.listdir("")) for disk in found} == {"", "a", "ab", "abc"}
+    assert {read_file(disk, "a") for disk in found if disk.exists("a")} == {b"", b"x"}
+
+
+def test_a_flush_that_failed_is_not_made_up_for_by_the_next_one() -> None:
+    fs = MemoryFs(keep_cuts=True)
+    file = fs.open("a", create=True)
+    fs.fsync_dir("")
+    write_all(file, b"x", 0)
+    fs.fail(Fault("fdatasync", errno.EIO))
+    with pytest.raises(OSError, match="Input/output"):
+        file.fdatasync()
+    assert {read_file(fs.after_cut("subset", seed), "a") for seed in range(20)} == {b"", b"x"}
+    file.fdatasync()
+    assert read_file(fs, "a") == b"x"
+    assert read_file(fs.after_cut("kept"), "a") == b""
+    write_all(file, b"x", 0)
+    file.fdatasync()
+    assert read_file(fs.after_cut("lost"), "a") == b"x"
 
 
 def test_the_same_seed_cuts_the_same_way() -> None:
