@@ -50,7 +50,7 @@ need-run:
 	@.ci/need $(PYTHON) tzdata $(if $(filter run,$(MAKECMDGOALS)),mosquitto)
 
 need-test:
-	@.ci/need $(PYTHON) tzdata mosquitto mosquitto_sub openssl
+	@.ci/need $(PYTHON) tzdata mosquitto mosquitto_sub openssl strace
 
 # hatchling builds the editable package, from the lock like the rest
 $(VENV)/.ready-run: requirements.lock pyproject.toml image/lock.py

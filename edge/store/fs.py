@@ -68,7 +68,7 @@ class Fs(Protocol):
         """Return the names in a folder, sorted."""
 
     def mkdir(self, path: str) -> None:
-        """Make a folder and those above it; nothing when it is there."""
+        """Make a folder and those above it, durably; nothing when it is there."""
 
     def exists(self, path: str) -> bool:
         """Return whether there is such a file or folder."""
@@ -154,6 +154,9 @@ class RealFs:
     def mkdir(self, path: str) -> None:
         """See Fs."""
         os.makedirs(self._at(path), 0o700, exist_ok=True)
+        while path:  # a new folder's own name stands in the one above
+            path = path.rpartition("/")[0]
+            self.fsync_dir(path)
 
     def exists(self, path: str) -> bool:
         """See Fs."""

@@ -179,7 +179,7 @@ class MemoryFs:
             return sorted(name.rpartition("/")[2] for name in inside if name.rpartition("/")[0] == path)
 
     def mkdir(self, path: str) -> None:
-        """See edge.store.fs.Fs. Durable at once: no store counts on a folder it has just made."""
+        """See edge.store.fs.Fs."""
         with self.lock:
             parts = path.split("/")
             self.folders.update("/".join(parts[: count + 1]) for count in range(len(parts)))
