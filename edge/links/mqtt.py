@@ -191,13 +191,13 @@ class MqttLink:
         if self._duplicates.lost(now_s, by_peer=lost.by_peer, is_taken_over=is_taken_over, had_batches=had_batches):
             self._duplicate_begins("throw_offs")
         self._say("link_down", code=lost.code)
-        log.warning("%s: connection lost: %s %s", self.name, CODES.get(lost.code, lost.code), lost.text)
+        log.warning("%s: connection lost: %s (%s)", self.name, CODES.get(lost.code, lost.code), lost.text)
         self._go_down(lost.code, now_s)
 
     def _failed(self, code: str, text: str, now_s: float) -> None:
         if code != self._code:  # said once, not at each try
             self._say("link_refused", code=code)
-            log.warning("%s: no connection to %s: %s %s", self.name, self._settings.host, CODES.get(code, code), text)
+            log.warning("%s: no connection to %s: %s (%s)", self.name, self._settings.host, CODES.get(code, code), text)
         self._go_down(code, now_s)
 
     def _go_down(self, code: str, now_s: float) -> None:

@@ -133,7 +133,7 @@ class Receiver:
     def _go_down(self, code: str, text: str, now_s: float) -> None:
         self._connection.close()
         if code != self.code:  # said once, not at each try
-            log.warning("no connection: %s %s", CODES.get(code, code), text)
+            log.warning("no connection: %s (%s)", CODES.get(code, code), text)
         self.state, self.code = "down", code
         self._next_s = now_s + self._backoff.next_s()
 
