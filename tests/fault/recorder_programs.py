@@ -17,7 +17,7 @@ import msgspec
 from edge.store.fs import read_file
 from edge.store.fs_memory import MemoryFs
 from edge.store.log import Log
-from edge.store.notebook import open_notebook
+from edge.store.notebook import Notebook
 
 STEPS: Final = 8
 BEGIN: Final = """
@@ -88,10 +88,11 @@ def in_tinydb(fs: MemoryFs, scratch: Path) -> int:
 
 
 def in_notebook(fs: MemoryFs, scratch: Path) -> int:
-    base, storage = open_notebook(fs, "notes/state.json")
-    if storage.notes:
-        raise UnreadableError(storage.notes[0])
-    return max((int(document["n"]) for document in base), default=0)
+    notebook = Notebook(fs)
+    if notebook.damage or notebook.refused:
+        raise UnreadableError(f"{notebook.refused} {notebook.damage}")
+    settings = notebook.settings()
+    return int(settings["site.name"].value["n"]) if settings else 0
 
 
 def in_log(fs: MemoryFs, scratch: Path) -> int:
@@ -147,11 +148,13 @@ for n in range(1, {STEPS + 1}):
     said(n)
 """
 NOTEBOOK: Final = f"""{BEGIN}
+from edge.core.notes import MadeSetting, Moment
 from edge.store.fs import RealFs
-from edge.store.notebook import open_notebook
-base, _ = open_notebook(RealFs(folder), "notes/state.json")
+from edge.store.notebook import Notebook
+notebook = Notebook(RealFs(folder))
 for n in range(1, {STEPS + 1}):
-    base.insert({{"n": n, "body": "x" * 900}})
+    notebook.put_setting(MadeSetting("site.name", {{"n": n, "body": "x" * n * 700}}, Moment(1, n)))
+    notebook.save()
     said(n)
 """
 LOG: Final = f"""{BEGIN}
