@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 
 import pytest
 
 from tests.support import eventually
+
+os.environ["LC_ALL"] = "C.UTF-8"  # ours and that of the commands we start: people's texts follow it
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

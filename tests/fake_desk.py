@@ -58,6 +58,7 @@ class FakeDesk:
 
     def __init__(self) -> None:
         self.t_s = 0.0
+        self.lang = "en"
         self.fails: Exception | None = None
         self.orders: list[Command] = []
         self.link: dict[str, Any] = {
@@ -71,7 +72,7 @@ class FakeDesk:
     def box(self) -> dict[str, Any]:
         """Return who this box is."""
         return {
-            "id": "b0042", "site": {"name": "Gymnase Sud", "tz": "Europe/Paris", "lang": "en"}, "version": "0.1.0",
+            "id": "b0042", "site": {"name": "Gymnase Sud", "tz": "Europe/Paris", "lang": self.lang}, "version": "0.1.0",
             "boot": 3, "started_utc_ms": NOW_MS - 3_900_000, "utc_ms": NOW_MS + round(self.t_s * 1000), "clock": "ntp",
             "demo": True, "readings": 101_400, "records": 1690,
         }  # fmt: skip

@@ -7,7 +7,7 @@ from datetime import tzinfo
 from typing import Any, Final
 
 from edge.cli.cells import Line, Piece, both_ends, filled
-from edge.cli.format import age, amount, bound, number, with_unit
+from edge.cli.format import amount, bound, number, with_unit
 from edge.cli.words import Words, clock_time
 
 DATE_FROM_WIDTH: Final = 72
@@ -30,7 +30,7 @@ def header(live: Mapping[str, Any], silent_s: float, width: int, zone: tzinfo, n
     right = [Piece(when), Piece(f"  {say('live.clock', source=say.word('clock_state', box['clock']))}", "dim")]
     lines = [both_ends(left, right, width)]
     if silent_s >= SILENT_AFTER_S:
-        lines.append(filled([Piece(f" {say('live.silent', age=age(silent_s))}", "alert")], width))
+        lines.append(filled([Piece(f" {say('live.silent', age=say.age(silent_s))}", "alert")], width))
     return lines
 
 
@@ -47,7 +47,7 @@ def links(live: Mapping[str, Any], width: int, now_ms: int, say: Words) -> list[
     for name, link in list(found.items())[:LINKS_MAX]:
         is_up = link["state"] == "up"
         state = Piece(say.word("link_state", link["state"]), "ok" if is_up else "alert")
-        since = "" if is_up or not link.get("since_utc_ms") else f" {age((now_ms - link['since_utc_ms']) / 1000)}"
+        since = "" if is_up or not link.get("since_utc_ms") else f" {say.age((now_ms - link['since_utc_ms']) / 1000)}"
         kept_style = "" if is_up and waiting < 1000 else "bad"
         left = [
             Piece(f"{say('live.link', name=name)} "), state, Piece(since),
@@ -84,7 +84,7 @@ def _acknowledged(buffer: Mapping[str, Any], name: str, link: Mapping[str, Any],
     last_ms = link.get("last_ack_utc_ms")
     if not last_ms:
         return say("live.acknowledged", seq=number(seq, 0))
-    return say("live.acknowledged_ago", seq=number(seq, 0), age=age((now_ms - last_ms) / 1000))
+    return say("live.acknowledged_ago", seq=number(seq, 0), age=say.age((now_ms - last_ms) / 1000))
 
 
 def alarms(live: Mapping[str, Any], width: int, most: int, zone: tzinfo, now_ms: int, say: Words) -> list[Line]:
@@ -100,7 +100,7 @@ def _alarm(alarm: Mapping[str, Any], width: int, zone: tzinfo, now_ms: int, say:
     style = "alert" if alarm["active"] and not alarm["acknowledged"] else "alarm" if alarm["active"] else "dim"
     text = f" {alarm_text(alarm, say)}"
     if alarm["since_utc_ms"]:
-        lasted = age((now_ms - alarm["since_utc_ms"]) / 1000)
+        lasted = say.age((now_ms - alarm["since_utc_ms"]) / 1000)
         text += f"  {say('live.since', time=clock_time(alarm['since_utc_ms'], zone), age=lasted)}"
     asks = say("live.acknowledged_word") if alarm["acknowledged"] else say("live.ack_key")
     return both_ends([Piece(text, style)], [Piece(asks, "dim" if alarm["acknowledged"] else "key"), Piece(" ")], width)

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
+from edge.cli.words import own_words
+
 DEFAULT_SOCKET: Final = "/run/vigie/api.sock"
 DEADLINE_S: Final = 5.0
 
@@ -66,11 +68,10 @@ class Client:
             answer = msgspec.json.decode(response.read())
         except OSError as exc:
             raise NotRunningError(
-                f"no box answers on {self._path} ({exc.strerror or exc}); start it with `vigie run`, or name its socket"
-                " with --socket; you may need to be in the group vigie"
+                own_words()("console.no_box", socket=self._path, why=str(exc.strerror or exc))
             ) from exc
         except (http.client.HTTPException, msgspec.DecodeError) as exc:  # something else listens, or it ended midway
-            raise NotRunningError(f"what answers on {self._path} is no running box ({exc!r})") from exc
+            raise NotRunningError(own_words()("console.not_a_box", socket=self._path, why=repr(exc))) from exc
         finally:
             connection.close()
         if response.status >= 400:

@@ -92,21 +92,23 @@ def _words(client: Client) -> Words:
     return Words(client.get("box")["site"]["lang"])
 
 
-def _wanted(views: list[dict[str, Any]], points: Sequence[str]) -> list[dict[str, Any]] | None:
+def _wanted(views: list[dict[str, Any]], points: Sequence[str], say: Words) -> list[dict[str, Any]] | None:
     """Return the views of these points in the order asked for, all when none is named; None when one is unknown."""
     known = {view["point"]: view for view in views}
     unknown = [point for point in points if point not in known]
     for point in unknown:
-        _complain(no_point(point, list(known)))
+        _complain(no_point(point, list(known), say))
     if unknown:
         return None
     return [known[point] for point in points] if points else views
 
 
-def no_point(point: str, known: Sequence[str]) -> str:
+def no_point(point: str, known: Sequence[str], say: Words) -> str:
     """Return what to tell who named a point that does not exist."""
     nearest = difflib.get_close_matches(point, known, NEAREST)
-    return f"no point {point}; " + (f"did you mean {', '.join(nearest)}?" if nearest else "`vigie points` lists them")
+    if nearest:
+        return say("console.no_point_near", point=point, near=", ".join(nearest))
+    return say("console.no_point", point=point)
 
 
 def status(args: argparse.Namespace) -> int:
@@ -139,12 +141,13 @@ def values(args: argparse.Namespace) -> int:
     """Print the present values."""
 
     def ask(client: Client, args: argparse.Namespace) -> int:
-        found = _wanted(client.get("values"), args.points)
+        say = _words(client)
+        found = _wanted(client.get("values"), args.points, say)
         if found is None:
             return EXIT_BAD_INPUT
         if args.json:
             return _json(found)
-        _print(printed.values(found, _words(client)))
+        _print(printed.values(found, say))
         return 0
 
     return _asked(args, ask)
@@ -154,7 +157,7 @@ def watch(args: argparse.Namespace) -> int:
     """Print a line whenever a point changes, until Ctrl-C; or show the live table."""
 
     def ask(client: Client, args: argparse.Namespace) -> int:
-        if _wanted(client.get("values"), args.points) is None:
+        if _wanted(client.get("values"), args.points, _words(client)) is None:
             return EXIT_BAD_INPUT
         if args.table:
             from edge.cli.terminal import LiveTable, PlainReport
@@ -245,7 +248,7 @@ def explain(args: argparse.Namespace) -> int:
         except RefusedError as exc:
             if exc.status != 404:
                 raise
-            _complain(no_point(args.point, [view["point"] for view in client.get("points")]))
+            _complain(no_point(args.point, [view["point"] for view in client.get("points")], _words(client)))
             return EXIT_BAD_INPUT
         if args.json:
             return _json(found)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from edge.cli.cells import printable
-from edge.cli.format import MISSING, age, bound, value_text, with_unit
+from edge.cli.format import MISSING, bound, value_text, with_unit
 from edge.cli.words import Words
 from hal.sample import QUALITY_NAMES
 
@@ -38,7 +38,7 @@ def _wire(wire: Mapping[str, Any], say: Words) -> list[tuple[str, str]]:
     device = say("explain.device_text", device=wire["device"], bus=wire["bus"], driver=wire["driver"])
     state = say("explain.open") if wire["is_open"] else say("explain.not_open")
     if wire["fault"]:
-        state += f": {wire['fault']}"
+        state += f"{say.colon} {wire['fault']}"
     options = ", ".join(f"{key} = {value}" for key, value in wire["options"].items() if value not in {None, ""})
     return [
         ("device", device),
@@ -61,7 +61,7 @@ def _sample(sample: Mapping[str, Any] | None, say: Words) -> str:
 def _quality(quality: str, reason: str, say: Words) -> str:
     """Return a quality with its reason's code and sentence."""
     word = say.word("quality", quality)
-    return f"{word} {reason}: {say.word('reason', reason)}" if reason else word
+    return f"{word} {reason}{say.colon} {say.word('reason', reason)}" if reason else word
 
 
 def _rules(rules: Mapping[str, Any], say: Words) -> str:
@@ -72,26 +72,28 @@ def _rules(rules: Mapping[str, Any], say: Words) -> str:
     ends = {name: rules[name] for name in ("low", "high") if name in rules}
     if ends:
         parts.append(say(f"explain.range_{'_'.join(ends)}", **ends))
-    parts += [say(f"explain.{key}", time=_seconds(rules[key])) for key in _RULE_TIMES if rules.get(key)]
+    parts += [say(f"explain.{key}", time=_seconds(rules[key], say)) for key in _RULE_TIMES if rules.get(key)]
     if rules.get("deadband"):
         parts.append(say("explain.deadband", deadband=rules["deadband"]))
-    return "; ".join(parts)
+    return f"{say.semicolon} ".join(parts)
 
 
-def _seconds(ms: float) -> str:
+def _seconds(ms: float, say: Words) -> str:
     """Return a period such as 0.1 s, 10 s, 1 min."""
-    return f"{ms / 1000:g} s" if ms < 60_000 or ms % 60_000 else age(ms / 1000)
+    if ms < 60_000 or ms % 60_000:
+        return f"{ms / 1000:g} s".replace(".", say.point)
+    return say.age(ms / 1000)
 
 
 def _value(value: Mapping[str, Any], say: Words) -> str:
     text = with_unit(value_text(value, point=say.point), value["unit"])
-    ago = say("console.last_sample", age=age(value["age_s"], say.word("duration", "day")))
+    ago = say("console.last_sample", age=say.age(value["age_s"]))
     return f"{text}  {_quality(value['quality'], value['reason'], say)} ({ago})"
 
 
 def _limit(limit: Mapping[str, Any], unit: str, say: Words) -> str:
     """Return one limit and how it stands."""
-    text = f"{limit['id']}: {limit['kind']}"
+    text = f"{limit['id']}{say.colon} {limit['kind']}"
     if limit.get("at") is not None:
         text += f" {with_unit(bound(limit['at'], unit, say.point), unit)}"
     if limit.get("active"):

@@ -26,7 +26,9 @@ import tomlkit
 
 from edge.cli.client import Client, NotRunningError
 from edge.cli.terminal import LiveTable, PlainReport
+from edge.cli.words import Words
 from edge.settings.packaged import find
+from edge.settings.report import language
 
 READY_WITHIN_S: Final = 20.0
 END_WITHIN_S: Final = 5.0
@@ -81,12 +83,12 @@ class Broker:
         return self._running is None
 
     def toggle(self) -> str:
-        """Cut the link, or mend it; return what to tell the person."""
+        """Cut the link, or mend it; return what to tell the person, a key of [demo]."""
         if self._running is None:
             self.start()
-            return "link mended: the backlog goes out now"
+            return "link_mended"
         self.stop()
-        return "link cut: records are kept; c mends it"
+        return "link_cut"
 
 
 def wait_for(condition: Callable[[], object], seconds: float, what: str) -> None:
@@ -119,6 +121,7 @@ class Demonstration:
         self.database = folder / "site.db"
         self.devices = folder / "box" / "devices"
         self._config = args.config or find("sites", "demo.toml")
+        self.say = Words(language(os.environ, self._config))
         program = shutil.which(args.mosquitto, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
         self.broker = Broker(program, folder) if program else None
         self._station: subprocess.Popen[bytes] | None = None
@@ -178,19 +181,19 @@ class Demonstration:
 
     def cut_link(self) -> str:
         """Stop the broker, or start it again."""
-        return self.broker.toggle() if self.broker is not None else "no broker on this machine: nothing to cut"
+        return self.say(f"demo.{self.broker.toggle() if self.broker is not None else 'no_broker'}")
 
     def unplug_probe(self) -> str:
         """Take a 1-Wire probe away, or put it back."""
         if self._unplugged is not None:
             away, self._unplugged = self._unplugged, None
             away.rename(self._probe_folder() / away.name.removeprefix("."))
-            return "probe plugged in again"
+            return self.say("demo.plugged")
         probes = sorted(path for path in self._probe_folder().iterdir() if not path.name.startswith("."))
         if not probes:
-            return "this site has no probe"
+            return self.say("demo.no_probe")
         self._unplugged = probes[-1].rename(probes[-1].with_name(f".{probes[-1].name}"))
-        return f"probe {probes[-1].name} unplugged; p plugs it in again"
+        return self.say("demo.unplugged", probe=probes[-1].name)
 
     def _probe_folder(self) -> Path:
         return next((path for path in sorted(self.devices.iterdir()) if path.is_dir()), self.devices)
@@ -233,12 +236,14 @@ class Demonstration:
         """Return the last line and the exit code: 0 only when read, stored and acknowledged agree."""
         read = self.figures.get("records", 0)
         if self.broker is None:
-            return f"no broker: {self.figures.get('kept', 0)} records kept", 0 if self.figures.get("kept") else 1
+            alone = self.say("demo.verdict_alone", kept=self.figures.get("kept", 0))
+            return alone, 0 if self.figures.get("kept") else 1
         stored, acknowledged = self.stored(), self.figures.get("acknowledged", {}).get("mqtt", 0)
         kept = self.figures.get("next", 1) - 1 - max(stored, acknowledged)  # while the link was cut
-        line = f"read {read} · stored {stored} · acknowledged {acknowledged} · lost {read - stored - kept}"
-        if kept:
-            line += f" · {kept} still in the box"
+        still = {"kept": kept} if kept else {}
+        line = self.say(
+            "demo.verdict", read=read, stored=stored, acknowledged=acknowledged, lost=read - stored - kept, **still
+        )
         return line, 0 if read and read == stored == acknowledged else 1
 
 
@@ -248,9 +253,7 @@ def run(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="vigie-demo-") as folder:
         demonstration = Demonstration(args, Path(folder))
         if demonstration.broker is None:
-            sys.stderr.write(
-                "mosquitto is not installed (Debian: apt install mosquitto): the box runs without a broker\n"
-            )
+            sys.stderr.write(f"{demonstration.say('demo.no_mosquitto')}\n")
         try:
             demonstration.start()
             _show(args, demonstration)
@@ -276,7 +279,7 @@ def _show(args: argparse.Namespace, demonstration: Demonstration) -> None:
         PlainReport(client, sys.stdout).loop(until_s)
         return
     actions = {
-        "c": ("cut the link", demonstration.cut_link),
-        "p": ("unplug a probe", demonstration.unplug_probe),
+        "c": (demonstration.say("demo.cut"), demonstration.cut_link),
+        "p": (demonstration.say("demo.unplug"), demonstration.unplug_probe),
     }
     LiveTable(client, actions).loop(until_s)

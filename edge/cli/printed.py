@@ -8,7 +8,7 @@ from typing import Any
 
 from edge.cli.banner import alarm_text, logs_of, troubles
 from edge.cli.cells import cells, padded, printable
-from edge.cli.format import MISSING, age, number, value_text, with_unit
+from edge.cli.format import MISSING, number, value_text, with_unit
 from edge.cli.report import quality_counts
 from edge.cli.rows import MARKS, state_of
 from edge.cli.words import Words, clock_time, zone_of
@@ -43,14 +43,16 @@ def status(live: Mapping[str, Any]) -> list[str]:
         say(
             "console.runs",
             since=moment(box["started_utc_ms"], zone, say),
-            age=age((now_ms - box["started_utc_ms"]) / 1000),
+            age=say.age((now_ms - box["started_utc_ms"]) / 1000),
             boot=box["boot"],
         )
     )
     source = say.word("clock_state", box["clock"])
     lines.append(say("console.clock", source=source, time=moment(now_ms, zone, say, seconds=True)))
     lines.append(quality_counts(live["values"], say))
-    lines += [f"  ? {view['point']}: {_why(view, say)}" for view in live["values"] if view["quality"] == "bad"]
+    lines += [
+        f"  ? {view['point']}{say.colon} {_why(view, say)}" for view in live["values"] if view["quality"] == "bad"
+    ]
     active = sum(1 for alarm in live["alarms"] if alarm["active"])
     lines.append(say.count("live.alarm", active) if active else say("console.no_alarm"))
     lines += [f"  {line}" for line in alarms(live["alarms"], zone, now_ms, say)]
@@ -63,8 +65,7 @@ def moment(utc_ms: int, zone: tzinfo, say: Words, *, seconds: bool = False) -> s
 
 
 def _why(view: Mapping[str, Any], say: Words) -> str:
-    since = age(view["age_s"], say.word("duration", "day"))
-    return f"{say.word('reason', view['reason'])} ({say('console.last_sample', age=since)})"
+    return f"{say.word('reason', view['reason'])} ({say('console.last_sample', age=say.age(view['age_s']))})"
 
 
 def points(found: Sequence[Mapping[str, Any]], say: Words) -> list[str]:
@@ -83,7 +84,7 @@ def values(found: Sequence[Mapping[str, Any]], say: Words) -> list[str]:
             view["point"],
             with_unit(value_text(view, point=say.point), view["unit"]),
             quality(view, say),
-            age(view["age_s"], say.word("duration", "day")),
+            say.age(view["age_s"]),
         ]
         for view in found
     ]
@@ -108,7 +109,7 @@ def alarms(found: Sequence[Mapping[str, Any]], zone: tzinfo, now_ms: int, say: W
         text = alarm_text(alarm, say)
         since_ms = alarm["since_utc_ms"]
         if since_ms:
-            since = say("live.since", time=moment(since_ms, zone, say), age=age((now_ms - since_ms) / 1000))
+            since = say("live.since", time=moment(since_ms, zone, say), age=say.age((now_ms - since_ms) / 1000))
             text += f"  {since}"
         asks = "live.acknowledged_word" if alarm["acknowledged"] else "console.ack_how"
         lines.append(printable(f"{text}  {say(asks, number=alarm['number'])}"))
@@ -121,13 +122,13 @@ def links(buffer: Mapping[str, Any], now_ms: int, say: Words) -> list[str]:
     waiting = number(sum(log["waiting"] for log in logs_of(buffer)), 0)
     for name, link in buffer.get("links", {}).items():
         since = link.get("since_utc_ms")
-        lasted = f" ({age((now_ms - since) / 1000)})" if since else ""
+        lasted = f" ({say.age((now_ms - since) / 1000)})" if since else ""
         seq = buffer["records"]["acknowledged"].get(name, 0)
         done = say("live.acknowledged", seq=number(seq, 0)) if seq else say("live.nothing_acknowledged")
         text = f"{say('live.link', name=name)} {say.word('link_state', link['state'])}{lasted}"
         for code in troubles(link):
             cure = say.cure(code)
-            text += f"\n  {say.word('link', code)}" + (f": {cure}" if cure else "")
+            text += f"\n  {say.with_cure(say.word('link', code), cure)}"
         lines += [*text.split("\n"), f"  {done}, {say('live.buffer', waiting=waiting)}"]
     if not lines:
         kept = buffer["records"]["next"] - buffer["records"]["first"]

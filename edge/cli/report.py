@@ -36,8 +36,8 @@ def quality_counts(values: list[Mapping[str, Any]], say: Words) -> str:
     """Return "27 points: 25 good, 1 uncertain, 1 bad"; qualities that no point has are left out, good never."""
     found = Counter(view["quality"] for view in values)
     counts = [
-        f"{found[quality]} {say.word('quality', quality)}"
+        say.count(f"live.{quality}", found[quality])
         for quality in ("good", "uncertain", "bad")
         if found[quality] or quality == "good"
     ]
-    return f"{say.count('live.points', len(values))}: {', '.join(counts)}"
+    return f"{say.count('live.points', len(values))}{say.colon} {', '.join(counts)}"

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from edge.cli.cells import Piece, cells, padded
-from edge.cli.format import MISSING, age, bound, decimals_of, sparkline, value_text
+from edge.cli.format import MISSING, bound, decimals_of, sparkline, value_text
 from edge.cli.trend import COLUMNS, Trends
 from edge.cli.words import Words
 from edge.core import units
@@ -100,7 +100,7 @@ def _cell(column: Column, view: Mapping[str, Any], trends: Trends, later_s: floa
         case "quality":
             return _quality(view, column.width, say), "" if view["quality"] == "good" else str(view["quality"])
         case "age":
-            return age(view["age_s"] + later_s, say.word("duration", "day")), "dim"
+            return say.age(view["age_s"] + later_s), "dim"
         case "limit":
             return _limit(view, column.width, say)
         case "trend":

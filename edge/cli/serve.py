@@ -22,7 +22,7 @@ from edge.settings.faults import SettingsError
 from edge.settings.load import load
 from edge.settings.model import Settings
 from edge.settings.packaged import find
-from edge.settings.report import report
+from edge.settings.report import language, report
 
 DEFAULT_CONFIG: Final = Path("/etc/vigie/vigie.toml")
 DEFAULT_STATE: Final = Path("/var/lib/vigie")
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = load(config)
     except SettingsError as exc:
-        sys.stderr.write(report(str(config), exc.faults, "en") + "\n")
+        sys.stderr.write(report(str(config), exc.faults, language(os.environ, config)) + "\n")
         return 2
     if args.demo and args.state is None:
         with tempfile.TemporaryDirectory(prefix="vigie-demo-") as folder:

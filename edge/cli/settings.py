@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 import msgspec
@@ -14,7 +15,7 @@ EXIT_FAULTS = 2
 def add_check_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `vigie check` takes."""
     parser.add_argument("file", nargs="?", default=DEFAULT_FILE, metavar="FILE", help=f"default: {DEFAULT_FILE}")
-    parser.add_argument("--lang", default="en", choices=["en", "fr"], help="language of the answer")
+    parser.add_argument("--lang", choices=["en", "fr"], help="language of the answer (default: the site's, else $LANG)")
     parser.add_argument("--json", action="store_true", help="one JSON object for programs")
 
 
@@ -22,14 +23,15 @@ def check(args: argparse.Namespace) -> int:
     """Print every fault of the file with its place and cure, or one line when it is good; exit 2 on faults."""
     from edge.settings.faults import SettingsError
     from edge.settings.load import load
-    from edge.settings.report import report, summary
+    from edge.settings.report import language, report, summary
 
+    lang = args.lang or language(os.environ, args.file)
     try:
         settings = load(args.file)
     except SettingsError as exc:
-        print(_as_json(args.file, exc, args.lang) if args.json else report(args.file, exc.faults, args.lang))
+        print(_as_json(args.file, exc, lang) if args.json else report(args.file, exc.faults, lang))
         return EXIT_FAULTS
-    print(_as_json(args.file, None, args.lang) if args.json else summary(args.file, settings, args.lang))
+    print(_as_json(args.file, None, lang) if args.json else summary(args.file, settings, lang))
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 import tempfile
@@ -59,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
     """Simulate and print; return 0, 1 when records were lost, 2 when the settings have faults."""
     from edge.settings.faults import SettingsError
     from edge.settings.load import load
+    from edge.settings.report import language
     from edge.settings.report import report as fault_report
     from edge.sim.simulation import Simulation
     from edge.sim.upstream import Outage
@@ -66,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = load(args.file)
     except SettingsError as exc:
-        sys.stderr.write(fault_report(str(args.file), exc.faults, "en") + "\n")
+        sys.stderr.write(fault_report(str(args.file), exc.faults, language(os.environ, args.file)) + "\n")
         return 2
     if args.wire and args.days > 1:
         sys.stderr.write("vigie simulate: --wire takes 3 minutes of CPU a virtual day; give --days 1 or less\n")

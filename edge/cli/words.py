@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from edge.cli.format import age
 from edge.settings import catalogue
+from edge.settings.report import language
 
 
 class Words:
@@ -16,6 +19,8 @@ class Words:
     def __init__(self, lang: str) -> None:
         self.lang = lang
         self.point: str = catalogue.word(lang, "number", "decimal")
+        self.colon: str = catalogue.word(lang, "mark", "colon")
+        self.semicolon: str = catalogue.word(lang, "mark", "semicolon")
 
     def __call__(self, key: str, **values: Any) -> str:
         """Return the sentence of this key with these values."""
@@ -29,6 +34,10 @@ class Words:
         """Return "1 alarm" or "3 alarms": the sentence `key`_one or `key`_many."""
         return self(f"{key}_{'one' if number == 1 else 'many'}", count=number)
 
+    def age(self, seconds: float | None) -> str:
+        """Return how long ago, in at most 7 cells: "2 h 10", in French "2 j 4 h"."""
+        return age(seconds, self.word("duration", "day"))
+
     def result(self, text: Mapping[str, Any]) -> str:
         """Return the sentence of a command's result, as the API gives it."""
         return catalogue.render(self.lang, text["key"], text.get("values", {}))
@@ -36,6 +45,12 @@ class Words:
     def cure(self, code: str) -> str:
         """Return what a person can do about a link's trouble, or nothing where we know no more than its name."""
         return self.word("link_cure", code) if catalogue.has(self.lang, f"link_cure.{code}") else ""
+
+    def with_cure(self, trouble: str, cure: str) -> str:
+        """Return "trouble: cure"; a trouble that ends with a question needs no colon."""
+        if not cure:
+            return trouble
+        return f"{trouble} {cure}" if trouble.endswith("?") else f"{trouble}{self.colon} {cure}"
 
     def name(self, view: Mapping[str, Any]) -> str:
         """Return what people call a point: its name in this language, or in another, or nothing."""
@@ -48,6 +63,11 @@ class Words:
         day = self("calendar.days").split()[local.weekday()]
         month = self("calendar.months").split()[local.month - 1]
         return f"{day} {local.day} {month}"
+
+
+def own_words() -> Words:
+    """Return words for who is at this terminal: where no box has told the language of its site."""
+    return Words(language(os.environ))
 
 
 def local_time(utc_ms: int, zone: tzinfo) -> datetime:

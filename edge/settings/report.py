@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
 
-from edge.settings.catalogue import render
+from edge.settings.catalogue import FALLBACK, catalogue, render
 from edge.settings.faults import Fault
 from edge.settings.model import Settings
+
+LANGUAGE_VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")  # the first that is set counts (POSIX, chapter 8.2)
+_SITE_LANGUAGE: Final = re.compile(r"""^[ \t]*lang[ \t]*=[ \t]*["']([a-z]{2})["']""", re.MULTILINE)
+_LOOKED_AT: Final = 1 << 20
+
+
+def language(environment: Mapping[str, str], file: Path | str | None = None) -> str:
+    """Return the language in which to tell what is wrong: the file's own, else the environment's, else English.
+
+    The file may be too broken to be read as TOML, so its lang is looked for as a line.
+    """
+    if file is not None:
+        try:
+            with Path(file).open("rb") as opened:
+                found = _SITE_LANGUAGE.search(opened.read(_LOOKED_AT).decode("utf-8", "replace"))
+        except OSError:
+            found = None
+        if found and catalogue(found[1]):
+            return found[1]
+    wanted = next((value for name in LANGUAGE_VARIABLES if (value := environment.get(name))), "")[:2]
+    return wanted if wanted.isalpha() and catalogue(wanted) else FALLBACK
 
 
 def report(name: str, faults: Sequence[Fault], lang: str) -> str:

@@ -20,6 +20,7 @@ from hal.sample import QUALITY_NAMES, REASONS
 from tests.support import ROOT
 
 FIELD = re.compile(r"\{(\w+)(?::([^{}]*))?\}")
+OPTIONAL = re.compile(r"\[\?(.*?)\]")
 LANGUAGES = sorted(path.stem for path in (ROOT / "config" / "text").glob("*.toml"))
 
 
@@ -53,8 +54,59 @@ def test_every_language_has_the_keys_and_values_of_english(lang: str) -> None:
     english, other = catalogue.catalogue("en"), catalogue.catalogue(lang)
     assert other.keys() == english.keys()
     for key, sentence in english.items():
-        names = {match[1] for match in FIELD.finditer(sentence)}
-        assert {match[1] for match in FIELD.finditer(other[key])} <= names, key
+        assert fields(other[key]) == fields(sentence), key
+        assert OPTIONAL.sub("", other[key]) != "" or OPTIONAL.sub("", sentence) == "", key
+
+
+def fields(sentence: str) -> set[tuple[str, str]]:
+    """Return what a sentence needs, how each is written; what may be left out is marked."""
+    optional = "".join(match[0] for match in OPTIONAL.finditer(sentence))
+    needed = {(match[1], match[2] or "") for match in FIELD.finditer(OPTIONAL.sub("", sentence))}
+    return needed | {(f"?{match[1]}", match[2] or "") for match in FIELD.finditer(optional)}
+
+
+def test_there_is_french() -> None:
+    assert "fr" in LANGUAGES
+
+
+def test_french_has_its_spaces_and_its_quotes() -> None:
+    """A colon, semicolon, question or exclamation mark or quote stands after a space that does not break."""
+    for key, sentence in catalogue.catalogue("fr").items():
+        text = FIELD.sub("x", sentence).replace("[?", "[")
+        assert not re.search(r"[^\u00a0][;!?»](?!\w)|«[^\u00a0]", text), key
+        assert not re.search(r"(?<![\u00a0])(?<!x):(?!\w|\\)", text), key
+        assert not re.search(r" [:;!?»](?!\w)|\u00a0\w|[“”„]", text.replace("«\u00a0", "").replace("\u00a0:", "")), key
+
+
+@pytest.mark.parametrize(
+    ("english", "french"),
+    [("limit", "seuil"), ("buffer", "tampon"), ("stream", "flux"), ("place", "emplacement"), ("quality", "qualité")],
+)
+def test_french_words_are_those_of_the_glossary(english: str, french: str) -> None:
+    glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    assert f"| {english} | {french} |" in glossary
+    said = {key.split(".")[-1]: text for key, text in catalogue.catalogue("fr").items() if key[:4] in {"live", "cons"}}
+    assert said[english].split()[0] == french
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_stands_in_a_line_of_its_own_fits_80_columns(lang: str) -> None:
+    for key, sentence in catalogue.catalogue(lang).items():
+        if key.startswith(("link.", "link_cure.", "live.help_")):
+            is_marked = key in {"live.help_alarm", "live.help_bad", "live.help_uncertain", "live.help_trend"}
+            assert len(sentence) <= (77 if is_marked else 78 if key.startswith("link") else 79), key
+
+
+def test_french_reads_as_french() -> None:
+    facts = {"id": 12, "kind": "high", "v": 92.5, "u": "Cel", "at": 85.0, "diagnosis": "overheating"}
+    assert render("fr", "event.alarm_begin", facts) == "alarme 12 HAUTE 92,5 °C > 85 °C (surchauffe)"
+    assert render("fr", "event.alarm_begin", {"id": 13, "kind": "fault", "why": "no_answer"}) == (
+        "alarme 13 PANNE\u00a0: pas de réponse de l'appareil"
+    )
+    assert render("fr", "fault.no_point_near", {"near": "eau.froide", "line": 11}) == (
+        "ce point n'existe pas\u00a0; le plus proche est «\u00a0eau.froide\u00a0» (ligne 11)"
+    )
+    assert duration("fr", 90_061_000) == "1 j 1 h"
 
 
 def test_every_key_that_the_program_names_has_its_sentence() -> None:
