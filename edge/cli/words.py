@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from edge.cli.format import age
-from edge.settings import catalogue
+from edge.settings import catalogue, event_text
 from edge.settings.report import language
 
 
@@ -59,10 +59,7 @@ class Words:
 
     def date(self, utc_ms: int, zone: tzinfo) -> str:
         """Return a local day such as "Fri 20 Nov"."""
-        local = local_time(utc_ms, zone)
-        day = self("calendar.days").split()[local.weekday()]
-        month = self("calendar.months").split()[local.month - 1]
-        return f"{day} {local.day} {month}"
+        return event_text.local_date(self.lang, utc_ms, zone)
 
 
 def own_words() -> Words:

@@ -38,6 +38,13 @@ class Alarm(msgspec.Struct):
     kind: str = ""
     priority: str = ""
 
+    @property
+    def state(self) -> str:
+        """The state as ISA-18.2 calls it: unacknowledged, acknowledged, returned (over, unacknowledged) or normal."""
+        if self.active:
+            return "acknowledged" if self.acknowledged else "unacknowledged"
+        return "normal" if self.acknowledged else "returned"
+
 
 def excess(spec: LimitSpec, value: float) -> float:
     """Return how far beyond the limit the value is, in the point's unit; negative or 0 inside.
@@ -162,7 +169,10 @@ class AlarmList:
         return alarm
 
     def acknowledge(self, number: int) -> Alarm | None:
-        """Mark the alarm with this number acknowledged; None when there is none waiting for it."""
+        """Mark the alarm with this number acknowledged; None when there is none waiting for it.
+
+        Before, its state was `unacknowledged` or, over already, `returned`.
+        """
         for alarm in self.by_limit.values():
             if alarm.number == number and not alarm.acknowledged:
                 alarm.acknowledged = True

@@ -16,6 +16,8 @@ from edge.core.text import Text
 Right = Literal["read", "operate", "configure"]
 REMEMBERED: Final = 256  # results kept for repeats: a day's orders of a busy site
 WHY_MAX: Final = 200
+ARG_MAX: Final = 64
+ARGS_MAX: Final = 300
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -48,11 +50,43 @@ class Verb(msgspec.Struct, frozen=True):
 
     args: type[msgspec.Struct]
     right: Right
+    secret: frozenset[str] = frozenset()
+    """Names of args that stand in no journal."""
 
 
 VERBS: Final[dict[str, Verb]] = {
     "ack": Verb(Ack, "operate"),
 }
+
+
+def journaled(command: Command, result: Result) -> dict[str, Any]:
+    """Return what the journal keeps of an order: who, by which way, what, and what came of it.
+
+    A handler that knows what was and what is puts `before` and `after` into its result's values.
+    """
+    values: dict[str, Any] = {
+        "id": command.id, "verb": command.verb, "author": command.author, "channel": command.channel,
+        "done": result.done, "text": result.text.key,
+    }  # fmt: skip
+    args = told(command)
+    if args:
+        values["args"] = args
+    return values | {name: result.values[name] for name in ("before", "after") if name in result.values}
+
+
+def told(command: Command) -> str:
+    """Return the args of an order as one text, bounded and without secrets.
+
+    >>> told(Command("1", "ack", {"number": 12})), told(Command("2", "ack"))
+    ('number=12', '')
+    """
+    verb = VERBS.get(command.verb)
+    secret = verb.secret if verb is not None else command.args.keys()  # nobody knows what those of a stranger hold
+    parts = []
+    for name, value in command.args.items():
+        shown = "***" if name in secret else value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        parts.append(f"{name[:ARG_MAX]}={shown[:ARG_MAX]}")
+    return " ".join(parts)[:ARGS_MAX]
 
 
 class Registry:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from edge.core.alarm import Alarm, AlarmList, Limit
 from edge.core.calendar import period_end_ms
-from edge.core.commands import Ack, Command, Registry, Result
+from edge.core.commands import Ack, Command, Registry, Result, journaled
 from edge.core.kinds import Counter, is_number, make_point
 from edge.core.point import Actions, Crossing, Point
 from edge.core.text import Text
@@ -118,11 +118,7 @@ class Engine:
         self._now_ms = now_ms
         result, is_new = self.commands.carry_out(command)
         if is_new:
-            values = {
-                "id": command.id, "verb": command.verb, "author": command.author, "channel": command.channel,
-                "done": result.done,
-            }  # fmt: skip
-            self._actions.events.append(Event("command", now_ms, "", values))
+            self._actions.events.append(Event("command", now_ms, "", journaled(command, result)))
             self._actions.event_registers["commands"] = self.commands.register()
         return result
 
@@ -246,10 +242,15 @@ class Engine:
                 text = Text("ack_none", {"number": number})
                 return Result(command.id, done=False, text=text)
             done.append(number)
+            before = "unacknowledged" if alarm.active else "returned"
             values = {
-                "id": number, "limit": alarm.limit, "author": command.author, "channel": command.channel,
-                "active": alarm.active,
+                "id": number, "limit": alarm.limit, "kind": alarm.kind, "prio": alarm.priority,
+                "author": command.author, "channel": command.channel, "active": alarm.active, "before": before,
+                "after": alarm.state,
             }  # fmt: skip
+            limit = self.limits.get(alarm.limit)
+            if limit is not None and limit.spec.diagnosis:
+                values["diagnosis"] = limit.spec.diagnosis
             self._actions.events.append(Event("alarm_ack", self._now_ms, alarm.point, values))
         self._actions.event_registers["alarms"] = self.alarms.register()
         if not done:

@@ -167,7 +167,7 @@ class State(Point):
         was, self._known = self._known, value
         if was is not None and was != value:
             words = self.spec.words
-            word = {"word": words[value]} if words else {}
+            word = {"word": words[value], "was_word": words[was]} if words else {}
             actions.events.append(Event("state", edge_ms, self.id, {"v": value, "was": was, **word}))
 
 

@@ -32,7 +32,7 @@ from edge.runtime.outputs import Outputs
 from edge.runtime.station import Station
 from edge.runtime.stores import Stores
 from edge.runtime.supervisor import Bell, Supervisor
-from edge.runtime.undated import estimated_end
+from edge.runtime.undated import estimated_end, last_seen
 from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
 from edge.settings.specs import specs
@@ -159,7 +159,9 @@ class Box:
         now_ms = self.clock.monotonic_ns() // 1_000_000
         entries = [Event("start", now_ms, "", {"version": product_version(), "boot": self.clock.boot})]
         if was_cut:
-            entries.insert(0, Event("unclean_stop", now_ms, "", {"boot": self.clock.boot - 1}))
+            boot = self.clock.boot - 1
+            values = {"boot": boot, **last_seen(boot, self.dating, (self.records, self.events))}
+            entries.insert(0, Event("unclean_stop", now_ms, "", values))
         self.writer.post(EventBatch(self.clock.boot, entries, {"running": True}))
         self.station.clock_keeper.step(now_ms)  # durable together with the start, or a link would find that undated
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -10,6 +11,8 @@ from edge.core.ports import Reader
 from edge.core.types import Event, Record
 
 APART_MS: Final = 1000  # between two starts, at least
+
+logger = logging.getLogger(__name__)
 
 
 def estimated_end(boot: int, dating: Dating, logs: Sequence[Reader[Any]]) -> ClockEntry | None:
@@ -36,6 +39,17 @@ def _span_ms(boot: int, logs: Sequence[Reader[Any]]) -> tuple[int, int]:
     begins = (entry.at_ms if isinstance(entry, Event) else entry.start_ms for entry in oldest)
     ends = (entry.at_ms if isinstance(entry, Event) else entry.start_ms + entry.dt_ms for entry in newest)
     return min(begins, default=0), max(ends, default=0)
+
+
+def last_seen(boot: int, dating: Dating, logs: Sequence[Reader[Any]]) -> dict[str, Any]:
+    """Return when a past start was last seen at work: UTC ms and the word of its clock; nothing while it is undated."""
+    try:
+        end_ms = _span_ms(boot, logs)[1]
+    except OSError as exc:  # a card that can't be read there: the start must not wait for it
+        logger.warning("when start %d was last at work is not known: %s", boot, exc)
+        return {}
+    entry = dating.entry(boot, end_ms)
+    return {} if entry is None else {"seen_ms": entry.utc_ms + end_ms - entry.at_ms, "seen_trust": entry.source}
 
 
 def entry_of(boot: int, log: Reader[Any], *, newest: bool) -> Record | Event | None:

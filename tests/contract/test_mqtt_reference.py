@@ -15,6 +15,7 @@ from edge.core.batch import Cut, Origin, encode_events, encode_records
 from edge.core.batch_forms import Batch, EventPack
 from edge.core.batch_parse import BatchError, event_from, milliseconds, parse_ack, parse_events, parse_records
 from edge.core.batch_points import SiteFacts, points_document
+from edge.core.journal_words import KINDS
 from edge.core.types import LimitSpec, PointSpec, Record
 from edge.links.refusals import CODES
 from edge.upstream.ledger import Ledger
@@ -211,6 +212,16 @@ def test_every_event_kind_of_the_code_stands_in_the_page() -> None:
     used = set(kinds_in_the_code())
     assert used >= {"start", "alarm_begin", "link_up", "store_degraded", "device_lost", "meter_changed"}
     assert used <= told, f"not in docs/reference/mqtt.md: {sorted(used - told)}"
+
+
+def test_the_words_of_each_event_kind_are_those_of_the_vocabulary() -> None:
+    told: set[str] = set()
+    for kinds, _what, words in table("Event kinds"):
+        names = [kind.strip(" `") for kind in kinds.split(",")]
+        told |= set(names)
+        written = set(re.findall(r"`(\w+)`", words)) - {"limit_removed"}
+        assert written == set().union(*(KINDS[name].known for name in names)), names
+    assert told == KINDS.keys()
 
 
 def test_the_topics_of_the_page_are_those_of_the_code() -> None:

@@ -289,7 +289,10 @@ def test_acknowledging_before_the_end_and_after_it() -> None:
     assert (result.done, result.text.key, result.values) == (True, "ack_done", {"numbers": [1]})
     event = rig.events[1]
     assert (event.kind, event.at_ms, event.point) == ("alarm_ack", 2000, "p")
-    assert event.values == {"id": 1, "limit": "l", "author": "anne", "channel": "api", "active": True}
+    assert event.values == {
+        "id": 1, "limit": "l", "kind": "high", "prio": "medium", "author": "anne", "channel": "api", "active": True,
+        "before": "unacknowledged", "after": "acknowledged",
+    }  # fmt: skip
     rig.each_second(3, 20, 31, 20)
     assert [(alarm.number, alarm.active) for alarm in rig.engine.alarms.sorted()] == [(2, False)]
     assert order(rig, ack(2, id_="c2"), 6).done

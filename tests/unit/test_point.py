@@ -388,8 +388,8 @@ def test_an_edge_is_an_event_with_its_own_instant() -> None:
     rig.cycle(1, sample(1, 0))
     rig.cycle(2, sample(1.45, 1), sample(1.5, 0), sample(2, 0))
     assert [(event.kind, event.at_ms, event.values) for event in rig.events] == [
-        ("state", 1450, {"v": 1, "was": 0, "word": "closed"}),
-        ("state", 1500, {"v": 0, "was": 1, "word": "open"}),
+        ("state", 1450, {"v": 1, "was": 0, "word": "closed", "was_word": "open"}),
+        ("state", 1500, {"v": 0, "was": 1, "word": "open", "was_word": "closed"}),
     ]
     rig.read(10, 0)
     (record,) = rig.records

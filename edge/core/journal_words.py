@@ -1,0 +1,66 @@
+"""The journal's vocabulary: every kind of event, and the values that it may carry.
+
+One table, so that whoever reads the journal, here or upstream, knows what can come: `docs/reference/mqtt.md` tells the
+same, and each kind has its sentence "event.<kind>" in every language of the text catalogue. An act of a person or a
+server also says who (`author`), by which way (`channel`), and what was and is (`before`, `after`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+ACT: Final = frozenset({"author", "channel", "before", "after"})
+GAP: Final = "gap"
+"""Not an event: the journal's line for entries that are no longer held, `first`..`last` and `why`."""
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """The values that always stand in an event of this kind, and those that may."""
+
+    always: frozenset[str] = frozenset()
+    may: frozenset[str] = frozenset()
+
+    @property
+    def known(self) -> frozenset[str]:
+        """All names that may stand in it."""
+        return self.always | self.may
+
+
+def _kind(always: str = "", may: str = "", more: frozenset[str] = frozenset()) -> Kind:
+    return Kind(frozenset(always.split()), frozenset(may.split()) | more)
+
+
+_ALARM: Final = "id limit kind prio"
+_FACTS: Final = "v u at why diagnosis"
+
+KINDS: Final[dict[str, Kind]] = {
+    "start": _kind("version boot"),
+    "stop": _kind(),
+    "unclean_stop": _kind("boot", "seen_ms seen_trust"),
+    "clock": _kind("boot utc_ms source"),
+    "alarm_begin": _kind(_ALARM, _FACTS),
+    "alarm_end": _kind(_ALARM, f"{_FACTS} peak lasted_ms"),
+    "alarm_ack": _kind("id limit kind prio active", "diagnosis", ACT),
+    "command": _kind("id verb done text", "args", ACT),
+    "state": _kind("v was", "word was_word"),
+    "counter_rollover": _kind("was index"),
+    "meter_changed": _kind("", "was index bus label before after"),
+    "tic_mode": _kind("bus mode baud"),
+    "device_lost": _kind("bus device why", "text"),
+    "device_back": _kind("bus device"),
+    "fault": _kind("worker", "text"),
+    "store_degraded": _kind("why"),
+    "store_ok": _kind("lasted_s lost"),
+    "link_up": _kind("link down_s"),
+    "link_down": _kind("link code"),
+    "link_refused": _kind("link code"),
+    "link_problem": _kind("link code"),
+    "link_problem_end": _kind("link code"),
+    "duplicate_id": _kind("link seen"),
+    "duplicate_id_end": _kind("link"),
+    "consumer_ahead": _kind("link stream told next"),
+    "consumer_behind": _kind("link stream told"),
+    "entry_parked": _kind("link stream seq why"),
+}

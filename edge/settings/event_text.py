@@ -1,0 +1,52 @@
+"""Events in people's words, with local times: the journal's lines, whoever shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from typing import Any, Final
+
+from edge.core.clock import DATED_FROM, TRUST
+from edge.settings import catalogue
+
+INSTANTS: Final = (("seen_ms", "seen_trust", "seen"),)
+"""A value that is UTC ms, the one that says where it came from, and the name of both as a local time in a sentence."""
+DOUBT: Final = "~"
+"""Before a time that nobody vouches for."""
+
+
+def is_doubtful(trust: str) -> bool:
+    """Return whether a time of this trust is only an estimate, or from a word that is not known."""
+    return trust not in TRUST or TRUST.index(trust) < DATED_FROM
+
+
+def local_date(lang: str, utc_ms: int, zone: tzinfo, this_year: int | None = None) -> str:
+    """Return a local day such as "Fri 20 Nov"; with another year than `this_year` that too: "Fri 20 Nov 2026"."""
+    local = datetime.fromtimestamp(utc_ms / 1000, zone)
+    day = catalogue.word(lang, "calendar", "days").split()[local.weekday()]
+    month = catalogue.word(lang, "calendar", "months").split()[local.month - 1]
+    year = "" if this_year in {None, local.year} else f" {local.year}"
+    return f"{day} {local.day} {month}{year}"
+
+
+def moment(lang: str, utc_ms: int, zone: tzinfo, this_year: int | None = None) -> str:
+    """Return a local instant such as "Fri 20 Nov 16:20:07"."""
+    return f"{local_date(lang, utc_ms, zone, this_year)} {datetime.fromtimestamp(utc_ms / 1000, zone):%H:%M:%S}"
+
+
+def sentence(lang: str, zone: tzinfo, kind: str, point: str, values: Mapping[str, Any]) -> str:
+    """Return what an event says, behind the point that it is about; a kind that has no sentence shows its values.
+
+    >>> from datetime import UTC
+    >>> sentence("en", UTC, "alarm_begin", "boiler.flow", {"id": 12, "kind": "high", "v": 92.5, "u": "Cel", "at": 85.0})
+    'boiler.flow: alarm 12 HIGH 92.5 °C > 85 °C'
+    >>> sentence("en", UTC, "unclean_stop", "", {"seen_ms": 1795166000000, "seen_trust": "ntp"})
+    'unclean stop, last seen Fri 20 Nov 09:13:20: power cut or crash'
+    """
+    shown = dict(values)
+    for name, trust, told in INSTANTS:
+        if isinstance(shown.get(name), int):
+            mark = DOUBT if is_doubtful(str(shown.get(trust, ""))) else ""
+            shown[told] = f"{mark}{moment(lang, shown[name], zone)}"
+    text = catalogue.render(lang, f"event.{kind}", shown).removeprefix("event.")
+    return f"{point}{catalogue.word(lang, 'mark', 'colon')} {text}" if point else text
