@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from edge.core.commands import Command, Result
+from edge.core.journal_page import JournalPage, Wanted
+from edge.core.series import JournalLine
 from edge.core.text import Text
 from edge.core.view import AlarmView, LimitView, ValueView
 from edge.web.api import ApiServer
@@ -68,6 +70,8 @@ class FakeDesk:
         self.waiting = 0
         self.acknowledged: set[int] = set()
         self.more: list[ValueView] = []
+        self.lines: list[JournalLine] = []
+        self.journal_asked: list[tuple[int | None, int, Wanted]] = []
 
     def box(self) -> dict[str, Any]:
         """Return who this box is."""
@@ -109,6 +113,15 @@ class FakeDesk:
             },
             "links": {"mqtt": dict(self.link)},
         }  # fmt: skip
+
+    def journal(self, before: int | None, limit: int, wanted: Wanted) -> JournalPage:
+        """Return a page of the lines that the test put there."""
+        self.journal_asked.append((before, limit, wanted))
+        if self.fails is not None:
+            raise self.fails
+        lines = [line for line in reversed(self.lines) if before is None or line.seq < before]
+        lines = [line for line in lines if not wanted.kinds or line.kind in wanted.kinds | {"gap"}]
+        return JournalPage("0c77d1e2", lines[:limit], lines[limit - 1].seq if len(lines) > limit else None)
 
     def explain(self, point: str) -> dict[str, Any]:
         """Return the cellar's broken probe, or a bare point; raises KeyError for an unknown one."""

@@ -6,7 +6,7 @@ that was done before is answered again and not done again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
@@ -74,17 +74,18 @@ def journaled(command: Command, result: Result) -> dict[str, Any]:
     return values | {name: result.values[name] for name in ("before", "after") if name in result.values}
 
 
-def told(command: Command) -> str:
+def told(command: Command, verbs: Mapping[str, Verb] = VERBS) -> str:
     """Return the args of an order as one text, bounded and without secrets.
 
     >>> told(Command("1", "ack", {"number": 12})), told(Command("2", "ack"))
     ('number=12', '')
     """
-    verb = VERBS.get(command.verb)
-    secret = verb.secret if verb is not None else command.args.keys()  # nobody knows what those of a stranger hold
+    verb = verbs.get(command.verb)
+    # nobody knows what an arg holds that no verb declares
+    plain = frozenset() if verb is None else frozenset(verb.args.__struct_fields__) - verb.secret
     parts = []
     for name, value in command.args.items():
-        shown = "***" if name in secret else value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        shown = "***" if name not in plain else value if isinstance(value, str) else msgspec.json.encode(value).decode()
         parts.append(f"{name[:ARG_MAX]}={shown[:ARG_MAX]}")
     return " ".join(parts)[:ARGS_MAX]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -12,15 +13,31 @@ from edge.core import view
 from edge.core.clock import Clock, Dating
 from edge.core.commands import Command, Result
 from edge.core.engine import Engine
+from edge.core.journal_page import JournalPage, Wanted
 from edge.core.ports import Reader
+from edge.core.series import HistoryReader, JournalLine
+from edge.core.types import Event
 from edge.runtime.bus import BusWorker
 from edge.runtime.station import Order, Question, Station
-from edge.settings import packaged
+from edge.settings import event_text, packaged
 from edge.settings.model import Settings
+from edge.store.journal import Journal
 
 ANSWER_WITHIN_S: Final = 2.0
 
 Answer = TypeVar("Answer")
+
+
+def journal_of(
+    settings: Settings, events: Reader[Event], dating: Dating, history: HistoryReader | None = None
+) -> Journal:
+    """Return the journal of a site, whose sentences for the search by text are in the site's language."""
+    zone, lang = ZoneInfo(settings.site.tz), settings.site.lang
+
+    def say(line: JournalLine) -> str:
+        return event_text.sentence(lang, zone, line.kind, line.point, line.values)
+
+    return Journal(events, dating, history, say)
 
 
 def product_version() -> str:
@@ -54,6 +71,7 @@ class RunningBox:
         self._degraded = degraded
         self._is_demo = is_demo
         self.answer_within_s = ANSWER_WITHIN_S
+        self._journal = journal_of(settings, logs["events"], dating)
         self._started_ms = clock.monotonic_ns() // 1_000_000
 
     def _ask(self, question: Callable[[Engine], Answer]) -> Answer:
@@ -105,6 +123,10 @@ class RunningBox:
             }
         found["links"] = {name: dict(status()) for name, status in self._links.items()}
         return found
+
+    def journal(self, before: int | None, limit: int, wanted: Wanted) -> JournalPage:
+        """Return a page of what happened, newest first. Raises OSError when the card can't be read."""
+        return self._journal.page(before, limit, wanted)
 
     def explain(self, point: str) -> dict[str, Any]:
         """Return a point from wire to record. Raises KeyError for an unknown one."""

@@ -10,38 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-import msgspec
-
 from edge.core.clock import Dating
+from edge.core.journal_page import PAGE, PAGE_MAX, JournalPage, Wanted
 from edge.core.journal_words import GAP
 from edge.core.ports import Gap, Reader
 from edge.core.series import HistoryReader, JournalLine
 from edge.core.types import Event
 
-PAGE_MAX: Final = 500
 SCAN_MAX: Final = 5000  # entries looked at for one page: under a second on the smallest board
 BLOCK_FIRST: Final = 64
 BLOCK_MAX: Final = 2048
 OLDER_MAX: Final = 500  # so many lines in a row before `since`: no step of the clock brings younger ones any more
 DROPPED: Final = "dropped"
 END_MS: Final = 1 << 53
-
-
-class Wanted(msgspec.Struct, frozen=True):
-    """Which lines: of these kinds, of this point, not before `since_ms` (UTC), with this text in their sentence."""
-
-    kinds: frozenset[str] = frozenset()
-    point: str = ""
-    since_ms: int | None = None
-    text: str = ""
-
-
-class JournalPage(msgspec.Struct, frozen=True):
-    """Lines of one log, newest first. Ask again with `before` for those below; None: there are none."""
-
-    stream: str
-    lines: list[JournalLine]
-    before: int | None = None
 
 
 class Journal:
@@ -60,7 +41,7 @@ class Journal:
         self._history = history
         self._say = say
 
-    def page(self, before: int | None = None, limit: int = 50, wanted: Wanted | None = None) -> JournalPage:
+    def page(self, before: int | None = None, limit: int = PAGE, wanted: Wanted | None = None) -> JournalPage:
         """Return at most `limit` lines with a seq below `before`. Raises OSError when the card can't be read.
 
         A page may hold fewer lines, or none, while `before` says that there are more to look at.

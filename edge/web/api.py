@@ -21,6 +21,9 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from edge.core.commands import Command, Result
+from edge.core.journal_page import Wanted
+from edge.web import journal
+from edge.web.refusal import RefusedError
 
 VERSION: Final = 1
 BODY_MAX: Final = 65536
@@ -52,15 +55,11 @@ class Desk(Protocol):
     def explain(self, point: str) -> Any:
         """Return a point from wire to record; raises KeyError when there is none of that name."""
 
+    def journal(self, before: int | None, limit: int, wanted: Wanted) -> Any:
+        """Return a page of the journal, newest first; raises OSError when the card can't be read."""
+
     def order(self, command: Command) -> Result:
         """Carry out a command and return its one result; raises TimeoutError when the station does not answer."""
-
-
-class _RefusedError(Exception):
-    def __init__(self, status: int, code: str, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-        self.code = code
 
 
 def make_app(desk: Desk) -> Any:
@@ -78,7 +77,7 @@ def make_app(desk: Desk) -> Any:
         bottle.response.content_type = "application/json"
         try:
             return msgspec.json.encode(make())
-        except _RefusedError as exc:
+        except RefusedError as exc:
             return failed(exc.status, exc.code, str(exc))
         except TimeoutError:
             return failed(503, "busy", "the station does not answer; see the log")
@@ -99,11 +98,13 @@ def make_app(desk: Desk) -> Any:
         lambda: {"box": desk.box(), "values": desk.values(), "alarms": desk.alarms(), "buffer": desk.buffer()},
     )
 
+    route("journal", lambda: journal.page(desk, _query(bottle.request)))
+
     def explain(point: str) -> Any:
         try:
             return desk.explain(point)
         except KeyError:
-            raise _RefusedError(404, "no_such_point", f"no point {point}; `vigie points` lists them") from None
+            raise RefusedError(404, "no_such_point", f"no point {point}; `vigie points` lists them") from None
 
     app.route(f"/v{VERSION}/explain/<point>", "GET", lambda point: answer(lambda: explain(point)))
     app.route(f"/v{VERSION}/commands", "POST", lambda: answer(lambda: desk.order(_command(bottle.request))))
@@ -121,20 +122,28 @@ def _point(entry: dict[str, Any]) -> dict[str, Any]:
     return {key: entry[key] for key in ("point", "kind", "unit", "name", "place")}
 
 
+def _query(request: Any) -> dict[str, str]:
+    """Return the parameters of a request. Raises RefusedError 400 when they are no UTF-8."""
+    try:
+        return dict(request.query.decode())
+    except UnicodeError as exc:
+        raise RefusedError(400, "bad_query", f"the query is no UTF-8: {exc}") from exc
+
+
 def _command(request: Any) -> Command:
-    """Return the order in the request's body. Raises _RefusedError 400 or 413 when it is none."""
+    """Return the order in the request's body. Raises RefusedError 400 or 413 when it is none."""
     body = request.body.read(BODY_MAX + 1)
     if len(body) > BODY_MAX:
-        raise _RefusedError(413, "too_long", f"a command has at most {BODY_MAX} bytes")
+        raise RefusedError(413, "too_long", f"a command has at most {BODY_MAX} bytes")
     try:
         command = msgspec.json.decode(body, type=Command)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:  # ValidationError is a DecodeError too
-        raise _RefusedError(400, "bad_command", str(exc)) from exc
+        raise RefusedError(400, "bad_command", str(exc)) from exc
     for name in ("id", "verb", "author"):
         if len(getattr(command, name)) > WORD_MAX:
-            raise _RefusedError(400, "bad_command", f"{name} has at most {WORD_MAX} characters")
+            raise RefusedError(400, "bad_command", f"{name} has at most {WORD_MAX} characters")
     if not command.id:
-        raise _RefusedError(400, "bad_command", "id is empty: it makes a repeat harmless")
+        raise RefusedError(400, "bad_command", "id is empty: it makes a repeat harmless")
     return msgspec.structs.replace(command, channel="local")
 
 

@@ -16,9 +16,11 @@ import pytest
 
 from edge.cli.client import Client, NotRunningError
 from edge.core.commands import Command, Result
+from edge.core.journal_page import Wanted
+from edge.core.series import JournalLine
 from edge.core.text import Text
 from edge.web.api import BODY_MAX, ApiServer
-from tests.fake_desk import FakeDesk, serving
+from tests.fake_desk import NOW_MS, FakeDesk, serving
 from tests.support import eventually
 
 
@@ -73,6 +75,57 @@ def test_a_point_is_explained_and_an_unknown_one_is_a_404_that_says_where_to_loo
     status, _kind, body = ask(path, "GET", "/v1/explain/t.celar")
     assert status == 404
     assert body == {"error": "no_such_point", "text": "no point t.celar; `vigie points` lists them"}
+
+
+def lines_of(desk: FakeDesk, count: int) -> None:
+    desk.lines = [
+        JournalLine("0c77d1e2", seq, 3, NOW_MS - 100_000 + seq, "ntp", "state", "door.north", {"v": 1, "was": 0})
+        for seq in range(1, count + 1)
+    ]
+
+
+def test_the_journal_is_told_by_the_page(path: Path, desk: FakeDesk) -> None:
+    lines_of(desk, 120)
+    page = Client(path).get("journal")
+    assert [line["seq"] for line in page["lines"]] == list(range(120, 70, -1))
+    assert page["before"] == 71
+    assert page["stream"] == "0c77d1e2"
+    assert page["lines"][0] == {
+        "stream": "0c77d1e2", "seq": 120, "boot": 3, "t_ms": NOW_MS - 99_880, "trust": "ntp", "kind": "state",
+        "point": "door.north", "values": {"v": 1, "was": 0},
+    }  # fmt: skip
+    rest = Client(path).get(f"journal?before={page['before']}&limit=500")
+    assert [line["seq"] for line in rest["lines"]] == list(range(70, 0, -1))
+    assert rest["before"] is None
+
+
+def test_what_is_asked_of_the_journal_reaches_the_box(path: Path, desk: FakeDesk) -> None:
+    asked = "journal?before=9&limit=3&kinds=start,%20stop,&point=t.cellar&since=1795000000000&text=%C3%A9t%C3%A9"
+    assert Client(path).get(asked)["lines"] == []
+    wanted = Wanted(frozenset({"start", "stop"}), "t.cellar", 1_795_000_000_000, "été")
+    assert desk.journal_asked == [(9, 3, wanted)]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "before=0", "before=-1", "before=x", "before=1.5", "before=%D9%A1", "limit=0", "limit=501", "since=-5",
+        "before=99999999999999999999", f"point={'x' * 101}", f"kinds={'x,' * 65}{'y' * 101}", "text=%ff", "unknown=1",
+        f"kinds={','.join(f'k{n}' for n in range(70))}",
+    ],
+)  # fmt: skip
+def test_a_query_that_is_none_is_refused_and_says_why(path: Path, desk: FakeDesk, query: str) -> None:
+    status, _kind, body = ask(path, "GET", f"/v1/journal?{query}")
+    assert (status, body["error"]) == (400, "bad_query")
+    assert body["text"]
+    assert desk.journal_asked == []
+
+
+def test_a_card_that_cannot_be_read_is_said(path: Path, desk: FakeDesk) -> None:
+    desk.fails = OSError(5, "Input/output error")
+    status, _kind, body = ask(path, "GET", "/v1/journal")
+    assert (status, body["error"]) == (503, "store_unreadable")
+    assert "Input/output error" in body["text"]
 
 
 def test_a_command_gets_its_one_result_and_its_channel_is_not_the_senders_to_choose(path: Path, desk: FakeDesk) -> None:

@@ -7,7 +7,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge.core.commands import REMEMBERED, VERBS, Ack, Command, Registry, Result
+from edge.core.commands import (
+    ARG_MAX,
+    ARGS_MAX,
+    REMEMBERED,
+    VERBS,
+    Ack,
+    Command,
+    Registry,
+    Result,
+    Verb,
+    journaled,
+    told,
+)
 from edge.core.text import Text
 
 
@@ -84,3 +96,35 @@ def test_the_oldest_answers_are_forgotten_first() -> None:
 
 def test_every_verb_has_a_right() -> None:
     assert {verb.right for verb in VERBS.values()} <= {"read", "operate", "configure"}
+
+
+def test_the_journal_keeps_an_order_with_its_args_and_what_was_and_is() -> None:
+    order = Command("c1", "ack", {"number": 12}, "anna", "local")
+    result = Result("c1", done=True, text=Text("ack_done"), values={"before": "a", "after": "b", "more": 1})
+    assert journaled(order, result) == {
+        "id": "c1", "verb": "ack", "author": "anna", "channel": "local", "done": True, "text": "ack_done",
+        "args": "number=12", "before": "a", "after": "b",
+    }  # fmt: skip
+
+
+class Many(msgspec.Struct):
+    name: str = ""
+    words: list[str] = []
+    code: str = ""
+
+
+TABLE = {"many": Verb(Many, "configure", frozenset({"code"}))}
+
+
+def test_the_journal_keeps_no_secret_and_nothing_that_no_verb_declares() -> None:
+    order = Command("a", "many", {"name": "hall", "code": "4F7K", "password": "hunter2"})
+    assert told(order, TABLE) == "name=hall code=*** password=***"
+    assert told(Command("a", "no_such_verb", {"password": "hunter2", "x": 5})) == "password=*** x=***"
+
+
+def test_the_journal_never_keeps_much_of_an_order() -> None:
+    long = told(Command("a", "many", {"name": "9" * 1000, "words": ["é"] * 1000}), TABLE)
+    assert long == f"name={'9' * ARG_MAX} words={str(['é'] * 99).replace(chr(39), chr(34)).replace(' ', '')[:ARG_MAX]}"
+    assert len(told(Command("a", "many", {f"k{n}": "x" * 99 for n in range(999)}), TABLE)) == ARGS_MAX
+    assert told(Command("a", "many", {"k" * 999: None}), TABLE) == f"{'k' * ARG_MAX}=***"
+    assert told(Command("a", "many"), TABLE) == ""

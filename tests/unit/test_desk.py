@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from edge.core.commands import Command
+from edge.core.journal_page import Wanted
 from edge.runtime.box import Box
 from edge.runtime.station import Question
 from edge.store.fs_memory import MemoryFs
@@ -75,6 +76,28 @@ def test_an_alarm_is_shown_acknowledged_once_and_gone_when_it_is_over(plant: Pla
     eventually(lambda: box.desk.alarms() == [])
     kinds = [event.kind for event in box.events.read(1, 1000).entries]
     assert kinds.count("alarm_ack") == 1
+
+
+def test_the_journal_tells_start_alarm_acknowledgement_and_order_with_before_and_after(plant: Plant, box: Box) -> None:
+    plant.chip.volts[0] = 3.0
+    eventually(box.desk.alarms)
+    number = box.desk.alarms()[0].number
+    box.desk.order(ack("c1", number))
+    eventually(lambda: box.desk.journal(None, 50, Wanted(kinds=frozenset({"command"}))).lines)
+    lines = box.desk.journal(None, 50, Wanted()).lines
+    assert [line.seq for line in lines] == list(range(lines[0].seq, 0, -1))
+    assert all(line.t_ms and line.t_ms > T_2026_MS for line in lines)
+    found = {line.kind: line for line in lines}
+    assert {"start", "clock", "alarm_begin", "alarm_ack", "command"} <= found.keys()
+    told = found["alarm_ack"].values
+    assert (told["author"], told["channel"], told["before"], told["after"]) == (
+        "anna", "local", "unacknowledged", "acknowledged",
+    )  # fmt: skip
+    told = found["command"].values
+    assert (told["verb"], told["args"], told["done"], told["text"]) == ("ack", f"number={number}", True, "ack_done")
+    by_text = box.desk.journal(None, 50, Wanted(text="acknowledged by ANNA")).lines
+    assert [line.kind for line in by_text] == ["alarm_ack"]
+    msgspec.json.encode(box.desk.journal(None, 50, Wanted()))
 
 
 def test_the_buffer_tells_both_logs_and_a_card_that_fails(box: Box) -> None:

@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.core.clock import ClockEntry, Dating
+from edge.core.journal_page import JournalPage, Wanted
 from edge.core.series import HistoryGap, HistoryRecord, JournalLine, Period, PeriodLength, PointInfo
 from edge.core.types import Event, EventBatch
 from edge.settings import event_text
 from edge.settings.event_text import sentence
 from edge.store.fs_memory import MemoryFs
-from edge.store.journal import BLOCK_FIRST, SCAN_MAX, Journal, JournalPage, Wanted
+from edge.store.journal import BLOCK_FIRST, SCAN_MAX, Journal
 from edge.store.log import Log
 from tests.support_reader import MemoryLog
 
