@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from edge.settings.model import Settings
+from edge.settings.secrets import without
 from hal import drivers
 from hal.driver import Driver, DriverError
 from hal.sample import BAD, Notice, Sample, Value
@@ -169,7 +170,7 @@ class Device:
             "bus": self._bus,
             "device": self.spec.name,
             "driver": self.spec.driver.__name__,
-            "options": msgspec.to_builtins(self.spec.options[point]),
+            "options": without(self.spec.options[point]),
             "is_open": self.is_open,
             "fault": self._fault,
             "sample": None if last is None else msgspec.to_builtins(last),
