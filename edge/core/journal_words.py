@@ -63,4 +63,15 @@ KINDS: Final[dict[str, Kind]] = {
     "consumer_ahead": _kind("link stream told next"),
     "consumer_behind": _kind("link stream told"),
     "entry_parked": _kind("link stream seq why"),
+    "settings_changed": _kind("key author", "before after more"),
+    "device_added": _kind("bus device driver", "serial"),
+    "device_removed": _kind("bus device driver", "serial"),
+    "calibration": _kind(
+        "", "scale_was scale_is pulse_weight_was pulse_weight_is offset_was offset_is unit_was unit_is"
+    ),
+    "notebook_damaged": _kind("taken", "kept_as"),
+    "notebook_refused": _kind("text"),
+    "registers_from_copy": _kind("index"),
+    "restored": _kind("from version counters", "taken_ms taken_trust gap_ms"),
+    "restored_index": _kind("backup index how", "here"),
 }

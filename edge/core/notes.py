@@ -73,19 +73,22 @@ class MadeSetting(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Baseline(msgspec.Struct, frozen=True):
-    """The settings of a start, by key, to compare those of the next with. Secrets are not in it."""
+    """The settings of a start, to compare those of the next with. Secrets are not in it."""
 
     digest: str
-    values: dict[str, Any]
+    packed: str
+    """All that differs from the defaults by key: JSON, deflated, base64."""
 
 
 class RegisterCopy(msgspec.Struct, frozen=True):
     """The registers of both logs as they were durable at `taken`, and whether each output was on.
 
-    A second copy: the logs' frames are the first authority.
+    A second copy: the logs' frames are the first authority. `streams` and `next` name both logs and where they stood.
     """
 
     taken: Moment
     records: dict[str, Any]
     events: dict[str, Any]
     outputs: dict[str, bool] = {}
+    streams: dict[str, str] = {}
+    next: dict[str, int] = {}

@@ -20,14 +20,16 @@ import msgspec
 from edge.core.clock import Clock
 from edge.core.engine import Engine
 from edge.core.ports import Worker
-from edge.core.types import Event, EventBatch
+from edge.core.types import Event, EventBatch, RecordBatch
 from edge.links.mqtt import MqttLink
 from edge.links.paho_connection import PahoConnection, target
+from edge.runtime.announced import announced
 from edge.runtime.bus import BusWorker
 from edge.runtime.clock import SystemClock
 from edge.runtime.desk import RunningBox, product_version
 from edge.runtime.device import device_specs
 from edge.runtime.feed import feed_of
+from edge.runtime.notebook_keeper import NotebookKeeper
 from edge.runtime.outputs import Outputs
 from edge.runtime.station import Station
 from edge.runtime.stores import Stores
@@ -90,6 +92,10 @@ class Box:
         for limit in self.station.engine.limits.values():
             if limit.active:  # an alarm that outlived the restart
                 self.outputs.follow(limit.spec.id, True)
+        self.keeper = NotebookKeeper(
+            self.stores.notebook, self.records, self.events, self.clock, self.dating,
+            engine=self.station.engine, outputs=settings.outputs,
+        )  # fmt: skip
         self._announce(was_cut=was_cut)
         if settings.links.mqtt is not None:
             self.links["mqtt"] = self._mqtt_link(settings.links.mqtt)
@@ -102,6 +108,7 @@ class Box:
             links={name: link.status for name, link in self.links.items()},
             buses=self.buses,
             degraded=lambda: self.writer.degraded,
+            notebook=lambda: self.keeper.degraded,
             is_demo=hardware is not None,
         )
         self._api = ApiServer(self.desk, socket) if socket is not None else None
@@ -113,7 +120,9 @@ class Box:
     def _bus(self, name: str) -> BusWorker:
         kind, options = self.settings.buses[name]
         prefix = f"device/{name}/"
-        memory = {key[len(prefix) :]: state for key, state in self.records.registers.items() if key.startswith(prefix)}
+        memory = {
+            key[len(prefix) :]: state for key, state in self.stores.recalled.records.items() if key.startswith(prefix)
+        }
         handles = self._hardware.handles if self._hardware else {}
         is_simulated = name in handles
         return BusWorker(
@@ -137,10 +146,13 @@ class Box:
             now_ms=now_ms,
             utc_offset_ms=self.clock.utc_ms() - now_ms,
             zone=ZoneInfo(self.settings.site.tz),
-            saved=self.records.registers,
-            saved_events=self.events.registers,
+            saved=self.stores.recalled.records,
+            saved_events=self.stores.recalled.events,
             power_cut=was_cut,
         )
+        for point in self.stores.recalled.doubtful(self.clock.boot):
+            if point in engine.points:
+                engine.points[point].mark_first("power_cut")
         return Station(
             engine,
             self.clock,
@@ -162,7 +174,13 @@ class Box:
             boot = self.clock.boot - 1
             values = {"boot": boot, **last_seen(boot, self.dating, (self.records, self.events))}
             entries.insert(0, Event("unclean_stop", now_ms, "", values))
-        self.writer.post(EventBatch(self.clock.boot, entries, {"running": True}))
+        found = announced(self.stores, self.settings, self.clock)
+        self.writer.post(
+            EventBatch(self.clock.boot, [*entries, *found.events], {**found.event_registers, "running": True}),
+            lambda: self.keeper.accept(found.compared),
+        )
+        if found.registers:
+            self.writer.post(RecordBatch(self.clock.boot, [], found.registers))
         self.station.clock_keeper.step(now_ms)  # durable together with the start, or a link would find that undated
 
     def _mqtt_link(self, mqtt: MqttSettings) -> MqttLink:
@@ -191,6 +209,8 @@ class Box:
             self.supervisor.add(bus, Bell())
         self.station.wake_by(self.supervisor.add(self.station, Bell()))
         self.writer.wake = self.supervisor.add(self.writer, Bell())
+        self.keeper.wake = self.supervisor.add(self.keeper, Bell())  # after the writer: it copies what is durable
+        self.writer.on_commit.append(self.keeper.look)
         self._link_bells += [self.supervisor.add(link, Bell()) for link in self.links.values()]
         self.writer.on_commit += self._link_bells
         if self._hardware is not None:

@@ -59,6 +59,7 @@ class RunningBox:
         links: Mapping[str, Callable[[], Mapping[str, Any]]],
         buses: list[BusWorker],
         degraded: Callable[[], str] = lambda: "",
+        notebook: Callable[[], str] = lambda: "",
         is_demo: bool = False,
     ) -> None:
         self._settings = settings
@@ -69,6 +70,7 @@ class RunningBox:
         self._links = links
         self._buses = buses
         self._degraded = degraded
+        self._notebook = notebook
         self._is_demo = is_demo
         self.answer_within_s = ANSWER_WITHIN_S
         self._journal = journal_of(settings, logs["events"], dating)
@@ -95,6 +97,7 @@ class RunningBox:
             "utc_ms": utc_ms,
             "clock": self._clock.trust(),
             "demo": self._is_demo,
+            "notebook": self._notebook() or "ok",
             "readings": self._station.readings,
             "records": self._station.records_made,
         }

@@ -1,6 +1,7 @@
 """What a box keeps, in one folder: opened together, closed together.
 
 records/, events/   the two logs
+notebook.json       the box's small documents, with a copy of the logs' registers
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import msgspec
 
 from edge.core.clock import ClockEntry, Dating
 from edge.core.types import Event, Record
+from edge.runtime.recalled import recalled
 from edge.settings.model import Settings
 from edge.store.fs import Fs, RealFs
 from edge.store.log import Log
+from edge.store.notebook import Notebook
 
 LINKS: Final = ("mqtt",)
 EVENTS_MB: Final = 16
@@ -41,21 +44,23 @@ class Stores:
                 raise
         except OSError as exc:
             raise OSError(exc.errno or 0, f"{state} can't hold the box's state: {exc.strerror or exc}") from exc
+        self.notebook = Notebook(self.fs)
+        self.recalled = recalled(self.records, self.events, self.notebook.registers())
 
     @property
     def boot(self) -> int:
         """The number of the start that begins now: higher than any that is written down."""
-        return max(self.records.boot, self.events.boot) + 1
+        return self.recalled.boot + 1
 
     @property
     def was_cut(self) -> bool:
         """Whether the start before this one ended without its stop."""
-        return bool(self.events.registers.get("running"))
+        return bool(self.recalled.events.get("running"))
 
     def dating(self) -> Dating:
         """Return what the durable clock entries say of all starts so far."""
         dating = Dating()
-        for entry in msgspec.convert(self.events.registers.get("clock", []), list[ClockEntry]):
+        for entry in msgspec.convert(self.recalled.events.get("clock", []), list[ClockEntry]):
             dating.add(entry)
         return dating
 

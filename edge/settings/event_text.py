@@ -9,7 +9,7 @@ from typing import Any, Final
 from edge.core.clock import DATED_FROM, TRUST
 from edge.settings import catalogue
 
-INSTANTS: Final = (("seen_ms", "seen_trust", "seen"),)
+INSTANTS: Final = (("seen_ms", "seen_trust", "seen"), ("taken_ms", "taken_trust", "taken"))
 """A value that is UTC ms, the one that says where it came from, and the name of both as a local time in a sentence."""
 DOUBT: Final = "~"
 """Before a time that nobody vouches for."""

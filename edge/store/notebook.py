@@ -55,6 +55,8 @@ class _NoFile:
     """What stands for a file that must not be touched."""
 
     notes: Final[list[str]] = []
+    aside: Final[list[str]] = []
+    is_empty = True
     octets = 0
 
     def read(self) -> None:
@@ -82,6 +84,10 @@ class Notebook:
             self.refused, file = f"{path}: {exc}", _NoFile()
         self.damage: list[str] = list(file.notes)
         """What was found damaged, and what was taken instead."""
+        self.kept_as: list[str] = list(file.aside)
+        """The names of damaged files that were set aside."""
+        self.was_empty: bool = file.is_empty
+        """Whether nothing sound was found."""
         self._held = _Held(file)
         self._db: TinyDB = TinyDB(storage=lambda: self._held)
 

@@ -45,6 +45,8 @@ class CrashSafeStorage:
     def __init__(self, fs: Fs, path: str) -> None:
         self.notes: list[str] = []
         """What was found damaged and what was taken instead, for the journal and for people."""
+        self.aside: list[str] = []
+        """The names that damaged files now have."""
         self.octets = 0
         """What was last written or read, in octets."""
         self._fs = fs
@@ -90,7 +92,13 @@ class CrashSafeStorage:
         except OSError as exc:  # a card that can't be written; the next write replaces the file
             self._say(f"{path} is damaged: {why}; it can't be set aside ({exc.strerror})")
         else:
+            self.aside.append(aside)
             self._say(f"{path} is damaged: {why}; set aside as {aside}")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was nothing sound to begin with."""
+        return self._tables is None
 
     def _say(self, note: str) -> None:
         self.notes.append(note)

@@ -35,7 +35,7 @@ def filled(fs: MemoryFs) -> Notebook:
     notebook.put_calibrations({"t": [Calibration(FIRST, 1.0, 0.0, "Cel"), Calibration(LATER, 1.0, 0.5, "Cel")]})
     notebook.add_acknowledgements([Acknowledgement(4, "t.high", "t", LATER, "martin", "local")])
     notebook.put_setting(MadeSetting("limit.t.high.value", 85.0, LATER, "martin"))
-    notebook.set_baseline(Baseline("9f3c", {"box.commit_s": 5.0}))
+    notebook.set_baseline(Baseline("9f3c", "eJyrBgAA"))
     notebook.set_registers(RegisterCopy(LATER, {"counter/w": {"base": 1.0}}, {"alarms": {"last": 4}}, {"lamp": True}))
     return notebook
 
