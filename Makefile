@@ -5,7 +5,7 @@ VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -qq
 UV := 0.13.9
 
-.PHONY: help run test lint bench campaign lock clean need-run need-test
+.PHONY: help run test lint bench campaign lock clean need-run need-test need-disks
 help:
 	@echo "make run [FOR=40]   a simulated site, live in this terminal (for 40 s)"
 	@echo "make test           the tests; ARGS='tests/unit -k alarm' for some of them"
@@ -28,10 +28,10 @@ lint: need-run $(VENV)/.ready-test
 	$(VENV)/bin/lint-imports --no-cache
 	$(VENV)/bin/python image/lock.py check
 
-bench: need-test $(VENV)/.ready-test
+bench: need-test need-disks $(VENV)/.ready-test
 	@$(VENV)/bin/python -m pytest --bench -m bench --capture=no $(ARGS)
 
-campaign: need-test $(VENV)/.ready-test
+campaign: need-test need-disks $(VENV)/.ready-test
 	@$(VENV)/bin/python -m pytest --campaign -m campaign $(ARGS)
 
 # The version of uv is pinned so that two people get the same file; the index is the machine's own and is not written down.
@@ -51,6 +51,14 @@ need-run:
 
 need-test:
 	@.ci/need $(PYTHON) tzdata mosquitto mosquitto_sub openssl strace
+
+# power cuts and counted writes need file systems of their own on loop devices, and root: without root they are skipped
+need-disks:
+	@.ci/need $(PYTHON) mkfs.ext4 mkfs.xfs losetup
+
+# power cuts and counted writes need file systems of their own on loop devices, and root: without root they are skipped
+need-disks:
+	@.ci/need $(PYTHON) mkfs.ext4 mkfs.xfs losetup
 
 # hatchling builds the editable package, from the lock like the rest
 $(VENV)/.ready-run: requirements.lock pyproject.toml image/lock.py
