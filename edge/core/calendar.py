@@ -7,11 +7,15 @@ change has 23 or 25 hourly records and one daily record; the last one of a day e
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Final
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Final, Literal, TypeAlias
 
 QUARTER_MS: Final = 900_000
+HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
+
+Step: TypeAlias = int | Literal["hour", "day", "week", "month", "year"]
+"""The length of a calendar period: a word, or milliseconds up to a day."""
 
 
 def local_midnight_ms(utc_ms: int, zone: tzinfo) -> int:
@@ -44,3 +48,41 @@ def period_end_ms(utc_ms: int, length_ms: int, zone: tzinfo = UTC) -> int:
         return day_end_ms
     in_period_ms = (utc_ms - local_midnight_ms(utc_ms, zone)) % length_ms
     return min(utc_ms - in_period_ms + length_ms, day_end_ms)
+
+
+def _midnight_ms(day: date, zone: tzinfo) -> int:
+    """Return the UTC ms at which this local day begins."""
+    return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() * 1000)
+
+
+def bounds_ms(utc_ms: int, step: Step, zone: tzinfo = UTC) -> tuple[int, int]:
+    """Return begin and end (UTC ms, end exclusive) of the local calendar period that holds this instant.
+
+    A week begins on Monday (ISO 8601). A step in ms lies as in `period_end_ms`; at most a day.
+
+    >>> bounds_ms(1_795_166_000_000, "month")
+    (1793491200000, 1796083200000)
+    """
+    if step in {"week", "month", "year"}:
+        day = datetime.fromtimestamp(utc_ms / 1000, zone).date()
+        if step == "week":
+            first = day - timedelta(days=day.weekday())
+            following = first + timedelta(days=7)
+        elif step == "month":
+            first = day.replace(day=1)
+            following = (first + timedelta(days=31)).replace(day=1)
+        else:
+            first = day.replace(month=1, day=1)
+            following = first.replace(year=first.year + 1)
+        return _midnight_ms(first, zone), _midnight_ms(following, zone)
+    length_ms = {"hour": HOUR_MS, "day": DAY_MS}.get(step, step) if isinstance(step, str) else step
+    if not isinstance(length_ms, int) or not 0 < length_ms <= DAY_MS:
+        raise ValueError(f"a step of {step} is none: hour, day, week, month, year or 1 to {DAY_MS} ms")
+    if length_ms <= QUARTER_MS:
+        begin_ms = utc_ms - utc_ms % length_ms
+        return begin_ms, begin_ms + length_ms
+    day_ms = local_midnight_ms(utc_ms, zone)
+    if length_ms == DAY_MS:
+        return day_ms, next_local_midnight_ms(utc_ms, zone)
+    begin_ms = utc_ms - (utc_ms - day_ms) % length_ms
+    return begin_ms, min(begin_ms + length_ms, next_local_midnight_ms(utc_ms, zone))

@@ -1,0 +1,374 @@
+"""The worker that fills history from the logs, each entry exactly once.
+
+It is a consumer of both logs. What it makes of their entries and how far it got stand in one transaction; the logs' own
+cursors follow. Every five minutes it takes what came and packs it in RAM; when the records of an hour are complete, one
+transaction writes them. After an unclean stop the log still has what was not written. A card that is full or can't be
+written is a state, said once: meanwhile the log keeps everything.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from edge.core.clock import DATED_FROM, TRUST, Clock
+from edge.core.ports import Reader
+from edge.store.columns import Scales
+from edge.store.fs import FormatError
+from edge.store.history import CONSUMER, HEAD_OCTETS, History
+from edge.store.history_file import check
+from edge.store.history_head import Slice, dated
+from edge.store.history_room import drop_above, drop_aged, make_room
+from edge.store.history_salvage import EVERYTHING, Salvage
+from edge.store.history_schema import cause_of, is_damage
+from edge.store.history_write import Writing, get_cursor, put_cursor
+
+TICK_S: Final = 300.0
+OLDEST_S: Final = 3900.0  # what was taken so long ago is written though its hour goes on
+EVENTS: Final = 1000  # so many that are not in the file yet are written at once
+WORK: Final = 4000  # records prepared for the file in one step
+PAUSES: Final = 1.0  # of what a step took, while there is more to do: half the processor at the most
+CLOSING_NS: Final = 700_000_000  # what is not ready by then is taken from the log at the next start
+BACK_OFF_S: Final = (5.0, 60.0, 300.0)
+
+log = logging.getLogger(__name__)
+Tell = Callable[[str, dict[str, Any]], None]
+
+
+class Historian:
+    """Fills a history. `tell` hears kind and words of an event: history_degraded, history_ok, history_rebuilt."""
+
+    name = "historian"
+
+    def __init__(
+        self,
+        history: History,
+        clock: Clock,
+        *,
+        raw_days: int,
+        max_mb: int,
+        tell: Tell = lambda _kind, _words: None,
+        want_clock: Callable[[int], None] = lambda _boot: None,
+        spread_s: float = 60.0,
+    ) -> None:
+        """`want_clock` hears which past start has no date though this one has: nothing but a guess will give it one.
+
+        `spread_s`: how long after each five minutes it wakes, so that the boxes of a site don't do it together.
+        """
+        self.history = history
+        self._clock = clock
+        self._raw_days = raw_days
+        self._max_octets = max_mb << 20
+        self._tell = tell
+        self._want_clock = want_clock
+        self._spread_s = spread_s
+        self._writing: Writing | None = None
+        self._salvage: Salvage | None = None
+        self._why = ""
+        """What is wrong with the file that was just set aside."""
+        self._scales = Scales()
+        self._taken_s: float | None = None  # since when the head holds something
+        self._events_s = 0.0
+        self._next_s = 0.0
+        self._failures = 0
+        self._failed_s: float | None = None
+        self._is_refused = False
+
+    # -- the worker
+
+    def filenos(self) -> list[int]:
+        """Nothing wakes it but time."""
+        return []
+
+    def step(self, now_s: float) -> float:
+        """Do a slice of what is to be done; return when to be called again."""
+        began_ns = self._clock.monotonic_ns()
+        try:
+            if now_s < self._next_s or self._is_refused or not self._work(now_s):
+                return max(self._next_s, now_s)
+        except FormatError as exc:
+            self._is_refused = True
+            self._degrade("newer", exc, now_s)
+            self._next_s = float("inf")
+        except sqlite3.Error as exc:
+            self._failed(exc, now_s)
+        except OSError as exc:
+            self._fail("EIO" if exc.errno is None else _word(exc.errno), exc, now_s)
+        if self._next_s > now_s:
+            return self._next_s
+        return now_s + PAUSES * (self._clock.monotonic_ns() - began_ns) / 1e9
+
+    def _work(self, now_s: float) -> bool:
+        """Do one thing; return False when there is nothing left to do before the next tick."""
+        history = self.history
+        if history.file.connection is None:
+            self._open()
+            return True
+        if history.is_suspect:
+            history.is_suspect = False
+            check(history.file.connection)
+        if self._writing is not None:
+            if self._writing.work(WORK):
+                self._commit(self._writing, now_s)
+            return True
+        due = self._due(now_s)
+        if due is not None:
+            if due:
+                history.head.freeze(due[-1].last)
+            self._writing = Writing(history.file.connection, history.known, self._scales, history.zone, due)
+            return True
+        if self._salvage is not None:
+            self._go_on_salvaging(self._salvage)
+            return True
+        if history.head.consume() is not None:
+            self._taken_s = now_s if self._taken_s is None else self._taken_s
+            return True
+        undated = history.head.undated_boot
+        if undated is not None and undated < self._clock.boot and history.head.dating.entry(self._clock.boot, 0):
+            self._want_clock(undated)
+        self._next_s = (now_s // TICK_S + 1) * TICK_S + self._spread_s
+        return False
+
+    def _due(self, now_s: float) -> tuple[Slice, ...] | None:
+        """Return what is to be written now, None for nothing: an hour that is over, or more than RAM should hold."""
+        slices = self.history.head.slices
+        hours = [part.hour for part in slices if part.parts]
+        if hours and hours[-1] > hours[0]:
+            end = next(at for at, part in enumerate(slices) if part.parts and part.hour > hours[0])
+            return slices[:end]
+        if self._taken_s is None and slices:  # an answer took them
+            self._taken_s = now_s
+        is_old = self._taken_s is not None and now_s - self._taken_s >= OLDEST_S
+        if slices and (is_old or self.history.head.octets > HEAD_OCTETS):
+            return slices
+        events = self.history.events_log.next_seq() - 1 - self.history.events_log.cursor(CONSUMER)
+        if events >= EVENTS or (events and now_s - self._events_s >= OLDEST_S):
+            return ()
+        return None
+
+    # -- the transaction
+
+    def _commit(self, writing: Writing, now_s: float) -> None:
+        history, connection = self.history, self.history.file.connection
+        if connection is None:
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            writing.store(history.records_log.stream)
+            events = history.events.store(connection)
+            if TRUST.index(self._clock.trust()) >= DATED_FROM:
+                drop_aged(connection, self._clock.utc_ms(), self._raw_days)
+            drop_above(connection, self._max_octets)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        self._writing = None
+        self._events_s = now_s
+        history.damaged_blocks += writing.blocks.damaged
+        if writing.slices:
+            history.head.drop(writing.slices[-1].last)
+            history.records_log.acknowledge(CONSUMER, writing.slices[-1].last)
+        history.events_log.acknowledge(CONSUMER, events)
+        self._taken_s = now_s if history.head.slices else None
+        self._succeeded(now_s)
+
+    # -- opening
+
+    def open(self) -> None:
+        """Open the file now, so that what is found can be told at the start. Never raises: `step` tries again."""
+        self.step(0.0)
+
+    def _open(self) -> None:
+        """Open or make the file, and begin where it ends."""
+        history = self.history
+        was_there = history.records_log.cursor(CONSUMER) > 0
+        why = history.file.open() or self._why
+        connection = history.file.connection
+        if connection is None:
+            return
+        history.known.load(connection)
+        aside = history.file.aside
+        if history.file.is_new and aside is not None:
+            self._note(f"it is damaged ({why or 'found at an earlier start'}); set aside as {aside.name}")
+            self._begin_salvage(connection, aside)
+        elif history.file.is_new and was_there:
+            self._rebuilt(f"{history.file.path.name} is missing", "missing")
+        elif aside is not None:
+            salvage = Salvage(connection, history.known, history.zone, aside)
+            self._salvage = salvage if salvage.resume() else None
+            if self._salvage is None:
+                salvage.close()
+        self._why = ""
+        self._begin_at_cursor(connection)
+
+    def _begin_at_cursor(self, connection: sqlite3.Connection) -> None:
+        """Take the file's cursors for what they are: the log's may be behind, and a log cut short before them."""
+        logs: tuple[tuple[str, Reader[Any]], ...] = (
+            ("records", self.history.records_log), ("events", self.history.events_log),
+        )  # fmt: skip
+        for name, reader in logs:
+            cursor = get_cursor(connection, reader.stream, name)[0]
+            if cursor >= reader.next_seq():
+                self._note(
+                    f"the {name} log ends at {reader.next_seq() - 1}, history at {cursor}: it goes on from there"
+                )
+                cursor = reader.next_seq() - 1
+                put_cursor(connection, reader.stream, name, cursor, None)
+            reader.acknowledge(CONSUMER, cursor)
+            if name == "records":
+                self.history.head.reset(cursor)
+        self._writing = None
+        self._taken_s = None
+
+    def _note(self, note: str) -> None:
+        self.history.notes.append(f"history: {note}")
+        log.warning("history: %s", note)
+
+    # -- damage
+
+    def _begin_salvage(self, connection: sqlite3.Connection, aside: Path) -> None:
+        """Carry over what the file that was set aside still holds, up to where the log takes over."""
+        history = self.history
+        self._salvage = Salvage(connection, history.known, history.zone, aside)
+        cursors = self._salvage.cursors()
+        records, events = history.records_log, history.events_log
+        known = cursors.pop((records.stream, "records"), records.first_seq())
+        is_met = known >= records.first_seq()
+        self._salvage.begin(self._first_end_ms() if is_met else EVERYTHING)
+        put_cursor(connection, records.stream, "records", min(known, records.first_seq() - 1), None)
+        known = cursors.pop((events.stream, "events"), 0)
+        put_cursor(connection, events.stream, "events", min(known, events.first_seq() - 1), None)
+        for (stream, name), seq in cursors.items():
+            put_cursor(connection, stream, name, seq, None)
+
+    def _first_end_ms(self) -> int:
+        """Return when the first record that the log holds ends; what ends before it is in the log no more."""
+        seq, records = self.history.records_log.first_seq(), self.history.records_log
+        chunk = records.read(seq, 1)
+        while chunk.gap is not None:
+            chunk = records.read(chunk.gap.last + 1, 1)
+        found = dated(chunk.entries, chunk.boot, self.history.head.dating)
+        return found[0].t_ms + found[0].dt_ms if found else EVERYTHING
+
+    def _go_on_salvaging(self, salvage: Salvage) -> None:
+        if not salvage.work():
+            return
+        found = salvage.found
+        self._salvage = None
+        self._rebuilt(
+            f"{found.blocks} hours of points, {found.sums} sums and {found.events} events were carried over, "
+            f"{found.unreadable} places can't be read",
+            "damaged",
+            blocks=found.blocks, unreadable=found.unreadable,
+        )  # fmt: skip
+
+    def _rebuilt(self, note: str, why: str, **words: int) -> None:
+        first = self.history.records_log.first_seq()
+        self._note(f"{note}; made again from the log, from {first} on")
+        self._tell("history_rebuilt", {"why": why, "first": first, **words})
+
+    # -- failing
+
+    def _failed(self, exc: sqlite3.Error, now_s: float) -> None:
+        """Take an error of SQLite for what it is: damage, a full card, a card that can't be used, or a bug."""
+        connection = self.history.file.connection
+        if connection is not None and is_damage(exc) and self._is_damaged(connection):
+            self._give_up_file()
+            self.history.file.set_aside()
+            self._why = str(exc)
+            return
+        if is_damage(exc):
+            raise exc
+        self._fail(_word(cause_of(exc)), exc, now_s)
+        if self.history.degraded == "ENOSPC" and connection is not None:
+            self._make_room(connection)
+        else:
+            self._give_up_file()
+
+    @staticmethod
+    def _is_damaged(connection: sqlite3.Connection) -> bool:
+        """Return whether the file is unsound, and not our question."""
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            check(connection)
+        except sqlite3.Error as exc:
+            return is_damage(exc)
+        return False
+
+    def _give_up_file(self) -> None:
+        """Close the file, to be opened anew; what is packed in RAM stays until its cursor is read again."""
+        if self._salvage is not None:
+            self._salvage.close()
+            self._salvage = None
+        self._writing = None
+        self.history.file.close()
+
+    def _make_room(self, connection: sqlite3.Connection) -> None:
+        """On a full card: give up the reserve and the oldest records, and try again soon."""
+        octets = self._writing.octets if self._writing is not None else 0
+        self._writing = None
+        self.history.known.load(connection)
+        is_first = self.history.file.free_reserve()
+        try:
+            hours = make_room(connection, octets)
+        except sqlite3.Error as exc:
+            log.warning("history finds no room: %s", exc)
+            return
+        if hours:
+            log.warning("history: the records of the %d oldest hours were dropped, the card is full", hours)
+        if is_first or hours:
+            self._next_s = 0.0
+
+    def _fail(self, why: str, exc: Exception, now_s: float) -> None:
+        self._degrade(why, exc, now_s)
+        self._next_s = now_s + BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)]
+        self._failures += 1
+
+    def _degrade(self, why: str, exc: Exception, now_s: float) -> None:
+        if not self.history.degraded:
+            self._failed_s = now_s
+            log.error("history can't be written: %s; the log keeps everything", exc)
+            self._tell("history_degraded", {"why": why})
+        self.history.degraded = why
+
+    def _succeeded(self, now_s: float) -> None:
+        self._failures = 0
+        self.history.file.keep_reserve()
+        if self.history.degraded and self.history.file.has_reserve:
+            lasted_s = round(now_s - (self._failed_s or now_s))
+            log.warning("history can be written again after %d s", lasted_s)
+            self._tell("history_ok", {"lasted_s": lasted_s})
+            self.history.degraded = ""
+
+    def close(self) -> None:
+        """Write what there is, unless that takes too long or fails: the log has it all."""
+        end_ns = self._clock.monotonic_ns() + CLOSING_NS
+        try:
+            self._write_all(end_ns)
+        except (sqlite3.Error, OSError) as exc:
+            log.warning("history is not written at the end: %s", exc)
+        self._give_up_file()
+
+    def _write_all(self, end_ns: int) -> None:
+        history = self.history
+        if history.file.connection is None:
+            return
+        while self._clock.monotonic_ns() < end_ns and history.head.consume() is not None:
+            pass
+        writing = Writing(history.file.connection, history.known, self._scales, history.zone, history.head.slices)
+        while not writing.work(WORK):
+            if self._clock.monotonic_ns() >= end_ns:
+                return
+        self._commit(writing, 0.0)
+
+
+def _word(number: int) -> str:
+    """Return the system's word for an error."""
+    return errno.errorcode.get(number, "unknown")

@@ -1,0 +1,258 @@
+"""From slices to the rows of one transaction: blocks, sums of hours, days and months, points, gaps, the cursor.
+
+The work is done a few thousand records at a time, outside of the transaction; that only stores rows. An hour that has a
+block already (records that came late, a start in its middle) gets one block of both.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import tzinfo
+from typing import Any, Final
+
+from edge.core.aggregate import Sum, joined, sum_of
+from edge.core.calendar import HOUR_MS, Step, bounds_ms
+from edge.core.ports import Gap
+from edge.core.series import HistoryRecord, PeriodLength
+from edge.store.columns import Scales
+from edge.store.history_blocks import DamagedError, hour_of, in_order, pack_block, unpack_block
+from edge.store.history_head import Slice
+from edge.store.history_points import PointRow, Points
+from edge.store.history_schema import POINT_BITS
+
+LENGTHS: Final[tuple[PeriodLength, ...]] = ("hour", "day", "month")
+SUM_FIELDS: Final = Sum.__struct_fields__
+SUM_COLUMNS: Final = ", ".join(SUM_FIELDS)
+_GET_SUM: Final = f"SELECT {SUM_COLUMNS} FROM aggregate WHERE period = ? AND t0 = ? AND point = ?"  # noqa: S608
+_PUT_SUM: Final = f"REPLACE INTO aggregate VALUES(?, ?, ?, ?{', ?' * len(SUM_FIELDS)})"
+WHOLE: Final = 2**63
+
+log = logging.getLogger(__name__)
+
+
+def block_key(t0: int, point: int) -> int:
+    """Return the key of the block of this point's hour; those of an hour follow each other."""
+    return t0 // HOUR_MS << POINT_BITS | point
+
+
+def key_hour(key: int) -> int:
+    """Return the UTC ms at which the hour of a block's key begins."""
+    return (key >> POINT_BITS) * HOUR_MS
+
+
+def plain(value: Any) -> Any:
+    """Return a value as SQLite can hold it: a whole number of more than 64 bits as a float."""
+    return float(value) if isinstance(value, int) and not -WHOLE <= value < WHOLE else value
+
+
+class Sums:
+    """Sums of local hours, days and months by point, to be joined with those in the file."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self._zone = zone
+        self._bounds: dict[tuple[Step, int], tuple[int, int]] = {}
+        self.found: dict[tuple[int, int, int], tuple[int, Sum]] = {}
+        """(number in LENGTHS, begin, point) → end and sum."""
+
+    def add(self, row: PointRow, records: Sequence[HistoryRecord]) -> None:
+        """Take in records of one point, in order of time."""
+        own: list[HistoryRecord] = []
+        begin_ms = end_ms = 0
+        for record in records:
+            if not begin_ms <= record.t_ms < end_ms:
+                self._add_hour(row, own)
+                begin_ms, end_ms = self._period("hour", record.t_ms)
+                own = []
+            own.append(record)
+        self._add_hour(row, own)
+
+    def _period(self, step: PeriodLength, t_ms: int) -> tuple[int, int]:
+        key = (step, hour_of(t_ms) if step != "hour" else t_ms - t_ms % 900_000)  # local hours begin on quarters
+        if key not in self._bounds:
+            if len(self._bounds) > 1000:
+                self._bounds.clear()
+            self._bounds[key] = bounds_ms(t_ms, step, self._zone)
+        begin_ms, end_ms = self._bounds[key]
+        if not begin_ms <= t_ms < end_ms:  # a day that begins within a UTC hour
+            return bounds_ms(t_ms, step, self._zone)
+        return begin_ms, end_ms
+
+    def _add_hour(self, row: PointRow, records: list[HistoryRecord]) -> None:
+        """Take in records that begin in one local hour: to each length that they fit in."""
+        if not records:
+            return
+        rest = records
+        total = Sum()
+        for number, length in enumerate(LENGTHS):
+            begin_ms, end_ms = self._period(length, records[0].t_ms)
+            if rest:
+                fitting = [record for record in rest if record.dt_ms <= end_ms - begin_ms]
+                if fitting:
+                    total = joined(total, sum_of(fitting, row.kind))
+                    rest = [] if len(fitting) == len(rest) else [r for r in rest if r.dt_ms > end_ms - begin_ms]
+            if total.records:
+                self.join(number, begin_ms, row.id, end_ms, total)
+
+    def join(self, number: int, begin_ms: int, point: int, end_ms: int, found: Sum) -> None:
+        """Take in a sum."""
+        key = (number, begin_ms, point)
+        known = self.found.get(key)
+        self.found[key] = (end_ms, found if known is None else joined(known[1], found))
+
+    def rows(self, connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+        """Return the table's rows: what the file has joined with what is new."""
+        for (number, begin_ms, point), (end_ms, found) in sorted(self.found.items(), key=lambda item: item[0]):
+            stored = connection.execute(_GET_SUM, (number, begin_ms, point)).fetchone()
+            total = found if stored is None else joined(Sum(*stored), found)
+            values = (plain(getattr(total, field)) for field in SUM_FIELDS)
+            yield number, begin_ms, point, end_ms - begin_ms, *values
+
+
+def store_sums(connection: sqlite3.Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Write rows of sums."""
+    connection.executemany(_PUT_SUM, rows)
+
+
+class Blocks:
+    """Blocks to be written, each with what the file has of its hour."""
+
+    def __init__(self, connection: sqlite3.Connection, scales: Scales) -> None:
+        self.rows: list[tuple[int, int, bytes]] = []
+        self.damaged = 0
+        self._connection = connection
+        self._scales = scales
+
+    def add(self, row: PointRow, records: Sequence[HistoryRecord]) -> None:
+        """Take in records of one point, in order of time, none of which was given before."""
+        begin = 0
+        while begin < len(records):
+            t0 = hour_of(records[begin].t_ms)
+            end = next(
+                (at for at in range(begin, len(records)) if records[at].t_ms >= t0 + HOUR_MS), len(records)
+            ) if records[-1].t_ms >= t0 + HOUR_MS else len(records)  # fmt: skip
+            own = records[begin:end]
+            key = block_key(t0, row.id)
+            stored = self._connection.execute("SELECT n, body FROM block WHERE key = ?", (key,)).fetchone()
+            if stored is not None:
+                own = in_order(self._stored(row, t0, *stored), own)
+            self.rows.append((key, len(own), pack_block(own, t0, self._scales, row.name)))
+            begin = end
+
+    def _stored(self, row: PointRow, t0: int, count: int, body: bytes) -> list[HistoryRecord]:
+        try:
+            return unpack_block(body, t0, count)
+        except DamagedError as exc:
+            self.damaged += 1
+            log.warning("history: %d records of %s are lost: %s", count, row.name, exc)
+            return []
+
+    def store(self) -> None:
+        """Write the rows, neighbours one after the other."""
+        self._connection.executemany("REPLACE INTO block VALUES(?, ?, ?)", sorted(self.rows))
+
+
+class Writing:
+    """The rows of some slices."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, points: Points, scales: Scales, zone: tzinfo, slices: Sequence[Slice]
+    ) -> None:
+        self.slices = slices
+        self.blocks = Blocks(connection, scales)
+        self._connection = connection
+        self._points = points
+        self._sums = Sums(zone)
+        self._sum_rows: list[tuple[Any, ...]] = []
+        self._changed: dict[int, PointRow] = {}
+        self._names = list(dict.fromkeys(name for part in slices for name in part.parts))
+
+    def work(self, most: int) -> bool:
+        """Prepare about so many records, at least those of one point; return whether all is prepared."""
+        done = 0
+        while self._names and done < most:
+            done += self._prepare(self._names.pop(0))
+        if self._names:
+            return False
+        self._sum_rows = list(self._sums.rows(self._connection))
+        return True
+
+    def _prepare(self, name: str) -> int:
+        by_row: dict[int, tuple[PointRow, list[HistoryRecord]]] = {}
+        for part_of in self.slices:
+            part = part_of.parts.get(name)
+            if part is not None:
+                records = part.records()
+                row = self._points.row(name, part_of.boot, records)
+                by_row.setdefault(row.id, (row, []))[1].extend(records)
+        for row, records in by_row.values():
+            ordered = in_order(records)
+            self.blocks.add(row, ordered)
+            self._sums.add(row, ordered)
+            row.widen(ordered[0].t_ms, max(record.t_ms + record.dt_ms for record in ordered))
+            self._changed[row.id] = row
+        return sum(len(records) for _, records in by_row.values())
+
+    def store(self, stream: str) -> None:
+        """Write everything, within the caller's transaction."""
+        connection = self._connection
+        self.blocks.store()
+        store_sums(connection, self._sum_rows)
+        store_points(connection, self._changed.values())
+        for part in self.slices:
+            self._store_gap(stream, part)
+        if self.slices:
+            end_ms = next((part.end_ms for part in reversed(self.slices) if part.end_ms is not None), None)
+            put_cursor(connection, stream, "records", self.slices[-1].last, end_ms)
+
+    @property
+    def octets(self) -> int:
+        """What it adds to the file, about."""
+        return sum(len(body) + 20 for _, _, body in self.blocks.rows) + 100 * len(self._sum_rows)
+
+    def _store_gap(self, stream: str, part: Slice) -> None:
+        """Note a gap with the time before it; the first records after it say until when."""
+        connection = self._connection
+        if part.gap is None:
+            close_gap(connection, stream, "records", part.begin_ms)
+            return
+        before = next((near.end_ms for near in reversed(self.slices) if near.end_ms and near.last < part.first), None)
+        if before is None:
+            before = get_cursor(connection, stream, "records")[1]
+        put_gap(connection, stream, "records", part.gap, before)
+
+
+def put_gap(connection: sqlite3.Connection, stream: str, name: str, gap: Gap, from_ms: int | None) -> None:
+    """Note entries that nobody has any more."""
+    row = (stream, name, gap.first, gap.last, gap.why, from_ms)
+    connection.execute("REPLACE INTO gap VALUES(?, ?, ?, ?, ?, ?, NULL)", row)
+
+
+def close_gap(connection: sqlite3.Connection, stream: str, name: str, to_ms: int) -> None:
+    """Say until when a gap lasts that had no end yet."""
+    query = "UPDATE gap SET to_ms = ? WHERE stream = ? AND log = ? AND to_ms IS NULL"
+    connection.execute(query, (to_ms, stream, name))
+
+
+def store_points(connection: sqlite3.Connection, rows: Iterable[PointRow]) -> None:
+    """Write rows of the table `point`."""
+    connection.executemany(
+        "REPLACE INTO point VALUES(?, ?, ?, ?, ?, ?, ?)",
+        [(row.id, row.name, row.kind, row.unit, row.boot, row.first_ms, row.end_ms) for row in rows],
+    )
+
+
+def put_cursor(connection: sqlite3.Connection, stream: str, name: str, seq: int, end_ms: int | None) -> None:
+    """Note up to which seq this log is in the file, and when the last record before it ends."""
+    connection.execute(
+        "INSERT INTO cursor VALUES(?, ?, ?, ?) ON CONFLICT(stream, log) DO UPDATE "
+        "SET seq = excluded.seq, end_ms = coalesce(excluded.end_ms, end_ms)",
+        (stream, name, seq, end_ms),
+    )
+
+
+def get_cursor(connection: sqlite3.Connection, stream: str, name: str) -> tuple[int, int | None]:
+    """Return up to which seq this log is in the file, 0 when nothing of it is, and when its last record ends."""
+    row = connection.execute("SELECT seq, end_ms FROM cursor WHERE stream = ? AND log = ?", (stream, name)).fetchone()
+    return (0, None) if row is None else (row[0], row[1])
