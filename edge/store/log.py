@@ -253,6 +253,7 @@ class Log(Generic[Entry]):
             if self._ring.is_full:
                 self._count_dropped(view)
             self._ring.take(view.next_seq)
+            self._segment_end = self._ring.segment_bytes  # until it is opened, which may fail
             self._is_new_place = self._failures > 0
             self._reader.view = View(self._ring.segments, view.next_seq, 0)
 

@@ -73,7 +73,7 @@ class CrashSafeStorage:
             return None
         octets = b""
         try:
-            octets = read_file(self._fs, path)
+            octets = self._octets(path)
             self.octets = len(octets)
             return decode(octets)
         except ValueError as exc:
@@ -84,6 +84,13 @@ class CrashSafeStorage:
             why = f"can't be read ({exc.strerror})"
         self._set_aside(path, f"{self._path}.bad-{zlib.crc32(octets):08x}", why)
         return None
+
+    def _octets(self, path: str) -> bytes:
+        """Read the file, once more when that fails: a reading that failed once must not cost the last change."""
+        try:
+            return read_file(self._fs, path)
+        except OSError:
+            return read_file(self._fs, path)
 
     def _set_aside(self, path: str, aside: str, why: str) -> None:
         try:

@@ -133,6 +133,13 @@ class Ring:
         self.fs.fsync_dir(self.directory)
 
     def _reserve_one(self, path: str) -> None:
+        """Try twice: a card that failed once must not mean a small ring until the next start."""
+        try:
+            self._reserve_at(path)
+        except OSError:
+            self._reserve_at(path)
+
+    def _reserve_at(self, path: str) -> None:
         file = self.fs.open(path, create=True)
         try:
             file.allocate(self.segment_bytes)

@@ -52,15 +52,17 @@ class Read(msgspec.Struct, frozen=True):
 class KeptBox:
     """Opens what a box keeps; raises OSError where that can't be. `start` begins its life."""
 
-    def __init__(self, fs: Fs, tell: Callable[[Kept], None] = lambda _kept: None) -> None:
+    def __init__(
+        self, fs: Fs, tell: Callable[[Kept], None] = lambda _kept: None, *, segments: tuple[int, int] = (3, 2)
+    ) -> None:
         self.fs = fs
         self._tell = tell
         self.records: Log[Record] = Log(
-            fs, "records", "records", 3 * SEGMENT, SEGMENT, consumers=["mqtt"], stream="9f3c21aa"
+            fs, "records", "records", segments[0] * SEGMENT, SEGMENT, consumers=["mqtt"], stream="9f3c21aa"
         )
         try:
             self.events: Log[Event] = Log(
-                fs, "events", "events", 2 * SEGMENT, SEGMENT, consumers=["mqtt"], stream="0badcafe"
+                fs, "events", "events", segments[1] * SEGMENT, SEGMENT, consumers=["mqtt"], stream="0badcafe"
             )
             self.notebook = Notebook(fs)
             self._settings = self._wanted_settings = settings_number(fs)
@@ -117,7 +119,7 @@ class KeptBox:
                 self.post_event("alarm_begin", alarms=self._steps)
             if self._steps % 5 == 2:
                 self.notebook.put_setting(MadeSetting(KEY, [note_number(self.notebook) + 1], Moment(self.boot, 1)))
-                self._wanted_settings = self._settings + 1
+                self._wanted_settings += 1
             self.save()
             if self._steps % 6 == 5:  # a minute without a frame: the cursors get their file
                 self.clock.advance(60)

@@ -331,3 +331,26 @@ def test_a_start_goes_past_blocks_that_can_not_be_read(fs: MemoryFs, place: int)
     again = open_log(spoilt)
     assert again.next_seq() == 31
     assert read_all(again)[1] == ([Gap(place * 10 + 1, place * 10 + 10, "damaged")] if place < 3 else [])
+
+
+@pytest.mark.parametrize("call", ["open", "fsync_dir"])
+def test_a_new_segment_that_can_not_be_used_for_long_is_used_when_the_card_is_well(fs: MemoryFs, call: str) -> None:
+    log = open_log(fs, segments=6)
+    fault = Fault(call, errno.EIO, "records", times=99)
+    fs.fail(fault)
+    for _ in range(12):
+        with pytest.raises(StoreError):
+            log.append(batch(1))
+    fault.times = 0
+    log.append(batch(1))
+    assert read_all(open_log(fs.after_cut("lost"), segments=6)) == (list(range(1, 11)), [])
+
+
+@pytest.mark.parametrize("call", ["open", "allocate", "fdatasync"])
+@pytest.mark.parametrize("place", range(6))
+def test_a_card_that_fails_once_at_the_first_start_has_the_whole_ring_all_the_same(
+    fs: MemoryFs, call: str, place: int
+) -> None:
+    fs.fail(Fault(call, errno.EIO, ".new", after=place))
+    open_log(fs, segments=6)
+    assert sum(name.endswith(".new") for name in fs.listdir("records")) == 6

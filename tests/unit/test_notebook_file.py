@@ -146,7 +146,7 @@ def test_a_failed_write_leaves_what_was_there_and_can_be_repeated(fs: MemoryFs, 
 @pytest.mark.parametrize("call", ["open", "pread"])
 def test_a_file_that_the_card_cannot_read_is_set_aside_and_the_backup_taken(fs: MemoryFs, call: str) -> None:
     write_documents(fs, range(3))
-    fs.fail(Fault(call, errno.EIO, path=PATH))
+    fs.fail(Fault(call, errno.EIO, path=PATH, times=2))
     assert documents(fs) == [0, 1]
     assert any(".bad-" in name for name in fs.listdir("notes"))
 
@@ -174,3 +174,11 @@ def test_what_is_read_does_not_change_with_what_the_caller_does_to_it(fs: Memory
     assert found is not None
     found["_default"]["1"]["n"].append(2)
     assert storage.read() == {"_default": {"1": {"n": [1]}}}
+
+
+@pytest.mark.parametrize("call", ["open", "pread"])
+def test_a_file_that_can_not_be_read_once_costs_nothing(fs: MemoryFs, call: str) -> None:
+    CrashSafeStorage(fs, PATH).write({"_default": {"1": {"n": 1}}})
+    fs.fail(Fault(call, errno.EIO))
+    storage = CrashSafeStorage(fs, PATH)
+    assert (storage.read(), storage.notes) == ({"_default": {"1": {"n": 1}}}, [])
