@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol
 
 import msgspec
 
-from hal.sample import Channel, Notice, Sample
+from hal.sample import Channel, Fix, Notice, Sample
 
 
 class DriverError(OSError):
@@ -63,6 +63,13 @@ class Speaks(Protocol):
 
     def notices(self) -> list[Notice]:
         """Return and forget what happened since the last call."""
+
+
+class TellsTime(Protocol):
+    """Optional: a driver whose device tells the time of day."""
+
+    def fix(self) -> Fix | None:
+        """Return and forget the latest time that the device told and that can be believed."""
 
 
 class Remembers(Protocol):

@@ -78,6 +78,16 @@ class Notice(msgspec.Struct, frozen=True):
     point: str = ""
 
 
+class Fix(msgspec.Struct, frozen=True):
+    """The time of day as somebody tells it: at monotonic `t_ns` it was `utc_ms`, give or take `error_ms`."""
+
+    source: str
+    """A word of the box's clock: person, rtc, gsm, tic or ntp."""
+    t_ns: int
+    utc_ms: int
+    error_ms: int = 0
+
+
 class Cycle(msgspec.Struct, frozen=True):
     """All that one bus has to say at one tick: one message, however many points."""
 
@@ -87,6 +97,8 @@ class Cycle(msgspec.Struct, frozen=True):
     notices: list[Notice] = []
     state: dict[str, str] | None = None
     """What the bus's drivers want to have back after a restart, where it changed: device -> JSON text."""
+    fix: Fix | None = None
+    """The time of day, where a device of the bus tells it."""
 
 
 class Channel(msgspec.Struct, frozen=True):

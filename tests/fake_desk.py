@@ -100,6 +100,19 @@ class FakeDesk:
         )  # fmt: skip
         return [boiler, cellar]
 
+    def time(self) -> dict[str, Any]:
+        entry = {"boot": 3, "at_ms": 1000, "utc_ms": NOW_MS - 3_900_000, "source": "ntp"}
+        return {
+            "utc_ms": NOW_MS, "source": "ntp", "age_s": 4.0, "error_ms": 50, "machine_off_ms": 0, "boot": 3,
+            "floor": {"utc_ms": NOW_MS - 86_400_000, "from": "log"},
+            "sources": [
+                {"source": "ntp", "witness": "timesyncd", "verdict": "used", "age_s": 4.0, "off_ms": 0, "error_ms": 50},
+                {"source": "tic", "witness": "tic", "verdict": "worse", "age_s": 1.0, "off_ms": -1200,
+                 "error_ms": 2000},
+            ],
+            "entries": [entry], "steps": [{**entry, "step_ms": -3_720_000, "before": NOW_MS}],
+        }  # fmt: skip
+
     def buffer(self) -> dict[str, Any]:
         """Return two logs and one link."""
         return {

@@ -29,60 +29,64 @@ NEAREST: Final = 3
 Ask = Callable[[Client, argparse.Namespace], int]
 
 
-def _common(parser: argparse.ArgumentParser) -> None:
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Declare what every command that asks a box takes."""
     parser.add_argument("--socket", help=f"the box's local API (default $VIGIE_SOCKET or {DEFAULT_SOCKET})")
     parser.add_argument("--json", action="store_true", help="print the API's answer as JSON")
 
 
-add_status_arguments = add_points_arguments = add_alarms_arguments = add_buffer_arguments = _common
+add_status_arguments = add_points_arguments = add_alarms_arguments = add_buffer_arguments = add_common
 
 
 def add_values_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `vigie values` takes."""
     parser.add_argument("points", nargs="*", metavar="POINT", help="only these points (default: all)")
-    _common(parser)
+    add_common(parser)
 
 
 def add_watch_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `vigie watch` takes."""
     parser.add_argument("points", nargs="*", metavar="POINT", help="only these points (default: all)")
     parser.add_argument("--table", action="store_true", help="the live table instead of a line a change")
-    _common(parser)
+    add_common(parser)
 
 
 def add_ack_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `vigie ack` takes."""
     parser.add_argument("number", nargs="?", type=int, metavar="N", help="the alarm's number (default: all that wait)")
-    _common(parser)
+    add_common(parser)
 
 
 def add_explain_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `vigie explain` takes."""
     parser.add_argument("point", metavar="POINT")
-    _common(parser)
+    add_common(parser)
 
 
-def _asked(args: argparse.Namespace, ask: Ask) -> int:
+def asked(args: argparse.Namespace, ask: Ask) -> int:
     """Return the exit code of a command that asks the box; its failures become sentences on stderr."""
     try:
         return ask(Client(socket_path(args.socket)), args)
     except NotRunningError as exc:
-        _complain(str(exc))
+        complain(str(exc))
         return EXIT_NO_BOX
     except RefusedError as exc:
-        _complain(str(exc))
+        complain(str(exc))
         return EXIT_REFUSED
 
 
-def _complain(text: str) -> None:
+def complain(text: str) -> None:
+    """Write a sentence on stderr."""
     sys.stderr.write(f"vigie: {text}\n")
 
 
-def _print(lines: Sequence[str]) -> None:
+def write_lines(lines: Sequence[str]) -> None:
+    """Write lines on stdout."""
     sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
-def _json(answer: Any) -> int:
+def write_json(answer: Any) -> int:
+    """Write an answer on stdout as JSON; return the exit code of a command that did."""
     sys.stdout.write(f"{msgspec.json.encode(answer).decode()}\n")
     sys.stdout.flush()
     return 0
@@ -97,7 +101,7 @@ def _wanted(views: list[dict[str, Any]], points: Sequence[str], say: Words) -> l
     known = {view["point"]: view for view in views}
     unknown = [point for point in points if point not in known]
     for point in unknown:
-        _complain(no_point(point, list(known), say))
+        complain(no_point(point, list(known), say))
     if unknown:
         return None
     return [known[point] for point in points] if points else views
@@ -117,11 +121,11 @@ def status(args: argparse.Namespace) -> int:
     def ask(client: Client, args: argparse.Namespace) -> int:
         live = client.get("live")
         if args.json:
-            return _json(live)
-        _print(printed.status(live))
+            return write_json(live)
+        write_lines(printed.status(live))
         return 0
 
-    return _asked(args, ask)
+    return asked(args, ask)
 
 
 def points(args: argparse.Namespace) -> int:
@@ -130,11 +134,11 @@ def points(args: argparse.Namespace) -> int:
     def ask(client: Client, args: argparse.Namespace) -> int:
         found = client.get("points")
         if args.json:
-            return _json(found)
-        _print(printed.points(found, _words(client)))
+            return write_json(found)
+        write_lines(printed.points(found, _words(client)))
         return 0
 
-    return _asked(args, ask)
+    return asked(args, ask)
 
 
 def values(args: argparse.Namespace) -> int:
@@ -146,11 +150,11 @@ def values(args: argparse.Namespace) -> int:
         if found is None:
             return EXIT_BAD_INPUT
         if args.json:
-            return _json(found)
-        _print(printed.values(found, say))
+            return write_json(found)
+        write_lines(printed.values(found, say))
         return 0
 
-    return _asked(args, ask)
+    return asked(args, ask)
 
 
 def watch(args: argparse.Namespace) -> int:
@@ -167,7 +171,7 @@ def watch(args: argparse.Namespace) -> int:
             return 0
         return _follow(client, args)
 
-    return _asked(args, ask)
+    return asked(args, ask)
 
 
 def _follow(client: Client, args: argparse.Namespace) -> int:
@@ -183,9 +187,9 @@ def _follow(client: Client, args: argparse.Namespace) -> int:
             shown[view["point"]] = facts
             now_ms = round(time.time() * 1000)
             if args.json:
-                _json({"t_utc_ms": now_ms, **view})
+                write_json({"t_utc_ms": now_ms, **view})
             else:
-                _print([printed.changed(view, clock_time(now_ms, zone, seconds=True), say)])
+                write_lines([printed.changed(view, clock_time(now_ms, zone, seconds=True), say)])
         sys.stdout.flush()
         time.sleep(1.0 - time.monotonic() % 1.0)
 
@@ -196,13 +200,13 @@ def alarms(args: argparse.Namespace) -> int:
     def ask(client: Client, args: argparse.Namespace) -> int:
         found = client.get("alarms")
         if args.json:
-            return _json(found)
+            return write_json(found)
         box = client.get("box")
         say = Words(box["site"]["lang"])
-        _print(printed.alarms(found, zone_of(box), box["utc_ms"], say) or [say("console.no_alarm")])
+        write_lines(printed.alarms(found, zone_of(box), box["utc_ms"], say) or [say("console.no_alarm")])
         return 0
 
-    return _asked(args, ask)
+    return asked(args, ask)
 
 
 def ack(args: argparse.Namespace) -> int:
@@ -214,12 +218,12 @@ def ack(args: argparse.Namespace) -> int:
         numbers = {} if args.number is None else {"number": args.number}
         result = client.post("commands", Command(uuid.uuid4().hex, "ack", numbers, author=user_name()))
         if args.json:
-            _json(result)
+            write_json(result)
         else:
-            _print([_words(client).result(result["text"])])
+            write_lines([_words(client).result(result["text"])])
         return 0 if result["done"] else EXIT_REFUSED
 
-    return _asked(args, ask)
+    return asked(args, ask)
 
 
 def buffer(args: argparse.Namespace) -> int:
@@ -228,13 +232,13 @@ def buffer(args: argparse.Namespace) -> int:
     def ask(client: Client, args: argparse.Namespace) -> int:
         found = client.get("buffer")
         if args.json:
-            return _json(found)
+            return write_json(found)
         box = client.get("box")
         say = Words(box["site"]["lang"])
-        _print([*printed.buffer_table(found, say), *printed.links(found, box["utc_ms"], say)])
+        write_lines([*printed.buffer_table(found, say), *printed.links(found, box["utc_ms"], say)])
         return 0
 
-    return _asked(args, ask)
+    return asked(args, ask)
 
 
 def explain(args: argparse.Namespace) -> int:
@@ -248,11 +252,11 @@ def explain(args: argparse.Namespace) -> int:
         except RefusedError as exc:
             if exc.status != 404:
                 raise
-            _complain(no_point(args.point, [view["point"] for view in client.get("points")], _words(client)))
+            complain(no_point(args.point, [view["point"] for view in client.get("points")], _words(client)))
             return EXIT_BAD_INPUT
         if args.json:
-            return _json(found)
-        _print(explained(found, _words(client)))
+            return write_json(found)
+        write_lines(explained(found, _words(client)))
         return 0
 
-    return _asked(args, ask)
+    return asked(args, ask)

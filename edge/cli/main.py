@@ -33,6 +33,7 @@ VERBS: Final[dict[str, Verb]] = {
     "schema": Verb("edge.cli.settings", "print the JSON Schema of the settings file", "add_schema_arguments", "schema"),
     "simulate": Verb("edge.cli.simulate", "run a site in virtual time and print what it sends, writes and costs"),
     "tic": Verb("edge.cli.tic", "decode a Téléinfo stream"),
+    "time": Verb("edge.cli.clock", "what time the box believes it is, and by whom; `time set` to tell it"),
     "receive": Verb("edge.cli.receive", "the reference consumer: store what boxes send, once, and acknowledge it"),
     **{
         name: Verb("edge.cli.console", text, f"add_{name}_arguments", name)

@@ -11,7 +11,7 @@ from edge.cli.cells import cells, padded, printable
 from edge.cli.format import MISSING, number, value_text, with_unit
 from edge.cli.report import quality_counts
 from edge.cli.rows import MARKS, state_of
-from edge.cli.words import Words, clock_time, zone_of
+from edge.cli.words import Words, clock_time, local_time, zone_of
 
 Rows = Sequence[Sequence[str]]
 
@@ -62,6 +62,11 @@ def status(live: Mapping[str, Any]) -> list[str]:
 def moment(utc_ms: int, zone: tzinfo, say: Words, *, seconds: bool = False) -> str:
     """Return a local instant such as "Fri 20 Nov 16:20"."""
     return f"{say.date(utc_ms, zone)} {clock_time(utc_ms, zone, seconds=seconds)}"
+
+
+def year(utc_ms: int, zone: tzinfo) -> int:
+    """Return the year of an instant on the site's calendar."""
+    return local_time(utc_ms, zone).year
 
 
 def _why(view: Mapping[str, Any], say: Words) -> str:

@@ -18,6 +18,28 @@ Step: TypeAlias = int | Literal["hour", "day", "week", "month", "year"]
 """The length of a calendar period: a word, or milliseconds up to a day."""
 
 
+def instant_ms(text: str, zone: tzinfo) -> tuple[int, bool]:
+    """Return the UTC ms of what a person wrote, local unless it holds an offset, and whether it names the second.
+
+    Raises ValueError with the reason as a word: "form", or "no_such_time" for an hour that the clocks skip in spring.
+
+    >>> instant_ms("1970-01-01 00:01", UTC)
+    (60000, False)
+    """
+    text = text.strip()
+    try:
+        said = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("form") from None
+    _, _, time_of_day = text.replace("T", " ").partition(" ")
+    if ":" not in time_of_day:
+        raise ValueError("form")
+    local = said if said.tzinfo is not None else said.replace(tzinfo=zone)
+    if local.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) != local.replace(tzinfo=None):
+        raise ValueError("no_such_time")
+    return round(local.timestamp() * 1000), time_of_day.replace("-", "+").partition("+")[0].count(":") > 1
+
+
 def local_midnight_ms(utc_ms: int, zone: tzinfo) -> int:
     """Return the UTC ms at which the local day of this instant began.
 

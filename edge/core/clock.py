@@ -7,9 +7,12 @@ durable `clock` entries (boot, monotonic, utc, source), so that sending it again
 from __future__ import annotations
 
 import bisect
-from typing import Final, Protocol
+from collections.abc import Mapping
+from typing import Any, Final, Protocol, runtime_checkable
 
 import msgspec
+
+from hal.sample import Fix
 
 # Lowest first: a better source replaces a worse one, never the other way round.
 TRUST: Final = ("none", "floor", "person", "rtc", "gsm", "tic", "ntp")
@@ -29,6 +32,20 @@ class Clock(Protocol):
 
     def trust(self) -> str:
         """Return the word of TRUST that says where `utc_ms` comes from."""
+
+
+@runtime_checkable
+class TimeSources(Protocol):
+    """What a Clock may offer beside the time: it looks at who vouches for it, and hears what others tell."""
+
+    def look(self) -> None:
+        """Ask the machine's own witnesses again; called each 10 s."""
+
+    def offer(self, fix: Fix, witness: str) -> str:
+        """Take a time that a device or a person tells; return "used", or why it is not (`timekeeping.Verdict`)."""
+
+    def report(self) -> Mapping[str, Any]:
+        """Return source, age, error, floor and all that was heard, for people."""
 
 
 class ClockEntry(msgspec.Struct, frozen=True):

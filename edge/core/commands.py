@@ -45,6 +45,12 @@ class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     number: int | None = None
 
 
+class TimeSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Say what time it is: "2026-11-21 14:05", local time of the site unless it ends with an offset."""
+
+    at: str
+
+
 class Verb(msgspec.Struct, frozen=True):
     """What a verb takes and which right it asks for."""
 
@@ -56,6 +62,7 @@ class Verb(msgspec.Struct, frozen=True):
 
 VERBS: Final[dict[str, Verb]] = {
     "ack": Verb(Ack, "operate"),
+    "time.set": Verb(TimeSet, "operate"),
 }
 
 

@@ -39,7 +39,7 @@ KINDS: Final[dict[str, Kind]] = {
     "start": _kind("version boot"),
     "stop": _kind(),
     "unclean_stop": _kind("boot", "seen_ms seen_trust"),
-    "clock": _kind("boot utc_ms source"),
+    "clock": _kind("boot utc_ms source", "step_ms before author channel"),
     "alarm_begin": _kind(_ALARM, _FACTS),
     "alarm_end": _kind(_ALARM, f"{_FACTS} peak lasted_ms"),
     "alarm_ack": _kind("id limit kind prio active", "diagnosis", ACT),

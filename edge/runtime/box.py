@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from edge.core.clock import Clock
+from edge.core.clock import Clock, ClockEntry, Dating
 from edge.core.engine import Engine
 from edge.core.ports import Worker
 from edge.core.types import Event, EventBatch, RecordBatch
@@ -25,7 +25,8 @@ from edge.links.mqtt import MqttLink
 from edge.links.paho_connection import PahoConnection, target
 from edge.runtime.announced import announced
 from edge.runtime.bus import BusWorker
-from edge.runtime.clock import SystemClock
+from edge.runtime.clock import Machine, RealMachine
+from edge.runtime.clock_start import dated_as, power_up, system_clock
 from edge.runtime.desk import RunningBox, product_version
 from edge.runtime.device import device_specs
 from edge.runtime.feed import feed_of
@@ -68,18 +69,25 @@ class Box:
         hardware: Callable[[Path], Hardware] | None = None,
         fs: Fs | None = None,
         clock: Callable[[int], Clock] | None = None,
+        machine: Machine | None = None,
     ) -> None:
         """Open the logs and put everything together; nothing runs yet. Raises OSError when the state can't be used.
 
-        `hardware` makes simulated devices in a folder, `clock` the clock of a start; `fs` is the disk under the logs.
+        `hardware` makes simulated devices in a folder, `clock` the clock of a start; `machine` is what that goes by
+        otherwise, `fs` the disk under the logs.
         """
         self.settings = settings
         self.stores = Stores(settings, state, fs)
         self.records, self.events = self.stores.records, self.stores.events
         self._hardware = hardware(state / "devices") if hardware else None
         boot = self.stores.boot
-        self.clock = clock(boot) if clock else SystemClock(boot, trust_system=settings.box.trust_clock)
         self.dating = self.stores.dating()
+        machine = machine or RealMachine()
+        self._power_up = power_up(self.stores.recalled.events.get("power_up"), machine, boot)
+        self.clock = clock(boot) if clock else system_clock(
+            boot, machine, self.dating, (self.records, self.events),
+            began=self._power_up, trust_clock=settings.box.trust_clock,
+        )  # fmt: skip
         was_cut = self.stores.was_cut
         self.supervisor = Supervisor(self._journal_fault)
         self._link_bells: list[Callable[[], None]] = []
@@ -163,8 +171,13 @@ class Box:
             blocked=self.supervisor.blocked,
             points_of_bus={bus.bus: bus.points for bus in self.buses},
             alarm_changed=self._alarm_changed,
-            estimated=lambda boot, dating: estimated_end(boot, dating, (self.records, self.events)),
+            estimated=self._estimated,
         )
+
+    def _estimated(self, boot: int, dating: Dating) -> ClockEntry | None:
+        """Return what dates a past start that never learned the time, None while nothing does."""
+        same = dated_as(self.clock.boot, boot, dating, self._power_up)
+        return same or estimated_end(boot, dating, (self.records, self.events))
 
     def _announce(self, *, was_cut: bool) -> None:
         """Put the start, and an unclean end before it, first into the events log."""
@@ -175,8 +188,9 @@ class Box:
             values = {"boot": boot, **last_seen(boot, self.dating, (self.records, self.events))}
             entries.insert(0, Event("unclean_stop", now_ms, "", values))
         found = announced(self.stores, self.settings, self.clock)
+        registers = {**found.event_registers, "running": True, "power_up": msgspec.to_builtins(self._power_up)}
         self.writer.post(
-            EventBatch(self.clock.boot, [*entries, *found.events], {**found.event_registers, "running": True}),
+            EventBatch(self.clock.boot, [*entries, *found.events], registers),
             lambda: self.keeper.accept(found.compared),
         )
         if found.registers:

@@ -12,7 +12,7 @@ from typing import Any
 from edge.core.clock import Clock
 from edge.core.types import NEVER
 from edge.runtime.device import Device, DeviceSpec
-from hal.sample import Cycle, Notice, Sample
+from hal.sample import Cycle, Fix, Notice, Sample
 
 
 class BusWorker:
@@ -99,6 +99,7 @@ class BusWorker:
         samples: list[Sample] = []
         notices: list[Notice] = []
         states: dict[str, str] = {}
+        fix: Fix | None = None
         for device, due in self._plan(periods):
             now_ns = self._clock.monotonic_ns()
             self.progress_s = now_ns / 1e9
@@ -108,10 +109,11 @@ class BusWorker:
                 notices += answer.notices
             if answer.state is not None:
                 states[device.spec.name] = answer.state
+            fix = answer.fix or fix
         if self._is_open and not any(device.is_open for device in self.devices):
             self._close_bus()  # the next try opens it anew
-        if samples or notices or states:
-            self._post(Cycle(self.bus, tick_ns, samples, notices, states or None))
+        if samples or notices or states or fix:
+            self._post(Cycle(self.bus, tick_ns, samples, notices, states or None, fix))
 
     def _open_bus(self) -> Any:
         """Return the bus's handle, opened when the first device asks for it."""

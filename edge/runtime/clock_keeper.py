@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from datetime import datetime, tzinfo
+from typing import Any, Final
 
 import msgspec
 
-from edge.core.clock import DATED_FROM, TRUST, Clock, ClockEntry, Dating
+from edge.core.calendar import instant_ms
+from edge.core.clock import DATED_FROM, TRUST, Clock, ClockEntry, Dating, TimeSources
+from edge.core.commands import Command, Result, TimeSet
+from edge.core.text import Text
+from edge.core.timekeeping import step_of
 from edge.core.types import Event, EventBatch
+from hal.sample import Fix
 
 CHECK_MS: Final = 10_000
-STEP_MS: Final = 2000  # a larger difference from the last entry is a step, not slewing
 ENTRIES: Final = 200  # starts and steps that can be dated: months offline at a start a day
+SHOWN: Final = 20
+PERSON_ERROR_MS: Final = {True: 2000, False: 60_000}
+"""How far off a person's time may be, who said the second or only the minute."""
 
 
 class ClockKeeper:
@@ -32,12 +40,14 @@ class ClockKeeper:
         self.due_ms = 0
         """When to be called at the latest."""
         self._clock = clock
+        self._sources = clock if isinstance(clock, TimeSources) else None
         self._dating = dating
         self._journal = journal
         self._set_clock = set_clock
         self._estimated = estimated
         self._wanted_boot: int | None = None
         self._guess_ms = 0
+        self._steps: list[dict[str, Any]] = []
         self._entered = Dating()
         """What `dating` will hold once all that is on its way to the card is durable."""
         for entry in dating.entries():
@@ -48,31 +58,77 @@ class ClockKeeper:
         if now_ms < self.due_ms:
             return
         self.due_ms = now_ms - now_ms % CHECK_MS + CHECK_MS
-        self._look_at_clock(now_ms)
+        if self._sources is not None:
+            self._sources.look()
+        self._look_at_clock(now_ms, {})
         self._date_past(now_ms)
 
-    def _look_at_clock(self, now_ms: int) -> None:
+    def hear(self, fix: Fix, witness: str) -> None:
+        """Take the time of day that a device tells."""
+        if self._sources is not None:
+            self._sources.offer(fix, witness)
+
+    def _look_at_clock(self, now_ms: int, more: Mapping[str, Any]) -> None:
         source = self._clock.trust()
         if TRUST.index(source) < DATED_FROM:
             return
-        known = self._entered.entry(self._clock.boot, now_ms)
-        if known is not None:
-            better = TRUST.index(source) > TRUST.index(known.source)
-            drift_ms = abs(self._clock.utc_ms() - (known.utc_ms + now_ms - known.at_ms))
-            if not better and drift_ms < STEP_MS:
-                return
-        self._enter(self._now_is(source))
+        entry, known = self._now_is(source), self._entered.entry(self._clock.boot, now_ms)
+        if known is None:
+            self._enter(entry, more)
+            return
+        before_ms = known.utc_ms + entry.at_ms - known.at_ms
+        step_ms = entry.utc_ms - before_ms
+        if abs(step_ms) >= step_of(source):
+            self._enter(entry, {"step_ms": step_ms, "before": before_ms, **more})
+        elif more or TRUST.index(source) > TRUST.index(known.source):
+            self._enter(entry, more)
 
     def _now_is(self, source: str) -> ClockEntry:
         at_ms = self._clock.monotonic_ns() // 1_000_000
         return ClockEntry(self._clock.boot, at_ms, self._clock.utc_ms(), source)
+
+    # -- a person sets the time
+
+    def set_by_person(self, command: Command, args: TimeSet, zone: tzinfo) -> Result:
+        """Carry out `time.set`: local time of the site, unless it says its own offset."""
+
+        def refused(key: str, **values: Any) -> Result:
+            return Result(command.id, done=False, text=Text(key, values))
+
+        if self._sources is None:
+            return refused("time_set_fixed")
+        try:
+            utc_ms, has_seconds = instant_ms(args.at, zone)
+        except ValueError as exc:
+            return refused("time_set_unclear", at=args.at[:40], why=str(exc))
+        before_ms, now_ns = self._clock.utc_ms(), self._clock.monotonic_ns()
+        verdict = self._sources.offer(Fix("person", now_ns, utc_ms, PERSON_ERROR_MS[has_seconds]), "person")
+        if verdict != "used":
+            told = self._sources.report()
+            return refused(f"time_set_{verdict}", source=told["source"], floor=_local(told["floor"]["utc_ms"], zone))
+        change = {"step_ms": utc_ms - before_ms, "before": before_ms}
+        self._look_at_clock(now_ns // 1_000_000, {**change, "author": command.author, "channel": command.channel})
+        values = {"utc_ms": utc_ms, "before": _local(before_ms, zone), "after": _local(utc_ms, zone)}
+        return Result(command.id, done=True, text=Text("time_set_done", {"step_ms": utc_ms - before_ms}), values=values)
+
+    def report(self) -> dict[str, Any]:
+        """Return what is believed, by whom, the newest clock entries and the steps of this start, for people."""
+        told: Mapping[str, Any] = (
+            {"utc_ms": self._clock.utc_ms(), "source": self._clock.trust()}
+            if self._sources is None
+            else self._sources.report()
+        )
+        entries = [msgspec.to_builtins(entry) for entry in self._entered.entries()[-SHOWN:]]
+        return {**told, "boot": self._clock.boot, "entries": entries, "steps": list(self._steps)}
+
+    # -- guesses
 
     def guess(self, boot: int, now_ms: int) -> None:
         """Date a start that no source will date any more, or ours after a long wait, by the best guess there is."""
         if self._entered.entry(boot, 0) is not None:
             return
         if boot == self._clock.boot:
-            self._enter(self._now_is("floor"))
+            self._enter(self._now_is("floor"), {})
         elif self._wanted_boot is None:
             self._wanted_boot, self._guess_ms = boot, now_ms + round(self.undated_wait_s * 1000)
         else:
@@ -88,19 +144,21 @@ class ClockKeeper:
             if now_ms < self._guess_ms:
                 self.due_ms = min(self.due_ms, self._guess_ms)
                 return
-            self._enter(self._now_is("floor"))
+            self._enter(self._now_is("floor"), {})
         for boot in range(ours - 1, self._wanted_boot - 1, -1):
             entry = None if self._entered.entry(boot, 0) else self._estimated(boot, self._entered)
             if entry is not None:
-                self._enter(entry)
+                self._enter(entry, {})
         self._wanted_boot = None
 
-    def _enter(self, entry: ClockEntry) -> None:
+    def _enter(self, entry: ClockEntry, more: Mapping[str, Any]) -> None:
         """Write a clock entry down; it dates records only once it is durable."""
         if entry.boot == self._clock.boot:
             self._set_clock(entry.utc_ms - entry.at_ms)
         self._entered.add(entry)
-        values = {"utc_ms": entry.utc_ms, "source": entry.source, "boot": entry.boot}
+        values = {"utc_ms": entry.utc_ms, "source": entry.source, "boot": entry.boot, **more}
+        if "step_ms" in values:
+            self._steps = [*self._steps[1 - SHOWN :], {"at_ms": entry.at_ms, **values}]
         now_ms = self._clock.monotonic_ns() // 1_000_000
         batch = EventBatch(
             self._clock.boot,
@@ -108,3 +166,7 @@ class ClockKeeper:
             {"clock": msgspec.to_builtins(self._entered.entries()[-ENTRIES:])},
         )
         self._journal(batch, lambda: self._dating.add(entry))
+
+
+def _local(utc_ms: int, zone: tzinfo) -> str:
+    return f"{datetime.fromtimestamp(utc_ms / 1000, zone):%Y-%m-%d %H:%M:%S}"

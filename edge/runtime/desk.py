@@ -131,6 +131,10 @@ class RunningBox:
         """Return a page of what happened, newest first. Raises OSError when the card can't be read."""
         return self._journal.page(before, limit, wanted)
 
+    def time(self) -> dict[str, Any]:
+        """Return what time the box believes it is, by whom, and its clock entries."""
+        return self._ask(lambda _engine: self._station.clock_keeper.report())
+
     def explain(self, point: str) -> dict[str, Any]:
         """Return a point from wire to record. Raises KeyError for an unknown one."""
         value = self._ask(

@@ -16,7 +16,7 @@ from edge.settings.model import Settings
 from edge.settings.secrets import without
 from hal import drivers
 from hal.driver import Driver, DriverError
-from hal.sample import BAD, Notice, Sample, Value
+from hal.sample import BAD, Fix, Notice, Sample, Value
 
 RETRY_S: Final = (1.0, 2.0, 5.0, 15.0, 30.0)
 STEADY_S: Final = 5.0  # a device that answers for so long is back; one that flaps goes on being lost
@@ -54,6 +54,7 @@ class Answer(msgspec.Struct):
     samples: list[Sample]
     notices: list[Notice] = []
     state: str | None = None
+    fix: Fix | None = None
 
 
 class Device:
@@ -64,9 +65,10 @@ class Device:
         self._bus = bus
         self._handle = handle
         self._memory = memory
-        self._driver: Any = None  # a Driver, and perhaps Speaks, Remembers, Shows
+        self._driver: Any = None  # a Driver, and perhaps Speaks, TellsTime, Remembers, Shows
         self._speaks = hasattr(spec.driver, "notices")
         self._remembers = hasattr(spec.driver, "state")
+        self._tells_time = hasattr(spec.driver, "fix")
         self._fault = ""
         self._reason = "not_open"
         self._retry_s = 0.0
@@ -107,7 +109,8 @@ class Device:
         state = driver.state() if self._remembers else None
         if state is not None:
             self._memory = state
-        return Answer(samples, driver.notices() if self._speaks else [], state)
+        notices = driver.notices() if self._speaks else []
+        return Answer(samples, notices, state, driver.fix() if self._tells_time else None)
 
     def _open(self) -> Any:
         """Return the driver, opened; it is kept as soon as it is made, so that one that fails is closed."""

@@ -75,7 +75,8 @@ class Station:
         self._blocked = blocked
         self._points_of_bus = points_of_bus or {}
         self._alarm_changed = alarm_changed
-        self.clock_keeper = ClockKeeper(clock, dating, journal, engine.set_clock, estimated)
+        self.clock_keeper = keeper = ClockKeeper(clock, dating, journal, engine.set_clock, estimated)
+        engine.commands.on("time.set", lambda command, args: keeper.set_by_person(command, args, engine.zone))
         self.alarm_documents: Mapping[str, Mapping[str, Any]] = view.alarm_documents(engine, dating)
         """The active alarms as they stand upstream: replaced as a whole, so that a link may read it at any time."""
         self._inbox: deque[Any] = deque(maxlen=INBOX_MAX)
@@ -115,6 +116,8 @@ class Station:
             if type(message) is Cycle:
                 self.readings += len(message.samples)
                 engine.handle(message)
+                if message.fix is not None:
+                    self.clock_keeper.hear(message.fix, message.bus)
             else:
                 self._take(message, now_ms)
         self._report_blocked(now_ms)

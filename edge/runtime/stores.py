@@ -49,8 +49,11 @@ class Stores:
 
     @property
     def boot(self) -> int:
-        """The number of the start that begins now: higher than any that is written down."""
-        return self.recalled.boot + 1
+        """The number of the start that begins now: higher than any that is written down.
+
+        A log may be lost, or begin anew: a clock entry must never come to date another start's records.
+        """
+        return max([self.recalled.boot, *(entry.boot for entry in self.dating().entries())]) + 1
 
     @property
     def was_cut(self) -> bool:

@@ -1,4 +1,4 @@
-"""Dating starts of the box that never learned the time: each ended, at the latest, when the next one began."""
+"""What earlier starts tell of the time: when those ended that never learned it, and how late it is at least."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
-from edge.core.clock import ClockEntry, Dating
+from edge.core.clock import DATED_FROM, TRUST, ClockEntry, Dating
 from edge.core.ports import Reader
 from edge.core.types import Event, Record
 
 APART_MS: Final = 1000  # between two starts, at least
+STARTS_ADDED: Final = 20  # whose length is added to the last time known: it is a floor, so a few may be left out
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,27 @@ def estimated_end(boot: int, dating: Dating, logs: Sequence[Reader[Any]]) -> Clo
         begin_ms, end_ms = _span_ms(between, logs)
         utc_ms -= end_ms - begin_ms + APART_MS
     return ClockEntry(boot, _span_ms(boot, logs)[1], utc_ms - APART_MS, "floor")
+
+
+def last_known(boot: int, dating: Dating, logs: Sequence[Reader[Any]]) -> tuple[int, str]:
+    """Return the UTC ms that it was at least when start `boot` began, and by whose word: of the newest dated start.
+
+    Nothing is written for it: that start's last entry in the logs tells until when it ran, and what the starts after it
+    held lasted too. 0 and none when no start was dated by somebody.
+    """
+    known = [entry for entry in dating.entries() if TRUST.index(entry.source) >= DATED_FROM and entry.boot < boot]
+    if not known:
+        return 0, "none"
+    newest = known[-1]
+    utc_ms = newest.utc_ms
+    try:
+        utc_ms += max(_span_ms(newest.boot, logs)[1] - newest.at_ms, 0)
+        for later in range(newest.boot + 1, min(boot, newest.boot + 1 + STARTS_ADDED)):
+            begin_ms, end_ms = _span_ms(later, logs)
+            utc_ms += max(end_ms - begin_ms, 0)
+    except OSError as exc:  # it is a floor all the same
+        logger.warning("until when start %d or a later one ran is not known: %s", newest.boot, exc)
+    return utc_ms, newest.source
 
 
 def _span_ms(boot: int, logs: Sequence[Reader[Any]]) -> tuple[int, int]:

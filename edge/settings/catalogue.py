@@ -5,7 +5,7 @@ holds `{name}` where a value goes; what stands after a colon says how it is writ
 
 - `{why:reason}`: the value is itself a key, here of the table [reason]
 - `{v:=u}`: a quantity, in the unit that the value `u` names, as people read it (92.5 °C)
-- `{lasted_ms:duration}`: milliseconds as 47 min
+- `{lasted_ms:duration}`: milliseconds as 47 min; `{step_ms:step}`: with its sign, as +47 min
 - `[? … ]`: left out when one of the values in it is missing
 
 A key or value that is missing never raises: the reader gets the key and the values as they are.
@@ -126,6 +126,8 @@ def _filled(lang: str, template: str, values: Mapping[str, Any]) -> str:
 def _field(lang: str, value: Any, how: str, values: Mapping[str, Any]) -> str:
     if how == "duration" and isinstance(value, int | float):
         return duration(lang, value)
+    if how == "step" and isinstance(value, int | float):
+        return ("-" if value < 0 else "+") + duration(lang, abs(value))
     if how.startswith("="):
         return quantity(lang, value, str(values.get(how[1:], "")))
     if how:

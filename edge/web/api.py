@@ -52,6 +52,9 @@ class Desk(Protocol):
     def buffer(self) -> Any:
         """Return what the logs hold, what is acknowledged, and the state of each link."""
 
+    def time(self) -> Any:
+        """Return what time the box believes it is, by whom, since when, and its clock entries."""
+
     def explain(self, point: str) -> Any:
         """Return a point from wire to record; raises KeyError when there is none of that name."""
 
@@ -93,6 +96,7 @@ def make_app(desk: Desk) -> Any:
     route("values", desk.values)
     route("alarms", desk.alarms)
     route("buffer", desk.buffer)
+    route("time", desk.time)
     route(
         "live",
         lambda: {"box": desk.box(), "values": desk.values(), "alarms": desk.alarms(), "buffer": desk.buffer()},

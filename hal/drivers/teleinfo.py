@@ -20,13 +20,15 @@ from hal.decode.teleinfo.plausible import Judge, Memory
 from hal.driver import DriverError
 from hal.drivers.teleinfo_port import TicPort
 from hal.drivers.teleinfo_tuning import BAUD, Tuning
-from hal.sample import BAD, GOOD, UNCERTAIN, Channel, Notice, Sample, Value
+from hal.sample import BAD, GOOD, UNCERTAIN, Channel, Fix, Notice, Sample, Value
 
 SILENCE_MS: Final = 15_000  # no frame for this long, or for three frames' time, is no_frame
 SLOWEST_FRAME_MS: Final = 10_000
 ABSENT_MS: Final = 45_000  # an overloaded three-phase meter sends its long frame only each 15 s
 FRAMES_TO_MISS: Final = 3  # before a label that never came is called not_sent
 REMEMBER_EACH_MS: Final = 900_000  # indexes are kept to know how low they can't be: now and then is enough
+MIDDLE_MS: Final = 500  # DATE tells whole seconds, begun ones
+DATE_ERROR_MS: Final = 2000  # half a second of that, and a frame may tell a time that is a second old
 _SENML: Final = {"VAh": ("kVAh", 0.001)}  # RFC 8798 knows kVAh only
 
 
@@ -102,6 +104,7 @@ class Teleinfo:
         self._interval_ms = 0.0
         self._frames = 0
         self._said = ("", 0)
+        self._fix: Fix | None = None
         self._kept: Memory | None = None
         self._kept_ms: float | None = None
 
@@ -123,6 +126,11 @@ class Teleinfo:
     def notices(self) -> list[Notice]:
         """Return and forget what happened: `tic_mode`, `meter_changed`."""
         told, self._notices = self._notices, []
+        return told
+
+    def fix(self) -> Fix | None:
+        """Return and forget the meter's time of day, as its last sound frame told it."""
+        told, self._fix = self._fix, None
         return told
 
     def state(self) -> str | None:
@@ -181,10 +189,25 @@ class Teleinfo:
         self._frame_ms = end.t_ms
         self._decoder.byte_ms = 10_000 / BAUD[end.mode]  # on a pty any speed gives valid groups
         self._frames = FRAMES_TO_MISS if end.complete else self._frames + 1
+        if end.mode == "standard" and end.complete and not end.rejected:
+            self._fix = self._told(end) or self._fix
         said = (end.mode, BAUD[end.mode])
         if self._tuning.is_found and self._judge.mode == end.mode and said != self._said:
             self._said = said
             self._notices.append(Notice("tic_mode", round(end.t_ms * 1e6), {"mode": end.mode, "baud": said[1]}))
+
+    def _told(self, end: FrameEnd) -> Fix | None:
+        """Return what DATE says, where it went on since the frame before as our clock did and is not degraded.
+
+        Only standard meters say the season, without which a local time may be another hour's. The time is taken for
+        that of the frame's first byte: a frame lasts most of a second on the line.
+        """
+        told = self._judge.clock_s()
+        if told is None or told[1] != end.t_ms:
+            return None
+        octets = 2 + sum(len(group.raw) + 2 for group in end.groups)  # STX, LF and CR of each group, ETX
+        began_ms = end.t_ms - octets * self._decoder.byte_ms
+        return Fix("tic", round(began_ms * 1e6), told[0] * 1000 + MIDDLE_MS, DATE_ERROR_MS)
 
     def _tune(self, now_ms: float) -> None:
         before = self._tuning.baud

@@ -65,6 +65,9 @@ class Meter:
         self.t_ms = 0.0
         self.va = 0.0
         self.volts = VOLTAGE
+        self.is_clock_degraded = False
+        self.clock_off_s = 0.0
+        """How far its own clock is off."""
         self._random = random.Random(seed)
         self._fixed_va: float | None = None
         self._next_load_ms = 0.0
@@ -110,11 +113,11 @@ class Meter:
     # What happens between two frames
 
     def _local(self, back_s: float = 0.0) -> tuple[datetime, str]:
-        return local_time(EPOCH_UTC + timedelta(milliseconds=self.t_ms, seconds=-back_s))
+        return local_time(EPOCH_UTC + timedelta(milliseconds=self.t_ms, seconds=self.clock_off_s - back_s))
 
     def _horodate(self) -> str:
         local, season = self._local()
-        return f"{season}{local:%y%m%d%H%M%S}"
+        return f"{season.lower() if self.is_clock_degraded else season}{local:%y%m%d%H%M%S}"
 
     def is_off_peak(self) -> bool:
         """Say whether the cheap hours run."""

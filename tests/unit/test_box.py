@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 
 from edge.core.types import Event
 from edge.runtime.box import Box
-from edge.runtime.clock import SystemClock
+from edge.runtime.clock import RealMachine, SystemClock
 from edge.runtime.station import Question
 from edge.settings.load import load
 from edge.store.fs import RealFs
@@ -139,9 +138,19 @@ def test_systemd_hears_ready_alive_and_stopping(tmp_path: Path) -> None:
 # -- a clock that nobody vouches for
 
 
-def unvouched(folder: Path) -> Callable[[int], SystemClock]:
-    """Return what makes a clock that no one has set: later than the floor, and that is all that is known."""
-    return lambda boot: SystemClock(boot, floor_ms=0, flag=folder / "never")
+def unvouched(boot: int) -> SystemClock:
+    """Return a clock that no one has set: later than the floor, and that is all that is known."""
+    return SystemClock(boot)
+
+
+class Computer(RealMachine):
+    """The machine, with a name for its run."""
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+
+    def power_up(self) -> str:
+        return self.run
 
 
 def assert_unsynchronised(rows: list[Row]) -> None:
@@ -158,7 +167,7 @@ def test_without_a_source_of_time_records_wait_and_then_go_as_unsynchronised(tmp
     with line(tmp_path) as sent:
         plant = Plant(tmp_path, sent, undated_wait_s=1.0)
         began_s = time.monotonic()
-        with plant.box(tmp_path / "state", clock=unvouched(tmp_path)) as box:
+        with plant.box(tmp_path / "state", clock=unvouched) as box:
             eventually(lambda: box.links["mqtt"].status()["state"] == "up", 5, "the link is up")
             eventually(lambda: box.records.next_seq() > 1, 5, "records are on the disk")
             assert sent.stored.count() == 0
@@ -175,12 +184,12 @@ def test_starts_that_never_knew_the_time_are_dated_before_the_next_and_do_not_ho
     with line(tmp_path) as sent:
         for _ in range(2):  # where there is no link yet
             plant = Plant(tmp_path)
-            with plant.box(tmp_path / "state", clock=unvouched(tmp_path)) as box:
+            with plant.box(tmp_path / "state", clock=unvouched) as box:
                 eventually(lambda box=box: box.station.records_made > 3, 5, "there are records")  # type: ignore[misc]
         assert sent.stored.count() == 0
         held = box.records.next_seq() - 1
         plant = Plant(tmp_path, sent, undated_wait_s=0.2)
-        with plant.box(tmp_path / "state", clock=unvouched(tmp_path)) as box:
+        with plant.box(tmp_path / "state", clock=unvouched) as box:
             eventually(lambda: sent.stored.count() > held + 5, 20, "all three starts have arrived")
         eventually(lambda: sent.stored.count() == box.records.next_seq() - 1, 5)
     assert sent.stored.holes() == sent.stored.gaps() == []
@@ -193,11 +202,11 @@ def test_starts_that_never_knew_the_time_are_dated_before_the_next_and_do_not_ho
 def test_a_start_without_time_is_dated_by_the_one_that_has_it(tmp_path: Path) -> None:
     with line(tmp_path) as sent:
         plant = Plant(tmp_path)
-        with plant.box(tmp_path / "state", clock=unvouched(tmp_path)) as box:
+        with plant.box(tmp_path / "state", clock=unvouched, machine=Computer("a")) as box:
             eventually(lambda: box.station.records_made > 3, 5, "there are records")
         held = box.records.next_seq() - 1
         second = Plant(tmp_path, sent)
-        with second.box(tmp_path / "state") as box:
+        with second.box(tmp_path / "state", machine=Computer("b")) as box:
             eventually(lambda: sent.stored.count() > held + 5, 20, "both starts have arrived")
         eventually(lambda: sent.stored.count() == box.records.next_seq() - 1, 5)
     rows = sent.stored.records("volts")
@@ -205,6 +214,22 @@ def test_a_start_without_time_is_dated_by_the_one_that_has_it(tmp_path: Path) ->
     assert_unsynchronised([row for row in before if row.value is not None])
     assert {row.quality for row in after if row.value is not None} == {"good"}
     assert newest(before).t_ms + newest(before).dt_ms <= after[0].t_ms
+
+
+def test_a_start_without_time_is_dated_exactly_by_the_next_one_on_the_same_power_up(tmp_path: Path) -> None:
+    with line(tmp_path) as sent:
+        plant = Plant(tmp_path)
+        with plant.box(tmp_path / "state", clock=unvouched, machine=Computer("a")) as box:
+            eventually(lambda: box.station.records_made > 3, 5, "there are records")
+        held = box.records.next_seq() - 1
+        second = Plant(tmp_path, sent)
+        with second.box(tmp_path / "state", machine=Computer("a")) as box:
+            eventually(lambda: sent.stored.count() > held + 5, 20, "both starts have arrived")
+            first = box.records.read(1, 1).entries[0]
+            true_ms = (time.time_ns() - time.monotonic_ns()) // 1_000_000 + first.start_ms
+    before = [row for row in sent.stored.records() if row.seq <= held and row.value is not None]
+    assert "clock_unsynced" not in {row.why for row in before}
+    assert abs(before[0].t_ms - true_ms) < 50
 
 
 def test_a_start_with_a_trusted_clock_is_dated_before_a_link_can_miss_it(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.core.calendar import DAY_MS, local_midnight_ms, next_local_midnight_ms, period_end_ms
+from edge.core.calendar import DAY_MS, instant_ms, local_midnight_ms, next_local_midnight_ms, period_end_ms
 
 PARIS = ZoneInfo("Europe/Paris")
 HOUR_MS = 3_600_000
@@ -87,3 +87,32 @@ def test_a_period_ends_after_its_instant_and_all_of_it_ends_there(at_ms: int, le
     assert at_ms < end_ms <= at_ms + max(length_ms, 25 * HOUR_MS * (length_ms == DAY_MS))
     assert period_end_ms(end_ms - 1, length_ms, zone) == end_ms
     assert local_midnight_ms(at_ms, zone) <= at_ms < next_local_midnight_ms(at_ms, zone)
+
+
+@pytest.mark.parametrize(
+    ("text", "utc", "has_seconds"),
+    [
+        ("2026-11-21 14:05", "2026-11-21T13:05+00:00", False),
+        (" 2026-06-21T14:05:30 ", "2026-06-21T12:05:30+00:00", True),
+        ("2026-10-25 02:30", "2026-10-25T00:30+00:00", False),  # twice on that day: the first
+        ("2026-10-25 02:30+01:00", "2026-10-25T01:30+00:00", False),
+        ("2026-11-21 14:05Z", "2026-11-21T14:05+00:00", False),
+        ("2026-11-21 14:05-09:30", "2026-11-21T23:35+00:00", False),
+        ("2026-11-21 14:05:07-09:30", "2026-11-21T23:35:07+00:00", True),
+        ("1969-12-31 23:00", "1969-12-31T22:00+00:00", False),
+    ],
+)
+def test_what_a_person_writes_is_local_unless_it_says_its_offset(text: str, utc: str, has_seconds: bool) -> None:
+    assert instant_ms(text, PARIS) == (utc_ms(utc), has_seconds)
+
+
+@pytest.mark.parametrize("text", ["", "noon", "14:05", "2026-11-21", "2026-02-30 10:00", "2026-11-21 25:00", "\x00"])
+def test_what_is_no_instant_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="form"):
+        instant_ms(text, PARIS)
+
+
+@pytest.mark.parametrize("text", ["2026-03-29 02:30", "2026-03-29 02:00:00"])
+def test_an_hour_that_the_clocks_skip_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no_such_time"):
+        instant_ms(text, PARIS)

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
+import pytest
 
 from edge.core.clock import ClockEntry, Dating
+from edge.core.commands import Command, Result, TimeSet
 from edge.core.types import EventBatch
 from edge.runtime.clock_keeper import ClockKeeper
+from edge.settings import catalogue
+from hal.sample import Fix
 from tests.support import ManualClock
 
 
 class Rig:
     """A keeper whose card takes what it is given only when told."""
 
-    def __init__(self, trust: str = "floor", boot: int = 4, *known: ClockEntry) -> None:
-        self.clock = ManualClock(trust=trust, boot=boot)
+    def __init__(
+        self, trust: str = "floor", boot: int = 4, *known: ClockEntry, clock: ManualClock | None = None
+    ) -> None:
+        self.clock = clock or ManualClock(trust=trust, boot=boot)
         self.dating = Dating()
         for entry in known:
             self.dating.add(entry)
@@ -131,3 +138,144 @@ def test_only_the_newest_entries_are_kept() -> None:
     rig = Rig("ntp", 301, *(ClockEntry(boot, 0, 1_700_000_000_000 + boot, "ntp") for boot in range(1, 301)))
     rig.step()
     assert rig.entered() == [(boot, "ntp") for boot in range(102, 302)]
+
+
+# -- steps, and a person who sets the time
+
+
+class Told(ManualClock):
+    """A clock that takes what a person says, or refuses it with the word that it is given."""
+
+    def __init__(self, verdict: str = "used", trust: str = "floor") -> None:
+        super().__init__(trust=trust, boot=4)
+        self.verdict = verdict
+        self.fixes: list[tuple[Fix, str]] = []
+        self.looks = 0
+
+    def look(self) -> None:
+        self.looks += 1
+
+    def offer(self, fix: Fix, witness: str) -> str:
+        self.fixes.append((fix, witness))
+        if self.verdict == "used":
+            self.trusted = fix.source
+            self.utc_offset_ms = fix.utc_ms - fix.t_ns // 1_000_000
+        return self.verdict
+
+    def report(self) -> dict[str, Any]:
+        return {"utc_ms": self.utc_ms(), "source": self.trusted, "floor": {"utc_ms": 1_790_000_000_000}}
+
+
+def told(clock: Told) -> Rig:
+    return Rig(clock=clock)
+
+
+def set_time(rig: Rig, at: str) -> Result:
+    command = Command("id1", "time.set", {"at": at}, "anna", "local")
+    return rig.keeper.set_by_person(command, TimeSet(at), ZoneInfo("Europe/Paris"))
+
+
+@pytest.mark.parametrize("step_ms", [-10 * 31_557_600_000, -86_400_000, -3_600_000, -2000, 2000, 3_600_000, 86_400_000])
+def test_a_step_is_entered_with_its_size_and_what_was_before(step_ms: int) -> None:
+    rig = Rig("ntp")
+    rig.step()
+    before_ms = rig.clock.utc_ms()
+    rig.clock.utc_offset_ms += step_ms
+    rig.step(10)
+    event = rig.batches[-1].entries[0]
+    assert event.values == {
+        "utc_ms": before_ms + 10_000 + step_ms, "source": "ntp", "boot": 4, "step_ms": step_ms,
+        "before": before_ms + 10_000,
+    }  # fmt: skip
+    assert [step["step_ms"] for step in rig.keeper.report()["steps"]] == [step_ms]
+
+
+@pytest.mark.parametrize("slew_ms", [-1999, -1, 0, 1, 1999])
+def test_slewing_is_no_step(slew_ms: int) -> None:
+    rig = Rig("ntp")
+    rig.step()
+    rig.clock.utc_offset_ms += slew_ms
+    rig.step(10)
+    assert len(rig.batches) == 1
+
+
+def test_a_step_is_entered_once() -> None:
+    rig = Rig("ntp")
+    rig.step()
+    rig.clock.utc_offset_ms += 3_600_000
+    for _ in range(100):
+        rig.step(10)
+    assert len(rig.batches) == 2
+    rig.flush()
+    assert len(rig.dating.entries()) == 2
+
+
+def test_a_meters_whole_seconds_are_no_steps() -> None:
+    rig = Rig("tic")
+    rig.step()
+    for slew_ms in (-4999, 4999):
+        rig.clock.utc_offset_ms += slew_ms
+        rig.step(10)
+        rig.clock.utc_offset_ms -= slew_ms
+    assert len(rig.batches) == 1
+
+
+def test_the_machine_is_looked_at_each_ten_seconds() -> None:
+    clock = Told()
+    rig = told(clock)
+    for _ in range(30):
+        rig.step(1)
+    assert clock.looks == 4
+
+
+def test_a_person_who_sets_the_time_is_named_with_what_was_before_and_after() -> None:
+    clock = Told()
+    rig = told(clock)
+    before_ms = clock.utc_ms()
+    result = set_time(rig, "2026-11-21 14:05")
+    utc_ms = 1_795_266_300_000
+    assert (result.done, result.text.key) == (True, "time_set_done")
+    assert result.values == {"utc_ms": utc_ms, "before": "2026-11-20 10:13:20", "after": "2026-11-21 14:05:00"}
+    assert rig.batches[-1].entries[0].values == {
+        "utc_ms": utc_ms, "source": "person", "boot": 4, "step_ms": utc_ms - before_ms, "before": before_ms,
+        "author": "anna", "channel": "local",
+    }  # fmt: skip
+    assert clock.fixes == [(Fix("person", clock.now_ns, utc_ms, 60_000), "person")]
+    assert rig.offsets == [utc_ms - 1000], "the calendar follows at once"
+
+
+def test_a_person_who_sets_what_it_is_already_is_journaled_too() -> None:
+    rig = told(Told())
+    set_time(rig, "2026-11-21 14:05:00")
+    set_time(rig, "2026-11-21T13:05:00Z")
+    assert [batch.entries[0].values["step_ms"] for batch in rig.batches][1:] == [0]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "key"),
+    [("worse", "time_set_worse"), ("too_early", "time_set_too_early"), ("too_late", "time_set_too_late")],
+)
+def test_a_time_that_is_not_taken_says_why_and_changes_nothing(verdict: str, key: str) -> None:
+    rig = told(Told(verdict, "ntp"))
+    result = set_time(rig, "2026-11-21 14:05")
+    assert (result.done, result.text.key, rig.batches) == (False, key, [])
+    assert catalogue.render("fr", key, result.text.values) != catalogue.render("en", key, result.text.values)
+    assert "=" not in catalogue.render("en", key, result.text.values), "the sentence has all that it needs"
+
+
+@pytest.mark.parametrize(
+    ("at", "why"),
+    [("", "form"), ("now", "form"), ("2026-11-21", "form"), ("2026-13-01 10:00", "form"), ("14:05", "form"),
+     ("2027-03-28 02:30", "no_such_time"), ("\x00" * 100, "form"), ("9" * 5000, "form")],
+)  # fmt: skip
+def test_what_is_no_time_is_refused(at: str, why: str) -> None:
+    clock = Told()
+    result = set_time(told(clock), at)
+    assert (result.done, result.text.key, result.text.values["why"]) == (False, "time_set_unclear", why)
+    assert clock.fixes == []
+    assert len(str(result.text.values["at"])) <= 40
+
+
+def test_a_clock_of_its_own_can_not_be_set() -> None:
+    assert set_time(Rig(), "2026-11-21 14:05").text.key == "time_set_fixed"
+    assert Rig().keeper.report()["source"] == "floor"
