@@ -134,7 +134,9 @@ class FakeDesk:
             raise self.fails
         lines = [line for line in reversed(self.lines) if before is None or line.seq < before]
         lines = [line for line in lines if not wanted.kinds or line.kind in wanted.kinds | {"gap"}]
-        return JournalPage("0c77d1e2", lines[:limit], lines[limit - 1].seq if len(lines) > limit else None)
+        lines = [line for line in lines if line.seq > wanted.after]
+        newest = self.lines[-1].seq if self.lines else 0
+        return JournalPage("0c77d1e2", lines[:limit], lines[limit - 1].seq if len(lines) > limit else None, newest)
 
     def explain(self, point: str) -> dict[str, Any]:
         """Return the cellar's broken probe, or a bare point; raises KeyError for an unknown one."""

@@ -13,12 +13,16 @@ PAGE_MAX: Final = 500
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """Which lines: of these kinds, of this point, not before `since_ms` (UTC), with this text in their sentence."""
+    """Which lines: of these kinds, of this point, not before `since_ms` (UTC), with this text in their sentence.
+
+    `after` is a seq: only lines above it, for who has seen the others.
+    """
 
     kinds: frozenset[str] = frozenset()
     point: str = ""
     since_ms: int | None = None
     text: str = ""
+    after: int = 0
 
 
 class JournalPage(msgspec.Struct, frozen=True):
@@ -27,3 +31,5 @@ class JournalPage(msgspec.Struct, frozen=True):
     stream: str
     lines: list[JournalLine]
     before: int | None = None
+    newest: int = 0
+    """The seq of the newest line of all, wanted or not, when this was asked."""

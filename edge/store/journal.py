@@ -48,8 +48,10 @@ class Journal:
         """
         wanted = wanted or Wanted()
         lines: list[JournalLine] = []
-        older = 0
-        for scanned, line in enumerate(self._merged(before, wanted.kinds), 1):
+        older, newest = 0, self._events.next_seq() - 1
+        for scanned, line in enumerate(self._merged(before, wanted), 1):
+            if line.seq <= wanted.after:
+                break
             is_older = wanted.since_ms is not None and (older > 0 if line.t_ms is None else line.t_ms < wanted.since_ms)
             older = older + 1 if is_older else 0
             if older > OLDER_MAX:
@@ -57,8 +59,8 @@ class Journal:
             if not is_older and self._is_wanted(line, wanted):
                 lines.append(line)
             if len(lines) >= limit or scanned >= SCAN_MAX:
-                return JournalPage(self._events.stream, lines, line.seq if line.seq > 1 else None)
-        return JournalPage(self._events.stream, lines)
+                return JournalPage(self._events.stream, lines, line.seq if line.seq > 1 else None, newest)
+        return JournalPage(self._events.stream, lines, None, newest)
 
     def _is_wanted(self, line: JournalLine, wanted: Wanted) -> bool:
         if line.kind == GAP:  # who knows what was in it
@@ -71,10 +73,10 @@ class Journal:
 
     # -- from the newest line down
 
-    def _merged(self, before: int | None, kinds: frozenset[str]) -> Iterator[JournalLine]:
+    def _merged(self, before: int | None, wanted: Wanted) -> Iterator[JournalLine]:
         """Give all lines; gaps that touch are one."""
         held: JournalLine | None = None
-        for line in self._all(before, kinds):
+        for line in self._all(before, wanted):
             if held is not None:
                 is_same = line.kind == GAP and line.values["why"] == held.values["why"]
                 if is_same and line.values["last"] + 1 == held.seq:
@@ -89,21 +91,23 @@ class Journal:
         if held is not None:
             yield held
 
-    def _all(self, before: int | None, kinds: frozenset[str]) -> Iterator[JournalLine]:
+    def _all(self, before: int | None, wanted: Wanted) -> Iterator[JournalLine]:
         at = self._events.next_seq() if before is None else min(before, self._events.next_seq())
         size = BLOCK_FIRST
-        while at > self._events.first_seq():
-            low = max(at - size, self._events.first_seq())
+        while at > max(self._events.first_seq(), wanted.after + 1):
+            low = max(at - size, self._events.first_seq(), wanted.after + 1)
             lines, reached = self._block(low, at)
             yield from reversed(lines)
             if reached > low:  # the ring turned meanwhile
                 at = reached
                 break
             at, size = low, min(2 * size, BLOCK_MAX)
+        if at <= wanted.after + 1:
+            return
         if self._history is not None:
-            yield from self._below(self._history, at, kinds)
-        elif at > 1:
-            yield self._gap(Gap(1, at - 1, DROPPED))
+            yield from self._below(self._history, at, wanted)
+        else:
+            yield self._gap(Gap(wanted.after + 1, at - 1, DROPPED))
 
     def _block(self, low: int, end: int) -> tuple[list[JournalLine], int]:
         """Return the lines of low..end - 1, oldest first, and the seq from which on the log holds them."""
@@ -135,17 +139,17 @@ class Journal:
         values = {"first": gap.first, "last": gap.last, "why": gap.why}
         return JournalLine(self._events.stream, gap.first, 0, None, "none", GAP, "", values)
 
-    def _below(self, history: HistoryReader, before: int, kinds: frozenset[str]) -> Iterator[JournalLine]:
+    def _below(self, history: HistoryReader, before: int, wanted: Wanted) -> Iterator[JournalLine]:
         """Give what history holds of this log below a seq, with the gaps that it knows of in their places."""
         stream = self._events.stream
         gaps = [
-            Gap(gap.first, min(gap.last, before - 1), gap.why)
+            Gap(max(gap.first, wanted.after + 1), min(gap.last, before - 1), gap.why)
             for gap in history.gaps(0, END_MS)
-            if gap.stream == stream and gap.first < before
+            if gap.stream == stream and gap.first < before and gap.last > wanted.after
         ]
         gaps.sort(key=lambda gap: gap.first)
         while before > 1:
-            lines = history.journal(before, PAGE_MAX, kinds)
+            lines = history.journal(before, PAGE_MAX, wanted.kinds)
             for line in lines:
                 while gaps and gaps[-1].first > line.seq:
                     yield self._gap(gaps.pop())
@@ -154,5 +158,8 @@ class Journal:
             if not lines:
                 break
             before = lines[-1].seq
+        lowest = min([before, *(gap.first for gap in gaps)])
         for gap in reversed(gaps):
             yield self._gap(gap)
+        if lowest > wanted.after + 1 and not wanted.kinds:  # of those kinds there may have been none
+            yield self._gap(Gap(wanted.after + 1, lowest - 1, DROPPED))

@@ -1,9 +1,11 @@
-"""The journal over the local API: `/v1/journal?before=&limit=&kinds=&point=&since=&text=`, newest lines first."""
+"""The journal over the local API, newest lines first: `journal?before=&limit=&kinds=&point=&since=&text=&after=`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
+
+import msgspec
 
 from edge.core.journal_page import PAGE, PAGE_MAX, Wanted
 from edge.web.refusal import RefusedError
@@ -11,7 +13,7 @@ from edge.web.refusal import RefusedError
 LARGEST: Final = 1 << 53  # what every reader of JSON keeps exactly
 TEXT_MAX: Final = 100
 KINDS_MAX: Final = 64
-KEYS: Final = ("before", "limit", "kinds", "point", "since", "text")
+KEYS: Final = ("before", "limit", "kinds", "point", "since", "text", "after")
 
 
 class Desk(Protocol):
@@ -30,6 +32,7 @@ def page(desk: Desk, asked: Mapping[str, str]) -> Any:
     limit = _number(asked, "limit", 1, PAGE_MAX)
     kinds = frozenset(kind.strip() for kind in asked.get("kinds", "").split(",")) - {""}
     wanted = Wanted(kinds, asked.get("point", ""), _number(asked, "since", 0, LARGEST), asked.get("text", ""))
+    wanted = msgspec.structs.replace(wanted, after=_number(asked, "after", 0, LARGEST) or 0)
     if len(kinds) > KINDS_MAX or max(map(len, (wanted.point, wanted.text, *kinds))) > TEXT_MAX:
         raise RefusedError(400, "bad_query", f"at most {KINDS_MAX} kinds, {TEXT_MAX} characters each")
     try:

@@ -225,8 +225,23 @@ def test_lines_without_a_date_are_shown_whatever_since_says() -> None:
 def test_one_answer_looks_at_a_bounded_number_of_lines() -> None:
     log = log_of(3 * SCAN_MAX)
     page = Journal(log, dating()).page(wanted=Wanted(kinds=frozenset({"stop"})))
-    assert page == JournalPage(STREAM, [], 2 * SCAN_MAX + 1)
+    assert page == JournalPage(STREAM, [], 2 * SCAN_MAX + 1, 3 * SCAN_MAX)
     assert all_pages(Journal(log, dating()), wanted=Wanted(kinds=frozenset({"stop"}))) == []
+
+
+def test_who_has_seen_some_is_given_what_came_after() -> None:
+    log = log_of(300)
+    log.damage(240, 260)
+    log.drop_to(101)
+    journal = Journal(log, dating())
+    assert shape(all_pages(journal, 30, Wanted(after=255))) == [*range(300, 260, -1), (256, 260, "damaged")]
+    assert shape(all_pages(journal, 30, Wanted(after=90)))[-2:] == [101, (91, 100, "dropped")]
+    assert journal.page(wanted=Wanted(after=300)) == JournalPage(STREAM, [], None, 300)
+    assert journal.page(wanted=Wanted(after=999)).lines == []
+    kept = Journal(log, dating(), KeptLines(log, 101))
+    assert shape(all_pages(kept, 30, Wanted(after=90)))[-3:] == [93, 92, 91]
+    lost = Journal(log, dating(), KeptLines(log, 101, [HistoryGap(STREAM, 50, 95, "damaged")]))
+    assert shape(all_pages(lost, 30, Wanted(after=90)))[-2:] == [96, (91, 95, "damaged")]
 
 
 def test_history_is_asked_for_the_kinds_that_are_wanted() -> None:
