@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
+from edge.store.fs import Fs
 from edge.store.fs_memory import MemoryFs
 from tests.fault.kept_box import Kept, KeptBox, Read
 
@@ -41,13 +43,18 @@ def wrong_in_log(place: int, read: Read, found: Kept, last: Kept, following: Kep
 
 
 def judge(disk: MemoryFs, last: Kept, following: Kept) -> Counter[str]:
-    """Open what is found on a disk and count what is wrong; then a cut right after that start, a life that goes on.
+    """Count what is wrong with what is found after a power cut, also after another one right behind the next start.
 
     `last` was durable before the fault, `following` would have been next.
     """
+    return judge_found(disk, last, following, lambda: disk.after_cut("lost"))
+
+
+def judge_found(fs: Fs, last: Kept, following: Kept, cut: Callable[[], Fs] | None = None) -> Counter[str]:
+    """Open what is found on a disk and count what is wrong; `cut` gives the disk after another cut. Then live on."""
     wrong: Counter[str] = Counter()
     try:
-        box = KeptBox(disk)
+        box = KeptBox(fs)
         found, read = box.kept(), box.read()
     except (OSError, ValueError):
         return Counter(unreadable=1)
@@ -59,14 +66,20 @@ def judge(disk: MemoryFs, last: Kept, following: Kept) -> Counter[str]:
         wrong["settings"] += 1
     if found.boot < last.boot:
         wrong["boot"] += 1
-    again = KeptBox(disk.after_cut("lost"))
-    if not is_still_there(found, again.kept(), last) or again.read() != read:
-        wrong["second cut"] += 1
+    if cut is not None:
+        again = KeptBox(cut())
+        if not is_still_there(found, again.kept(), last) or again.read() != read:
+            wrong["second cut"] += 1
     box.start()
     box.live(2)
-    later = KeptBox(disk.after_cut("lost"))
+    if cut is None:
+        box.records.close()
+        box.events.close()
+    later = KeptBox(fs if cut is None else cut())
     if not went_on(box, found, read, later):
         wrong["going on"] += 1
+    later.records.close()
+    later.events.close()
     return wrong
 
 
