@@ -130,8 +130,8 @@ def killed_at_random(folder: Path, kills: int, dice: Random) -> int:
         assert found.note >= last.note
         assert found.settings >= last.settings
         for read, highest in zip(box.read(), found.last, strict=True):
-            assert contiguous(read.highests)
-            assert read.highests[-1] == number
+            assert contiguous(read.numbers)
+            assert read.numbers[-1] == highest
             assert not read.gaps
         records = found.last[0]
         box.records.close()
