@@ -8,13 +8,16 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from edge.core.commands import Command, Result
+from edge.core.facts import PointFacts
 from edge.core.journal_page import JournalPage, Wanted
-from edge.core.series import JournalLine
+from edge.core.series import HistoryReader, JournalLine
 from edge.core.text import Text
 from edge.core.view import AlarmView, LimitView, ValueView
 from edge.web.api import ApiServer
+from tests.memory_history import MemoryHistory
 
 NOW_MS = 1_795_188_007_000  # Friday 20 November 2026, 16:20:07 in Paris
 
@@ -72,6 +75,8 @@ class FakeDesk:
         self.more: list[ValueView] = []
         self.lines: list[JournalLine] = []
         self.journal_asked: list[tuple[int | None, int, Wanted]] = []
+        self.past = MemoryHistory(ZoneInfo("Europe/Paris"))
+        self.known: list[PointFacts] = []
 
     def box(self) -> dict[str, Any]:
         """Return who this box is."""
@@ -149,6 +154,16 @@ class FakeDesk:
         }  # fmt: skip
         rules = {"scale": 1.0, "offset": 0.0, "low": -55.0, "period_ms": 1000, "record_ms": 60_000, "stale_ms": 5000}
         return {"wire": wire if point == "t.cellar" else {}, "rules": rules, "value": found}
+
+    def history(self) -> HistoryReader:
+        """Return what the test put into the past; raises what the test asked for."""
+        if self.fails is not None:
+            raise self.fails
+        return self.past
+
+    def facts(self) -> list[PointFacts]:
+        """Return what the test says of the points."""
+        return self.known
 
     def order(self, command: Command) -> Result:
         """Acknowledge, once."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
@@ -14,6 +15,8 @@ from typing import Any, Final
 import msgspec
 
 from edge.settings.packaged import product_version
+
+_AGO: Final = re.compile(r"-\d")
 
 
 class Verb(msgspec.Struct, frozen=True):
@@ -34,6 +37,8 @@ VERBS: Final[dict[str, Verb]] = {
     "simulate": Verb("edge.cli.simulate", "run a site in virtual time and print what it sends, writes and costs"),
     "tic": Verb("edge.cli.tic", "decode a Téléinfo stream"),
     "time": Verb("edge.cli.clock", "what time the box believes it is, and by whom; `time set` to tell it"),
+    "history": Verb("edge.cli.history", "what a point did: a table, CSV, JSON or SenML", run="history"),
+    "export": Verb("edge.cli.export", "all points as CSV, or as a data package", run="export"),
     "receive": Verb("edge.cli.receive", "the reference consumer: store what boxes send, once, and acknowledge it"),
     **{
         name: Verb("edge.cli.console", text, f"add_{name}_arguments", name)
@@ -63,9 +68,24 @@ def _parser(verbs: Sequence[str]) -> argparse.ArgumentParser:
     return parser
 
 
+def _joined(words: Sequence[str]) -> list[str]:
+    """Return the words with `--from -24h` as one: argparse would take -24h for an option.
+
+    >>> _joined(["history", "t.cellar", "--from", "-24h", "--to", "now"])
+    ['history', 't.cellar', '--from=-24h', '--to', 'now']
+    """
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] in {"--from", "--to"} and _AGO.match(word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out one command line and return its exit code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = _joined(sys.argv[1:] if arguments is None else arguments)
     if not words:
         words = ["status"]
     args: Any = _parser([word for word in words if word in VERBS]).parse_args(words)

@@ -32,6 +32,7 @@ from edge.runtime.device import device_specs
 from edge.runtime.feed import feed_of
 from edge.runtime.notebook_keeper import NotebookKeeper
 from edge.runtime.outputs import Outputs
+from edge.runtime.past import Past
 from edge.runtime.station import Station
 from edge.runtime.stores import Stores
 from edge.runtime.supervisor import Bell, Supervisor
@@ -112,11 +113,11 @@ class Box:
             self.station,
             self.clock,
             self.dating,
+            Past(settings, self.stores.notebook, None, degraded=lambda: self.keeper.degraded),
             logs={"records": self.records, "events": self.events},
             links={name: link.status for name, link in self.links.items()},
             buses=self.buses,
             degraded=lambda: self.writer.degraded,
-            notebook=lambda: self.keeper.degraded,
             is_demo=hardware is not None,
         )
         self._api = ApiServer(self.desk, socket) if socket is not None else None

@@ -13,11 +13,13 @@ from edge.core import view
 from edge.core.clock import Clock, Dating
 from edge.core.commands import Command, Result
 from edge.core.engine import Engine
+from edge.core.facts import PointFacts
 from edge.core.journal_page import JournalPage, Wanted
 from edge.core.ports import Reader
 from edge.core.series import HistoryReader, JournalLine
 from edge.core.types import Event
 from edge.runtime.bus import BusWorker
+from edge.runtime.past import Past
 from edge.runtime.station import Order, Question, Station
 from edge.settings import event_text, packaged
 from edge.settings.model import Settings
@@ -54,12 +56,12 @@ class RunningBox:
         station: Station,
         clock: Clock,
         dating: Dating,
+        past: Past,
         *,
         logs: Mapping[str, Reader[Any]],
         links: Mapping[str, Callable[[], Mapping[str, Any]]],
         buses: list[BusWorker],
         degraded: Callable[[], str] = lambda: "",
-        notebook: Callable[[], str] = lambda: "",
         is_demo: bool = False,
     ) -> None:
         self._settings = settings
@@ -70,8 +72,8 @@ class RunningBox:
         self._links = links
         self._buses = buses
         self._degraded = degraded
-        self._notebook = notebook
         self._is_demo = is_demo
+        self.past = past
         self.answer_within_s = ANSWER_WITHIN_S
         self._journal = journal_of(settings, logs["events"], dating)
         self._started_ms = clock.monotonic_ns() // 1_000_000
@@ -97,7 +99,7 @@ class RunningBox:
             "utc_ms": utc_ms,
             "clock": self._clock.trust(),
             "demo": self._is_demo,
-            "notebook": self._notebook() or "ok",
+            "notebook": self.past.degraded() or "ok",
             "readings": self._station.readings,
             "records": self._station.records_made,
         }
@@ -150,6 +152,14 @@ class RunningBox:
             if abs(getattr(spec, name)) != float("inf")
         }
         return {"wire": wire, "rules": rules, "value": msgspec.to_builtins(value)}
+
+    def history(self) -> HistoryReader:
+        """Return what answers about the past; it has its own locks and is not asked of the station."""
+        return self.past.history()
+
+    def facts(self) -> list[PointFacts]:
+        """Return what a reader of figures must know of each point of the settings."""
+        return self.past.facts()
 
     def order(self, command: Command) -> Result:
         """Hand a command to the station and return its result."""

@@ -21,8 +21,10 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from edge.core.commands import Command, Result
+from edge.core.facts import PointFacts
 from edge.core.journal_page import Wanted
-from edge.web import journal
+from edge.core.series import HistoryReader
+from edge.web import history, journal
 from edge.web.refusal import RefusedError
 
 VERSION: Final = 1
@@ -60,6 +62,12 @@ class Desk(Protocol):
 
     def journal(self, before: int | None, limit: int, wanted: Wanted) -> Any:
         """Return a page of the journal, newest first; raises OSError when the card can't be read."""
+
+    def history(self) -> HistoryReader:
+        """Return what answers about the past; raises LookupError with why when nothing does."""
+
+    def facts(self) -> list[PointFacts]:
+        """Return what a reader of figures must know of each point of the settings."""
 
     def order(self, command: Command) -> Result:
         """Carry out a command and return its one result; raises TimeoutError when the station does not answer."""
@@ -111,6 +119,7 @@ def make_app(desk: Desk) -> Any:
             raise RefusedError(404, "no_such_point", f"no point {point}; `vigie points` lists them") from None
 
     app.route(f"/v{VERSION}/explain/<point>", "GET", lambda point: answer(lambda: explain(point)))
+    history.add_routes(app, f"/v{VERSION}/history", desk, answer)
     app.route(f"/v{VERSION}/commands", "POST", lambda: answer(lambda: desk.order(_command(bottle.request))))
 
     def refused(error: Any) -> bytes:

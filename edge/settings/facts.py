@@ -1,0 +1,60 @@
+"""From a site's file to what a reader of its figures must know of each point."""
+
+from __future__ import annotations
+
+from edge.core.facts import BoxFacts, CalibrationFacts, LimitFacts, PointFacts
+from edge.core.types import NEVER, LimitSpec
+from edge.settings.model import PointEntry, Settings
+from edge.settings.packaged import product_version
+from edge.settings.specs import limit_spec, point_spec
+
+SERIAL_OPTIONS = ("probe", "serial")
+"""Options of drivers that are the sensor's own number."""
+NUMBERLESS = frozenset({"fault", "stale"})
+
+
+def box_facts(settings: Settings) -> BoxFacts:
+    """Return the box as its settings know it, without a clock."""
+    site = settings.site
+    return BoxFacts(settings.box.id, site.name, site.tz, site.lang, product_version())
+
+
+def point_facts(settings: Settings) -> list[PointFacts]:
+    """Return all points of the site in the order of its file, each with the calibration that the file sets."""
+    found = []
+    for entry in settings.points:
+        spec = point_spec(entry)
+        limits = [limit_spec(limit, spec) for limit in settings.limits if limit.point == spec.id]
+        found.append(
+            PointFacts(
+                point=spec.id,
+                kind=spec.kind,
+                unit=spec.unit,
+                name=spec.name,
+                place=spec.place,
+                equipment=spec.equipment,
+                role=spec.role,
+                words=spec.words,
+                driver=entry.point.driver,
+                device=entry.device,
+                serial=_serial(entry),
+                record_ms=spec.record_ms,
+                held_ms=spec.heartbeat_ms if spec.deadband else 0,
+                deadband=spec.deadband,
+                low=None if spec.low == -NEVER else spec.low,
+                high=None if spec.high == NEVER else spec.high,
+                limits=tuple(_limit(limit) for limit in limits),
+                calibrations=(CalibrationFacts(spec.scale, spec.offset, spec.unit),)
+                if spec.kind in {"gauge", "counter"}
+                else (),
+            )
+        )
+    return found
+
+
+def _limit(limit: LimitSpec) -> LimitFacts:
+    return LimitFacts(limit.id, limit.kind, None if limit.kind in NUMBERLESS else limit.value, limit.priority)
+
+
+def _serial(entry: PointEntry) -> str:
+    return next((str(value) for name in SERIAL_OPTIONS if (value := getattr(entry.options, name, ""))), "")
