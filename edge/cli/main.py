@@ -40,6 +40,7 @@ VERBS: Final[dict[str, Verb]] = {
     "history": Verb("edge.cli.history", "what a point did: a table, CSV, JSON or SenML", run="history"),
     "export": Verb("edge.cli.export", "all points as CSV, or as a data package", run="export"),
     "receive": Verb("edge.cli.receive", "the reference consumer: store what boxes send, once, and acknowledge it"),
+    "journal": Verb("edge.cli.journal", "what happened on the box, who did it and when"),
     **{
         name: Verb("edge.cli.console", text, f"add_{name}_arguments", name)
         for name, text in {

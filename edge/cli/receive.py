@@ -14,14 +14,16 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final
 
 from edge.core.batch_forms import Batch, EventPack
 from edge.links.dialling import Files
 from edge.links.paho_connection import PahoConnection, Target
+from edge.upstream.catalogue import Catalogue
 from edge.upstream.ledger import Ledger, Stored
-from edge.upstream.lines import box_line, entry_lines
+from edge.upstream.lines import box_line, entry_lines, event_lines
 from edge.upstream.receive import Receiver
 
 EVERY_S: Final = 2.0
@@ -84,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
         )  # fmt: skip
         receiver = Receiver(
             PahoConnection(where), ledger, lambda: time.time_ns() // 1_000_000, boxes=tuple(args.box),
-            on_stored=_print_entries if args.json else None,
+            on_stored=_print_entries if args.json else partial(_print_events, ledger.catalogue),
         )  # fmt: skip
         _loop(receiver, None if args.json else Report(receiver).print)
     return 0
@@ -105,6 +107,13 @@ def _print_entries(box: str, form: Batch | EventPack | dict[str, Any], kept: Sto
     lines = list(entry_lines(box, form, kept))
     if lines:
         print("\n".join(lines), flush=True)
+
+
+def _print_events(catalogue: Catalogue, box: str, form: Batch | EventPack | dict[str, Any], kept: Stored) -> None:
+    """Print what happened on a box, as its own journal says it."""
+    lang, zone = catalogue.langs.get(box) or "en", catalogue.zone_of(box)
+    for line in event_lines(box, form, kept, lang, zone):
+        print(line, flush=True)
 
 
 def _loop(receiver: Receiver, report: Callable[[float], None] | None) -> None:

@@ -18,12 +18,13 @@ class Catalogue:
         self._db = db
         self.boxes: dict[str, int] = {}
         self.sites: dict[str, str] = {}
+        self.langs: dict[str, str] = {}
         self._zones: dict[int, ZoneInfo] = {}
         self._days: dict[int, Intervals] = {}
         self._points: dict[tuple[int, str, str], int] = {}
         self._latest: dict[tuple[int, str], int] = {}
-        for row, name, site, tz in db.execute("SELECT id, name, site, tz FROM box"):
-            self.boxes[name], self.sites[name] = row, site or ""
+        for row, name, site, tz, lang in db.execute("SELECT id, name, site, tz, lang FROM box"):
+            self.boxes[name], self.sites[name], self.langs[name] = row, site or "", lang or ""
             self._zones[row] = zone(tz)
         for row, box, point, unit in db.execute("SELECT id, box, point, unit FROM point ORDER BY kind NOTNULL, id"):
             self._points[box, point, unit] = self._latest[box, point] = row
@@ -37,6 +38,10 @@ class Catalogue:
             self._zones[row] = zone("UTC")
             self.sites[name] = ""
         return row
+
+    def zone_of(self, name: str) -> ZoneInfo:
+        """Return the time zone of a box's site; UTC while it is not known."""
+        return self._zones.get(self.boxes.get(name, 0), zone("UTC"))
 
     def point(self, box: int, point: str, unit: str, dt_ms: int = 0) -> int:
         """Return the row of a point in a unit, and take note of the length of a record of it."""
@@ -60,7 +65,7 @@ class Catalogue:
         tz = str(site.get("tz") or "UTC")
         facts = (site.get("name"), tz, site.get("lang"), box)
         self._db.execute("UPDATE box SET site = ?, tz = ?, lang = ? WHERE id = ?", facts)
-        self.sites[name] = str(site.get("name") or "")
+        self.sites[name], self.langs[name] = str(site.get("name") or ""), str(site.get("lang") or "")
         if zone(tz) != self._zones[box]:
             self._zones[box] = zone(tz)
             self._days_again(box)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import tzinfo
 from typing import Any
 
 from edge.core.batch_forms import Batch, EventPack
+from edge.core.batch_parse import event_from, milliseconds
+from edge.settings.event_text import DOUBT, is_doubtful, moment, sentence
 from edge.upstream.ledger import Stored
 
 NARROW = "\u202f"  # between thousands, so that a number does not break
@@ -73,6 +76,24 @@ def entry_lines(box: str, form: Batch | EventPack | dict[str, Any], kept: Stored
             dt = form.dt if bad.dt is None else bad.dt
             row = {"seq": form.seq + bad.i, "n": bad.n, "t": bad.t, "dt": dt, "quality": "bad", "why": bad.why}
             yield _json({**head, **row})
+
+
+def event_lines(
+    box: str, form: Batch | EventPack | dict[str, Any], kept: Stored, lang: str, zone: tzinfo
+) -> Iterator[str]:
+    """Return a line for each event that was stored now, in the words of the box's own journal.
+
+    A time that nobody vouched for is marked "~", as there.
+    """
+    if not isinstance(form, EventPack):
+        return
+    mark = DOUBT if is_doubtful(form.tq) else ""
+    for entry in form.e:
+        if form.seq + entry["i"] in kept.new:
+            event = event_from(entry, milliseconds(entry["t"]))
+            text = sentence(lang, zone, event.kind, event.point, event.values)
+            shown = f"{box}  {mark}{moment(lang, event.at_ms, zone)}  {text}"
+            yield "".join(character if character.isprintable() else " " for character in shown)
 
 
 def _json(row: dict[str, Any]) -> str:
