@@ -14,9 +14,11 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from datetime import datetime, tzinfo
+from contextlib import ExitStack
+from datetime import UTC
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -24,22 +26,23 @@ from edge.cli.client import DEFAULT_SOCKET, Client, NotRunningError, RefusedErro
 from edge.cli.journal_lines import Sheet
 from edge.cli.journal_source import Card, RunningBox, Source
 from edge.cli.words import own_words
-from edge.core.calendar import local_midnight_ms
 from edge.core.journal_page import PAGE, PAGE_MAX, JournalPage, Wanted
 from edge.core.journal_words import KINDS
+from edge.core.moments import MomentError, span
 from edge.core.series import JournalLine
 from edge.settings.faults import SettingsError
 from edge.settings.load import load
 from edge.settings.model import Site
 from edge.settings.report import language
 from edge.store.fs import StoreError
+from edge.store.history_file import HistoryFile
+from edge.store.history_stored import stored_history
 from edge.store.offline import stored_logs
 
 DEFAULT_CONFIG: Final = Path("/etc/vigie/vigie.toml")
 DEFAULT_STATE: Final = Path("/var/lib/vigie")
 POLL_S: Final = 2.0
-UNITS_MS: Final = {"s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000, "j": 86_400_000, "w": 604_800_000}
-AGO: Final = re.compile(rf"-?(\d{{1,6}})\s*({'|'.join(UNITS_MS)})")
+AGO: Final = re.compile(r"\d+\s*[a-z]+")
 SINCE_MOST: Final = 10_000
 EXIT_REFUSED: Final = 1
 EXIT_BAD_INPUT: Final = 2
@@ -119,7 +122,16 @@ def _from_card(args: argparse.Namespace, no_box: str = "") -> int:
         with stored_logs(state) as logs:
             if no_box:
                 _complain(say("journal.from_card", state=state))
-            return _print(Card(logs, site, language(os.environ, config)), args)
+            zone = UTC if site is None else ZoneInfo(site.tz)
+            lang = language(os.environ, config) if site is None else site.lang
+            with ExitStack() as stack:
+                history = None
+                if HistoryFile(state).path.exists():  # without one, all of the records would be read for nothing
+                    try:
+                        history = stack.enter_context(stored_history(state, logs, zone=zone, points={}))
+                    except StoreError as exc:  # the log has the newest lines all the same
+                        _complain(exc.strerror or str(exc))
+                return _print(Card(logs, history, zone, lang), args)
     except StoreError as exc:
         if no_box:
             _complain(no_box)
@@ -193,31 +205,12 @@ def _wanted(source: Source, args: argparse.Namespace) -> Wanted | str:
     since_ms = None
     if args.since:
         try:
-            since_ms = since(args.since, source.now_ms, source.zone)
-        except ValueError:
-            return source.say("journal.since_unclear", words=args.since)
+            # an option's value can't begin with "-" on a command line: 2h stands for -2h
+            words = f"-{args.since}" if AGO.fullmatch(args.since) else args.since
+            since_ms = max(0, span(words, source.now_ms, source.zone).start_ms)
+        except MomentError as exc:
+            return source.say(exc.text.key, **exc.text.values)
     return Wanted(frozenset(kinds), args.point, since_ms, args.text)
-
-
-def since(words: str, now_ms: int, zone: tzinfo) -> int:
-    """Return the UTC ms that the words mean; a local time without an offset is the site's. Raises ValueError.
-
-    >>> from datetime import UTC
-    >>> since("2h", 7_200_000, UTC), since("2026-11-20T10:00", 0, UTC), since("today", 90_000_000, UTC)
-    (0, 1795168800000, 86400000)
-    """
-    ago = AGO.fullmatch(words.strip().lower())
-    if ago:
-        return max(0, now_ms - int(ago[1]) * UNITS_MS[ago[2]])
-    if words in {"today", "yesterday"}:
-        day_ms = local_midnight_ms(now_ms, zone)
-        return day_ms if words == "today" else local_midnight_ms(day_ms - 1, zone)
-    found = datetime.fromisoformat(words.strip())
-    try:
-        utc_ms = (found if found.tzinfo is not None else found.replace(tzinfo=zone)).timestamp() * 1000
-    except OverflowError as exc:
-        raise ValueError(f"{words}: no such day") from exc
-    return max(0, round(utc_ms))
 
 
 def _complain(text: str) -> None:

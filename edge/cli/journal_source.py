@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from typing import Any, Protocol
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from edge.cli.client import Client
 from edge.cli.words import Words, zone_of
 from edge.core.journal_page import JournalPage, Wanted
-from edge.core.series import JournalLine
+from edge.core.series import HistoryReader, JournalLine
 from edge.settings.event_text import sentence
-from edge.settings.model import Site
 from edge.store.journal import Journal
 from edge.store.offline import StoredLogs
 
@@ -54,12 +52,11 @@ class RunningBox:
 class Card:
     """The state folder of a box that does not run."""
 
-    def __init__(self, logs: StoredLogs, site: Site | None, lang: str) -> None:
-        """Without a `site` times are UTC, and words in `lang`."""
-        self.say = Words(lang if site is None else site.lang)
-        self.zone: tzinfo = UTC if site is None else ZoneInfo(site.tz)
+    def __init__(self, logs: StoredLogs, history: HistoryReader | None, zone: tzinfo, lang: str) -> None:
+        self.say = Words(lang)
+        self.zone = zone
         self.now_ms = time.time_ns() // 1_000_000
-        self._journal = Journal(logs.events, logs.dating, say=self._said)
+        self._journal = Journal(logs.events, logs.dating, history, self._said)
 
     def _said(self, line: JournalLine) -> str:
         return sentence(self.say.lang, self.zone, line.kind, line.point, line.values)

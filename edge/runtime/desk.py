@@ -75,7 +75,6 @@ class RunningBox:
         self._is_demo = is_demo
         self.past = past
         self.answer_within_s = ANSWER_WITHIN_S
-        self._journal = journal_of(settings, logs["events"], dating)
         self._started_ms = clock.monotonic_ns() // 1_000_000
 
     def _ask(self, question: Callable[[Engine], Answer]) -> Answer:
@@ -131,7 +130,11 @@ class RunningBox:
 
     def journal(self, before: int | None, limit: int, wanted: Wanted) -> JournalPage:
         """Return a page of what happened, newest first. Raises OSError when the card can't be read."""
-        return self._journal.page(before, limit, wanted)
+        try:
+            history: HistoryReader | None = self.past.history()
+        except LookupError:
+            history = None
+        return journal_of(self._settings, self._logs["events"], self._dating, history).page(before, limit, wanted)
 
     def time(self) -> dict[str, Any]:
         """Return what time the box believes it is, by whom, and its clock entries."""

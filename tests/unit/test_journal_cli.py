@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import doctest
 import json
 import os
 import pty
+import random
 import signal
 import subprocess
 import sys
@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from edge.cli import journal
 from edge.cli.cells import cells
 from edge.cli.journal_lines import Sheet
 from edge.cli.main import main
@@ -23,9 +22,13 @@ from edge.cli.words import Words
 from edge.core.series import JournalLine
 from edge.core.types import Event, EventBatch
 from edge.store.fs import RealFs
+from edge.store.historian import Historian
+from edge.store.history import History
+from edge.store.history_file import HistoryFile
 from edge.store.log import Log
+from edge.store.offline import stored_logs
 from tests.fake_desk import NOW_MS, FakeDesk, serving
-from tests.support import ROOT, eventually
+from tests.support import ROOT, ManualClock, eventually
 
 PARIS = ZoneInfo("Europe/Paris")
 BEGUN = {"id": 12, "limit": "boiler.hot", "kind": "high", "prio": "high", "v": 92.5, "u": "Cel", "at": 85.0,
@@ -98,6 +101,8 @@ def test_the_newest_lines_and_those_of_a_kind_are_asked_of_the_box(vigie: Any, d
     wanted = desk.journal_asked[-1][2]
     assert (wanted.kinds, wanted.point, wanted.text) == ({"state", "link_up"}, "p", "é w")
     assert wanted.since_ms == NOW_MS - 7_200_000
+    vigie("--since", "2026-11-20T16:05")
+    assert desk.journal_asked[-1][2].since_ms == NOW_MS - 907_000
 
 
 def test_more_than_a_page_is_asked_for_page_by_page(vigie: Any, desk: FakeDesk) -> None:
@@ -119,7 +124,7 @@ def test_a_wrong_option_is_said_with_what_would_be_right(vigie: Any, desk: FakeD
     )
     code, out, err = vigie("--since", "lately")
     assert (code, out) == (2, "")
-    assert err.startswith("vigie: lately is no instant; write 2h, ")
+    assert err.startswith("vigie: lately is no instant; write 2026-11-20, ")
     for words in (["-n", "0"], ["-n", "x"], ["-n", "-3"]):
         with pytest.raises(SystemExit) as told:
             vigie(*words)
@@ -191,6 +196,39 @@ def test_where_no_box_runs_the_card_is_read_and_that_is_said(
     assert (code, capsys.readouterr().out) == (0, "Fri 20 Nov 15:05:02  door: changed (1 -> 0)\n")
 
 
+def test_what_the_log_let_go_is_read_from_the_history_on_the_card(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = tmp_path / "state"
+    state_in(state, 40)
+    with stored_logs(state) as logs:  # the historian of a box that ran has taken all of it
+        history = History(state, logs.records, logs.events, logs.dating, zone=PARIS, points={}, boot=1)
+        historian = Historian(history, ManualClock(), raw_days=9, max_mb=64)
+        historian.step(0.0)
+        historian.close()
+    log: Log[Event] = Log(RealFs(state), "events", "events", 128 << 10, 64 << 10)
+    while log.first_seq() < 30:
+        dice = random.Random(log.next_seq())
+        log.append(EventBatch(1, [Event("fault", 10**6, "", {"worker": "w", "text": dice.randbytes(9000).hex()})]))
+    first = log.first_seq()
+    log.close()
+    assert main(["journal", "--state", str(state), "--config", "/missing", "--kind", "state", "-n", "99"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len([text for text in lines if "door: changed" in text]) == 40, f"the log begins at {first}"
+    assert lines[-1].startswith("Fri 20 Nov 15:05:39")
+
+
+def test_a_history_that_cannot_be_read_costs_no_line_of_the_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state_in(tmp_path / "state")
+    HistoryFile(tmp_path / "state").path.write_bytes(b"no database at all" * 1000)
+    assert main(["journal", "--state", str(tmp_path / "state"), "--config", "/missing"]) == 0
+    told = capsys.readouterr()
+    assert len(told.out.splitlines()) == 3
+    assert "history" in told.err
+
+
 def test_neither_a_box_nor_a_card_is_exit_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["journal", "--state", str(tmp_path / "none")]) == 3
     assert "no box has kept anything here" in capsys.readouterr().err
@@ -256,19 +294,3 @@ def test_on_a_terminal_of_80_columns_no_line_is_longer(path: Path, desk: FakeDes
     lines = told.replace("\r\n", "\n").splitlines()
     assert len(lines) == len(LINES) + 2
     assert max(map(cells, lines)) <= 80
-
-
-def test_the_examples_in_the_docstrings_hold() -> None:
-    assert doctest.testmod(journal).failed == 0
-
-
-@pytest.mark.parametrize(
-    "words", ["", "soon", "2026-13-01", "-5x", "99999999d", "9999-12-31T23:59:59-23:00", "0001-01-01"]
-)
-def test_no_words_are_taken_for_an_instant_that_are_none(words: str) -> None:
-    try:
-        found = journal.since(words, NOW_MS, PARIS)
-    except ValueError:
-        return
-    assert words == "0001-01-01" or words.startswith("9999")
-    assert found >= 0
