@@ -104,6 +104,7 @@ def each_record(reader: Archive, point: str, from_ms: int, to_ms: int) -> Iterat
             return
         yield from page
         from_ms = page[-1].t_ms + 1
+        del page  # or two of them lie in memory while the next is made
 
 
 def row_of(kind: Kind, point: str, record: HistoryRecord) -> Row:

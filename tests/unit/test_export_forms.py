@@ -7,6 +7,7 @@ import doctest
 import io
 import json
 import math
+import tracemalloc
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,10 +18,14 @@ from hypothesis import strategies as st
 from edge.core import export_csv, export_json, export_package, export_senml
 from edge.core.export_csv import RECORD_COLUMNS, STEP_COLUMNS, Dialect, Times, long_lines, wide_lines
 from edge.core.export_json import document_lines
-from edge.core.export_rows import Row, Wanted
+from edge.core.export_rows import Row, Wanted, record_rows
 from edge.core.export_senml import pack_lines
+from edge.core.export_steps import step_rows
+from edge.core.export_tally import Tally
 from edge.core.facts import PointFacts
-from edge.core.series import PointInfo
+from edge.core.series import HistoryRecord, PointInfo
+from edge.core.steps import step
+from tests.memory_history import MemoryHistory
 from tests.support import shared_data
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -243,3 +248,47 @@ def test_a_name_that_senml_does_not_allow_is_refused(name: str) -> None:
 @pytest.mark.parametrize("module", [export_csv, export_json, export_senml, export_package])
 def test_the_examples_in_the_code_are_right(module: Any) -> None:
     assert doctest.testmod(module).failed == 0
+
+
+# -- memory
+
+
+class EndlessHistory(MemoryHistory):
+    """A past that is made while it is read: a record a minute."""
+
+    def __init__(self, minutes: int) -> None:
+        super().__init__()
+        self.minutes = minutes
+
+    def records(self, point: str, from_ms: int, to_ms: int, limit: int) -> list[HistoryRecord]:
+        first = max(0, -(-(from_ms - T0) // 60_000))
+        last = min(self.minutes, first + limit, -(-(to_ms - T0) // 60_000))
+        return [HistoryRecord(T0 + n * 60_000, 60_000, n * 0.1, trust="ntp") for n in range(first, last)]
+
+
+def peak_of(minutes: int, write: Any) -> int:
+    """Return the most octets that were in use while a table of so many records was made."""
+    info = PointInfo("p", "gauge", "Cel", T0, T0 + minutes * 60_000)
+    what = Wanted(info, T0, info.end_ms, PointFacts("p", "gauge", "Cel", record_ms=60_000))
+    tracemalloc.start()
+    try:
+        for _ in write(EndlessHistory(minutes), what):
+            pass
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda past, what: long_lines([(what, Tally().counted(record_rows(past, what)))], EXCEL, Times(PARIS)),
+        lambda past, what: long_lines([(what, step_rows(past, what, step("10m"), PARIS))], EXCEL, Times(PARIS)),
+        lambda past, what: pack_lines(record_rows(past, what), "b:p", "Cel"),
+        lambda past, what: document_lines({}, record_rows(past, what)),
+    ],
+)
+def test_memory_stays_the_same_however_long_the_range(write: Any) -> None:
+    peak_of(10, write)  # what is made once: zones, tables of codes
+    short, long = peak_of(2000, write), peak_of(8000, write)
+    assert long < 1.3 * short  # an entry an hour is kept of what set the clock
