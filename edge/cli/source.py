@@ -120,6 +120,6 @@ def running(client: Client) -> Source:
         version=box["version"],
         now_ms=box["utc_ms"],
         clock=box["clock"],
-        clock_error_ms=box.get("clock_error_ms"),
+        clock_error_ms=client.get("time").get("error_ms"),
     )
     return Source(RemoteHistory(client), facts, msgspec.convert(client.get("history/facts"), list[PointFacts]))

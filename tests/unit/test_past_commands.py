@@ -248,7 +248,7 @@ def test_an_export_holds_every_record_and_every_hole_and_says_how_it_is_to_be_re
         "# Each line covers the period from its time on: 10:00 with dt_s 600 means 10:00 to 10:10.",
         "# utc is UTC, local is what clocks show in Europe/Paris.",
         "# An empty value is missing and never 0: quality and reason say why.",
-        "# The clock is set by ntp.",
+        "# The clock is set by ntp, within 50 ms.",
         "# The column clock says what the clock was set by when a record was dated.",
         f"# Lost: entries 5 to 9 of log 9f3c21aa, dropped, after {at}:00:00.000Z, before {at}:01:00.000Z.",
     ]
