@@ -67,8 +67,8 @@ def links(live: Mapping[str, Any], width: int, now_ms: int, say: Words) -> list[
 
 
 def logs_of(buffer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the logs of a box's answer on its buffer, without the links."""
-    return [log for name, log in buffer.items() if name != "links"]
+    """Return the logs of a box's answer on its buffer, without links and history."""
+    return [log for name, log in buffer.items() if name not in {"links", "history"}]
 
 
 def troubles(link: Mapping[str, Any]) -> list[str]:

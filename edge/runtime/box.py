@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Protocol
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -21,6 +22,7 @@ from edge.core.clock import Clock, ClockEntry, Dating
 from edge.core.engine import Engine
 from edge.core.ports import Worker
 from edge.core.types import Event, EventBatch, RecordBatch
+from edge.links.messages import ClockWanted
 from edge.links.mqtt import MqttLink
 from edge.links.paho_connection import PahoConnection, target
 from edge.runtime.announced import announced
@@ -41,6 +43,8 @@ from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
 from edge.settings.specs import specs
 from edge.store.fs import Fs
+from edge.store.historian import Historian
+from edge.store.history import CONSUMER
 from edge.store.writer import Writer
 from edge.web.api import ApiServer
 from hal.buses import close_bus, open_bus
@@ -105,6 +109,13 @@ class Box:
             self.stores.notebook, self.records, self.events, self.clock, self.dating,
             engine=self.station.engine, outputs=settings.outputs,
         )  # fmt: skip
+        self.history = self.stores.open_history(settings, self.dating)
+        self.historian = Historian(
+            self.history, self.clock, raw_days=settings.history.raw_days, max_mb=settings.history.max_mb,
+            tell=self._post, want_clock=lambda boot: self.station.post(ClockWanted(CONSUMER, boot)),
+            spread_s=30.0 + crc32(settings.box.id.encode()) % 60,
+        )  # fmt: skip
+        self.historian.open()
         self._announce(was_cut=was_cut)
         if settings.links.mqtt is not None:
             self.links["mqtt"] = self._mqtt_link(settings.links.mqtt)
@@ -113,13 +124,14 @@ class Box:
             self.station,
             self.clock,
             self.dating,
-            Past(settings, self.stores.notebook, None, degraded=lambda: self.keeper.degraded),
+            Past(settings, self.stores.notebook, self.history, degraded=lambda: self.keeper.degraded),
             logs={"records": self.records, "events": self.events},
             links={name: link.status for name, link in self.links.items()},
             buses=self.buses,
             degraded=lambda: self.writer.degraded,
             is_demo=hardware is not None,
         )
+        self.desk.history_status = self.history.status
         self._api = ApiServer(self.desk, socket) if socket is not None else None
         self._api_thread: threading.Thread | None = None
         self._wire()
@@ -212,6 +224,10 @@ class Box:
         values: dict[str, Value] = {"worker": worker, "text": f"{type(exc).__name__}: {exc}"}
         self.station.post(Notice("fault", self.clock.monotonic_ns(), values))
 
+    def _post(self, kind: str, words: dict[str, Value]) -> None:
+        """Make an event of what a store found or went through."""
+        self.station.post(Notice(kind, self.clock.monotonic_ns(), words))
+
     def _alarm_changed(self, limit: str, active: bool) -> None:  # noqa: FBT001 - the station's callback
         """Switch outputs, and wake the links: an alarm leaves at once, also while no log commits."""
         for ring in self._link_bells:
@@ -228,6 +244,7 @@ class Box:
         self.writer.on_commit.append(self.keeper.look)
         self._link_bells += [self.supervisor.add(link, Bell()) for link in self.links.values()]
         self.writer.on_commit += self._link_bells
+        self.supervisor.add(self.historian, Bell())  # after the links: what they wait for at the end is short
         if self._hardware is not None:
             self.supervisor.add(self._hardware, Bell())
 

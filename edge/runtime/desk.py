@@ -72,6 +72,8 @@ class RunningBox:
         self._links = links
         self._buses = buses
         self._degraded = degraded
+        self.history_status: Callable[[], Mapping[str, Any]] = dict
+        """What history says of itself, once there is one."""
         self._is_demo = is_demo
         self.past = past
         self.answer_within_s = ANSWER_WITHIN_S
@@ -112,7 +114,7 @@ class RunningBox:
         return self._ask(lambda engine: view.alarms(engine, self._dating))
 
     def buffer(self) -> dict[str, Any]:
-        """Return what the logs hold and what each link has had acknowledged."""
+        """Return what the logs hold, what each link has had acknowledged, and what history keeps."""
         found: dict[str, Any] = {}
         for name, log in self._logs.items():
             acknowledged = {link: log.cursor(link) for link in self._links}
@@ -125,6 +127,7 @@ class RunningBox:
                 "waiting": following - 1 - min(acknowledged.values(), default=following - 1),
                 "degraded": self._degraded(),
             }
+        found["history"] = dict(self.history_status())
         found["links"] = {name: dict(status()) for name, status in self._links.items()}
         return found
 

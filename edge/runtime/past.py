@@ -21,13 +21,14 @@ class Past:
         self.degraded = degraded
         self._settings = settings
         self._notebook = notebook
-        self._history = history
+        self.reader = history
+        """History, None where none is kept."""
 
     def history(self) -> HistoryReader:
         """Return what answers about the past; raises LookupError with why when nothing does."""
-        if self._history is None:
+        if self.reader is None:
             raise LookupError("this box keeps no history")
-        return self._history
+        return self.reader
 
     def facts(self) -> list[PointFacts]:
         """Return the points of the settings, with the calibrations and serial numbers that were written down."""

@@ -2,12 +2,14 @@
 
 records/, events/   the two logs
 notebook.json       the box's small documents, with a copy of the logs' registers
+history.db          records for months, sums, gaps and journal; beside it a reserve for a full card
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -15,7 +17,9 @@ from edge.core.clock import ClockEntry, Dating
 from edge.core.types import Event, Record
 from edge.runtime.recalled import recalled
 from edge.settings.model import Settings
+from edge.settings.specs import specs
 from edge.store.fs import Fs, RealFs
+from edge.store.history import CONSUMER, History
 from edge.store.log import Log
 from edge.store.notebook import Notebook
 
@@ -28,7 +32,7 @@ class Stores:
 
     def __init__(self, settings: Settings, state: Path, fs: Fs | None = None) -> None:
         """Open everything in the folder `state`, or on the disk `fs` in place of it."""
-        consumers = [name for name in LINKS if getattr(settings.links, name) is not None]
+        consumers = [CONSUMER, *(name for name in LINKS if getattr(settings.links, name) is not None)]
         try:
             state.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.fs = fs or RealFs(state)
@@ -44,6 +48,8 @@ class Stores:
                 raise
         except OSError as exc:
             raise OSError(exc.errno or 0, f"{state} can't hold the box's state: {exc.strerror or exc}") from exc
+        self._state = state
+        self.history: History | None = None
         self.notebook = Notebook(self.fs)
         self.recalled = recalled(self.records, self.events, self.notebook.registers())
 
@@ -67,7 +73,18 @@ class Stores:
             dating.add(entry)
         return dating
 
+    def open_history(self, settings: Settings, dating: Dating) -> History:
+        """Return the history of this start; its historian opens the file, and may find that it can't."""
+        points, _ = specs(settings)
+        self.history = History(
+            self._state, self.records, self.events, dating, zone=ZoneInfo(settings.site.tz),
+            points={point.id: (point.kind, point.unit) for point in points}, boot=self.boot,
+        )  # fmt: skip
+        return self.history
+
     def close(self) -> None:
         """Give everything back. Never raises; may be called twice."""
+        if self.history is not None:
+            self.history.file.close()
         self.records.close()
         self.events.close()

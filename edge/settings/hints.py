@@ -20,6 +20,7 @@ SYNONYMS: Final[dict[str, str]] = {
     "bus": "buses busses interface",
     "box": "station device boitier raspberry",
     "site": "batiment building",
+    "history": "historique archive retention",
     "link": "links liaison liaisons upstream mqtt broker server serveur",
     "mqtt": "mosquitto broker",
     # keys

@@ -74,5 +74,6 @@ def _settings(draft: Draft) -> model.Settings:
         ],
         limits=[model.Limit(**row.good) for row in draft.limits],
         outputs=[model.Output(**row.good) for row in draft.outputs],
+        history=model.History(**draft.history.good if draft.history else {}),
         links=model.Links(mqtt=None if draft.mqtt is None else model.MqttLink(**draft.mqtt.good)),
     )

@@ -49,6 +49,15 @@ class Site(_Table, frozen=True):
     lang: Annotated[Literal["en", "fr"], Meta(description="of texts and screens")] = "en"
 
 
+class History(_Table, frozen=True):
+    """How much stays on the box after it was sent. Sums of hours, days and months stay however old they are."""
+
+    raw_days: Annotated[int, Meta(ge=1, le=3660, description="records older than this go")] = 400
+    max_mb: Annotated[int, Meta(ge=16, le=65536, description="beyond this the oldest records go before their time")] = (
+        2048
+    )
+
+
 class Point(_Table, frozen=True):
     """The keys that every [[point]] can hold; its driver adds its own."""
 
@@ -158,3 +167,4 @@ class Settings(msgspec.Struct, frozen=True):
     limits: list[Limit]
     outputs: list[Output]
     links: Links
+    history: History = History()

@@ -69,6 +69,7 @@ def page() -> str:
         _check_example(),
         _section("`[box]`", model.Box),
         _section("`[site]`", model.Site),
+        _section("`[history]`", model.History),
         *_bus_sections(),
         _section("`[[point]]`: the keys of every point", model.Point),
         *_driver_sections(),

@@ -76,7 +76,6 @@ class Historian:
         self._next_s = 0.0
         self._failures = 0
         self._failed_s: float | None = None
-        self._is_refused = False
 
     # -- the worker
 
@@ -88,10 +87,10 @@ class Historian:
         """Do a slice of what is to be done; return when to be called again."""
         began_ns = self._clock.monotonic_ns()
         try:
-            if now_s < self._next_s or self._is_refused or not self._work(now_s):
+            if now_s < self._next_s or self.history.refused or not self._work(now_s):
                 return max(self._next_s, now_s)
         except FormatError as exc:
-            self._is_refused = True
+            self.history.refused = str(exc)
             self._degrade("newer", exc, now_s)
             self._next_s = float("inf")
         except sqlite3.Error as exc:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import tzinfo
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from edge.core.aggregate import Sum, as_period, joined
 from edge.core.calendar import HOUR_MS
@@ -22,12 +22,14 @@ from edge.core.clock import Dating
 from edge.core.ports import Reader
 from edge.core.series import HistoryGap, HistoryRecord, JournalLine, Period, PeriodLength, PointInfo
 from edge.core.types import Event, Record
+from edge.store.fs import FormatError
 from edge.store.history_blocks import DamagedError, by_time, hour_of, in_order, unpack_block
 from edge.store.history_file import HistoryFile
 from edge.store.history_head import SLICE, Head, Slice
 from edge.store.history_journal import ROWS, Journal
 from edge.store.history_points import PointRow, Points, as_info
-from edge.store.history_schema import POINT_BITS, is_damage, unusable
+from edge.store.history_room import oldest_hour
+from edge.store.history_schema import POINT_BITS, is_damage, unusable, used_octets
 from edge.store.history_write import LENGTHS, SUM_COLUMNS, Sums, block_key, get_cursor, key_hour
 from hal.sample import Kind
 
@@ -82,6 +84,8 @@ class History:
         """What was found when it was opened, for the journal and for people."""
         self.degraded = ""
         """Empty, or why nothing can be written: the system's word such as ENOSPC."""
+        self.refused = ""
+        """Why the file must not be touched: a newer version wrote it."""
         self.is_suspect = False
         """Whether an answer met damage: the historian looks into it."""
         self.damaged_blocks = 0
@@ -91,6 +95,8 @@ class History:
     @contextmanager
     def _asking(self) -> Iterator[tuple[sqlite3.Connection | None, tuple[Slice, ...], int]]:
         """Give the file at one instant, the slices that it has not, and the first seq after both."""
+        if self.refused:
+            raise FormatError(self.refused)
         for _ in range(BEHIND):
             is_far = self.records_log.next_seq() - self.head.end > TAIL
             if not is_far or self.head.octets > 2 * HEAD_OCTETS or self.head.consume() is None:
@@ -203,6 +209,21 @@ class History:
             raise ValueError(f"limit {limit}: at least 1")
         with self._asking() as (connection, _, _):
             return self.events.lines(connection, before, limit, kinds)
+
+    def status(self) -> dict[str, Any]:
+        """Return what is kept: since when (UTC ms, None: no records), how many octets, how much is not in the file yet.
+
+        `octets` is None while the file can't be had; why stands in `degraded`.
+        """
+        behind = self.records_log.next_seq() - 1 - self.records_log.cursor(CONSUMER)
+        found = {"since_ms": None, "octets": None, "behind": behind, "damaged": self.damaged_blocks}
+        try:
+            with self._asking() as (connection, _, _):
+                if connection is not None:
+                    found["since_ms"], found["octets"] = oldest_hour(connection), used_octets(connection)
+        except OSError as exc:
+            log.warning("history: %s", exc)
+        return {**found, "degraded": self.degraded}
 
     # -- parts of an answer
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import threading
 import time
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from edge.core.series import HistoryRecord
 from edge.core.types import Event
 from edge.runtime.box import Box
 from edge.runtime.clock import RealMachine, SystemClock
 from edge.runtime.station import Question
 from edge.settings.load import load
-from edge.store.fs import RealFs
+from edge.store.fs import RealFs, StoreError
 from edge.store.fs_memory import MemoryFs
+from edge.store.history_head import dated
 from edge.store.log import Log
+from edge.store.offline import stored_logs
 from tests.box_rig import Bench, Row, line, service
 from tests.plant import Plant
 from tests.support import eventually
@@ -55,8 +60,7 @@ def test_an_alarm_that_outlives_the_box_has_its_lamp_on_again_at_the_next_start(
         assert second.lamp() == ("output", True), "before anything is read"
     finally:
         box.outputs.close()
-        box.records.close()
-        box.events.close()
+        box.stores.close()
 
 
 # -- alive, and the end
@@ -225,11 +229,11 @@ def test_a_start_without_time_is_dated_exactly_by_the_next_one_on_the_same_power
         second = Plant(tmp_path, sent)
         with second.box(tmp_path / "state", machine=Computer("a")) as box:
             eventually(lambda: sent.stored.count() > held + 5, 20, "both starts have arrived")
-            first = box.records.read(1, 1).entries[0]
-            true_ms = (time.time_ns() - time.monotonic_ns()) // 1_000_000 + first.start_ms
+            starts_ms = [entry.start_ms for entry in box.records.read(1, held).entries]
+            offset_ms = (time.time_ns() - time.monotonic_ns()) // 1_000_000
     before = [row for row in sent.stored.records() if row.seq <= held and row.value is not None]
     assert "clock_unsynced" not in {row.why for row in before}
-    assert abs(before[0].t_ms - true_ms) < 50
+    assert abs(before[0].t_ms - offset_ms - starts_ms[before[0].seq - 1]) < 50
 
 
 def test_a_start_with_a_trusted_clock_is_dated_before_a_link_can_miss_it(tmp_path: Path) -> None:
@@ -241,3 +245,62 @@ def test_a_start_with_a_trusted_clock_is_dated_before_a_link_can_miss_it(tmp_pat
     kinds = [event["event"] for event in sent.stored.events()]
     assert "link_problem" not in kinds
     assert kinds[:3] == ["start", "clock", "link_up"]
+
+
+# -- history
+
+
+def test_a_box_answers_its_history_and_a_clean_stop_loses_none_of_it(tmp_path: Path) -> None:
+    plant = Plant(tmp_path)
+    with plant.box(tmp_path / "state") as box:
+        eventually(lambda: box.station.records_made > 5, 5, "there are records")
+        eventually(lambda: len(answered(box)) > 3, 5, "they are answered")
+        assert box.desk.buffer()["history"]["degraded"] == ""
+    held = [record.t_ms for record in records_of(tmp_path / "state")]
+    second = Plant(tmp_path)
+    with second.box(tmp_path / "state") as box:
+        found = [record.t_ms for record in box.history.records("volts", 0, held[-1] + 1, 1000)]
+        assert found == held
+        assert box.records.cursor("history") >= len(held), "all of the start before is in the file"
+        assert [line.kind for line in box.history.journal(None, 3)][-1] in {"clock", "start", "stop"}
+
+
+def test_a_history_that_a_newer_version_made_is_left_alone_and_the_box_runs(tmp_path: Path) -> None:
+    plant = Plant(tmp_path)
+    with plant.box(tmp_path / "state"):
+        pass
+    with closing(sqlite3.connect(tmp_path / "state" / "history.db")) as db:
+        db.execute("PRAGMA user_version = 99")
+    before = (tmp_path / "state" / "history.db").read_bytes()
+    second = Plant(tmp_path)
+    with second.box(tmp_path / "state") as box:
+        eventually(lambda: box.station.records_made > 1, 5, "it runs")
+        assert box.desk.buffer()["history"]["degraded"] == "newer"
+        eventually(lambda: "history_degraded" in kinds_since(box), 5, "it is in the journal")
+        with pytest.raises(StoreError, match="written by a newer vigie"):
+            box.history.points()
+    assert (tmp_path / "state" / "history.db").read_bytes() == before
+
+
+def answered(box: Box) -> list[HistoryRecord]:
+    """Return what history has of the point, nothing while it does not know it."""
+    known = {point.point for point in box.history.points()}
+    return box.history.records("volts", 0, 2**60, 1000) if "volts" in known else []
+
+
+def kinds_since(box: Box) -> list[str]:
+    """Return the kinds of the events of this start, newest first."""
+    seq = box.events.next_seq()
+    found = []
+    while seq > 1 and (chunk := box.events.read(seq - 1, 1)).boot == box.clock.boot:
+        found.append(chunk.entries[0].kind)
+        seq -= 1
+    return found
+
+
+def records_of(state: Path) -> list[HistoryRecord]:
+    """Return what the log of a box at rest holds of its point, dated."""
+    with stored_logs(state) as logs:
+        entries = logs.records.read(1, 10_000)
+        own = [entry for entry in entries.entries if entry.point == "volts"]
+        return dated(own, entries.boot, logs.dating) or []

@@ -30,7 +30,12 @@ NAMES = [
     ("[link.mqtt]", "‸[[capteur]]\n[link.mqtt]", "[[capteur]]", "sensors and meters are written [[point]] here"),
     ("[link.mqtt]", "‸[broker]", "[broker]", "links upstream are written [link.mqtt] here"),
     ("[link.mqtt]", "‸[link.mqqt]", "link.mqqt", "unknown key; did you mean mqtt?"),
-    ("[link.mqtt]", "‸[xyz]\n[link.mqtt]", "[xyz]", "unknown table; known: [box], [site], [bus.NAME], [[point]]"),
+    (
+        "[link.mqtt]",
+        "‸[xyz]\n[link.mqtt]",
+        "[xyz]",
+        "unknown table; known: [box], [site], [history], [bus.NAME], [[point]]",
+    ),
     ("[box]", "‸xyz = 1\n[box]", "xyz", "this key stands in no table; known: [box]"),
     ("[[output]]", "‸[output]", "[output]", "this table can stand several times: write [[output]] before each"),
     ("[box]", "‸[[box]]", "[[box]]", "this table stands once: write [box]"),
