@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import errno
 import logging
+import math
 import threading
 from collections import deque
 from collections.abc import Callable
+from itertools import groupby
 from typing import Any, Final
 
 import msgspec
 
 from edge.core.clock import Clock
 from edge.core.types import Event, EventBatch, Record, RecordBatch
+from edge.store.joining import joined
 from edge.store.log import Log, Packed
 from edge.store.mending import mended
 from edge.store.packing import PackingError, pack_registers, unpack_registers
@@ -27,6 +30,7 @@ RAM_OCTETS: Final = 16 << 20  # packed, while the card can't be written
 FRAME_OCTETS: Final = 512  # what a packed frame costs beside its octets
 BACK_OFF_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
 CURSORS_S: Final = 60.0
+STEP_S: Final = 10.0  # after so long in a step the queue is emptied again first: the card is slow
 
 log = logging.getLogger(__name__)
 Done = Callable[[], None]
@@ -44,7 +48,7 @@ class Held(msgspec.Struct):
 
     log: Log[Any]
     packed: Packed
-    done: Done | None
+    dones: list[Done]
 
 
 class Writer:
@@ -141,15 +145,17 @@ class Writer:
         return min(self._retry_s, now_s + CURSORS_S) if self._held else now_s + CURSORS_S
 
     def _take(self) -> None:
-        """Pack what was posted."""
+        """Pack what was posted, in its order."""
         with self._lock:
             jobs, self._posted = self._posted, deque()
             self._posted_entries = 0
-        for job in jobs:
-            target = self._logs[isinstance(job.batch, EventBatch)]
-            *parts, last = self._packed(target, job.batch)
-            self._held += [Held(target, part, None) for part in parts]
-            self._held.append(Held(target, last, job.done))
+        # batches that waited together become one frame: a flush that takes longer than a period costs no backlog
+        for _, together in groupby(jobs, key=lambda job: (type(job.batch), job.batch.boot)):
+            run = list(together)
+            target = self._logs[isinstance(run[0].batch, EventBatch)]
+            *parts, last = self._packed(target, joined([job.batch for job in run]))
+            self._held += [Held(target, part, []) for part in parts]
+            self._held.append(Held(target, last, [job.done for job in run if job.done is not None]))
         if jobs and self.lost_entries > self._told_lost and not self.degraded:
             self._tell("store_degraded", jobs[-1].batch.boot, {"why": "stalled"})
             self.degraded, self.degraded_since_s = "stalled", self._now_s
@@ -178,13 +184,13 @@ class Writer:
             return octets
         heir = next((held for held in self._held if held.log is gone.log), None)
         if heir is None:
-            self._held.append(Held(gone.log, msgspec.structs.replace(gone.packed, count=0, entries=b""), None))
+            self._held.append(Held(gone.log, msgspec.structs.replace(gone.packed, count=0, entries=b""), []))
             return octets
         registers = {**unpack_registers(gone.packed.registers), **unpack_registers(heir.packed.registers)}
         heir.packed = msgspec.structs.replace(heir.packed, registers=pack_registers(registers))
         return octets
 
-    def _write(self) -> None:
+    def _write(self, longest_s: float = STEP_S) -> None:
         """Append what is held, log by log in order; a log that fails keeps its frames, the other one goes on."""
         failed: dict[str, OSError] = {}
         rest: list[Held] = []
@@ -192,11 +198,10 @@ class Writer:
         boot = self._held[-1].packed.boot
         queue = deque(self._held)
         try:
-            while queue:
+            while queue and self._monotonic_s() - self._now_s < longest_s:
                 held = queue[0]
                 if held.log.kind not in failed and self._is_written(held, failed):
-                    if held.done is not None:
-                        finished.append(held.done)
+                    finished += held.dones
                 else:
                     rest.append(held)
                 queue.popleft()
@@ -205,7 +210,7 @@ class Writer:
             self._held = [*rest, *queue]
         if failed:
             self._degrade(next(iter(failed.values())), boot)
-        else:
+        elif not self._held:
             self._restore(boot)
         for done in finished:
             done()
@@ -219,8 +224,16 @@ class Writer:
         except OSError as exc:
             failed[held.log.kind] = exc
             return False
+        finally:
+            self._answer()
         self._written_s[held.log.kind] = self._now_s
         return True
+
+    def _answer(self) -> None:
+        """Count from now how long what was posted waits: a card that is slow is no card that hangs."""
+        with self._lock:
+            if self._waiting_since_s is not None:
+                self._waiting_since_s = self._monotonic_s()
 
     def _degrade(self, exc: OSError, boot: int) -> None:
         why = errno.errorcode.get(exc.errno or 0, "unknown")
@@ -245,7 +258,7 @@ class Writer:
     def _tell(self, kind: str, boot: int, values: dict[str, Any]) -> None:
         """Put an event at the end of what is to be written."""
         entries = [Event(kind, round(self._now_s * 1000), "", values)]
-        self._held += [Held(self._events, packed, None) for packed in self._events.pack(EventBatch(boot, entries))]
+        self._held += [Held(self._events, packed, []) for packed in self._events.pack(EventBatch(boot, entries))]
 
     def _save_cursors(self) -> None:
         """Write the cursors of a log that had no frame for a minute: every frame carries them anyway."""
@@ -262,7 +275,7 @@ class Writer:
         self._take()
         for _ in range(2):  # the second time for the event that says that all is well
             if self._held:
-                self._write()
+                self._write(math.inf)
         if self._held:
             left = sum(held.packed.count for held in self._held)
             log.error("%d entries are lost: %s", left, self.degraded)

@@ -12,7 +12,9 @@ from random import Random
 import pytest
 
 from edge.core.types import Event, EventBatch, Record, RecordBatch
+from edge.store import frame
 from edge.store import writer as module
+from edge.store.fs_image import Write
 from edge.store.fs_memory import Fault, MemoryFs
 from edge.store.log import Log
 from edge.store.writer import CURSORS_S, Writer
@@ -286,6 +288,39 @@ def test_closing_writes_what_is_left_and_says_what_could_not_be(bench: Bench, ca
     bench.post(11)
     bench.writer.close()
     assert "10 entries are lost" in caplog.text or "11 entries are lost" in caplog.text
+
+
+def test_batches_that_waited_together_cost_one_write_and_one_flush(bench: Bench) -> None:
+    bench.post(1)
+    bench.step()
+    before = (bench.fs.counts.writes, bench.fs.counts.flushes)
+    bench.told.clear()
+    for number in range(1, 6):
+        bench.post(1 + number * 10)
+    bench.step()
+    assert (bench.fs.counts.writes - before[0], bench.fs.counts.flushes - before[1]) == (1, 1)
+    assert bench.told[5:] == [*(f"done {1 + number * 10}" for number in range(1, 6)), "commit"]
+    assert bench.values() == [float(seq) for seq in range(1, 61)]
+    assert bench.records.registers == {"index": 60}
+
+
+def test_what_waited_is_joined_with_its_own_sort_and_start_only(bench: Bench) -> None:
+    """What is posted between two batches of the other log stays between them: a clock entry before what it dates."""
+    bench.fs.calls = []
+    bench.post(1)
+    bench.post(11)
+    bench.writer.post(EventBatch(1, [Event("clock", 5)]))
+    bench.post(21)
+    bench.writer.post(RecordBatch(2, [Record("p", 0, 1, 1.0)]))
+    bench.writer.post(EventBatch(2, [Event("start", 5)]))
+    bench.writer.post(EventBatch(2, [Event("stop", 6)], {"running": False}))
+    bench.step()
+    calls = bench.fs.calls or []
+    seeds = [frame.seed("9f3c21aa", 1), frame.seed("0badcafe", 1)]
+    heads = [frame.scan_head(call.octets, seed) for call in calls if isinstance(call, Write) for seed in seeds]
+    assert [(head.kind, head.count, head.boot) for head in heads if head is not None] == [
+        ("records", 20, 1), ("events", 1, 1), ("records", 10, 1), ("records", 1, 2), ("events", 2, 2),
+    ]  # fmt: skip
 
 
 def test_it_works_without_a_clock_by_the_instants_of_its_steps() -> None:
