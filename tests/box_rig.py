@@ -197,7 +197,7 @@ def service(folder: Path, *words: str, name: str = "run", **environment: str) ->
 @contextmanager
 def box_here(config: Path, state: Path, **options: Any) -> Iterator[Box]:
     """Run a box in this process, so that its simulated devices, its disk and its clock can be reached."""
-    box = Box(load(config), state, **options)
+    box = Box(load(config), state, config=config, **options)
     box.start()
     try:
         yield box

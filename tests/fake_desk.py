@@ -132,6 +132,10 @@ class FakeDesk:
             "links": {"mqtt": dict(self.link)},
         }  # fmt: skip
 
+    def backup(self) -> dict[str, Any]:
+        """Return that there is one."""
+        return {"box": "b0042"}
+
     def journal(self, before: int | None, limit: int, wanted: Wanted) -> JournalPage:
         """Return a page of the lines that the test put there."""
         self.journal_asked.append((before, limit, wanted))

@@ -13,6 +13,8 @@ import msgspec
 from edge.cli.words import own_words
 
 DEFAULT_SOCKET: Final = "/run/vigie/api.sock"
+DEFAULT_CONFIG: Final = Path("/etc/vigie/vigie.toml")
+DEFAULT_STATE: Final = Path("/var/lib/vigie")
 DEADLINE_S: Final = 5.0
 
 

@@ -41,6 +41,8 @@ VERBS: Final[dict[str, Verb]] = {
     "export": Verb("edge.cli.export", "all points as CSV, or as a data package", run="export"),
     "receive": Verb("edge.cli.receive", "the reference consumer: store what boxes send, once, and acknowledge it"),
     "journal": Verb("edge.cli.journal", "what happened on the box, who did it and when"),
+    "backup": Verb("edge.cli.backup", "write all that replaces a dead box into one file"),
+    "restore": Verb("edge.cli.restore", "make this box go on as the one of a backup"),
     **{
         name: Verb("edge.cli.console", text, f"add_{name}_arguments", name)
         for name, text in {

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from edge.cli import client
+from edge.cli.client import DEFAULT_CONFIG, DEFAULT_STATE
 from edge.runtime.box import Box, Hardware
 from edge.runtime.systemd import notify, watchdog_s
 from edge.settings.faults import SettingsError
@@ -24,8 +25,6 @@ from edge.settings.model import Settings
 from edge.settings.packaged import find
 from edge.settings.report import language, report
 
-DEFAULT_CONFIG: Final = Path("/etc/vigie/vigie.toml")
-DEFAULT_STATE: Final = Path("/var/lib/vigie")
 STOP_WITHIN_S: Final = 1.8  # Ctrl-C ends all within 2 s, a stuck bus included
 
 
@@ -56,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
     except SettingsError as exc:
         sys.stderr.write(report(str(config), exc.faults, language(os.environ, config)) + "\n")
         return 2
+    args.config = config.absolute()
     if args.demo and args.state is None:
         with tempfile.TemporaryDirectory(prefix="vigie-demo-") as folder:
             return serve(args, settings, Path(folder), Path(args.socket or f"{folder}/api.sock"))
@@ -68,7 +68,8 @@ def serve(args: argparse.Namespace, settings: Settings, state: Path, socket: Pat
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
     try:
-        box = Box(settings, state, socket=socket, hardware=partial(_demo, settings) if args.demo else None)
+        hardware = partial(_demo, settings) if args.demo else None
+        box = Box(settings, state, socket=socket, hardware=hardware, config=args.config)
         box.start()
     except OSError as exc:
         sys.stderr.write(f"vigie: {exc.strerror or exc}\n")

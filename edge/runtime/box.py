@@ -32,7 +32,7 @@ from edge.runtime.clock_start import dated_as, power_up, system_clock
 from edge.runtime.desk import RunningBox, product_version
 from edge.runtime.device import device_specs
 from edge.runtime.feed import feed_of
-from edge.runtime.notebook_keeper import NotebookKeeper
+from edge.runtime.notebook_keeper import NotebookKeeper, moment
 from edge.runtime.outputs import Outputs
 from edge.runtime.past import Past
 from edge.runtime.station import Station
@@ -75,11 +75,12 @@ class Box:
         fs: Fs | None = None,
         clock: Callable[[int], Clock] | None = None,
         machine: Machine | None = None,
+        config: Path | None = None,
     ) -> None:
         """Open the logs and put everything together; nothing runs yet. Raises OSError when the state can't be used.
 
         `hardware` makes simulated devices in a folder, `clock` the clock of a start; `machine` is what that goes by
-        otherwise, `fs` the disk under the logs.
+        otherwise, `fs` the disk under the logs, `config` the file of the settings, for backups.
         """
         self.settings = settings
         self.stores = Stores(settings, state, fs)
@@ -132,6 +133,7 @@ class Box:
             is_demo=hardware is not None,
         )
         self.desk.history_status = self.history.status
+        self.desk.backup = lambda: self._backup(config)
         self._api = ApiServer(self.desk, socket) if socket is not None else None
         self._api_thread: threading.Thread | None = None
         self._wire()
@@ -218,6 +220,15 @@ class Box:
         )  # fmt: skip
         connection = PahoConnection(target(mqtt, self.settings.box.id))
         return MqttLink(mqtt, connection, feed, random.Random())  # noqa: S311 - spreads reconnects, guards nothing
+
+    def _backup(self, config: Path | None) -> Any:
+        """Return the backup as of now; called on the API's thread, which may read files."""
+        from edge.runtime.backup import backup_of  # what writes TOML is loaded when somebody wants a backup
+
+        return backup_of(
+            self.records, self.events, self.stores.notebook, moment(self.clock), config,
+            box=self.settings.box.id, site=self.settings.site.name, outputs=self.keeper.outputs(),
+        )  # fmt: skip
 
     def _journal_fault(self, worker: str, exc: Exception) -> None:
         """Make an event of a worker's failure: a bug is seen upstream, not only in the log of the machine."""

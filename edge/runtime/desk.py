@@ -74,6 +74,8 @@ class RunningBox:
         self._degraded = degraded
         self.history_status: Callable[[], Mapping[str, Any]] = dict
         """What history says of itself, once there is one."""
+        self.backup: Callable[[], Any] = dict
+        """Return all that a new box needs to go on as this one."""
         self._is_demo = is_demo
         self.past = past
         self.answer_within_s = ANSWER_WITHIN_S

@@ -136,15 +136,19 @@ class NotebookKeeper:
         )
         events = {name: value for name, value in self._events.registers.items() if name not in NOT_COPIED}
         logs: dict[str, Log[Any]] = {"records": self._records, "events": self._events}
-        limits = self._engine.limits
         notebook.set_registers(
             RegisterCopy(
                 now, registers, events,
-                {output.id: limits[output.limit].active for output in self._outputs if output.limit in limits},
+                self.outputs(),
                 {name: kept.stream for name, kept in logs.items()},
                 {name: kept.next_seq() for name, kept in logs.items()},
             )
         )  # fmt: skip
+
+    def outputs(self) -> dict[str, bool]:
+        """Return of each output whether it is on: it follows its limit."""
+        limits = self._engine.limits
+        return {output.id: limits[output.limit].active for output in self._outputs if output.limit in limits}
 
     def _moment(self) -> Moment:
         return moment(self._clock)

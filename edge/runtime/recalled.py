@@ -8,16 +8,34 @@ so a counter goes on from less than it had counted, never from more; its next re
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from edge.core.notes import RegisterCopy
 from edge.core.types import Event
-from edge.store.log import Log
 
 COUNTER: Final = "counter/"
 NOT_COPIED: Final = frozenset({"running"})
+
+
+class Kept(Protocol):
+    """A log, open or at rest, as far as its registers go."""
+
+    @property
+    def stream(self) -> str:
+        """Its id."""
+
+    @property
+    def boot(self) -> int:
+        """The highest start in it."""
+
+    @property
+    def registers(self) -> dict[str, Any]:
+        """The latest value of every register."""
+
+    def next_seq(self) -> int:
+        """Return the seq of its next entry."""
 
 
 class Recalled(msgspec.Struct, frozen=True):
@@ -45,7 +63,7 @@ class Recalled(msgspec.Struct, frozen=True):
         ]
 
 
-def recalled(records: Log[Any], events: Log[Any], copy: RegisterCopy | None) -> Recalled:
+def recalled(records: Kept, events: Kept, copy: RegisterCopy | None) -> Recalled:
     """Return what a start goes on from; without a copy the logs alone."""
     of_records, of_events, boot = records.registers, events.registers, max(records.boot, events.boot)
     if copy is None:

@@ -7,6 +7,7 @@ history.db          records for months, sums, gaps and journal; beside it a rese
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -18,13 +19,15 @@ from edge.core.types import Event, Record
 from edge.runtime.recalled import recalled
 from edge.settings.model import Settings
 from edge.settings.specs import specs
-from edge.store.fs import Fs, RealFs
+from edge.store.fs import Fs, RealFs, StoreError
 from edge.store.history import CONSUMER, History
 from edge.store.log import Log
 from edge.store.notebook import Notebook
 
 LINKS: Final = ("mqtt",)
 EVENTS_MB: Final = 16
+RESTORING: Final = "restoring"
+"""What a restore leaves until it is finished: a box that started now would count on from the wrong index."""
 
 
 class Stores:
@@ -36,6 +39,8 @@ class Stores:
         try:
             state.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.fs = fs or RealFs(state)
+            if self.fs.exists(RESTORING):
+                raise StoreError(errno.EBUSY, "a restore was cut short: run `vigie restore FILE` again, the same file")
             self.records: Log[Record] = Log(
                 self.fs, "records", "records", capacity_bytes=settings.box.buffer_mb << 20, consumers=consumers
             )

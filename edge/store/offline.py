@@ -91,6 +91,11 @@ class StoredLog(Generic[Entry]):
         """Return at most `limit` entries from `seq` on. Raises StoreError when the card can't be read."""
         return self._reader.read(seq, limit)
 
+    @property
+    def consumers(self) -> list[str]:
+        """Who has acknowledged here."""
+        return list(self._cursors)
+
     def cursor(self, consumer: str) -> int:
         """Return the highest seq that this consumer was known to have acknowledged; 0 when none."""
         return min(self._cursors.get(consumer, 0), self.next_seq() - 1)

@@ -69,6 +69,9 @@ class Desk(Protocol):
     def facts(self) -> list[PointFacts]:
         """Return what a reader of figures must know of each point of the settings."""
 
+    def backup(self) -> Any:
+        """Return all that a new box needs to go on as this one, without secrets."""
+
     def order(self, command: Command) -> Result:
         """Carry out a command and return its one result; raises TimeoutError when the station does not answer."""
 
@@ -105,6 +108,7 @@ def make_app(desk: Desk) -> Any:
     route("alarms", desk.alarms)
     route("buffer", desk.buffer)
     route("time", desk.time)
+    route("backup", lambda: desk.backup())  # noqa: PLW0108 - a desk may be given its backup later
     route(
         "live",
         lambda: {"box": desk.box(), "values": desk.values(), "alarms": desk.alarms(), "buffer": desk.buffer()},

@@ -1,0 +1,126 @@
+"""`vigie restore FILE`: make this box go on as the one of a backup, while no station runs here."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from edge.cli import client
+from edge.cli.words import Words, own_words
+from edge.runtime.clock import SystemClock
+from edge.runtime.clock_witnesses import witnesses
+from edge.runtime.identity import Chosen, chosen, is_choice, trusts_clock
+from edge.runtime.notebook_keeper import moment
+from edge.runtime.restore import Plan, carry_out, plan_for, target
+from edge.store.backup_file import Backup, decode
+from edge.store.fs import FormatError, RealFs, StoreError
+
+EXIT_FAILED: Final = 1
+EXIT_BAD_INPUT: Final = 2
+MOST_SHOWN: Final = 20
+LARGEST: Final = 64 << 20
+CONFIG_MODE: Final = 0o640
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `vigie restore` takes."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="what `vigie backup` wrote")
+    parser.add_argument("--state", type=Path, default=client.DEFAULT_STATE, help="default /var/lib/vigie")
+    parser.add_argument("--config", type=Path, default=client.DEFAULT_CONFIG, help="default /etc/vigie/vigie.toml")
+    parser.add_argument("--settings", action="store_true", help="replace the settings file by the backup's")
+    parser.add_argument("--box-id", default="", metavar="ID", help="keep, backup, or another id of this box")
+    parser.add_argument("--force", action="store_true", help="also what is restored already, or over one cut short")
+    parser.add_argument("--json", action="store_true", help="one JSON object for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Restore; return 1 when that can't be done now, 2 when the file is none."""
+    say = own_words()
+    if args.box_id and not is_choice(args.box_id):
+        return _fail(say("backup.no_name"), EXIT_BAD_INPUT)
+    try:
+        with args.file.open("rb") as file:
+            backup = decode(file.read(LARGEST))
+    except (ValueError, FormatError) as exc:
+        return _fail(say("backup.no_backup", file=args.file, why=exc), EXIT_BAD_INPUT)
+    except OSError as exc:
+        return _fail(say("backup.not_read", file=args.file, why=exc.strerror), EXIT_BAD_INPUT)
+    try:
+        return _restore(args, backup, say)
+    except StoreError as exc:
+        is_busy = "another process" in str(exc) or "a running box" in str(exc)
+        return _fail(say("backup.runs", state=args.state) if is_busy else say("backup.refused", why=exc))
+    except (OSError, ValueError) as exc:
+        return _fail(say("backup.refused", why=exc))
+
+
+def _restore(args: argparse.Namespace, backup: Backup, say: Words) -> int:
+    here = args.config.read_text(encoding="utf-8") if args.config.exists() else None
+    settings = chosen(backup, here, replace=args.settings, box_id=args.box_id)
+    args.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    args.config.parent.mkdir(parents=True, exist_ok=True)
+    trust_clock = trusts_clock(here or backup.settings)
+    with target(RealFs(args.state)) as onto:
+        now = moment(SystemClock(backup.boot, witnesses=witnesses(trust_clock=trust_clock)))
+        plan = plan_for(backup, onto, now, settings.text, again=args.force)
+        if plan is not None:
+            carry_out(plan, onto, RealFs(args.config.parent), args.config.name)
+            own(args.state, args.config if plan.settings is not None else None)
+    if args.json:
+        print(msgspec.json.encode(_facts(backup, plan, settings)).decode())
+        return 0
+    if plan is None:
+        print(say("backup.twice", box=backup.box))
+        return 0
+    _tell(args, plan, settings, say)
+    return 0
+
+
+def own(state: Path, config: Path | None) -> None:
+    """Give what root made here to whom the folder belongs: the service runs as a user of its own."""
+    if os.geteuid() == 0:
+        owner = state.stat()
+        for path in [state, *state.rglob("*")]:
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    if config is not None:
+        config.chmod(CONFIG_MODE)
+        if os.geteuid() == 0:
+            os.chown(config, 0, config.parent.stat().st_gid)
+
+
+def _facts(backup: Backup, plan: Plan | None, settings: Chosen) -> dict[str, Any]:
+    counters = [] if plan is None else [msgspec.structs.asdict(one) for one in plan.counters]
+    return {
+        "id": backup.id, "box": backup.box, "restored": plan is not None,
+        "counters": [{name: one[name] for name in ("point", "how", "backup", "here", "index")} for one in counters],
+        "settings": settings.outcome, "differing": [msgspec.structs.asdict(one) for one in settings.differing],
+        "blanked": backup.blanked,
+    }  # fmt: skip
+
+
+def _tell(args: argparse.Namespace, plan: Plan, settings: Chosen, say: Words) -> None:
+    backup = plan.backup
+    print(say("backup.restored", box=backup.box, counters=len(plan.counters), boot=plan.boot + 1))
+    for one in plan.counters:
+        values = {"point": one.point, "backup": one.backup, "index": one.index, "how": one.how}
+        print(say("backup.counter", **values, **({} if one.here is None else {"here": one.here})))
+    print(say(f"backup.settings_{settings.outcome}", file=args.config))
+    for change in settings.differing[:MOST_SHOWN]:
+        before, after = (("-" if side is None else side) for side in (change.before, change.after))
+        print(say("backup.difference", name=change.key, before=before, after=after))
+    if len(settings.differing) > MOST_SHOWN:
+        print(say("backup.more", count=len(settings.differing) - MOST_SHOWN))
+    if settings.outcome == "written":
+        if backup.blanked:
+            print(say("backup.blanked", names=backup.blanked))
+        print(say("backup.check", file=args.config))
+
+
+def _fail(text: str, code: int = EXIT_FAILED) -> int:
+    sys.stderr.write(f"vigie: {text}\n")
+    return code
