@@ -72,7 +72,8 @@ def serve(args: argparse.Namespace, settings: Settings, state: Path, socket: Pat
         box = Box(settings, state, socket=socket, hardware=hardware, config=args.config)
         box.start()
     except OSError as exc:
-        sys.stderr.write(f"vigie: {exc.strerror or exc}\n")
+        where = f": {exc.filename}" if exc.filename else ""
+        sys.stderr.write(f"vigie: {exc.strerror or exc}{where}\n")
         return 1
     notify("READY=1")
     wait(stopping, box, args.seconds)

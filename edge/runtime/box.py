@@ -32,6 +32,7 @@ from edge.runtime.clock_start import dated_as, power_up, system_clock
 from edge.runtime.desk import RunningBox, product_version
 from edge.runtime.device import device_specs
 from edge.runtime.feed import feed_of
+from edge.runtime.findings import REGISTER, Findings
 from edge.runtime.notebook_keeper import NotebookKeeper, moment
 from edge.runtime.outputs import Outputs
 from edge.runtime.past import Past
@@ -110,6 +111,7 @@ class Box:
             self.stores.notebook, self.records, self.events, self.clock, self.dating,
             engine=self.station.engine, outputs=settings.outputs,
         )  # fmt: skip
+        self.findings = Findings(self.clock, self.writer.post, self.stores.recalled.events.get(REGISTER))
         self.history = self.stores.open_history(settings, self.dating)
         self.historian = Historian(
             self.history, self.clock, raw_days=settings.history.raw_days, max_mb=settings.history.max_mb,
@@ -210,6 +212,9 @@ class Box:
         )
         if found.registers:
             self.writer.post(RecordBatch(self.clock.boot, [], found.registers))
+        for name, kept in (("records", self.records), ("events", self.events)):
+            self.findings.say(name, kept.notes)
+            kept.tell_damage_to(self.findings.damage_in(name))
         self.station.clock_keeper.step(now_ms)  # durable together with the start, or a link would find that undated
 
     def _mqtt_link(self, mqtt: MqttSettings) -> MqttLink:

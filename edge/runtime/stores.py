@@ -19,10 +19,11 @@ from edge.core.types import Event, Record
 from edge.runtime.recalled import recalled
 from edge.settings.model import Settings
 from edge.settings.specs import specs
-from edge.store.fs import Fs, RealFs, StoreError
+from edge.store.fs import FormatError, Fs, RealFs, StoreError
 from edge.store.history import CONSUMER, History
 from edge.store.log import Log
 from edge.store.notebook import Notebook
+from edge.store.ring import LockedError
 
 LINKS: Final = ("mqtt",)
 EVENTS_MB: Final = 16
@@ -37,7 +38,7 @@ class Stores:
         """Open everything in the folder `state`, or on the disk `fs` in place of it."""
         consumers = [CONSUMER, *(name for name in LINKS if getattr(settings.links, name) is not None)]
         try:
-            state.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _make(state)
             self.fs = fs or RealFs(state)
             if self.fs.exists(RESTORING):
                 raise StoreError(errno.EBUSY, "a restore was cut short: run `vigie restore FILE` again, the same file")
@@ -52,7 +53,7 @@ class Stores:
                 self.records.close()
                 raise
         except OSError as exc:
-            raise OSError(exc.errno or 0, f"{state} can't hold the box's state: {exc.strerror or exc}") from exc
+            raise OSError(exc.errno or 0, refusal(state, exc)) from exc
         self._state = state
         self.history: History | None = None
         self.notebook = Notebook(self.fs)
@@ -93,3 +94,26 @@ class Stores:
             self.history.file.close()
         self.records.close()
         self.events.close()
+
+
+def _make(state: Path) -> None:
+    """Make the state's folder, where the card lets us: a card that can only be read is a state, and no refusal."""
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as exc:
+        if exc.errno != errno.EROFS:
+            raise
+
+
+def refusal(state: Path, exc: OSError) -> str:
+    """Return why a box can't work on this folder, and what to do."""
+    if isinstance(exc, LockedError):
+        return f"{state} is in use: {exc.strerror}; stop that one first, or give this one a --state of its own"
+    if isinstance(exc, FormatError):
+        return f"{state} can't be used: {exc}; install that version again, or move the folder away"
+    if exc.errno in {errno.EACCES, errno.EPERM}:
+        where = exc.filename or state
+        return f"{state} can't be used: {where} belongs to another user; try: sudo chown -R vigie: {state}"
+    if exc.errno in {errno.EEXIST, errno.ENOTDIR}:
+        return f"{state} can't hold the box's state: it is no folder; move it away"
+    return f"{state} can't hold the box's state: {exc.strerror or exc}"

@@ -7,19 +7,24 @@ slots of a block are written in turn, so that a cut in the middle leaves the oth
   4  4  CRC-32 of what follows, starting from the CRC-32 of the stream's id
   8  8  generation
  16  4  length
- 20     JSON {"next": 12346, "boot": 3, "cursors": {"mqtt": 12001}}
+ 20     JSON {"next": 12346, "boot": 3, "cursors": {"mqtt": 12001}, "newest": 12033, "reserved": 143418}
 ```
+`reserved` is a number that the log has not given and will not give before this file says a higher one: where the end of
+the log is lost, it goes on from there, and no number is given twice. `newest` is the base of the last segment.
 """
 
 from __future__ import annotations
 
+import errno
 import struct
 import zlib
 from typing import Final
 
 import msgspec
 
-from edge.store.fs import BLOCK, Fs, write_all
+from edge.store.aside import set_aside, unusable
+from edge.store.fs import BLOCK, File, Fs, write_all
+from edge.store.notes import Note
 
 MAGIC: Final = b"VgCu"
 _HEAD = struct.Struct("<4sIQI")
@@ -31,6 +36,8 @@ class Saved(msgspec.Struct, frozen=True):
     next: int = 1
     boot: int = 0
     cursors: dict[str, int] = {}
+    newest: int = 0
+    reserved: int = 0
 
 
 class CursorFile:
@@ -41,21 +48,45 @@ class CursorFile:
         self._path = path
         self._seed = zlib.crc32(stream.encode())
         self._generation = 0
+        self.note: Note | None = None
+        """What was wrong with the file, when something was: it is made anew."""
 
     def load(self) -> Saved:
         """Return what was saved last; nothing acknowledged when there is no sound slot."""
         if not self._fs.exists(self._path):
             return Saved()
-        file = self._fs.open(self._path)
         try:
-            slots = [self._slot(file.pread(BLOCK, place * BLOCK)) for place in (0, 1)]
+            file = self._fs.open(self._path)
+        except OSError as exc:
+            what = unusable(exc)
+            if what is None:
+                raise
+            self.note = Note(self._path, what, "set_aside")
+            return Saved()
+        try:
+            slots = [self._slot(self._block(file, place)) for place in (0, 1)]
         finally:
             file.close()
         sound = [slot for slot in slots if slot is not None]
         if not sound:
+            self.note = Note(self._path, "damaged", "made_anew")
             return Saved()
         self._generation, saved = max(sound, key=lambda slot: slot[0])
         return saved
+
+    def set_aside_unusable(self) -> None:
+        """Make room for a new file where something else has its name."""
+        if self.note is not None and self.note.done == "set_aside":
+            self.note = msgspec.structs.replace(self.note, aside=set_aside(self._fs, self._path))
+
+    @staticmethod
+    def _block(file: File, place: int) -> bytes:
+        try:
+            return file.pread(BLOCK, place * BLOCK)
+        except OSError as exc:
+            if exc.errno != errno.EIO:
+                raise
+            return b""
 
     def _slot(self, octets: bytes) -> tuple[int, Saved] | None:
         if len(octets) < BLOCK or octets[:4] != MAGIC:

@@ -10,8 +10,11 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 BLOCK = 4096  # what a frame is aligned to: the page of the kernel and the smallest write a card does not have to merge
 
@@ -22,6 +25,17 @@ class StoreError(OSError):
 
 class FormatError(StoreError):
     """Bytes that this version does not understand: written by a newer one, or not ours."""
+
+
+class NotAFileError(StoreError):
+    """A folder, a link or a pipe where a file should be."""
+
+
+class Room(msgspec.Struct, frozen=True):
+    """What a disk has left for us, and how large it is."""
+
+    free_bytes: int
+    total_bytes: int
 
 
 class File(Protocol):
@@ -56,7 +70,11 @@ class Fs(Protocol):
     """A folder tree. Paths are relative to its root, with "/" between names."""
 
     def open(self, path: str, *, create: bool = False) -> File:
-        """Open for reading and writing; with `create` also a file that does not exist yet."""
+        """Open for reading and writing; with `create` also a file that does not exist yet.
+
+        On a disk that can only be read, a file is opened for that, and writing to it raises OSError (EROFS). Raises
+        NotAFileError for anything but a regular file: a link is not followed, a pipe is not waited for.
+        """
 
     def rename(self, old: str, new: str) -> None:
         """Give a file another name in one step, replacing what had it."""
@@ -76,12 +94,16 @@ class Fs(Protocol):
     def fsync_dir(self, path: str) -> None:
         """Return when the names in this folder are durable."""
 
+    def room_left(self, path: str) -> Room:
+        """Return what is left on the disk that holds this folder."""
+
 
 class RealFile:
     """A descriptor of the system."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, *, is_read_only: bool = False) -> None:
         self._fd = fd
+        self._is_read_only = is_read_only
 
     def pread(self, size: int, offset: int) -> bytes:
         """See File."""
@@ -89,6 +111,7 @@ class RealFile:
 
     def pwrite(self, octets: bytes, offset: int) -> int:
         """See File."""
+        self._must_take_writes()
         return os.pwrite(self._fd, octets, offset)
 
     def fdatasync(self) -> None:
@@ -97,10 +120,12 @@ class RealFile:
 
     def truncate(self, size: int) -> None:
         """See File."""
+        self._must_take_writes()
         os.ftruncate(self._fd, size)
 
     def allocate(self, size: int) -> None:
         """See File."""
+        self._must_take_writes()
         os.posix_fallocate(self._fd, 0, size)
 
     def size(self) -> int:
@@ -114,6 +139,10 @@ class RealFile:
         except BlockingIOError:
             return False
         return True
+
+    def _must_take_writes(self) -> None:
+        if self._is_read_only:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     def close(self) -> None:
         """See File."""
@@ -133,11 +162,31 @@ class RealFs:
 
     def open(self, path: str, *, create: bool = False) -> RealFile:
         """See Fs."""
-        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
-        fd = os.open(self._at(path), flags, 0o600)
+        flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | (os.O_CREAT if create else 0)
+        is_read_only = False
+        try:
+            fd = self._opened(path, flags | os.O_RDWR)
+        except OSError as exc:
+            if exc.errno != errno.EROFS or not os.path.lexists(self._at(path)):
+                raise
+            fd, is_read_only = self._opened(path, flags & ~os.O_CREAT | os.O_RDONLY), True
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise NotAFileError(errno.EINVAL, "this is no regular file", path)
         # no read-ahead: it fills the page cache with large pages, and a block overwritten in one counts as all of it
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
-        return RealFile(fd)
+        return RealFile(fd, is_read_only=is_read_only)
+
+    def _opened(self, path: str, flags: int) -> int:
+        try:
+            return os.open(self._at(path), flags, 0o600)
+        except PermissionError:
+            os.chmod(self._at(path), 0o600, follow_symlinks=False)  # ours, but somebody changed its mode
+            return os.open(self._at(path), flags, 0o600)
+        except OSError as exc:
+            if exc.errno in {errno.EISDIR, errno.ELOOP, errno.ENXIO}:
+                raise NotAFileError(exc.errno, "this is no regular file", path) from exc
+            raise
 
     def rename(self, old: str, new: str) -> None:
         """See Fs."""
@@ -160,7 +209,7 @@ class RealFs:
 
     def exists(self, path: str) -> bool:
         """See Fs."""
-        return os.path.exists(self._at(path))
+        return os.path.lexists(self._at(path))
 
     def fsync_dir(self, path: str) -> None:
         """See Fs."""
@@ -169,6 +218,11 @@ class RealFs:
             os.fsync(fd)
         finally:
             os.close(fd)
+
+    def room_left(self, path: str) -> Room:
+        """See Fs. What the file system keeps for root is not ours."""
+        found = os.statvfs(self._at(path))
+        return Room(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
 
 
 def read_file(fs: Fs, path: str) -> bytes:

@@ -14,12 +14,17 @@ import os
 import threading
 from collections.abc import Iterator
 from random import Random
+from typing import Final
 
 import msgspec
 
+from edge.store.fs import Room
 from edge.store.fs_image import MODELS, Image, Model, Naming, Write, arrive
 
 __all__ = ["MODELS", "Counts", "Fault", "MemoryFile", "MemoryFs", "Model", "prefixes"]
+
+CHANGING: Final = frozenset({"pwrite", "truncate", "allocate", "rename", "unlink"})
+UNLIMITED: Final = 1 << 50
 
 
 class Fault(msgspec.Struct):
@@ -131,6 +136,8 @@ class MemoryFs:
         self.images: dict[int, Image] = {}
         self.names: dict[str, int] = {}
         self.folders = {""}
+        self.is_read_only = False
+        """Whether it is mounted for reading only, as ext4 does by itself after an error."""
         self.calls: list[Write | Naming | int | str] | None = None
         """When a list: every change, flush of a file (its number) or of a folder (its path), in order."""
         self._keep_cuts = keep_cuts
@@ -150,6 +157,7 @@ class MemoryFs:
                 folder = path.rpartition("/")[0]
                 if not create or folder not in self.folders:
                     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+                self._must_take_changes(path)
                 number = max(self.images, default=0) + 1
                 self.images[number] = Image()
                 self.change(Naming(folder, {path: number}))
@@ -181,6 +189,8 @@ class MemoryFs:
     def mkdir(self, path: str) -> None:
         """See edge.store.fs.Fs."""
         with self.lock:
+            if path not in self.folders:
+                self._must_take_changes(path)
             parts = path.split("/")
             self.folders.update("/".join(parts[: count + 1]) for count in range(len(parts)))
 
@@ -194,6 +204,17 @@ class MemoryFs:
             self.meet_fault("fsync_dir", path)
             self.counts.flushes += 1
             self.flush_folder(path)
+
+    def room_left(self, path: str) -> Room:
+        """See edge.store.fs.Fs."""
+        if path not in self.folders:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        total = UNLIMITED if self.space is None else self.space
+        return Room(max(total - sum(self._reserved.values()), 0), total)
+
+    def _must_take_changes(self, path: str) -> None:
+        if self.is_read_only:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
 
     def _must_exist(self, path: str) -> None:
         if path not in self.names:
@@ -258,6 +279,8 @@ class MemoryFs:
 
     def meet_fault(self, call: str, path: str) -> Fault | None:
         """Raise what is due for this call; return a fault that shortens a write."""
+        if call in CHANGING:
+            self._must_take_changes(path)
         for fault in self.faults:
             if fault.call == call and fault.path in path and fault.times:
                 if fault.after:

@@ -10,51 +10,35 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Generic, Literal, TypeVar, overload
 
-import msgspec
-
-from edge.core.ports import Chunk
+from edge.core.ports import Chunk, Gap
 from edge.core.types import Event, EventBatch, Record, RecordBatch
 from edge.store import frame
-from edge.store.cursors import CursorFile, Saved
+from edge.store.cursors import Saved
 from edge.store.frame import Head
 from edge.store.fs import BLOCK, File, Fs, StoreError, write_all
+from edge.store.notes import Note
+from edge.store.opening import opened, size_note
+from edge.store.packed import BatchPacker, Packed
 from edge.store.packing import (
-    PackingError,
-    RecordPacker,
-    pack_events,
     pack_registers,
     unpack_events,
     unpack_records,
     unpack_registers,
 )
 from edge.store.reading import FrameReader, View
-from edge.store.recovery import recover
 from edge.store.ring import LEAST_SEGMENTS, Ring
 
 SEGMENT_BYTES: Final = 4 << 20
+RESERVED_FRAMES: Final = 64  # numbers reserved in advance, in frames like this one: one block for ten minutes
+RESERVED_LEAST: Final = 1024
 STUBBORN: Final = 3  # times EIO in one place, then the ring's next segment is tried
 Entry = TypeVar("Entry", bound=Record | Event)
 LogKind = Literal["records", "events"]
 
 log = logging.getLogger(__name__)
-
-
-class Packed(msgspec.Struct, frozen=True):
-    """A batch as octets: what is kept in RAM while the card can't be written."""
-
-    count: int
-    boot: int
-    t_ms: int
-    registers: bytes
-    entries: bytes
-
-    @property
-    def size(self) -> int:
-        """Octets."""
-        return len(self.registers) + len(self.entries)
 
 
 class Log(Generic[Entry]):
@@ -80,17 +64,13 @@ class Log(Generic[Entry]):
     ) -> None:  # fmt: skip
         self.kind = kind
         self.directory = directory
-        self.notes: list[str]
-        """What opening it found, for the journal and for people: damage, numbers left out."""
+        self.notes: list[Note] = []
+        """What opening it found, for the journal and for people: damage, numbers left out, little room."""
         self.dropped = 0
         """Entries overwritten since it was opened that some consumer had not acknowledged."""
         self._fs = fs
         self._ring = Ring(fs, directory, capacity_bytes, segment_bytes, stream)
-        self.stream = self._ring.stream
-        self._packer = RecordPacker()
-        unpack: Any = unpack_records if kind == "records" else unpack_events
-        self._reader: FrameReader[Entry] = FrameReader(fs, self.stream, unpack)
-        self._cursor_file = CursorFile(fs, f"{directory}/cursors", self.stream)
+        self._packer = BatchPacker()
         self._cursors = dict.fromkeys(consumers, 0)
         self._saved_cursors: dict[str, int] = {}
         self._registers: dict[str, Any] = {}
@@ -100,16 +80,21 @@ class Log(Generic[Entry]):
         self._is_new_place = False
         self._needs_snapshot = True
         try:
-            self._recover()
+            self._go_on()
         except BaseException:
             self._close_file()
             self._ring.close()
             raise
 
-    def _recover(self) -> None:
+    def _go_on(self) -> None:
         """Go on where the last start left off."""
-        found = recover(self._ring, self.kind, self._cursor_file.load())
-        self.notes = [f"{self.directory}: {note}" for note in found.notes]
+        found = opened(self._ring, self.kind)
+        self.stream = found.stream
+        self._cursor_file = found.cursor_file
+        unpack: Any = unpack_records if self.kind == "records" else unpack_events
+        self._reader: FrameReader[Entry] = FrameReader(self._fs, self.stream, unpack)
+        self._reader.tell_not(note.last for note in found.notes)
+        self._reserved, self._saved_next = found.reserved, found.next_seq
         self.boot = found.boot
         """The highest start of the station that is written here; the next start takes a higher one."""
         self._registers = found.registers
@@ -117,8 +102,18 @@ class Log(Generic[Entry]):
             self._cursors[consumer] = min(found.cursors.get(consumer, 0), found.next_seq - 1)
         self._saved_cursors = dict(self._cursors)
         self._publish(View(self._ring.segments, found.next_seq, found.tail))
-        if self._ring.segments:
-            self._open_last().fdatasync()  # after a kill the end of the log may be in the page cache only
+        try:
+            if self._ring.segments:
+                self._open_last().fdatasync()  # after a kill the end of the log may be in the page cache only
+            self._ring.reserve()
+        except OSError as exc:  # a card that takes no change: the first batch asks again, and then it is a state
+            log.error("%s can't be written: %s", self.directory, exc)
+            self._close_file()
+        self.notes = [*found.notes, *size_note(self._ring)]
+
+    def tell_damage_to(self, told: Callable[[str, Gap], None]) -> None:
+        """Call this once for each gap of damaged entries that reading comes upon, with the segment's path."""
+        self._reader.tell_damage_to(told)
 
     @property
     def registers(self) -> dict[str, Any]:
@@ -167,22 +162,7 @@ class Log(Generic[Entry]):
 
         Raises PackingError when an entry can't be kept exactly.
         """
-        entries: Any = batch.entries
-        if isinstance(batch, RecordBatch):
-            t_ms = entries[0].start_ms if entries else 0
-            octets = self._packer.pack(entries)
-        else:
-            t_ms = entries[0].at_ms if entries else 0
-            octets = pack_events(entries)
-        packed = Packed(len(entries), batch.boot, t_ms, pack_registers(batch.registers), octets)
-        if packed.size <= self._ring.segment_bytes // 2:
-            return [packed]
-        if len(entries) <= 1:
-            raise PackingError(f"an entry or registers of {packed.size} octets do not fit a segment")
-        half = len(entries) // 2
-        first = msgspec.structs.replace(batch, entries=entries[:half], registers={})
-        rest = msgspec.structs.replace(batch, entries=entries[half:])
-        return [*self.pack(first), *self.pack(rest)]
+        return self._packer.pack(batch, self._ring.segment_bytes // 2)
 
     def append(self, batch: RecordBatch | EventBatch | Packed) -> int:
         """Make a batch durable and return the seq of its first entry; registers count from the same instant.
@@ -216,6 +196,7 @@ class Log(Generic[Entry]):
             octets, head = self._frame(packed, registers)
             view = self._reader.view
         self._ring.settle()
+        self._reserve_numbers(packed.count)
         file = self._open_last()
         write_all(file, octets, view.tail)
         file.fdatasync()
@@ -224,6 +205,15 @@ class Log(Generic[Entry]):
         self.boot = max(self.boot, packed.boot)
         self._failures, self._is_new_place = 0, False
         self._publish(View(view.segments, view.next_seq + packed.count, view.tail + len(octets)))
+        if not view.tail:
+            self._save_quietly()  # that this segment has frames
+
+    def _reserve_numbers(self, count: int) -> None:
+        """See that the cursor file knows of a number above all that are given."""
+        last = self.next_seq() + count
+        if last >= self._reserved:
+            self._reserved = last + max(RESERVED_FRAMES * count, RESERVED_LEAST)
+            self._save_quietly()
 
     def _frame(self, packed: Packed, registers: dict[str, Any]) -> tuple[bytes, Head]:
         view = self._reader.view
@@ -281,18 +271,29 @@ class Log(Generic[Entry]):
             self._file.close()
             self._file = None
 
+    @property
+    def has_unsaved_numbers(self) -> bool:
+        """Whether entries were appended since the cursor file was last written."""
+        return self.next_seq() != self._saved_next
+
     def save_cursors(self) -> None:
         """Write the cursor file. Raises OSError."""
         with self._reader.lock:
-            cursors = dict(self._cursors)
-        self._cursor_file.save(Saved(self.next_seq(), self.boot, cursors))
-        self._saved_cursors = cursors
+            cursors, view = dict(self._cursors), self._reader.view
+        used = view.segments if view.tail else view.segments[:-1]
+        newest = used[-1].base if used else 0
+        self._cursor_file.save(Saved(view.next_seq, self.boot, cursors, newest, self._reserved))
+        self._saved_cursors, self._saved_next = cursors, view.next_seq
 
-    def close(self) -> None:
-        """Save the cursors and give the log back. Never raises: cursors that are not saved only send entries again."""
+    def _save_quietly(self) -> None:
+        """Write the cursor file where that is only for the day when the end of the log is lost."""
         try:
             self.save_cursors()
         except OSError as exc:
             log.warning("the cursors of %s are not saved: %s", self.directory, exc)
+
+    def close(self) -> None:
+        """Save the cursors and give the log back. Never raises: cursors that are not saved only send entries again."""
+        self._save_quietly()
         self._close_file()
         self._ring.close()

@@ -24,6 +24,7 @@ from edge.store.packing import unpack_events, unpack_records
 from edge.store.reading import FrameReader, View
 from edge.store.recovery import recover
 from edge.store.ring import Segment, listing
+from edge.store.tidying import of_one_stream
 
 Entry = TypeVar("Entry", bound=Record | Event)
 NO_STREAM: Final = "00000000"  # of a log in which nothing was ever written
@@ -64,7 +65,7 @@ class StoredLog(Generic[Entry]):
         self.directory = directory
         self._lock = _locked(fs, directory)
         try:
-            there = listing(fs, directory)
+            there, _ = of_one_stream(fs, directory, listing(fs, directory))
             self.stream = there.streams[0] if there.streams else NO_STREAM
             self.segments: tuple[Segment, ...] = there.segments
             found = recover(self, kind, CursorFile(fs, f"{directory}/cursors", self.stream).load())
@@ -73,7 +74,7 @@ class StoredLog(Generic[Entry]):
             raise
         self.boot = found.boot
         self.registers: dict[str, Any] = found.registers
-        self.notes = [f"{directory}: {note}" for note in found.notes]
+        self.notes = found.notes
         self._cursors = found.cursors
         unpack: Any = unpack_records if kind == "records" else unpack_events
         self._reader: FrameReader[Entry] = FrameReader(fs, self.stream, unpack)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import bisect
 import errno
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -41,6 +41,10 @@ class View(msgspec.Struct, frozen=True):
         """The oldest seq that is held."""
         return self.segments[0].base if self.segments else self.next_seq
 
+    def segment_of(self, seq: int) -> Segment:
+        """Return the segment in whose range a seq lies that is held."""
+        return self.segments[bisect.bisect_right(self.segments, seq, key=lambda segment: segment.base) - 1]
+
 
 class Unpacked(msgspec.Struct, Generic[Entry], frozen=True):
     """A frame's entries."""
@@ -61,6 +65,9 @@ class FrameReader(Generic[Entry]):
         self.view = View()
         self.lock = threading.Lock()
         self.unpacked_frames = 0
+        self._tell_damage: Callable[[str, Gap], None] | None = None
+        self._untold: list[tuple[str, Gap]] = []
+        self._told: set[int] = set()
         self._fs = fs
         self._stream = stream
         self._unpack = unpack
@@ -92,6 +99,7 @@ class FrameReader(Generic[Entry]):
             return Chunk(seq, gap=Gap(seq, view.first_seq - 1, DROPPED))
         found = self._frame_with(view, seq)
         if isinstance(found, Gap):
+            self._tell(view, found)
             return Chunk(seq, gap=found)
         entries = self._slice(found, seq, limit)
         at = seq + len(entries)
@@ -102,6 +110,29 @@ class FrameReader(Generic[Entry]):
             entries += self._slice(more, at, limit - len(entries))
             at = seq + len(entries)
         return Chunk(seq, found.boot, entries)
+
+    def tell_not(self, lasts: Iterable[int]) -> None:
+        """Take these gaps, by their last seq, as told."""
+        self._told.update(lasts)
+
+    def tell_damage_to(self, told: Callable[[str, Gap], None]) -> None:
+        """Call this, on the reader's thread, once for each gap of damaged entries; now for those found before."""
+        with self._memory:
+            self._tell_damage, untold, self._untold = told, self._untold, []
+        for path, gap in untold:
+            told(path, gap)
+
+    def _tell(self, view: View, gap: Gap) -> None:
+        """Say a gap once, whoever comes upon it first, and however far into it."""
+        with self._memory:
+            if gap.last in self._told:
+                return
+            self._told.add(gap.last)
+            path, tell = view.segment_of(gap.first).path, self._tell_damage
+            if tell is None:
+                self._untold.append((path, gap))
+        if tell is not None:
+            tell(path, gap)
 
     def _slice(self, found: Unpacked[Entry], seq: int, limit: int) -> list[Entry]:
         begin = seq - found.first

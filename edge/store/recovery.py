@@ -14,6 +14,7 @@ import msgspec
 from edge.store import frame
 from edge.store.cursors import Saved
 from edge.store.fs import FormatError, StoreError
+from edge.store.notes import Note
 from edge.store.packing import unpack_registers
 from edge.store.ring import Held
 from edge.store.segment import Found, ReadAhead, body, frames
@@ -27,14 +28,17 @@ class Recovered(msgspec.Struct, frozen=True):
     boot: int
     registers: dict[str, Any]
     cursors: dict[str, int]
-    notes: list[str]
+    notes: list[Note]
+    lost: tuple[int, int] | None
+    """The numbers that were given, or may have been, and of which nothing is there."""
 
 
 class Scan:
     """What a start finds out from a segment by reading all of it."""
 
-    def __init__(self, kind: str, base: int) -> None:
+    def __init__(self, kind: str, base: int, path: str = "") -> None:
         self.kind = kind
+        self.path = path
         self.next_seq = base
         self.tail = 0
         self.boot = 0
@@ -48,7 +52,7 @@ class Scan:
         for found in frames(file, crc_seed, 0, end):
             head = found.head
             if head.kind != self.kind:
-                raise FormatError(f"this is a log of {head.kind}, not of {self.kind}")
+                raise FormatError(f"{self.path}: this is a log of {head.kind}, not of {self.kind}")
             if head.first < self.next_seq:
                 continue
             if head.first > self.next_seq:
@@ -73,8 +77,11 @@ def _body_or_none(file: ReadAhead, crc_seed: int, found: Found) -> tuple[bytes, 
         return None
 
 
-def recover(ring: Held, kind: str, saved: Saved) -> Recovered:
-    """Return where the log goes on; `saved` is what its cursor file says. Raises FormatError, OSError."""
+def recover(ring: Held, kind: str, saved: Saved, *, is_end_lost: bool = False) -> Recovered:
+    """Return where the log goes on; `saved` is what its cursor file says. Raises FormatError, OSError.
+
+    With `is_end_lost` it goes on behind every number that may have been given.
+    """
     scans = _scan_back(ring, kind)
     registers: dict[str, Any] = {}
     cursors = dict(saved.cursors)
@@ -83,21 +90,35 @@ def recover(ring: Held, kind: str, saved: Saved) -> Recovered:
         registers = scan.registers if scan.has_snapshot else {**registers, **scan.registers}
         for consumer, seq in scan.cursors.items():
             cursors[consumer] = max(seq, cursors.get(consumer, 0))
-        notes += [f"entries {first} to {last} are damaged" for first, last in scan.damaged if last >= first]
+        notes += [Note(scan.path, "damaged", "left_out", first, last) for first, last in _joined(scan.damaged)]
     newest = scans[0] if scans else Scan(kind, saved.next)
     # numbers that were written once may have gone out: they are never given again, even when the entries are lost
     next_seq = max(newest.next_seq, saved.next, *(seq + 1 for seq in cursors.values()), 1)
-    if scans and next_seq > newest.next_seq:
-        notes.append(f"entries {newest.next_seq} to {next_seq - 1} are lost")
+    if is_end_lost:
+        next_seq = max(next_seq, saved.reserved)
+    lost = (newest.next_seq, next_seq - 1) if next_seq > newest.next_seq and (scans or is_end_lost) else None
     boot = max([saved.boot, *(scan.boot for scan in scans)])
-    return Recovered(next_seq, newest.tail, boot, registers, cursors, notes)
+    return Recovered(next_seq, newest.tail, boot, registers, cursors, notes, lost)
+
+
+def _joined(damaged: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the ranges that hold a number, those that touch each other as one."""
+    found: list[tuple[int, int]] = []
+    for first, last in damaged:
+        if last < first:
+            continue
+        if found and found[-1][1] + 1 == first:
+            found[-1] = (found[-1][0], last)
+        else:
+            found.append((first, last))
+    return found
 
 
 def _scan_back(ring: Held, kind: str) -> list[Scan]:
     """Return what the newest segments say, newest first: one of them, unless its first frame is not sound."""
     scans: list[Scan] = []
     for segment in reversed(ring.segments):
-        scan = Scan(kind, segment.base)
+        scan = Scan(kind, segment.base, segment.path)
         file = ring.fs.open(segment.path)
         ahead = ReadAhead(file)
         try:

@@ -13,16 +13,23 @@ written a frame and no work for the file system's journal. A new one is filled w
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import secrets
+from contextlib import suppress
 from typing import Final, Protocol
 
 import msgspec
 
-from edge.store.fs import BLOCK, File, Fs, StoreError, write_all
+from edge.store.aside import aside_note
+from edge.store.fs import BLOCK, File, Fs, NotAFileError, Room, StoreError, write_all
+from edge.store.notes import Note
 
 LEAST_SEGMENTS: Final = 2
 LEAST_SEGMENT_BYTES: Final = 16 << 10
+KEPT_FREE_BYTES: Final = 64 << 20  # for what else is kept beside the logs: history, notebook, the machine's journal …
+KEPT_FREE_SHARE: Final = 10  # … or a tenth of the disk; on a tiny one at most half
 _SEGMENT = re.compile(r"([0-9a-f]{8})-([0-9a-f]{16})\.seg")
 _NEW = re.compile(r"([0-9a-f]{8})-[0-9]{4,}\.new")
 
@@ -59,7 +66,7 @@ class Listing(msgspec.Struct, frozen=True):
 
 
 def listing(fs: Fs, directory: str) -> Listing:
-    """Return what is there. Raises StoreError when the segments of more than one log lie together, OSError."""
+    """Return what is there, by its names; segments of more than one log may lie together. Raises OSError."""
     found: set[str] = set()
     segments, new = [], []
     for name in fs.listdir(directory):
@@ -71,9 +78,11 @@ def listing(fs: Fs, directory: str) -> Listing:
         else:
             continue
         found.add(matched[1])
-    if len(found) > 1:
-        raise StoreError(f"{directory} holds segments of {len(found)} logs ({', '.join(sorted(found))})")
     return Listing(sorted(found), tuple(sorted(segments, key=lambda segment: segment.base)), new)
+
+
+class LockedError(StoreError):
+    """Another process has the log open. `filename` is the log's folder."""
 
 
 class Ring:
@@ -87,50 +96,82 @@ class Ring:
         self.fs = fs
         self.directory = directory
         self.segment_bytes = segment_bytes
+        self.wanted = max(capacity_bytes // segment_bytes, LEAST_SEGMENTS)
         self.segments: tuple[Segment, ...] = ()
+        self.stream = stream or secrets.token_hex(4)
         self._new: list[str] = []
         self._is_renamed = False
-        fs.mkdir(directory)
+        self.notes: list[Note] = []
+        """What was found in the place of its folder or lock."""
         self._lock = self._locked()
+
+    def _locked(self) -> File | None:
+        """Return the lock, held; None on a card that can only be read and has none."""
+        path = f"{self.directory}/lock"
         try:
-            self.stream = self._find(stream)
-            self._reserve(max(capacity_bytes // segment_bytes, LEAST_SEGMENTS))
-        except BaseException:
-            self._lock.close()
+            self._make_folder()
+            try:
+                lock = self.fs.open(path, create=True)
+            except NotAFileError:
+                self.notes.append(aside_note(self.fs, path, "not_a_file"))
+                lock = self.fs.open(path, create=True)
+        except OSError as exc:
+            if exc.errno == errno.EROFS:
+                return None
             raise
+        if lock.lock():
+            _sign(lock)
+            return lock
+        holder = lock.pread(20, 0).split(b"\0")[0].decode("ascii", "replace").strip()
+        lock.close()
+        who = f" ({holder})" if holder.isdecimal() else ""
+        raise LockedError(errno.EBUSY, f"another process{who} has this log open", self.directory)
 
-    def _locked(self) -> File:
-        lock = self.fs.open(f"{self.directory}/lock", create=True)
-        if not lock.lock():
-            lock.close()
-            raise StoreError(f"{self.directory}: another process has this log open")
-        return lock
+    def _make_folder(self) -> None:
+        try:
+            self.fs.mkdir(self.directory)
+        except (FileExistsError, NotADirectoryError):
+            self.notes.append(aside_note(self.fs, self.directory, "not_a_folder"))
+            self.fs.mkdir(self.directory)
 
-    def _find(self, stream: str | None) -> str:
-        """Return the stream's id, made when there are no files yet, and list the segments."""
-        there = listing(self.fs, self.directory)
-        self.segments, self._new = there.segments, there.new
-        return there.streams[0] if there.streams else stream or secrets.token_hex(4)
+    @property
+    def size(self) -> int:
+        """How many segments there are, used and new."""
+        return len(self.segments) + len(self._new)
 
-    def _reserve(self, wanted: int) -> None:
-        """Make the ring as large as wanted, or as the disk allows; give back what is new and no longer wanted."""
-        while self._new and len(self.segments) + len(self._new) > wanted:
+    def hold(self, stream: str, segments: tuple[Segment, ...], new: list[str]) -> None:
+        """Take the files of the log, as they were found."""
+        self.stream, self.segments, self._new = stream, segments, new
+
+    def reserve(self) -> None:
+        """Make the ring as large as wanted, or as the disk allows; give back what is new and no longer wanted.
+
+        Raises StoreError when there is not even room for the least that a log needs.
+        """
+        self.fs.mkdir(self.directory)
+        while self._new and self.size > self.wanted:
             self.fs.unlink(self._new.pop())
         number = 0
-        while len(self.segments) + len(self._new) < wanted:
+        while self.size < self.wanted:
             path = f"{self.directory}/{self.stream}-{number:04}.new"
             number += 1
             if path in self._new:
                 continue
+            if self.size >= LEAST_SEGMENTS and self._leaves_too_little():
+                break
             try:
                 self._reserve_one(path)
             except OSError as exc:
-                if len(self.segments) + len(self._new) < LEAST_SEGMENTS:
+                if self.size < LEAST_SEGMENTS:
                     raise StoreError(
                         exc.errno, f"no room for the {LEAST_SEGMENTS} segments that a log needs: {exc.strerror}", path
                     ) from exc
                 break  # a smaller ring now; it grows at a later start
         self.fs.fsync_dir(self.directory)
+
+    def _leaves_too_little(self) -> bool:
+        left = self.fs.room_left(self.directory)
+        return left.free_bytes - self.segment_bytes < kept_free_bytes(left)
 
     def _reserve_one(self, path: str) -> None:
         """Try twice: a card that failed once must not mean a small ring until the next start."""
@@ -157,7 +198,12 @@ class Ring:
         return not self._new
 
     def prepare(self) -> None:
-        """Fill the next new segment with zeros, so that it can be taken at once. Slow: hold no lock."""
+        """Fill the next new segment with zeros, so that it can be taken at once. Slow: hold no lock.
+
+        Raises StoreError when there is no segment at all and no room for one.
+        """
+        if self.size < LEAST_SEGMENTS:  # there was no room, or no card, when the log was opened
+            self.reserve()
         if not self._new:
             return
         file = self.fs.open(self._new[0])
@@ -201,4 +247,16 @@ class Ring:
 
     def close(self) -> None:
         """Let another process have the log."""
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()
+
+
+def kept_free_bytes(room: Room) -> int:
+    """Return how much of a disk the ring leaves to others."""
+    return min(max(KEPT_FREE_BYTES, room.total_bytes // KEPT_FREE_SHARE), room.total_bytes // 2)
+
+
+def _sign(lock: File) -> None:
+    """Write our process into the lock, for whoever finds it held. Only a help: nothing rests on it."""
+    with suppress(OSError):
+        lock.pwrite(f"{os.getpid():<19}\n".encode(), 0)

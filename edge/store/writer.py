@@ -21,8 +21,9 @@ import msgspec
 from edge.core.clock import Clock
 from edge.core.types import Event, EventBatch, Record, RecordBatch
 from edge.store.joining import joined
-from edge.store.log import Log, Packed
+from edge.store.log import Log
 from edge.store.mending import mended
+from edge.store.packed import Packed
 from edge.store.packing import PackingError, pack_registers, unpack_registers
 
 QUEUE_ENTRIES: Final = 60_000  # not yet packed, while the card stalls: 60 s of 1,000 records a second
@@ -30,6 +31,7 @@ RAM_OCTETS: Final = 16 << 20  # packed, while the card can't be written
 FRAME_OCTETS: Final = 512  # what a packed frame costs beside its octets
 BACK_OFF_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
 CURSORS_S: Final = 60.0
+NUMBERS_S: Final = 600.0
 STEP_S: Final = 10.0  # after so long in a step the queue is emptied again first: the card is slow
 
 log = logging.getLogger(__name__)
@@ -81,6 +83,8 @@ class Writer:
         self._retry_s = 0.0
         self._told_lost = 0
         self._written_s = dict.fromkeys(("records", "events"), 0.0)
+        began_s = 0.0 if clock is None else clock.monotonic_ns() / 1e9
+        self._noted_s = dict.fromkeys(("records", "events"), began_s)
 
     # -- any thread
 
@@ -261,10 +265,14 @@ class Writer:
         self._held += [Held(self._events, packed, []) for packed in self._events.pack(EventBatch(boot, entries))]
 
     def _save_cursors(self) -> None:
-        """Write the cursors of a log that had no frame for a minute: every frame carries them anyway."""
+        """Write the cursor file of a log that had no frame for a minute, as every frame carries the cursors anyway.
+
+        Of each other log every ten minutes, so that it is known how far it went should its end be destroyed.
+        """
         for kept in self._logs:
-            if self._now_s - self._written_s[kept.kind] >= CURSORS_S and kept.has_unsaved_cursors:
-                self._written_s[kept.kind] = self._now_s
+            is_late = self._now_s - self._written_s[kept.kind] >= CURSORS_S and kept.has_unsaved_cursors
+            if is_late or (self._now_s - self._noted_s[kept.kind] >= NUMBERS_S and kept.has_unsaved_numbers):
+                self._written_s[kept.kind] = self._noted_s[kept.kind] = self._now_s
                 try:
                     kept.save_cursors()
                 except OSError as exc:

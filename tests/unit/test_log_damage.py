@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from edge.core.ports import Chunk, Gap
 from edge.core.types import Record, RecordBatch
 from edge.store import frame
-from edge.store.fs import BLOCK, FormatError, RealFs, StoreError
+from edge.store.fs import BLOCK, FormatError, RealFs, Room, StoreError
 from edge.store.fs_memory import Fault, MemoryFile, MemoryFs
 from edge.store.log import Log
+from edge.store.ring import kept_free_bytes
 from tests.unit.segments import SEGMENT, STREAM, batch, fill, open_log, read_all, segment_path, spoil
 
 
@@ -47,7 +48,7 @@ def test_registers_come_from_before_when_the_last_segments_first_frame_is_damage
     spoil(fs, last.path, 60)
     again = open_log(fs.after_cut("kept"), segments=8)
     assert again.registers == {"old": {"count": 7}, "index": 100}
-    assert any("damaged" in note for note in again.notes)
+    assert [note.what for note in again.notes] == ["damaged"]
 
 
 def test_the_first_frame_after_a_start_holds_all_registers(fs: MemoryFs) -> None:
@@ -96,7 +97,7 @@ def test_numbers_that_went_out_are_not_given_again_when_the_end_of_the_log_is_lo
     again = open_log(fs)
     assert again.next_seq() == 31
     assert again.cursor("mqtt") == 30
-    assert any("11 to 30" in note for note in again.notes)
+    assert [(note.what, note.first, note.last) for note in again.notes] == [("lost", 11, 30)]
     fill(again, 1)
     assert read_all(again) == ([*range(1, 11), *range(31, 41)], [Gap(11, 30, "damaged")])
 
@@ -169,11 +170,20 @@ def test_two_processes_can_not_have_the_same_log(fs: MemoryFs, tmp_path: Path) -
         open_log(disk).close()
 
 
-def test_segments_of_two_logs_in_one_folder_are_refused(fs: MemoryFs) -> None:
+def test_a_segment_of_another_log_is_set_aside_and_refused_only_where_nobody_can_tell_whose_it_is(fs: MemoryFs) -> None:
     log = open_log(fs)
-    fill(log, 1)
+    fill(log, 3)
     log.close()
-    fs.rename(segment_path(1), "records/00000000-0000000000000001.seg")
+    stranger = "records/00000000-0000000000000001.seg"
+    fs.open(stranger, create=True)
+    again = open_log(fs)
+    assert read_all(again) == (list(range(1, 31)), [])
+    assert [(note.file, note.what, note.aside) for note in again.notes] == [
+        (stranger, "foreign", stranger.replace(".seg", ".bad"))
+    ]
+    again.close()
+    fs.rename(stranger.replace(".seg", ".bad"), stranger)
+    fs.unlink("records/cursors")
     with pytest.raises(StoreError, match="2 logs"):
         open_log(fs)
 
@@ -201,18 +211,47 @@ def test_any_octets_in_a_segment_are_damage_and_no_crash(octets: bytes, at_block
 # -- a disk that fails
 
 
-def test_a_full_disk_at_the_first_start_is_said(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="no room") as failed:
-        open_log(MemoryFs(SEGMENT))
-    assert failed.value.errno == errno.ENOSPC
+def test_a_full_disk_at_the_first_start_is_a_state_and_the_log_begins_when_there_is_room() -> None:
+    fs = MemoryFs(SEGMENT)
+    log = open_log(fs)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="no room") as failed:
+            fill(log, 1)
+        assert failed.value.errno == errno.ENOSPC
+    assert log.next_seq() == 1
+    fs.space = 8 * SEGMENT
+    fill(log, 3)
+    assert read_all(open_log(_left(fs))) == (list(range(1, 31)), [])
 
 
-def test_a_disk_with_little_room_gives_a_smaller_ring() -> None:
-    fs = MemoryFs(3 * SEGMENT + 2 * BLOCK)
+def _left(fs: MemoryFs) -> MemoryFs:
+    """The disk after a kill: everything is there, and no lock is held."""
+    fs.locked.clear()
+    return fs
+
+
+def test_a_disk_with_little_room_gives_a_smaller_ring_that_says_so_and_grows_at_a_later_start() -> None:
+    fs = MemoryFs(7 * SEGMENT)
     log = open_log(fs, segments=8)
     fill(log, 40)
     assert log.next_seq() == 401
-    assert len(log._ring.segments) == 3
+    assert len(log._ring.segments) == 3, "half of a tiny disk is left to others"
+    assert [(note.kind, note.what) for note in log.notes] == [("store_small", "small")]
+    log.close()
+    fs.space = 100 * SEGMENT
+    log = open_log(fs, segments=8)
+    assert log._ring.size == 8
+    assert log.notes == []
+
+
+@pytest.mark.parametrize(("total_mb", "left_mb"), [(16_000, 1600), (1000, 100), (300, 64), (100, 50), (0, 0)])
+def test_the_ring_leaves_room_for_what_else_is_kept(total_mb: int, left_mb: int) -> None:
+    assert kept_free_bytes(Room(0, total_mb << 20)) == left_mb << 20
+    fs = MemoryFs(total_mb << 20)
+    if total_mb:
+        log: Log[Record] = Log(fs, "records", "records", 64 << 30, 4 << 20)
+        assert 0 <= fs.room_left("records").free_bytes - (left_mb << 20) < 4 << 20
+        assert log._ring.size >= 2
 
 
 @pytest.mark.parametrize("call", ["pwrite", "fdatasync"])

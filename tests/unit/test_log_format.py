@@ -61,11 +61,13 @@ def test_the_cursor_file_is_as_drawn() -> None:
     fs = MemoryFs()
     fs.mkdir("records")
     file = CursorFile(fs, "records/cursors", "9f3c21aa")
-    file.save(Saved(12346, 3, {"mqtt": 12001}))
+    file.save(Saved(12346, 3, {"mqtt": 12001}, 12033, 143418))
     slot = read_file(fs, "records/cursors")[BLOCK:]
     assert slot[:4] == b"VgCu"
     assert int.from_bytes(slot[8:16], "little") == 1
     length = int.from_bytes(slot[16:20], "little")
-    assert slot[20 : 20 + length] == b'{"next":12346,"boot":3,"cursors":{"mqtt":12001}}'
-    assert CursorFile(fs, "records/cursors", "9f3c21aa").load() == Saved(12346, 3, {"mqtt": 12001})
+    assert slot[20 : 20 + length] == (
+        b'{"next":12346,"boot":3,"cursors":{"mqtt":12001},"newest":12033,"reserved":143418}'
+    )
+    assert CursorFile(fs, "records/cursors", "9f3c21aa").load() == Saved(12346, 3, {"mqtt": 12001}, 12033, 143418)
     assert CursorFile(fs, "records/cursors", "00000000").load() == Saved()

@@ -88,7 +88,9 @@ def test_damage_is_a_gap_and_a_note_and_the_rest_is_read() -> None:
     seqs, gaps = read_all(stored)
     assert seqs == [*range(1, 11), *range(21, 31)]
     assert [(gap.first, gap.last, gap.why) for gap in gaps] == [(11, 20, "damaged")]
-    assert stored.notes == ["records: entries 11 to 20 are damaged"]
+    assert [note.text for note in stored.notes] == [
+        f"{segment_path(1)} is damaged (entries 11 to 20): these numbers are left out and declared"
+    ]
     stored.close()
 
 
