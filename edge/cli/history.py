@@ -20,6 +20,7 @@ from edge.cli.past import table
 from edge.cli.selection import Selection, SelectionError, selection
 from edge.cli.source import Source, add_source_arguments
 from edge.cli.words import Words
+from edge.core.calendar import DAY_MS
 from edge.core.export_csv import Dialect
 from edge.core.export_json import document_lines
 from edge.core.export_package import iso
@@ -56,9 +57,9 @@ def history(args: argparse.Namespace) -> int:
 
 def _history(args: argparse.Namespace, source: Source, say: Words) -> int:
     form = "json" if args.json else args.format
-    since = args.since or DEFAULT_RANGE
     if set(args.point) & set("*?[,"):
         raise SelectionError([no_point(args.point, [info.point for info in source.history.points()], say)])
+    since = args.since or _default_since(source, args.point)
     chosen = selection(source, [args.point], since, args.until, args.step, say)
     if form is None and args.step is None:
         chosen = selection(source, [args.point], since, args.until, _screen_step(chosen), say)
@@ -75,8 +76,14 @@ def _history(args: argparse.Namespace, source: Source, say: Words) -> int:
     write_lines(_lines(form, chosen, tally, name, say), None, force=False)
     if form == "senml" and tally.without_value:
         reasons = ", ".join(f"{reason} {count}" for reason, count in tally.without_value.most_common())
-        complain(say("history.left_out", count=sum(tally.without_value.values()), reasons=reasons))
+        complain(say("history.left_out", reasons=reasons))
     return 0
+
+
+def _default_since(source: Source, point: str) -> str | None:
+    """Return a day back, or nothing for a point that is younger: it begins with its first record."""
+    first_ms = min((info.first_ms for info in source.history.points() if info.point == point), default=0)
+    return None if first_ms > source.box.now_ms - DAY_MS else DEFAULT_RANGE
 
 
 def _newest(chosen: Selection, say: Words) -> Selection:

@@ -47,7 +47,7 @@ def table(chosen: Selection, rows: Iterable[Row], say: Words) -> Iterator[str]:
         + "\n"
     )
     total = _Total(kind)
-    head = ["", say("history.time"), *(say(f"history.{name}") for name in _FIGURES[kind]), say("live.quality")]
+    head = ["", say("history.time"), *(_heading(chosen, name, say) for name in _FIGURES[kind]), say("live.quality")]
     right = frozenset(range(2, len(head) - 1)) if kind != "text" else frozenset()
     lines = (_line(chosen, total.added(row), say) for row in rows)
     widths: list[list[str]] = [head]
@@ -55,6 +55,13 @@ def table(chosen: Selection, rows: Iterable[Row], say: Words) -> Iterator[str]:
         yield "".join(f"{line}\n" for line in aligned([*widths, *block], right))
         widths = []
     yield "".join(f"{line}\n" for line in total.said(unit, say))
+
+
+def _heading(chosen: Selection, name: str, say: Words) -> str:
+    if name == "on" and chosen.step is not None:  # of a step only the time not in state 0 is known
+        facts = chosen.points[0].facts
+        return say("history.on_step", word=facts.words[0] if facts and facts.words else "0")
+    return say(f"history.{name}")
 
 
 def _line(chosen: Selection, row: Row, say: Words) -> list[str]:

@@ -136,6 +136,20 @@ def test_history_of_states_and_texts_shows_words(vigie: Any, past: FakeDesk) -> 
     assert "HC.." in vigie("history", "tic.period", "--from", "today", "--step", "records")[1]
 
 
+def test_of_a_step_a_state_tells_the_time_not_in_its_first_word(vigie: Any, past: FakeDesk) -> None:
+    out = vigie("history", "door.north", "--from", "2026-11-20T12:00", "--to", "2026-11-20T13:00", "--step", "1h")[1]
+    assert out.splitlines()[2:] == [
+        "  from              state  time not shut  changes  quality",
+        "  Fri 20 Nov 12:00   open         10 min        3  good",
+    ]
+
+
+def test_without_a_range_a_young_point_begins_with_its_first_record(vigie: Any, past: FakeDesk) -> None:
+    assert "Fri 20 Nov 12:00 to Fri 20 Nov 16:20" in vigie("history", "t.cellar")[1]
+    past.past.held["t.cellar"].insert(0, HistoryRecord(NOON - 3 * DAY, MINUTE, 1.0))
+    assert "Thu 19 Nov 16:00 to Fri 20 Nov 16:20" in vigie("history", "t.cellar")[1]
+
+
 def test_without_a_step_a_screen_gets_no_more_lines_than_it_takes(vigie: Any, past: FakeDesk) -> None:
     for since in ("-1h", "-24h", "-30d", "-90d", "2024", "1980"):
         out = vigie("history", "t.cellar", "--from", since)[1]
@@ -160,7 +174,7 @@ def test_history_as_json_csv_and_senml_say_the_same(vigie: Any, past: FakeDesk) 
     pack = json.loads(out)
     assert (code, pack[0]["bn"], pack[0]["bu"]) == (0, "b0042:t.cellar", "Cel")
     assert [record["v"] for record in pack] == [row["value"] for row in made["rows"] if row["value"] is not None]
-    assert err == "vigie: 2 periods without value are not in SenML: missing 1, no_answer 1\n"
+    assert err == "vigie: SenML can't say that a value is missing; left out: missing 1, no_answer 1\n"
     assert (
         json.loads(
             vigie("history", "t.cellar", *span, "--format", "senml", "--base-name", "urn:dev:org:32473-b0042:")[1]
@@ -233,7 +247,7 @@ def test_nothing_held_is_an_empty_table_and_no_error(vigie: Any, desk: FakeDesk)
     code, out, err = vigie("export")
     assert (code, table(out)) == (0, [])
     assert out.splitlines()[-1].startswith("utc,local,point")
-    assert err == "vigie: 0 lines of 0 points, 0 without value: -\n"
+    assert err == "vigie: -: 0 lines, 0 without value; points: 0\n"
 
 
 # -- export
@@ -271,7 +285,7 @@ def test_an_export_holds_every_record_and_every_hole_and_says_how_it_is_to_be_re
     door = next(row for row in rows if row["point"] == "door.north")
     assert (door["value"], door["text"], door["on_s"], door["changes"]) == ("1", "open", "600", "3")
     empty = sum(row["value"] + row["text"] == "" for row in rows)
-    assert err == f"vigie: {len(rows)} lines of 6 points, {empty} without value: -\n"
+    assert err == f"vigie: -: {len(rows)} lines, {empty} without value; points: 6\n"
 
 
 @pytest.mark.parametrize("step", ["", "1m", "10m", "1h", "1d", "1mo", "1y"])
