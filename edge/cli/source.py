@@ -119,6 +119,7 @@ def running(client: Client) -> Source:
         lang=site["lang"],
         version=box["version"],
         now_ms=box["utc_ms"],
+        is_simulated=bool(box.get("demo")),
         clock=box["clock"],
         clock_error_ms=client.get("time").get("error_ms"),
     )

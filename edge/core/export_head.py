@@ -30,6 +30,7 @@ def sentences(
                 "to": iso(to_ms),
             },
         ),
+        *([Text("export.head_simulated")] if box.is_simulated else []),
         Text("export.head_period"),
         Text("export.head_zone", {"tz": box.tz}),
         Text("export.head_missing"),

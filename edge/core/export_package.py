@@ -116,6 +116,7 @@ def document(
         "software": f"vigie {box.version}",
         "box": box.id,
         "site": box.site,
+        "simulated": box.is_simulated,
         "tz": box.tz,
         "from": first,
         "to": last,

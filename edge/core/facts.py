@@ -67,6 +67,8 @@ class BoxFacts(msgspec.Struct, frozen=True):
     lang: str = "en"
     version: str = ""
     now_ms: int = 0
+    is_simulated: bool = False
+    """Its devices are simulated: the figures are of nothing real."""
     clock: str = ""
     """The word of edge.core.clock.TRUST in force now; "" where no station runs."""
     clock_error_ms: float | None = None

@@ -259,6 +259,7 @@ def test_an_export_holds_every_record_and_every_hole_and_says_how_it_is_to_be_re
     head, at = [line for line in out.splitlines() if line.startswith("#")], "2026-11-20T11"
     assert head == [
         "# vigie 0.1.0, export form 1: box b0042 (Gymnase Sud), 2026-11-20T11:00:00.000Z to 2026-11-20T15:20:07.000Z",
+        "# The devices are simulated: these figures are of nothing real.",
         "# Each line covers the period from its time on: 10:00 with dt_s 600 means 10:00 to 10:10.",
         "# utc is UTC, local is what clocks show in Europe/Paris.",
         "# An empty value is missing and never 0: quality and reason say why.",
