@@ -85,6 +85,10 @@ class Cutter(Generic[Entry]):
         )
         return Prepared(start, seq - 1, payload, content_type)
 
+    def is_undated(self, boot: int) -> bool:
+        """Return whether a start has no clock entry yet."""
+        return self._dating.entry(boot, 0) is None
+
     def _gap_at(self, start: int, end: int) -> tuple[list[GapRow], int]:
         """Return what is declared lost from `start` on, and the seq where entries begin again."""
         gap: list[GapRow] = []

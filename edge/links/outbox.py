@@ -57,6 +57,8 @@ class Outbox(Generic[Entry]):
         """Message id of a suspect that nothing else may accompany."""
         self._consumer = consumer
         self._cutter = cutter
+        self._undated_seq = 0
+        self._undated_newest: int | None = None
         self._suspects = Suspects()
         self._parked: list[Parked] = []
         self._told = LAST_SEQ
@@ -98,8 +100,9 @@ class Outbox(Generic[Entry]):
             return self._repeat(origin, now_s)
         if self._is_newest_due(now_s):
             start = max(self.reader.next_seq() - MAX_ENTRIES, self.window.top() + 1)
+            oldest, self.undated_boot = self.undated_boot, None
             parcel = self._parcel(origin, start, LAST_SEQ)
-            self._newest_s = now_s
+            self._newest_s, self._undated_newest, self.undated_boot = now_s, self.undated_boot, oldest
             if parcel is not None:
                 return parcel
         if not self.window.has_room(now_s):
@@ -108,7 +111,9 @@ class Outbox(Generic[Entry]):
 
     def _backlog(self, origin: Origin, *, others_in_flight: bool) -> Parcel | None:
         start = self.window.next_seq()
-        self.undated_boot = None
+        if self._is_undated_still(start):
+            return None
+        self.undated_boot, self._undated_seq = None, start
         if start >= self.reader.next_seq():
             return None
         suspect = self._suspects.at(start)
@@ -122,12 +127,20 @@ class Outbox(Generic[Entry]):
             end = min(end, suspect.last)
         return self._parcel(origin, start, self._suspects.end_before(start, end))
 
+    def _is_undated_still(self, start: int) -> bool:
+        """Return whether the entry with this seq was found undated and still is, without reading the card again."""
+        boot = self.undated_boot
+        is_same = start == self._undated_seq and start >= self.reader.first_seq()
+        return boot is not None and is_same and self._cutter.is_undated(boot)
+
     def _repeat(self, origin: Origin, now_s: float) -> Parcel | None:
         self.window.repeated(now_s)
         return self._parcel(origin, self.window.acked + 1, LAST_SEQ, REPEAT_ENTRIES, is_repeat=True)
 
     def _is_newest_due(self, now_s: float) -> bool:
         if now_s - self._newest_s < NEWEST_S or self._suspects:
+            return False
+        if self._undated_newest is not None and self._cutter.is_undated(self._undated_newest):
             return False
         start = self.window.next_seq()
         if start < self.reader.first_seq():

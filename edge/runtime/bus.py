@@ -76,7 +76,9 @@ class BusWorker:
                 self._due_ms[period_ms] = last_multiple_ms + period_ms
                 if due_ms:  # the very first call only finds the next multiple
                     due_periods += (period_ms,)
-                    tick_ms = max(tick_ms, last_multiple_ms)
+                    # where the clock was set since, the last multiple may lie long before what is read now
+                    is_on_grid = (due_ms + phase_ms) % period_ms == 0
+                    tick_ms = max(tick_ms, last_multiple_ms if is_on_grid else now_ms)
         if due_periods:
             self._tick(due_periods, tick_ms * 1_000_000)
         return min(self._due_ms.values(), default=NEVER) / 1000

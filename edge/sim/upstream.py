@@ -69,6 +69,8 @@ class SimUpstream:
         self._acknowledges = acknowledges
         self.traffic = Traffic()
         self.streams: dict[str, Stream] = {}
+        self.heard: list[bytes] | None = None
+        """Every batch as it arrived, where somebody wants to look at them: begin with an empty list."""
 
     def is_up(self) -> bool:
         """Return whether the link works now."""
@@ -83,7 +85,10 @@ class SimUpstream:
         place = box_and_leaf(topic)
         if place is None or place[1] not in {"up/m", "up/ev"}:
             return None
-        batch = _header(payload if content_type != ZLIB else zlib.decompress(payload))
+        body = payload if content_type != ZLIB else zlib.decompress(payload)
+        if self.heard is not None:
+            self.heard.append(body)
+        batch = _header(body)
         traffic.batches += 1
         stream = self.streams.setdefault(batch.stream, Stream(Intervals(), Intervals(), Intervals()))
         before = len(stream.held)

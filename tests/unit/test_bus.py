@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import msgspec
@@ -238,3 +239,27 @@ def test_a_device_that_flaps_does_not_flood_the_journal() -> None:
 
     assert [notice.kind for cycle in cycles for notice in cycle.notices] == ["device_lost"]
     worker.close()
+
+
+@pytest.mark.parametrize("step_ms", [-86_400_000, -59_500, -1000, 300, 1000, 23_000, 59_999, 3_600_000])
+def test_a_reading_is_never_stamped_long_before_it_was_read_also_when_the_clock_was_set_in_between(
+    step_ms: int,
+) -> None:
+    clock = ManualClock()
+    cycles: list[Cycle] = []
+    Scripted.script = {"p": [1.0]}
+    worker = BusWorker(
+        "own", [DeviceSpec("a", Scripted, {"p": NoOptions()}, {"p": 60_000})], clock=clock, post=cycles.append,
+        open_handle=object, close_handle=lambda _h: None, offset_ms=lambda: clock.utc_offset_ms,
+    )  # fmt: skip
+    read_ms = []
+    due_s = worker.step(clock.now_ns / 1e9)
+    for tick in range(8):
+        clock.now_ns = round(due_s * 1e9)
+        if tick == 4:
+            clock.utc_offset_ms += step_ms
+        due_s = worker.step(due_s)
+        read_ms.append(clock.now_ns // 1_000_000)
+    assert [cycle.t_ns // 1_000_000 for cycle in cycles] == read_ms
+    assert [(read + clock.utc_offset_ms) % 60_000 for read in read_ms[5:]] == [0, 0, 0]
+    assert all(1 <= later - one <= 60_000 for one, later in pairwise(read_ms))
