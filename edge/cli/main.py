@@ -42,6 +42,7 @@ VERBS: Final[dict[str, Verb]] = {
     "receive": Verb("edge.cli.receive", "the reference consumer: store what boxes send, once, and acknowledge it"),
     "journal": Verb("edge.cli.journal", "what happened on the box, who did it and when"),
     "backup": Verb("edge.cli.backup", "write all that replaces a dead box into one file"),
+    "wipe": Verb("edge.cli.wipe", "erase all that the box kept, and show that it is gone"),
     "restore": Verb("edge.cli.restore", "make this box go on as the one of a backup"),
     **{
         name: Verb("edge.cli.console", text, f"add_{name}_arguments", name)

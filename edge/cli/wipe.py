@@ -1,0 +1,152 @@
+"""`vigie wipe`: erase everything that a box kept of its site and its people, and show that it is gone."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from edge.cli import client
+from edge.cli.words import Words, own_words
+from edge.runtime.wiping import Known, known
+from edge.store.erasing import Hit, Search, erase, fill, flush_folder, own_files
+from edge.store.fs import RealFs
+
+EXIT_FAILED: Final = 1
+EXIT_BAD_INPUT: Final = 2
+STEPS: Final = 10  # lines of progress while the free space is filled
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `vigie wipe` takes."""
+    parser.add_argument("--state", type=Path, default=client.DEFAULT_STATE, help="default /var/lib/vigie")
+    parser.add_argument("--config", type=Path, default=client.DEFAULT_CONFIG, help="default /etc/vigie/vigie.toml")
+    parser.add_argument("--settings", action="store_true", help="erase the settings file too")
+    parser.add_argument("--fill", action="store_true", help="write zeros into all free space of the disk, then free it")
+    parser.add_argument("--device", type=Path, help="search this block device too (root): /dev/…")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--json", action="store_true", help="one JSON object for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Erase and look; return 1 when a box runs or something is still found, 2 when it was not confirmed."""
+    say = own_words()
+    try:
+        with _unused(args.state) as is_free:
+            if not is_free:
+                return _fail(say("wipe.runs", state=args.state))
+        found = known(args.state, args.config)
+        if not args.yes and not _is_confirmed(found, args, say):
+            return _fail(say("wipe.not_confirmed"), EXIT_BAD_INPUT)
+        with _unused(args.state) as is_free:
+            return _wipe(args, found, say) if is_free else _fail(say("wipe.runs", state=args.state))
+    except OSError as exc:
+        return _fail(say("wipe.failed", why=exc))
+
+
+@contextmanager
+def _unused(state: Path) -> Iterator[bool]:
+    """Hold the locks of both logs; give False when a station has them."""
+    with ExitStack() as stack:
+        fs, is_free = RealFs(state), True
+        for kind in ("records", "events"):
+            if fs.exists(f"{kind}/lock"):
+                lock = fs.open(f"{kind}/lock")
+                stack.callback(lock.close)
+                is_free = is_free and lock.lock()
+        yield is_free
+
+
+def _is_confirmed(found: Known, args: argparse.Namespace, say: Words) -> bool:
+    word = found.box or "wipe"
+    what = say("wipe.and_settings", state=args.state, file=args.config) if args.settings else str(args.state)
+    sys.stderr.write(say("wipe.ask", what=what, box=word) + " ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip() == word
+
+
+def _wipe(args: argparse.Namespace, found: Known, say: Words) -> int:
+    paths = own_files(args.state)
+    before = Search(found.values)
+    if args.state.is_dir():
+        before.folder(args.state)
+    octets = sum(erase(path) for path in paths)
+    if args.state.is_dir():
+        flush_folder(args.state)
+    if args.settings and args.config.exists():
+        octets += erase(args.config)
+        flush_folder(args.config.parent)
+        paths.append(args.config)
+    filled = fill(args.state, _progress(args, say)) if args.fill and args.state.is_dir() else 0
+    left = Search(found.values)
+    if args.state.is_dir():
+        left.folder(args.state)
+    if args.device is not None:
+        _search_device(args, found, left)
+    if args.json:
+        print(_as_json(found, before, left, len(paths), octets, filled))
+    else:
+        _tell(args, found, before, left, (len(paths), octets, filled), say)
+    return EXIT_FAILED if left.hits else 0
+
+
+def _search_device(args: argparse.Namespace, found: Known, left: Search) -> None:
+    """Look through the device; values that the settings hold are not looked for where those were kept."""
+    os.sync()
+    on_device = Search(value for value in found.values if args.settings or value not in found.of_settings)
+    on_device.file(args.device)
+    left.take(on_device)
+
+
+def _progress(args: argparse.Namespace, say: Words) -> Callable[[int, int], None]:
+    told = [0]
+
+    def tell(done: int, total: int) -> None:
+        step = done * STEPS // max(total, 1)
+        if step > told[0] and not args.json:
+            told[0] = step
+            sys.stderr.write(say("wipe.filling", percent=min(100, step * 100 // STEPS)) + "\n")
+
+    return tell
+
+
+def _as_json(found: Known, before: Search, left: Search, files: int, octets: int, filled: int) -> str:
+    facts = {
+        "box": found.box, "files": files, "octets": octets, "filled": filled, "looked_for": len(found.values),
+        "searched": left.octets, "before": _rows(before.hits), "found": _rows(left.hits),
+    }  # fmt: skip
+    return msgspec.json.encode(facts).decode()
+
+
+def _rows(hits: list[Hit]) -> list[Hit]:
+    return sorted(hits, key=lambda hit: -hit.count)
+
+
+def _tell(
+    args: argparse.Namespace, found: Known, before: Search, left: Search, done: tuple[int, int, int], say: Words
+) -> None:
+    files, octets, filled = done
+    print(say("wipe.erased", files=files, octets=octets))
+    if args.fill:
+        print(say("wipe.filled", octets=filled))
+    looked = len(found.values)
+    print(say("wipe.before", values=looked, count=sum(hit.count for hit in before.hits)))
+    print(say("wipe.searched", values=looked, octets=left.octets, place=args.device or args.state))
+    if args.device is not None and not args.settings:
+        print(say("wipe.kept", file=args.config))
+    for hit in _rows(left.hits):
+        print(say("wipe.found", what=hit.what, count=hit.count, place=hit.first))
+    print(say("wipe.left" if left.hits else "wipe.clean"))
+    if left.hits and not args.fill:
+        print(say("wipe.try_fill"))
+
+
+def _fail(text: str, code: int = EXIT_FAILED) -> int:
+    sys.stderr.write(f"vigie: {text}\n")
+    return code
