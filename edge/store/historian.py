@@ -20,12 +20,11 @@ from edge.core.ports import Reader
 from edge.store.columns import Scales
 from edge.store.fs import FormatError
 from edge.store.history import CONSUMER, HEAD_OCTETS, History
-from edge.store.history_file import check
 from edge.store.history_head import Slice, dated
 from edge.store.history_room import drop_above, drop_aged, make_room
 from edge.store.history_salvage import EVERYTHING, Salvage
-from edge.store.history_schema import cause_of, is_damage
-from edge.store.history_write import Writing, get_cursor, put_cursor
+from edge.store.history_schema import cause_of, is_card, is_damage
+from edge.store.history_write import Writing, get_cursor, put_cursor, store_points
 
 TICK_S: Final = 300.0
 OLDEST_S: Final = 3900.0  # what was taken so long ago is written though its hour goes on
@@ -109,7 +108,9 @@ class Historian:
             return True
         if history.is_suspect:
             history.is_suspect = False
-            check(history.file.connection)
+            if not history.file.is_sound():
+                self._set_aside("found by an answer")
+                return True
         if self._writing is not None:
             if self._writing.work(WORK):
                 self._commit(self._writing, now_s)
@@ -193,10 +194,11 @@ class Historian:
             return
         history.known.load(connection)
         aside = history.file.aside
-        if history.file.is_new and aside is not None:
+        is_empty = connection.execute("SELECT 1 FROM cursor").fetchone() is None
+        if is_empty and aside is not None:
             self._note(f"it is damaged ({why or 'found at an earlier start'}); set aside as {aside.name}")
             self._begin_salvage(connection, aside)
-        elif history.file.is_new and was_there:
+        elif is_empty and was_there:
             self._rebuilt(f"{history.file.path.name} is missing", "missing")
         elif aside is not None:
             salvage = Salvage(connection, history.known, history.zone, aside)
@@ -222,6 +224,7 @@ class Historian:
             reader.acknowledge(CONSUMER, cursor)
             if name == "records":
                 self.history.head.reset(cursor)
+        store_points(connection, self.history.known.settled())
         self._writing = None
         self._taken_s = None
 
@@ -277,29 +280,22 @@ class Historian:
     def _failed(self, exc: sqlite3.Error, now_s: float) -> None:
         """Take an error of SQLite for what it is: damage, a full card, a card that can't be used, or a bug."""
         connection = self.history.file.connection
-        if connection is not None and is_damage(exc) and self._is_damaged(connection):
-            self._give_up_file()
-            self.history.file.set_aside()
-            self._why = str(exc)
+        if connection is not None and is_damage(exc) and not self.history.file.is_sound():
+            self._set_aside(str(exc))
             return
-        if is_damage(exc):
-            raise exc
+        if not is_card(exc):
+            raise exc  # a bug: the supervisor tells it and calls again
         self._fail(_word(cause_of(exc)), exc, now_s)
         if self.history.degraded == "ENOSPC" and connection is not None:
             self._make_room(connection)
         else:
             self._give_up_file()
 
-    @staticmethod
-    def _is_damaged(connection: sqlite3.Connection) -> bool:
-        """Return whether the file is unsound, and not our question."""
-        try:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            check(connection)
-        except sqlite3.Error as exc:
-            return is_damage(exc)
-        return False
+    def _set_aside(self, why: str) -> None:
+        """Put the damaged file aside; the next step makes a new one."""
+        self._give_up_file()
+        self.history.file.set_aside()
+        self._why = why
 
     def _give_up_file(self) -> None:
         """Close the file, to be opened anew; what is packed in RAM stays until its cursor is read again."""

@@ -255,7 +255,10 @@ class History:
 
 
 def _point_rows(connection: sqlite3.Connection, name: str | None = None) -> list[PointRow]:
-    query = "SELECT id, name, kind, unit, boot, first_ms, end_ms FROM point WHERE ?1 IS NULL OR name = ?1 ORDER BY id"
+    query = (
+        "SELECT id, name, kind, unit, boot, first_ms, end_ms FROM point "
+        "WHERE first_ms IS NOT NULL AND (?1 IS NULL OR name = ?1) ORDER BY id"
+    )
     return [PointRow(*row) for row in connection.execute(query, (name,))]
 
 

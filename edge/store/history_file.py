@@ -33,8 +33,6 @@ class HistoryFile:
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
         self.connection: sqlite3.Connection | None = None
-        self.is_new = False
-        """Whether `open` made it."""
         self._reserve = folder / RESERVE
         self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
@@ -52,7 +50,6 @@ class HistoryFile:
         Raises sqlite3.Error or OSError when the card is to blame, FormatError for a file that a newer vigie wrote.
         """
         why = ""
-        self.is_new = not self.path.exists()
         try:
             made = opened(self.path, WRITER_KIB)
             try:
@@ -66,7 +63,6 @@ class HistoryFile:
                 raise
             why = str(exc)
             self.set_aside()
-            self.is_new = True
             made = opened(self.path, WRITER_KIB)
         self.connection = made
         os.chmod(self.path, 0o600)  # noqa: PTH101 - energy data are personal data
@@ -83,6 +79,23 @@ class HistoryFile:
             with contextlib.suppress(FileNotFoundError):
                 self.path.with_name(NAME + suffix).rename(aside.with_name(aside.name + suffix))
         _sync(self.path.parent)
+
+    def is_sound(self) -> bool:
+        """Return whether the file passes SQLite's check, read anew: a connection at work has pages of its own.
+
+        Raises sqlite3.Error when the card is to blame.
+        """
+        try:
+            fresh = connected(self.path, READER_KIB, is_reader=True)
+            try:
+                check(fresh)
+            finally:
+                fresh.close()
+        except sqlite3.Error as exc:
+            if is_damage(exc):
+                return False
+            raise
+        return True
 
     def close(self) -> None:
         """Close all connections; those of readers in the middle of an answer when they are done."""

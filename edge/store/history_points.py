@@ -81,6 +81,15 @@ class Points:
         self._next_id += 1
         return made
 
+    def settled(self) -> list[PointRow]:
+        """Return rows made now for points of the settings: from this start on they are what the settings say."""
+        made = []
+        for name, wanted in self._settings.items():
+            rows = self._rows.get(name, [])
+            if not rows or (rows[-1].kind, rows[-1].unit) != wanted:
+                made.append(self._added(name, wanted, self._boot if rows else 0))
+        return made
+
     def peek(self, name: str, boot: int, records: Iterable[HistoryRecord]) -> PointRow:
         """Return the row that records of this start will go to; one with id 0 when it is not made yet."""
         rows = self._rows.get(name, [])

@@ -5,6 +5,7 @@ What is deleted leaves free pages in the file, which the next hours take: its si
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from typing import Final
 
@@ -62,6 +63,7 @@ def make_room(connection: sqlite3.Connection, octets: int) -> int:
     wanted = octets * 3 // 2 + SPARE_OCTETS
     page = int(connection.execute("PRAGMA page_size").fetchone()[0])
     count = 0
+    _empty_ahead(connection)  # what stands in it already is room for what deleting writes
     connection.execute("BEGIN IMMEDIATE")
     try:
         while int(connection.execute("PRAGMA freelist_count").fetchone()[0]) * page < wanted:
@@ -73,5 +75,11 @@ def make_room(connection: sqlite3.Connection, octets: int) -> int:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    _empty_ahead(connection)
     return count
+
+
+def _empty_ahead(connection: sqlite3.Connection) -> None:
+    """Bring the write-ahead log into the file and give its room back, as far as there is room for that."""
+    with contextlib.suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

@@ -77,9 +77,8 @@ class Salvage:
             connection.executemany("INSERT INTO point VALUES(?, ?, ?, ?, ?, ?, ?)", points)
             connection.executemany("INSERT INTO stream VALUES(?, ?)", streams)
             self._step, self._before_ms = BLOCKS, before_ms
-            connection.execute(
-                "INSERT INTO salvage VALUES(?, ?, ?, ?)", (str(self.path), BLOCKS, self._next, before_ms)
-            )
+            row = (self.path.name, BLOCKS, self._next, before_ms)
+            connection.execute("INSERT INTO salvage VALUES(?, ?, ?, ?, 0, 0, 0, 0)", row)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
@@ -89,9 +88,11 @@ class Salvage:
 
     def resume(self) -> bool:
         """Go on where an earlier start was; return whether there is anything to do."""
-        row = self._connection.execute("SELECT step, next, before_ms FROM salvage").fetchone()
+        query = "SELECT step, next, before_ms, blocks, sums, events, unreadable FROM salvage WHERE path = ?"
+        row = self._connection.execute(query, (self.path.name,)).fetchone()
         if row is not None:
-            self._step, self._next, self._before_ms = row
+            self._step, self._next, self._before_ms = row[:3]
+            self.found = Salvaged(*row[3:])
         return row is not None
 
     def work(self) -> bool:
@@ -99,17 +100,21 @@ class Salvage:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            if self._old is None or self._step >= DONE:
-                connection.execute("DELETE FROM salvage")
-            else:
+            if self._old is None:
+                self._step = DONE
+            if self._step < DONE:
                 self._copy[self._step]()
-                connection.execute("UPDATE salvage SET step = ?, next = ?", (self._step, self._next))
+                found = msgspec.structs.astuple(self.found)
+                query = "UPDATE salvage SET step = ?, next = ?, blocks = ?, sums = ?, events = ?, unreadable = ?"
+                connection.execute(query, (self._step, self._next, *found))
+            if self._step == DONE:
+                connection.execute("DELETE FROM salvage")
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-        if self._old is not None and self._step < DONE:
+        if self._step < DONE:
             return False
         self.close()
         return True

@@ -42,7 +42,9 @@ CREATE TABLE gap(
   stream TEXT NOT NULL, log TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, why TEXT NOT NULL,
   from_ms INTEGER, to_ms INTEGER, PRIMARY KEY(stream, first)) WITHOUT ROWID;
 CREATE INDEX gap_open ON gap(stream, log) WHERE to_ms IS NULL;
-CREATE TABLE salvage(path TEXT NOT NULL, step INTEGER NOT NULL, next INTEGER NOT NULL, before_ms INTEGER NOT NULL);
+CREATE TABLE salvage(
+  path TEXT NOT NULL, step INTEGER NOT NULL, next INTEGER NOT NULL, before_ms INTEGER NOT NULL,
+  blocks INTEGER NOT NULL, sums INTEGER NOT NULL, events INTEGER NOT NULL, unreadable INTEGER NOT NULL);
 """
 
 MIGRATIONS: Final[dict[int, str]] = {}
@@ -59,6 +61,12 @@ _CAUSES: Final = {
     sqlite3.SQLITE_LOCKED: errno.EBUSY,
     sqlite3.SQLITE_NOMEM: errno.ENOMEM,
 }
+
+
+def is_card(exc: sqlite3.Error) -> bool:
+    """Return whether an error is the card's: full, read-only, failing, gone."""
+    code = getattr(exc, "sqlite_errorcode", None)
+    return code is not None and (code & 0xFF in _CAUSES or code & 0xFF == sqlite3.SQLITE_IOERR)
 
 
 def is_damage(exc: sqlite3.Error) -> bool:
