@@ -6,6 +6,7 @@ import fnmatch
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, tzinfo
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -21,6 +22,9 @@ from edge.core.series import PointInfo
 from edge.core.steps import Step, StepError
 from edge.core.steps import step as step_of
 from edge.core.text import Text
+
+AT_ONCE: Final = 40_000  # records of all points that a wide table holds in memory, some 13 MB
+LEAST_PAGE: Final = 500  # shorter ones unpack the same hour too often
 
 
 class SelectionError(ValueError):
@@ -50,7 +54,9 @@ class Selection(msgspec.Struct, frozen=True):
 
     def tables(self, tally: Tally, *, is_wide: bool = False) -> Iterator[tuple[Wanted, Iterator[Row]]]:
         """Yield each point with its rows, counted as they pass; `is_wide`: all on the same steps."""
-        for wanted in self.points:
+        page = max(LEAST_PAGE, AT_ONCE // max(1, len(self.points)))
+        for each in self.points:
+            wanted = msgspec.structs.replace(each, page=min(each.page, page)) if is_wide else each
             rows = self.rows_of(wanted)
             if wanted.is_part and not is_wide:
                 from_ms, to_ms = wanted.own_range()

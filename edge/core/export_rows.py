@@ -16,7 +16,7 @@ from edge.core.facts import PointFacts
 from edge.core.series import HistoryGap, HistoryRecord, Period, PeriodLength, PointInfo
 from hal.sample import BAD, QUALITY_NAMES, Kind, Value
 
-PAGE: Final = 1000
+PAGE: Final = 2000  # what the local API gives at once
 MISSING: Final = "missing"
 HELD: Final = "held"
 JITTER_MS: Final = 500  # a clock that is set anew moves a start by so much without anything being missing
@@ -70,6 +70,8 @@ class Wanted(msgspec.Struct, frozen=True):
     from_ms: int
     to_ms: int
     facts: PointFacts | None = None
+    page: int = PAGE
+    """Records that lie in memory at once."""
     is_part: bool = False
     """The point had another unit or kind at another time; here is what lies in [info.first_ms, info.end_ms[."""
 
@@ -96,10 +98,10 @@ class Wanted(msgspec.Struct, frozen=True):
         return record.t_ms + record.dt_ms + held_ms
 
 
-def each_record(reader: Archive, point: str, from_ms: int, to_ms: int) -> Iterator[HistoryRecord]:
+def each_record(reader: Archive, point: str, from_ms: int, to_ms: int, limit: int = PAGE) -> Iterator[HistoryRecord]:
     """Yield all records of a point that begin in the range, a page at a time. KeyError: no such point."""
     while from_ms < to_ms:
-        page = reader.records(point, from_ms, to_ms, PAGE)
+        page = reader.records(point, from_ms, to_ms, limit)
         if not page:
             return
         yield from page

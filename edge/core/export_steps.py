@@ -74,7 +74,7 @@ def _found(reader: Archive, wanted: Wanted, step: Step, zone: tzinfo) -> Iterato
     if step.length_ms and _is_coarse(reader, wanted, step.length_ms):
         yield from _of_long_records(reader, wanted, step, zone, from_ms)
     elif length is None or wanted.is_part:
-        records = each_record(reader, wanted.point, from_ms, to_ms)
+        records = each_record(reader, wanted.point, from_ms, to_ms, wanted.page)
         for group, start_ms, end_ms in _by_step(records, step, zone):
             yield row(sum_of(group, wanted.info.kind), start_ms, end_ms)
     else:
@@ -171,7 +171,7 @@ def _of_long_records(reader: Archive, wanted: Wanted, step: Step, zone: tzinfo, 
     """Yield a row for each record that is longer than the step, in the step in which it begins."""
     longest_ms = wanted.facts.record_ms if wanted.facts is not None else DAY_MS
     since_ms = max(wanted.info.first_ms, from_ms - longest_ms - DAY_MS)
-    records = each_record(reader, wanted.point, since_ms, wanted.to_ms)
+    records = each_record(reader, wanted.point, since_ms, wanted.to_ms, wanted.page)
     for group, start_ms, end_ms in _by_step(records, step, zone):
         row = row_of(wanted.info.kind, wanted.point, group[-1])
         increments = [record.increment for record in group if record.increment is not None]

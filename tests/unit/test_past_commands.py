@@ -317,6 +317,14 @@ def test_a_wide_table_has_a_column_a_point_and_says_what_stands_in_each(vigie: A
     assert [row["tic.period"] for row in rows] == ["HC..", "HC..", ""]
 
 
+def test_a_wide_table_of_many_points_holds_short_pages_of_each(vigie: Any, desk: FakeDesk) -> None:
+    for n in range(100):
+        desk.past.add(f"p.{n}", "gauge", "", [HistoryRecord(NOON + k * 1000, 1000, 1.0) for k in range(700)])
+    out = vigie("export", "--wide", "--step", "10m", "--from", "2026-11-20T12:00", "--to", "2026-11-20T12:10")[1]
+    assert [len(row) for row in table(out)] == [102]
+    assert max(desk.past.asked) == 500
+
+
 def test_a_file_appears_whole_or_not_at_all_and_is_not_replaced_unasked(
     vigie: Any, past: FakeDesk, tmp_path: Path
 ) -> None:
