@@ -83,6 +83,11 @@ class Disk:
             said("losetup", "--detach", self._device)  # as soon as it is unmounted
         return self
 
+    @property
+    def device(self) -> str:
+        """The block device while it is mounted, such as /dev/loop0."""
+        return self._device
+
     def unmount(self, *words: str) -> None:
         """Unmount it; "--lazy": also while files of it are open."""
         said("umount", *words, self.folder)

@@ -135,6 +135,8 @@ def _tell(
     print(say("wipe.erased", files=files, octets=octets))
     if args.fill:
         print(say("wipe.filled", octets=filled))
+        if os.geteuid() != 0:
+            print(say("wipe.reserved"))
     looked = len(found.values)
     print(say("wipe.before", values=looked, count=sum(hit.count for hit in before.hits)))
     print(say("wipe.searched", values=looked, octets=left.octets, place=args.device or args.state))

@@ -1,8 +1,8 @@
 """Erasing what a box kept, and looking whether anything of it is left: in files, and on the block device under them.
 
 A file is overwritten in place with zeros, flushed, then removed. What the file system moved away before, such as a
-notebook's former versions, lies in free blocks: `fill` writes zeros over those. What a card's own controller put aside
-can't be reached from here.
+notebook's former versions, lies in free blocks: `fill` writes zeros over those. Not reached from here: names of files
+in a file system's own journal (ours hold nothing of a site), and what a card's controller put aside.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -20,13 +21,14 @@ import msgspec
 CHUNK: Final = 1 << 20
 READ: Final = 4 << 20
 BLOCK: Final = 4096
+SECTOR: Final = 512  # what a block of any file system begins on
 OURS: Final = re.compile(
     r"(records|events|devices|exports)(\..*)?|history\.db.*|notebook\.json.*|restoring.*|wipe-fill.*"
 )
 """The names in a state folder that are the box's own; anything else is left alone, and searched."""
 MARKS: Final = (
-    ("frames of the logs", re.compile(rb"VgLg\x01[\x00\x01]"), BLOCK),
-    ("cursors of the logs", re.compile(rb"VgCu"), BLOCK),
+    ("frames of the logs", re.compile(rb"VgLg\x01[\x00\x01]"), SECTOR),
+    ("cursors of the logs", re.compile(rb"VgCu"), SECTOR),
     ("notebook, restore, backup", re.compile(rb"vigie-(?:notebook|restoring|backup) \d+ \d+ [0-9a-f]{8}\n"), 1),
 )
 """What our files begin with: a name, its octets, and the boundary that they stand on."""
@@ -89,13 +91,39 @@ def flush_folder(folder: Path) -> None:
 def fill(folder: Path, told: Callable[[int, int], None] = lambda _done, _all: None) -> int:
     """Write zeros into all free space of the disk under a folder, and give it back; return the octets written.
 
-    `told` hears how many of how many octets are done. Root fills also what is reserved for root, others can't.
+    `told` hears how many of how many octets are done. Root fills also what is reserved: for root, and by ext4 for its
+    own use (`reserved_clusters`, Linux Documentation/ABI/testing/sysfs-fs-ext4); others can't.
     """
+    with _nothing_reserved(folder):
+        return _fill(folder, told)
+
+
+@contextmanager
+def _nothing_reserved(folder: Path) -> Iterator[None]:
+    """Let ext4 hand out the blocks that it keeps for itself, where we may tell it to."""
+    device = folder.stat().st_dev
+    name = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").resolve().name
+    reserve = Path(f"/sys/fs/ext4/{name}/reserved_clusters")
+    try:
+        before = reserve.read_text(encoding="ascii")
+        reserve.write_text("0", encoding="ascii")
+    except OSError:  # another file system, or another user than root
+        yield
+        return
+    try:
+        yield
+    finally:
+        reserve.write_text(before, encoding="ascii")
+
+
+def _fill(folder: Path, told: Callable[[int, int], None]) -> int:
     status = os.statvfs(folder)
     wanted = status.f_frsize * (status.f_bfree if os.geteuid() == 0 else status.f_bavail)
     written, files = 0, []
     try:
-        for number, size in enumerate((CHUNK, BLOCK, BLOCK)):  # again: what the first file's own end left over
+        for number, size in enumerate(
+            (CHUNK, status.f_frsize, status.f_frsize)
+        ):  # again: what the first file's own end left over
             path = folder / f"wipe-fill-{number}"
             files.append(path)
             written = _fill_one(path, size, written, lambda done: told(done, wanted))

@@ -56,7 +56,7 @@ def kept(folder: Path) -> tuple[Path, Path]:
     (state / "history.db").write_bytes(b"SQLite format 3\x00" + TEXT.encode())
     (state / "history.db-wal").write_bytes(TEXT.encode() * 100)
     (state / "devices").mkdir()
-    (state / "devices" / METER).write_text("x")
+    (state / "devices" / "meter").write_text(METER)
     (state / "devices" / "link").symlink_to(config)
     return state, config
 
