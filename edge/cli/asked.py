@@ -6,12 +6,14 @@ Exit codes: 0 done, 1 refused or not writable, 2 bad input, 3 neither a box nor 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
-from typing import Final
+from types import FrameType
+from typing import Final, NoReturn
 
 from edge.cli.client import NotRunningError, RefusedError
-from edge.cli.output import ExistsError, OutputError
+from edge.cli.output import STDOUT, ExistsError, OutputError
 from edge.cli.selection import SelectionError
 from edge.cli.source import Source, opened
 from edge.cli.words import Words, own_words
@@ -29,6 +31,7 @@ def complain(text: str) -> None:
 def asked(args: argparse.Namespace, answer: Callable[[Source, Words], int]) -> int:
     """Return the exit code of a command that asks the past."""
     say = own_words()
+    before = signal.signal(signal.SIGTERM, _end)
     try:
         with opened(args) as source:
             say = Words(source.box.lang)
@@ -43,11 +46,19 @@ def asked(args: argparse.Namespace, answer: Callable[[Source, Words], int]) -> i
     except ExistsError as exc:
         complain(say("export.exists", file=exc.filename))
     except OutputError as exc:
-        complain(say("export.not_written", file=exc.filename, why=str(exc.strerror)))
+        key = "export.not_printed" if exc.filename == STDOUT else "export.not_written"
+        complain(say(key, file=exc.filename, why=str(exc.strerror)))
     except RefusedError as exc:
         complain(str(exc))
     except BrokenPipeError:
         raise
     except OSError as exc:  # the state folder
         complain(str(exc.strerror or exc))
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return EXIT_REFUSED
+
+
+def _end(_number: int, _frame: FrameType | None) -> NoReturn:
+    """End as after Ctrl-C: what was begun is taken away."""
+    raise SystemExit(128 + signal.SIGTERM)

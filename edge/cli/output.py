@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 CHUNK: Final = 1 << 16
+STDOUT: Final = "-"
 
 
 class OutputError(OSError):
@@ -46,8 +47,8 @@ class Folder(Protocol):
 def write_lines(lines: Iterable[str], path: Path | None, *, force: bool) -> None:
     """Write text to a file, or to standard output where there is no path. Raises OutputError, BrokenPipeError."""
     if path is None:
-        _pour(lines, sys.stdout.write, "-")
-        with _named("-"):
+        _pour(lines, sys.stdout.write, STDOUT)
+        with _named(STDOUT):
             sys.stdout.flush()
     elif _is_there(path) and path.exists() and not path.is_file() and not path.is_dir():  # a pipe or a device
         with _named(path):

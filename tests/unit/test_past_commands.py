@@ -8,6 +8,7 @@ import io
 import json
 import re
 import resource
+import signal
 import subprocess
 import sys
 import zipfile
@@ -23,7 +24,7 @@ from edge.core.series import HistoryGap, HistoryRecord, PointInfo
 from edge.core.types import NEVER
 from hal.sample import BAD, UNCERTAIN
 from tests.fake_desk import NOW_MS, FakeDesk
-from tests.support import ROOT
+from tests.support import ROOT, eventually
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -380,6 +381,32 @@ def test_a_card_that_fills_up_leaves_no_half_file(path: Path, past: FakeDesk, tm
         assert f"{words[1]} can't be written: File too large; nothing of that name was made" in done.stderr
         assert "Traceback" not in done.stderr
     assert [name.name for name in tmp_path.iterdir() if name.suffix != ".sock"] == []
+
+
+def test_a_full_disk_behind_standard_output_is_said(path: Path, past: FakeDesk) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            command(path, "export"), cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == "vigie: standard output can't be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_is_ended_by_a_signal_leaves_no_file(
+    path: Path, past: FakeDesk, tmp_path: Path, number: signal.Signals
+) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    words = ("export", "--step", "1s", "--from", "2026-01-01", "-o", str(folder / "x.csv"))
+    running = subprocess.Popen(command(path, *words), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    eventually(lambda: any(part.stat().st_size for part in folder.iterdir()), 20, "it has begun to write")
+    running.send_signal(number)
+    assert running.wait(20) == 128 + number
+    assert list(folder.iterdir()) == []
+    assert running.stderr is not None
+    assert "Traceback" not in running.stderr.read()
+    running.stderr.close()
 
 
 def test_a_reader_that_has_enough_ends_it_without_a_word(path: Path, past: FakeDesk) -> None:
