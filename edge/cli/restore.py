@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from edge.runtime.notebook_keeper import moment
 from edge.runtime.restore import Plan, carry_out, plan_for, target
 from edge.store.backup_file import Backup, decode
 from edge.store.fs import FormatError, RealFs, StoreError
+from edge.store.ring import LockedError
 
 EXIT_FAILED: Final = 1
 EXIT_BAD_INPUT: Final = 2
@@ -53,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         return _restore(args, backup, say)
     except StoreError as exc:
-        is_busy = "another process" in str(exc) or "a running box" in str(exc)
+        is_busy = isinstance(exc, LockedError) or exc.errno == errno.EBUSY
         return _fail(say("backup.runs", state=args.state) if is_busy else say("backup.refused", why=exc))
     except (OSError, ValueError) as exc:
         return _fail(say("backup.refused", why=exc))
