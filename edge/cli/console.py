@@ -235,7 +235,8 @@ def buffer(args: argparse.Namespace) -> int:
             return write_json(found)
         box = client.get("box")
         say = Words(box["site"]["lang"])
-        write_lines([*printed.buffer_table(found, say), *printed.links(found, box["utc_ms"], say)])
+        history = printed.history_line(found, zone_of(box), say)
+        write_lines([*printed.buffer_table(found, say), *history, *printed.links(found, box["utc_ms"], say)])
         return 0
 
     return asked(args, ask)

@@ -146,12 +146,24 @@ def buffer_table(buffer: Mapping[str, Any], say: Words) -> list[str]:
     """Return a row a log: stream, oldest and newest seq held, how many wait, what each link has acknowledged."""
     head = [say(f"console.{name}") for name in ("log", "stream", "oldest", "newest", "waiting", "acknowledged")]
     rows = []
-    for name, log in buffer.items():
-        if name == "links":
-            continue
+    for name in ("records", "events"):
+        log = buffer[name]
         newest = log["next"] - 1
         is_empty = newest < log["first"]
         done = ", ".join(f"{link} {number(seq, 0)}" for link, seq in log["acknowledged"].items())
         held = [MISSING, MISSING] if is_empty else [number(log["first"], 0), number(newest, 0)]
         rows.append([name, log["stream"], *held, number(log["waiting"], 0), done or MISSING])
     return aligned([head, *rows], frozenset({2, 3, 4}))
+
+
+def history_line(buffer: Mapping[str, Any], zone: tzinfo, say: Words) -> list[str]:
+    """Return what history keeps, in a line; nothing where the box keeps none."""
+    history = buffer.get("history")
+    if not history:
+        return []
+    if history["degraded"]:
+        return [say("console.history_degraded", why=history["degraded"])]
+    if history["octets"] is None or history["since_ms"] is None:
+        return [say("console.history_empty")]
+    since, size = say.date(history["since_ms"], zone), number(history["octets"] / 2**20, 1)
+    return [say("console.history", since=since, size=size, behind=number(history["behind"], 0))]

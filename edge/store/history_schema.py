@@ -7,6 +7,7 @@ psow=0, as the sectors of a card are not written one by one.
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 from pathlib import Path
 from typing import Final
@@ -115,6 +116,8 @@ def opened(path: Path, cache_kib: int) -> sqlite3.Connection:
 
     Raises FormatError for a newer version, which stays untouched; sqlite3.Error for all else, see `is_damage`.
     """
+    # made before SQLite does, whose own is for all to read; its companions take the mode of this one
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     made = connected(path, cache_kib)
     try:
         version = int(made.execute("PRAGMA user_version").fetchone()[0])
