@@ -60,10 +60,20 @@ def links(live: Mapping[str, Any], width: int, now_ms: int, say: Words) -> list[
             cure = say.cure(code)
             if cure:
                 lines.append(filled([Piece(f"  {cure}")], width))
-    degraded = next((log["degraded"] for log in logs_of(buffer) if log.get("degraded")), "")
-    if degraded:
-        lines.append(filled([Piece(f" {say('live.degraded', why=degraded)}", "alert")], width))
+    trouble = degraded(buffer, now_ms, say)
+    if trouble:
+        lines.append(filled([Piece(f" {trouble}", "alert")], width))
     return lines
+
+
+def degraded(buffer: Mapping[str, Any], now_ms: int, say: Words) -> str:
+    """Return the line on a card that can't be written: why, and for how long; "" when all is well."""
+    found = next((log for log in logs_of(buffer) if log.get("degraded")), None)
+    if found is None:
+        return ""
+    since_ms = found.get("degraded_utc_ms")
+    lasted = {} if since_ms is None else {"age": say.age((now_ms - since_ms) / 1000)}
+    return say("live.degraded", why=found["degraded"], **lasted)
 
 
 def logs_of(buffer: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
-from typing import Any
+from typing import Any, Final
 
-from edge.cli.banner import alarm_text, logs_of, troubles
+from edge.cli.banner import alarm_text, degraded, logs_of, troubles
 from edge.cli.cells import cells, padded, printable
 from edge.cli.format import MISSING, number, value_text, with_unit
 from edge.cli.report import quality_counts
@@ -14,6 +14,8 @@ from edge.cli.rows import MARKS, state_of
 from edge.cli.words import Words, clock_time, local_time, zone_of
 
 Rows = Sequence[Sequence[str]]
+
+WHOLE_DAYS: Final = 10.0
 
 
 def aligned(rows: Rows, right: frozenset[int] = frozenset()) -> list[str]:
@@ -138,8 +140,11 @@ def links(buffer: Mapping[str, Any], now_ms: int, say: Words) -> list[str]:
     if not lines:
         kept = buffer["records"]["next"] - buffer["records"]["first"]
         lines.append(say("live.no_link", kept=number(kept, 0)))
-    lines += [say("live.degraded", why=log["degraded"]) for log in logs_of(buffer)[:1] if log.get("degraded")]
-    return lines
+    lasts_days = buffer["records"].get("lasts_days")
+    if lasts_days is not None:
+        lines.append(f"  {say('live.lasts', days=number(lasts_days, 0 if lasts_days >= WHOLE_DAYS else 1))}")
+    trouble = degraded(buffer, now_ms, say)
+    return [*lines, trouble] if trouble else lines
 
 
 def buffer_table(buffer: Mapping[str, Any], say: Words) -> list[str]:

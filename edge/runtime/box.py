@@ -31,7 +31,7 @@ from edge.runtime.clock import Machine, RealMachine
 from edge.runtime.clock_start import dated_as, power_up, system_clock
 from edge.runtime.desk import RunningBox, product_version
 from edge.runtime.device import device_specs
-from edge.runtime.feed import feed_of
+from edge.runtime.feed import feed_of, store_facts
 from edge.runtime.findings import REGISTER, Findings
 from edge.runtime.notebook_keeper import NotebookKeeper, moment
 from edge.runtime.outputs import Outputs
@@ -131,7 +131,7 @@ class Box:
             logs={"records": self.records, "events": self.events},
             links={name: link.status for name, link in self.links.items()},
             buses=self.buses,
-            degraded=lambda: self.writer.degraded,
+            degraded=self.writer.trouble,
             is_demo=hardware is not None,
         )
         self.desk.history_status = self.history.status
@@ -221,7 +221,7 @@ class Box:
         version = product_version()
         feed = feed_of(
             self.settings, self.station, self.clock, self.dating, records=self.records, events=self.events,
-            facts=lambda: {"version": version, "store": self.writer.degraded or "ok"},
+            facts=lambda: {"version": version, **store_facts(self.writer.trouble(), self.clock)},
         )  # fmt: skip
         connection = PahoConnection(target(mqtt, self.settings.box.id))
         return MqttLink(mqtt, connection, feed, random.Random())  # noqa: S311 - spreads reconnects, guards nothing

@@ -23,7 +23,9 @@ from edge.runtime.past import Past
 from edge.runtime.station import Order, Question, Station
 from edge.settings import event_text, packaged
 from edge.settings.model import Settings
+from edge.settings.room import buffer_days
 from edge.store.journal import Journal
+from edge.store.writer import Degraded
 
 ANSWER_WITHIN_S: Final = 2.0
 
@@ -61,7 +63,7 @@ class RunningBox:
         logs: Mapping[str, Reader[Any]],
         links: Mapping[str, Callable[[], Mapping[str, Any]]],
         buses: list[BusWorker],
-        degraded: Callable[[], str] = lambda: "",
+        degraded: Callable[[], Degraded | None] = lambda: None,
         is_demo: bool = False,
     ) -> None:
         self._settings = settings
@@ -118,6 +120,8 @@ class RunningBox:
     def buffer(self) -> dict[str, Any]:
         """Return what the logs hold, what each link has had acknowledged, and what history keeps."""
         found: dict[str, Any] = {}
+        degraded = self._degraded()
+        since_ms = None if degraded is None else round(degraded.since_s * 1000) + self._clock.utc_ms() - self._now_ms()
         for name, log in self._logs.items():
             acknowledged = {link: log.cursor(link) for link in self._links}
             following = log.next_seq()
@@ -127,8 +131,11 @@ class RunningBox:
                 "next": following,
                 "acknowledged": acknowledged,
                 "waiting": following - 1 - min(acknowledged.values(), default=following - 1),
-                "degraded": self._degraded(),
+                "degraded": "" if degraded is None else degraded.why,
+                "degraded_utc_ms": since_ms,
             }
+        if "records" in found:
+            found["records"]["lasts_days"] = round(buffer_days(self._settings), 1)
         found["history"] = dict(self.history_status())
         found["links"] = {name: dict(status()) for name, status in self._links.items()}
         return found

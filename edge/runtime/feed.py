@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from edge.core import view
+from edge.core.batch import seconds
 from edge.core.batch_points import SiteFacts
 from edge.core.clock import Clock, Dating
 from edge.core.ports import Reader
@@ -13,6 +14,15 @@ from edge.core.types import Event, Record
 from edge.links.retained import Feed
 from edge.runtime.station import Station
 from edge.settings.model import Settings
+from edge.store.writer import Degraded
+
+
+def store_facts(trouble: Degraded | None, clock: Clock) -> dict[str, Any]:
+    """Return what `up/status` says of the card: "ok", or why it can't be written and since when."""
+    if trouble is None:
+        return {"store": "ok"}
+    ago_ms = clock.monotonic_ns() // 1_000_000 - round(trouble.since_s * 1000)
+    return {"store": trouble.why, "store_since": seconds(clock.utc_ms() - ago_ms)}
 
 
 def feed_of(

@@ -18,6 +18,7 @@ from edge.core.clock import ClockEntry, Dating
 from edge.core.types import Event, Record
 from edge.runtime.recalled import recalled
 from edge.settings.model import Settings
+from edge.settings.room import events_bytes
 from edge.settings.specs import specs
 from edge.store.fs import FormatError, Fs, RealFs, StoreError
 from edge.store.history import CONSUMER, History
@@ -26,7 +27,6 @@ from edge.store.notebook import Notebook
 from edge.store.ring import LockedError
 
 LINKS: Final = ("mqtt",)
-EVENTS_MB: Final = 16
 RESTORING: Final = "restoring"
 """What a restore leaves until it is finished: a box that started now would count on from the wrong index."""
 
@@ -47,7 +47,7 @@ class Stores:
             )
             try:
                 self.events: Log[Event] = Log(
-                    self.fs, "events", "events", capacity_bytes=EVENTS_MB << 20, consumers=consumers
+                    self.fs, "events", "events", capacity_bytes=events_bytes(settings), consumers=consumers
                 )
             except OSError:
                 self.records.close()

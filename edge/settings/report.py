@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from edge.settings.catalogue import FALLBACK, catalogue, render
+from edge.settings.catalogue import FALLBACK, catalogue, render, written
 from edge.settings.faults import Fault
 from edge.settings.model import Settings
+from edge.settings.room import buffer_days
 
 LANGUAGE_VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")  # the first that is set counts (POSIX, chapter 8.2)
 _SITE_LANGUAGE: Final = re.compile(r"""^[ \t]*lang[ \t]*=[ \t]*["']([a-z]{2})["']""", re.MULTILINE)
@@ -58,7 +59,7 @@ def message(fault: Fault, lang: str) -> str:
 
 
 def summary(name: str, settings: Settings, lang: str) -> str:
-    """Return the line that a good file gets: whose it is, how much it reads, where it sends."""
+    """Return what a good file gets: whose it is, how much it reads, where it sends, how long the buffer lasts."""
     mqtt = settings.links.mqtt
     link = render(lang, "check.no_link", {})
     if mqtt is not None:
@@ -74,7 +75,14 @@ def summary(name: str, settings: Settings, lang: str) -> str:
         "outputs": _count(lang, "output", len(settings.outputs)),
         "link": link,
     }
-    return render(lang, "check.good", values)
+    lasts = render(lang, "check.buffer", {"mb": settings.box.buffer_mb, "days": days_text(lang, settings)})
+    return f"{render(lang, 'check.good', values)}\n{lasts}"
+
+
+def days_text(lang: str, settings: Settings) -> str:
+    """Return how many days the buffer lasts, whole ones where there are ten or more."""
+    days = buffer_days(settings)
+    return written(lang, round(days, 1) if days < 10 else round(days))
 
 
 def _count(lang: str, noun: str, count: int) -> str:

@@ -24,6 +24,7 @@ from edge.runtime.feed import feed_of
 from edge.runtime.station import Station
 from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
+from edge.settings.room import events_bytes
 from edge.settings.specs import specs
 from edge.sim.devices import simulated_bus
 from edge.sim.loop import Loop, VirtualClock
@@ -124,8 +125,9 @@ class Simulation:
             self.disk, "records", "records", capacity, consumers=consumers, stream=f"{rng.getrandbits(32):08x}"
         )
         self.events: Log[Event] = Log(
-            self.disk, "events", "events", 16 << 20, consumers=consumers, stream=f"{rng.getrandbits(32):08x}"
-        )
+            self.disk, "events", "events", events_bytes(settings),
+            consumers=consumers, stream=f"{rng.getrandbits(32):08x}",
+        )  # fmt: skip
         self.dating = Dating()
         self.writer = Writer(self.records, self.events)
         make = upstream or partial(SimUpstream, acknowledges=acknowledges)

@@ -38,6 +38,13 @@ log = logging.getLogger(__name__)
 Done = Callable[[], None]
 
 
+class Degraded(msgspec.Struct, frozen=True):
+    """Why the card can't be written, and since when (monotonic)."""
+
+    why: str
+    since_s: float
+
+
 class Job(msgspec.Struct):
     """A batch as posted."""
 
@@ -125,6 +132,11 @@ class Writer:
 
     def _monotonic_s(self) -> float:
         return self._now_s if self._clock is None else self._clock.monotonic_ns() / 1e9
+
+    def trouble(self) -> Degraded | None:
+        """Return what is wrong with the card, None when nothing is. Any thread may ask."""
+        why, since_s = self.degraded, self.degraded_since_s
+        return Degraded(why, since_s) if why and since_s is not None else None
 
     # -- the writer's thread
 

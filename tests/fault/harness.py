@@ -143,6 +143,11 @@ class Command:
         """The file that holds all it printed."""
         return self.folder / f"{self.name}.out"
 
+    @property
+    def pid(self) -> int:
+        """The number of its process; 0 before it was started."""
+        return 0 if self._process is None else self._process.pid
+
     def output(self) -> str:
         return self.path.read_text(errors="replace") if self.path.exists() else ""
 

@@ -13,9 +13,10 @@ from edge.core.commands import Command
 from edge.core.journal_page import Wanted
 from edge.runtime.box import Box
 from edge.runtime.station import Question
+from edge.settings.room import buffer_days
 from edge.store.fs_memory import MemoryFs
 from tests.plant import Plant
-from tests.support import eventually
+from tests.support import about, eventually
 
 T_2026_MS = 1_767_225_600_000
 
@@ -108,9 +109,12 @@ def test_the_buffer_tells_both_logs_and_a_card_that_fails(box: Box) -> None:
     assert said["events"]["next"] > 1
     assert said["links"] == {}
     assert (said["records"]["waiting"], said["records"]["degraded"]) == (0, "")
-    box.writer.degraded = "ENOSPC"
-    assert box.desk.buffer()["records"]["degraded"] == "ENOSPC"
-    box.writer.degraded = ""
+    assert said["records"]["lasts_days"] == round(buffer_days(box.settings), 1)
+    box.writer.degraded, box.writer.degraded_since_s = "ENOSPC", box.clock.monotonic_ns() / 1e9 - 60
+    said = box.desk.buffer()["records"]
+    assert said["degraded"] == "ENOSPC"
+    assert said["degraded_utc_ms"] == about(box.clock.utc_ms() - 60_000, 2000)
+    box.writer.degraded, box.writer.degraded_since_s = "", None
 
 
 def test_a_point_is_explained_from_wire_to_record_and_an_unknown_one_is_a_key_error(box: Box) -> None:

@@ -18,11 +18,12 @@ def good(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_good_file_gets_one_friendly_line_and_exit_0(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_good_file_gets_two_friendly_lines_and_exit_0(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(good)]) == 0
     assert capsys.readouterr().out == (
         f"{good} is good: box b0042 (Gymnase Sud), 3 points on 2 buses, 2 limits, 1 output,"
         " MQTT to broker.example.org:1883.\n"
+        "Without the link, the buffer of 1024 MB holds about 30 days of records.\n"
     )
 
 
