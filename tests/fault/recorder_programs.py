@@ -1,4 +1,4 @@
-"""Programs that keep a number, and how it is found again: four that a power cut must not hurt, three that it does.
+"""Programs that keep a number, and how it is found again: five that a power cut must not hurt, three that it does.
 
 Each counts upwards, makes the number durable in its own way, and then says it. What is found again must be the last
 number said, or the next one, which was on its way.
@@ -14,10 +14,13 @@ from typing import Any, Final
 
 import msgspec
 
-from edge.store.fs import read_file
+from edge.core.clock import ClockEntry
+from edge.store.fs import RealFs, read_file
 from edge.store.fs_memory import MemoryFs
+from edge.store.history_write import get_cursor
 from edge.store.log import Log
 from edge.store.notebook import Notebook
+from tests.history_rig import T0, HistoryRig
 
 STEPS: Final = 8
 BEGIN: Final = """
@@ -40,6 +43,8 @@ class Program(msgspec.Struct, frozen=True):
     found: Callable[[MemoryFs, Path], int]
     fault: str = ""
     """What a cut does to it: nothing, "unreadable", or "lost": what it had said."""
+    every: int = 1
+    """Of the calls, in the tests that run with each change; the history takes its time to look at itself."""
 
 
 def write_out(fs: MemoryFs, folder: Path) -> None:
@@ -107,6 +112,23 @@ def in_log(fs: MemoryFs, scratch: Path) -> int:
     return number
 
 
+def in_history(fs: MemoryFs, scratch: Path) -> int:
+    """Return how far the file's own cursor is; what the log has beyond must come to it, each record once."""
+    write_out(fs, scratch)
+    rig = HistoryRig(scratch, RealFs(scratch), boot=2, dated=[ClockEntry(1, 0, T0, "ntp")], **SMALL)
+    try:
+        if rig.history.notes or rig.history.file.connection is None:
+            raise UnreadableError(f"{rig.history.notes} {rig.told}")
+        cursor = get_cursor(rig.history.file.connection, rig.records.stream, "records")[0]
+        rig.flush()
+        expected = rig.expected("t.flow")
+        if cursor % 5 or (expected and rig.held("t.flow") != expected):
+            raise UnreadableError(f"not each record once: {cursor} of {len(expected)}")
+        return cursor // 5
+    finally:
+        rig.give_back()
+
+
 def replacing(between: str, after: str) -> str:
     return (
         f"{BEGIN}\nfor n in range(1, {STEPS + 1}):\n"
@@ -160,6 +182,7 @@ for n in range(1, {STEPS + 1}):
 LOG: Final = f"""{BEGIN}
 from edge.core.types import Record, RecordBatch
 from edge.store.fs import RealFs
+from edge.store.history_write import get_cursor
 from edge.store.log import Log
 log = Log(RealFs(folder), "records", "records", 48 << 10, 16 << 10)
 for n in range(1, 2 * {STEPS} + 1):
@@ -167,11 +190,25 @@ for n in range(1, 2 * {STEPS} + 1):
     said(n)
 log.close()
 """
+SMALL: Final = {"capacity": 48 << 10, "segment": 16 << 10}
+HISTORY: Final = f"""{BEGIN}
+from pathlib import Path
+from edge.store.fs import RealFs
+from tests.history_rig import HistoryRig, gauge
+rig = HistoryRig(Path(folder), RealFs(folder), **{SMALL})
+for n in range(1, {STEPS} + 1):
+    rig.save(*(gauge((n * 60 + minute) * 60_000, n * 10.0 + minute) for minute in range(5)))
+    rig.flush()
+    rig.flush()
+    said(rig.records.cursor("history") // 5)
+rig.close()
+"""
 PROGRAMS: Final = (
     Program("tmp + fsync + rename + fsync of the folder", replacing(SYNCED, FOLDER_SYNCED), in_json),
     Program("SQLite, WAL, synchronous=FULL, psow=0", sqlite_program(WAL), in_sqlite),
     Program("the notebook", NOTEBOOK, in_notebook),
     Program("the log", LOG, in_log),
+    Program("the history", HISTORY, in_history, every=9),
     Program("tmp + rename without fsync", replacing("", ""), in_json, "unreadable"),
     Program(
         "SQLite as Python opens it",
