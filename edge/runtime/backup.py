@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from edge.core.notes import Moment
 from edge.runtime.clock import SystemClock
 from edge.runtime.clock_witnesses import witnesses
+from edge.runtime.compared import serial_of
 from edge.runtime.notebook_keeper import moment
 from edge.runtime.recalled import NOT_COPIED, Kept, counters, index_of, recalled
 from edge.settings.faults import SettingsError
@@ -44,7 +47,10 @@ def backup_of(
             name: LogState(kept.stream, kept.next_seq(), kept.boot)
             for name, kept in (("records", records), ("events", events))
         },
-        inventory=notebook.inventory(),
+        inventory=[
+            msgspec.structs.replace(device, serial=serial_of(found.records.get(f"device/{device.id}")) or device.serial)
+            for device in notebook.inventory()
+        ],
         calibrations=notebook.calibrations(),
         made=list(notebook.settings().values()),
         acknowledgements=notebook.acknowledgements(),

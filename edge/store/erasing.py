@@ -23,7 +23,7 @@ READ: Final = 4 << 20
 BLOCK: Final = 4096
 SECTOR: Final = 512  # what a block of any file system begins on
 OURS: Final = re.compile(
-    r"(records|events|devices|exports)(\..*)?|history\.db.*|notebook\.json.*|restoring.*|wipe-fill.*"
+    r"(records|events|devices|exports)(\..*)?|history\..*|notebook\.json.*|restoring.*|wipe-fill.*"
 )
 """The names in a state folder that are the box's own; anything else is left alone, and searched."""
 MARKS: Final = (

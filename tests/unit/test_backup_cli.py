@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge.cli.main import main
+from edge.core.types import RecordBatch
+from edge.runtime.backup import backup_of
+from edge.runtime.compared import compared
 from edge.runtime.identity import chosen, id_in, with_id
-from edge.store.backup_file import Backup, decode
+from edge.runtime.stores import Stores
+from edge.settings.load import load
+from edge.store.backup_file import Backup, decode, encode
 from edge.store.fs import RealFs
+from edge.store.fs_memory import MemoryFs
 from hal import drivers
 from hal.sample import UNCERTAIN
 from tests.box_rig import point
 from tests.meter_rig import Meter, durable_index, events_of, index, records_of
 from tests.support import eventually
-from tests.unit.test_restore import SETTINGS, backup
+from tests.unit.test_restore import NOW, SETTINGS, backup
 from tests.unit.test_settings_secrets import CANARY, Keyed
 
 WATER = point("water", "gpio", "pulse", pin=17, weight=0.001, weight_unit="m3", debounce_ms=0)
@@ -144,8 +151,6 @@ def test_where_there_is_no_box_nothing_is_written(tmp_path: Path, capsys: Any) -
 def test_a_running_box_is_not_restored_into_and_not_backed_up_behind_its_back(tmp_path: Path, capsys: Any) -> None:
     meter = Meter(tmp_path)
     file = tmp_path / "f"
-    from edge.store.backup_file import encode
-
     file.write_bytes(encode(backup()))
     with meter.box(tmp_path / "state") as box:
         counted = meter.count(box, 2)
@@ -155,6 +160,34 @@ def test_a_running_box_is_not_restored_into_and_not_backed_up_behind_its_back(tm
         assert main(["backup", str(tmp_path / "g"), *words]) == 3
         assert "a box runs" in capsys.readouterr().err
         assert durable_index(box.records) == counted
+
+
+def test_what_root_restores_belongs_to_the_user_of_the_folder(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    state, config = tmp_path / "state", tmp_path / "etc" / "vigie.toml"
+    for folder, mode in ((state, 0o700), (config.parent, 0o750)):
+        folder.mkdir(mode=mode)
+        os.chown(folder, 0 if folder == config.parent else 4321, 4322)
+    (tmp_path / "f").write_bytes(encode(backup()))
+    assert main(["restore", str(tmp_path / "f"), "--state", str(state), "--config", str(config)]) == 0
+    found = [path.stat() for path in state.rglob("*")]
+    assert len(found) > 6
+    assert {(status.st_uid, status.st_gid) for status in found} == {(4321, 4322)}
+    status = config.stat()
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (0, 4322, 0o640)
+
+
+def test_the_number_of_a_meter_is_in_a_backup_as_soon_as_its_driver_knows_it(tmp_path: Path) -> None:
+    settings = load(Meter(tmp_path).config)
+    stores = Stores(settings, tmp_path / "state", MemoryFs())
+    memory = '{"mode":"historic","identity":"041876543210"}'
+    stores.records.append(RecordBatch(1, [], {"device/gpio/GPIO17": memory}))
+    compared(stores.notebook, settings, NOW, {}).accept(stores.notebook)
+    found = backup_of(stores.records, stores.events, stores.notebook, NOW, None)
+    assert [device.serial for device in found.inventory] == ["041876543210", ""]
+    assert found.notes == ["the settings are not in here: the box was started without a file of its own"]
+    stores.close()
 
 
 @pytest.mark.parametrize("octets", [b"", b"vigie-backup 1 2 00000000\n{}", b"\x00" * 5000, b"vigie-backup 2 0 0\n"])
@@ -168,8 +201,6 @@ def test_what_is_no_backup_changes_nothing(tmp_path: Path, octets: bytes, capsys
 
 
 def test_settings_that_are_there_stay_and_the_differences_are_said(tmp_path: Path, capsys: Any) -> None:
-    from edge.store.backup_file import encode
-
     (tmp_path / "f").write_bytes(encode(backup()))
     config = tmp_path / "vigie.toml"
     config.write_text(SETTINGS.replace("b0042", "b0099").replace("Gymnase Sud", "Gymnase Nord"))

@@ -55,6 +55,7 @@ def kept(folder: Path) -> tuple[Path, Path]:
     (state / f"{PATH}.bad-00000000").write_text(f"old notebook of {METER}")
     (state / "history.db").write_bytes(b"SQLite format 3\x00" + TEXT.encode())
     (state / "history.db-wal").write_bytes(TEXT.encode() * 100)
+    (state / "history.reserve").write_bytes(bytes(9000))
     (state / "devices").mkdir()
     (state / "devices" / "meter").write_text(METER)
     (state / "devices" / "link").symlink_to(config)
