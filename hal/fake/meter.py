@@ -7,8 +7,10 @@ is looked at, and a reader at the wrong speed gets what a UART would make of the
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import pty
+import sys
 import termios
 import tty
 from pathlib import Path
@@ -120,6 +122,12 @@ class PtyMeter:
                 data = read_at_wrong_speed(data, self.meter.baud, baud)
         with contextlib.suppress(BlockingIOError):  # nobody reads: a line keeps nothing
             self.bytes_sent += os.write(self._master, data)
+
+    def waiting(self) -> int:
+        """Return how many bytes lie in the port unread: the kernel hands over what was written when it gets to it."""
+        if self._slave is None:
+            return 0
+        return int.from_bytes(fcntl.ioctl(self._slave, termios.FIONREAD, bytes(4)), sys.byteorder)
 
     def unplug(self) -> None:
         """Take the port away: its reader gets an error, its name is gone."""

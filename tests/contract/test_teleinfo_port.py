@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pty
-import sys
 import termios
 import time
 from collections.abc import Callable
@@ -58,20 +56,9 @@ class Bench:
         """Wait until what was sent can be read: the kernel hands it over when it gets to it."""
         sent = self.line.bytes_sent
         end_s = time.monotonic() + ARRIVES_WITHIN_S
-        while (waiting := self._waiting()) < sent - self.sent and time.monotonic() < end_s:
+        while (waiting := self.line.waiting()) < sent - self.sent and time.monotonic() < end_s:
             os.sched_yield()
         self.sent += min(waiting, sent - self.sent)
-
-    def _waiting(self) -> int:
-        """Return how many bytes lie in the port, 0 while it is unplugged."""
-        try:
-            port = os.open(self.line.port, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
-        except OSError:
-            return 0
-        try:
-            return int.from_bytes(fcntl.ioctl(port, termios.FIONREAD, bytes(4)), sys.byteorder)
-        finally:
-            os.close(port)
 
     def until(self, condition: Callable[[dict[str, Sample]], bool], seconds: int) -> dict[str, Sample]:
         """Return the samples of the first second in which the condition holds."""
