@@ -56,10 +56,6 @@ need-test:
 need-disks:
 	@.ci/need $(PYTHON) mkfs.ext4 mkfs.xfs losetup
 
-# power cuts and counted writes need file systems of their own on loop devices, and root: without root they are skipped
-need-disks:
-	@.ci/need $(PYTHON) mkfs.ext4 mkfs.xfs losetup
-
 # hatchling builds the editable package, from the lock like the rest
 $(VENV)/.ready-run: requirements.lock pyproject.toml image/lock.py
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)

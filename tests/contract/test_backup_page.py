@@ -78,7 +78,7 @@ def test_the_page_is_carried_out(tmp_path: Path, capsys: Any, monkeypatch: pytes
         assert main(arguments) == 0, command
         wanted = "".join(".*" if part == "…" else re.escape(part) for part in re.split("(…)", _placed(said, places)))
         told = capsys.readouterr().out.rstrip("\n")
-        assert re.fullmatch(wanted, told), f"{command}\n{told}"
+        assert re.fullmatch(wanted, told, re.DOTALL), f"{command}\n{told}"
     assert verbs == ["backup", "restore", "check", "wipe"]
     assert list((new / "state").iterdir()) == []
 
