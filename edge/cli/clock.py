@@ -1,6 +1,6 @@
 """`vigie time`: what time the box believes it is, by whom; `vigie time set` tells it.
 
-Exit codes: 0 done, 1 refused by the box, 3 no box.
+Exit codes: 0 done, 1 refused by the box, 2 no time given, 3 no box.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from edge.cli import printed
 from edge.cli.client import Client
-from edge.cli.console import EXIT_REFUSED, add_common, asked, write_json, write_lines
+from edge.cli.console import EXIT_BAD_INPUT, EXIT_REFUSED, add_common, asked, complain, write_json, write_lines
 from edge.cli.format import MISSING, number
 from edge.cli.words import Words, zone_of
 from edge.core.commands import Command
@@ -45,7 +45,10 @@ def _show(client: Client, args: argparse.Namespace) -> int:
 def _set(client: Client, args: argparse.Namespace) -> int:
     from edge.cli.terminal import user_name
 
-    result = client.post("commands", Command(uuid.uuid4().hex, "time.set", {"at": args.at or ""}, author=user_name()))
+    if not args.at:
+        complain(Words(client.get("box")["site"]["lang"])("time.how"))
+        return EXIT_BAD_INPUT
+    result = client.post("commands", Command(uuid.uuid4().hex, "time.set", {"at": args.at}, author=user_name()))
     if args.json:
         write_json(result)
     else:

@@ -28,6 +28,8 @@ SMOOTH: Final = 16  # fixes of whole seconds over which their jitter is smoothed
 EXACT_MS: Final = 100  # below it a fix is followed as it is
 KEPT: Final = "kept"
 """The witness of what was believed before a restart."""
+SETTINGS: Final = "settings"
+"""The witness `trust_clock`: a person's word for the machine's clock, said anew at each look."""
 
 Verdict = Literal["used", "worse", "unconfirmed", "too_early", "too_late"]
 
@@ -129,6 +131,11 @@ def drift_ms(age_ms: int) -> float:
     return max(age_ms, 0) * DRIFT_PPM / 1e6
 
 
+def _is_act(heard: Heard) -> bool:
+    """Return whether this is a person who sets the time: not a witness that repeats itself, but an act."""
+    return heard.source == "person" and heard.witness not in {SETTINGS, KEPT}
+
+
 def kept_word(entries: Iterable[ClockEntry]) -> ClockEntry | None:
     """Return what was believed last, of entries of one power-up in their order; a guess is nobody's word."""
     believed = [entry for entry in entries if rank(entry.source) >= DATED_FROM]
@@ -171,15 +178,17 @@ class Timekeeper:
         if heard is None:
             heard = self._heard[key] = Heard(fix.source, witness)
         self._last_ms[key] = at_ms = fix.t_ns // 1_000_000
-        heard.verdict = self._judge(heard, fix, at_ms)
-        return heard.verdict
+        verdict = self._judge(heard, fix, at_ms)
+        if verdict == "used" or not _is_act(heard):
+            heard.verdict = verdict
+        return verdict
 
     def _judge(self, heard: Heard, fix: Fix, at_ms: int) -> Verdict:
         refused = self.floor.refuses(fix)
         if refused is not None:
             heard.distrust()
             return refused
-        if fix.source == "person":  # not a witness that may repeat itself, but an act
+        if _is_act(heard):
             if self._is_kept_against(heard, at_ms):
                 return "worse"
             heard.is_believed, heard.offset_ms = True, float(fix.utc_ms - at_ms)
@@ -210,8 +219,8 @@ class Timekeeper:
         if best is None or best is heard:
             return False
         silence_ms = at_ms - best.at_ms
-        if rank(best.source) == rank(heard.source):
-            return heard.source != "person" and best.witness != KEPT and silence_ms <= SILENT_MS
+        if best.source == heard.source:
+            return best.witness != KEPT and not _is_act(best) and silence_ms <= SILENT_MS
         return rank(best.source) > rank(heard.source) and silence_ms <= KEEPS_WORD_MS
 
     # -- what is believed

@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from hal.sample import Fix
+
 
 class Say(Protocol):
     """Tell the station that something happened: an event kind and its values."""
@@ -22,3 +24,10 @@ class ClockWanted(msgspec.Struct, frozen=True):
 
     link: str
     boot: int
+
+
+class TimeHeard(msgspec.Struct, frozen=True):
+    """The time of day came over a link: an SMS's stamp, the network's own."""
+
+    link: str
+    fix: Fix

@@ -105,6 +105,8 @@ class ClockKeeper:
         verdict = self._sources.offer(Fix("person", now_ns, utc_ms, PERSON_ERROR_MS[has_seconds]), "person")
         if verdict != "used":
             told = self._sources.report()
+            if told["source"] == "person":
+                verdict = "settings" if verdict == "worse" else verdict
             return refused(f"time_set_{verdict}", source=told["source"], floor=_local(told["floor"]["utc_ms"], zone))
         change = {"step_ms": utc_ms - before_ms, "before": before_ms}
         self._look_at_clock(now_ns // 1_000_000, {**change, "author": command.author, "channel": command.channel})

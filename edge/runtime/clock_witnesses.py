@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from edge.core.timekeeping import SETTINGS
 from edge.runtime.clock import Machine, Witness
 
 SYNCHRONIZED: Final = Path("/run/systemd/timesync/synchronized")
@@ -42,7 +43,7 @@ class Timesyncd:
 class Person:
     """`trust_clock = true`: the settings say that something we can't see keeps the machine's clock right."""
 
-    name = "settings"
+    name = SETTINGS
 
     def vouches(self, machine: Machine) -> tuple[str, int] | None:
         """Return person."""

@@ -19,7 +19,7 @@ from edge.core.clock import Clock, ClockEntry, Dating
 from edge.core.commands import Command, Result
 from edge.core.engine import Engine
 from edge.core.types import Event, EventBatch, Record, RecordBatch
-from edge.links.messages import ClockWanted
+from edge.links.messages import ClockWanted, TimeHeard
 from edge.runtime.clock_keeper import ClockKeeper
 from hal.sample import BAD, Cycle, Notice, Sample
 
@@ -97,7 +97,7 @@ class Station:
         """Say what wakes the station's thread."""
         self._wake = wake
 
-    def post(self, message: Cycle | Notice | ClockWanted | Question | Order) -> None:
+    def post(self, message: Cycle | Notice | ClockWanted | TimeHeard | Question | Order) -> None:
         """Hand over a message; never blocks. Any thread may post."""
         self._inbox.append(message)
         self._wake()
@@ -135,11 +135,13 @@ class Station:
         self._replies.clear()
         return min(engine.next_due_ms(), self._next_commit_ms, self.clock_keeper.due_ms) / 1000
 
-    def _take(self, message: Notice | ClockWanted | Question | Order, now_ms: int) -> None:
+    def _take(self, message: Notice | ClockWanted | TimeHeard | Question | Order, now_ms: int) -> None:
         if isinstance(message, Notice):
             self._events.append(Event(message.kind, message.t_ns // 1_000_000, message.point, message.values))
         elif isinstance(message, ClockWanted):
             self.clock_keeper.guess(message.boot, now_ms)
+        elif isinstance(message, TimeHeard):
+            self.clock_keeper.hear(message.fix, message.link)
         else:
             try:
                 self._replies.append(self._answer(message, now_ms))

@@ -34,7 +34,7 @@ class Box(_Table, frozen=True):
     commit_s: Annotated[float, Meta(ge=1, le=60, description="how often records are made durable")] = 10.0
     buffer_mb: Annotated[int, Meta(ge=8, le=65536, description="size of the records' buffer on the card")] = 1024
     trust_clock: Annotated[
-        bool, Meta(description="the machine's clock is kept right by something we can't see (chrony, a PC)")
+        bool, Meta(description="the machine's clock is kept right by something that the box can't see (a PC, a GPS)")
     ] = False
     undated_wait_s: Annotated[
         float, Meta(ge=0, description="without a trusted clock, records wait this long after a link is up")

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from edge.core.types import LimitSpec, PointSpec
+from edge.links.messages import TimeHeard
 from edge.sim.upstream import Outage
+from hal.sample import Cycle, Fix
 from tests.sim.clock_world import DAY_S, HOUR_S, TRUE_MS, YEAR_S, Figures, Site, Stage, World
+from tests.support import about
 
-CAMPAIGN = pytest.mark.campaign(reason="the same step at other instants")
+CAMPAIGN = pytest.mark.campaign(reason="the same step at other instants, and steps like it")
 LIMITS = (
     LimitSpec("hot", "m", "high", 27.0, deadband=1.0, on_delay_ms=90_000, off_delay_ms=30_000),
     LimitSpec("gone", "m", "fault"),
     LimitSpec("mute", "m", "stale"),
 )
+
+
+def often(names: Iterable[str], *chosen: str) -> list[Any]:
+    """Return the names as parameters: those that run each time, and the others in the campaign."""
+    return [name if name in chosen else pytest.param(name, marks=CAMPAIGN) for name in names]
 
 
 def wave(t_s: float) -> float:
@@ -156,7 +166,7 @@ STEPS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", often(STEPS, "-1 s", "+1 h", "-1 day", "+10 years", "-10 years", "-59.5 s"))
 @pytest.mark.parametrize("at_s", [HOUR_S + 1234.567, pytest.param(HOUR_S, marks=CAMPAIGN)])
 def test_a_step_in_the_middle_of_periods_costs_no_record_and_makes_no_alarm(name: str, at_s: float) -> None:
     step_s = STEPS[name]
@@ -177,7 +187,9 @@ def test_a_step_in_the_middle_of_periods_costs_no_record_and_makes_no_alarm(name
     assert sum(r.dt_ms for r in world.made() if r.point == "s") >= 2 * HOUR_S * 1000 - 2000, "no hole either"
 
 
-@pytest.mark.parametrize("name", ["+1 h", "-1 h", "+1 day", "-1 day", "+10 years", "-59.5 s"])
+@pytest.mark.parametrize(
+    "name", often(["+1 h", "-1 h", "+1 day", "-1 day", "+10 years", "-59.5 s"], "-1 h", "+1 day", "-59.5 s")
+)
 @pytest.mark.parametrize(
     "at_s", [22.5 * HOUR_S, *(pytest.param(at_s, marks=CAMPAIGN) for at_s in (24 * HOUR_S, 30 * HOUR_S + 77.7))]
 )
@@ -226,6 +238,64 @@ def test_2038_is_like_any_other_year(end_s: int) -> None:
     told(f"2038: {end_s}", found, max(world.error_s(row) for row in world.rows()))
     assert (found.duplicates, found.lost, found.unsynced) == (0, 0, 0)
     assert max(world.error_s(row) for row in world.rows()) < 0.01
+
+
+# -- the meter's time
+
+
+def meter_tells(world: World, second: int, off_ms: int = 0) -> None:
+    """Let a second pass, then hand over the time that a meter told at its begin, in whole seconds."""
+    world.run_to(second)
+    t_ms = world.clock.now_ns // 1_000_000
+    utc_ms = (world.clock.true_ms(t_ms) + off_ms) // 1000 * 1000 + 500
+    world.station.post(Cycle("serial", t_ms * 1_000_000, [], fix=Fix("tic", t_ms * 1_000_000, utc_ms, 2000)))
+
+
+def test_a_box_without_a_network_takes_its_time_from_the_meter_and_a_server_later_does_better() -> None:
+    stages = [Stage(0, -TRUE_MS / 1000, ""), Stage(3000, 0.0, "ntp")]
+    world = World(fine(), stages, limits=LIMITS)
+    for second in range(60, 2500):
+        meter_tells(world, second, off_ms=3700)
+    found = world.run(HOUR_S).check()
+    assert (found.duplicates, found.lost, found.unsynced, found.entries) == (0, 0, 0, 2)
+    assert [event.values["source"] for event in world.journal("clock")] == ["tic", "ntp"]
+    by_meter = [row for row in world.rows() if row.tq == "tic"]
+    assert len(by_meter) > 2900
+    assert all(2.5 < world.error_s(row) < 4.5 for row in by_meter), "as far off as the meter, and no more"
+    assert max(world.error_s(row) for row in world.rows() if row.tq == "ntp") < 0.01
+    told("the meter, 3.7 s off; then ntp", found, max(world.error_s(row) for row in by_meter))
+
+
+def test_a_link_may_tell_the_time_too() -> None:
+    world = World(fine(), [Stage(0, -TRUE_MS / 1000, "")]).run_to(300)
+    t_ns = world.clock.now_ns
+    true_ms = world.clock.true_ms(t_ns // 1_000_000)
+    world.station.post(TimeHeard("sms", Fix("gsm", t_ns, true_ms + 1500, 5000)))
+    found = world.run(HOUR_S).check()
+    assert (found.lost, found.duplicates, found.unsynced, found.entries) == (0, 0, 0, 1)
+    assert {row.tq for row in world.rows()} == {"gsm"}
+    assert all(1.4 < world.error_s(row) < 1.6 for row in world.rows())
+
+
+def test_a_meter_whose_clock_is_set_by_an_hour_steps_the_box_once() -> None:
+    world = World(fine(), [Stage(0, -TRUE_MS / 1000, "")], limits=LIMITS)
+    for second in range(10, 3000):
+        meter_tells(world, second, off_ms=0 if second < 1500 else 3_600_000)
+    found = world.run(HOUR_S).check()
+    assert (found.duplicates, found.lost, found.unsynced, found.entries) == (0, 0, 0, 2)
+    assert about(3_600_000, within=1500) == world.journal("clock")[1].values["step_ms"]
+
+
+def test_two_meters_that_disagree_do_not_move_the_clock_to_and_fro() -> None:
+    world = World(fine(), [Stage(0, -TRUE_MS / 1000, "")])
+    for second in range(10, 1200):
+        meter_tells(world, second)
+        t_ns = world.clock.now_ns
+        other_ms = world.clock.true_ms(t_ns // 1_000_000) + 40_000
+        world.station.post(Cycle("second", t_ns, [], fix=Fix("tic", t_ns, other_ms, 2000)))
+    found = world.run(HOUR_S / 2).check()
+    assert (found.lost, found.duplicates, found.entries) == (0, 0, 1)
+    assert max(world.error_s(row) for row in world.rows()) < 2
 
 
 # -- days of a clock change

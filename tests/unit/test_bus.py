@@ -12,7 +12,7 @@ import pytest
 from edge.runtime.bus import BusWorker
 from edge.runtime.device import DeviceSpec
 from hal.driver import DriverError
-from hal.sample import BAD, Channel, Cycle, Notice, Sample
+from hal.sample import BAD, Channel, Cycle, Fix, Notice, Sample
 from tests.support import ManualClock
 
 
@@ -173,6 +173,34 @@ def test_memory_goes_back_to_the_driver_and_its_news_reach_the_station() -> None
 
     assert cycles[0].notices[0].values["memory"] == "before"
     assert cycles[0].state == {"m": '{"seen": 1}'}
+    worker.close()
+
+
+class Telling(Scripted):
+    """One whose device tells the time of day, also when no point is due."""
+
+    tick_s = 0.5
+
+    def fix(self) -> Fix | None:
+        return Fix("tic", 7, 1_795_166_000_000, 2000)
+
+
+def test_the_time_that_a_device_tells_goes_with_the_cycle_that_read_it() -> None:
+    clock = ManualClock()
+    cycles: list[Cycle] = []
+    Scripted.script = {"a": [1.0], "b": [2.0]}
+    specs = [
+        DeviceSpec("a", Telling, {"a": NoOptions()}, {"a": 1000}),
+        DeviceSpec("b", Scripted, {"b": NoOptions()}, {"b": 1000}),
+    ]
+    worker = BusWorker(
+        "own", specs, clock=clock, post=cycles.append, open_handle=object, close_handle=lambda _h: None
+    )  # fmt: skip
+    due_s = worker.step(clock.now_ns / 1e9)
+    for _ in range(4):
+        clock.now_ns = round(due_s * 1e9)
+        due_s = worker.step(due_s)
+    assert [cycle.fix for cycle in cycles] == [Fix("tic", 7, 1_795_166_000_000, 2000)] * 4
     worker.close()
 
 

@@ -88,6 +88,14 @@ def test_a_refusal_is_said_with_its_reason(vigie: Any, desk: SetDesk) -> None:
     assert (code, json.loads(out)["done"]) == (1, False)
 
 
+def test_without_a_time_it_says_how_to_write_it_and_asks_nothing(
+    path: Path, desk: SetDesk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["time", "set", "--socket", str(path)]) == 2
+    assert 'vigie time set "2026-11-21 14:05"' in capsys.readouterr().err
+    assert desk.orders == []
+
+
 @pytest.mark.parametrize("lang", ["en", "fr"])
 @pytest.mark.parametrize("source", ["none", "floor", "person"])
 def test_a_box_that_nobody_told_says_what_to_do(lang: str, source: str) -> None:

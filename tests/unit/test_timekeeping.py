@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.core.clock import DATED_FROM, TRUST, ClockEntry
-from edge.core.timekeeping import KEEPS_WORD_MS, SILENT_MS, STEP_MS, Floor, Timekeeper, kept_word, rank
+from edge.core.timekeeping import KEEPS_WORD_MS, SETTINGS, SILENT_MS, STEP_MS, Floor, Timekeeper, kept_word, rank
 from hal.sample import Fix
 
 BUILD_MS = 1_790_000_000_000
@@ -167,6 +167,21 @@ def test_a_person_corrects_himself_at_once() -> None:
     rig.say("person", 0, HOUR_MS, 60_000)
     assert rig.say("person", 5000, 0, 60_000) == "used"
     assert rig.off_ms == 0
+
+
+def test_where_the_settings_trust_the_machines_clock_a_person_does_not_set_another() -> None:
+    rig = Rig()
+    assert rig.say("person", 0, witness=SETTINGS) == "used"
+    assert rig.say("person", 5000, HOUR_MS, 60_000, "person") == "worse"
+    assert [rig.say("person", 10_000 * n, witness=SETTINGS) for n in range(1, 4)] == ["used"] * 3
+    assert rig.off_ms == 0
+
+
+def test_a_person_whose_correction_is_refused_is_still_believed_in_what_was_said_before() -> None:
+    rig = Rig()
+    rig.say("person", 0)
+    assert rig.say("person", 1000, -20 * YEAR_MS) == "too_early"
+    assert [view.verdict for view in rig.keeper.sources(2000)] == ["used"]
 
 
 def test_what_was_believed_before_a_restart_goes_on_until_a_witness_of_its_kind_speaks() -> None:

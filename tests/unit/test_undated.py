@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.core.clock import ClockEntry, Dating
+from edge.core.ports import Chunk
 from edge.core.types import Event, Record
-from edge.runtime.undated import APART_MS, entry_of, estimated_end
+from edge.runtime.undated import APART_MS, entry_of, estimated_end, last_known
+from edge.store.fs import StoreError
 from tests.support_reader import MemoryLog
 
 T0 = 1_795_166_000_000
@@ -108,3 +110,40 @@ def test_halving_finds_what_a_look_at_every_entry_finds(counts: list[int], damag
         seq += count
         for newest, at in ((True, there[-1:]), (False, there[:1])):
             assert entry_of(boot, log, newest=newest) == (log.entry(at[0]) if at else None)
+
+
+# -- the last time known
+
+
+def test_without_a_dated_start_nothing_is_known() -> None:
+    assert last_known(4, dated(), [records((3, 0, 10))]) == (0, "none")
+    assert last_known(4, dated(ClockEntry(3, 0, T0, "floor")), [records((3, 0, 10))]) == (0, "none"), "a guess is none"
+    assert last_known(4, dated(ClockEntry(4, 0, T0, "ntp")), [records((3, 0, 10))]) == (0, "none"), "ours is to come"
+
+
+def test_the_last_time_known_is_the_end_of_the_last_dated_start_and_what_later_ones_lasted() -> None:
+    logs = [records((1, 5, 60), (2, 3, 100), (3, 0, 50)), events((1, 4), (2, 2), (3, 0))]
+    known = dated(ClockEntry(1, 0, 5, "ntp"), ClockEntry(2, 2000, T0, "tic"))
+    assert last_known(4, known, logs) == (T0 + 98_000 + 50_000, "tic")
+    assert last_known(3, known, logs) == (T0 + 98_000, "tic")
+
+
+def test_a_later_correction_counts_also_downwards() -> None:
+    logs = [records((1, 0, 60), (2, 0, 60))]
+    known = dated(ClockEntry(1, 0, T0 + 10**11, "person"), ClockEntry(2, 1000, T0, "ntp"))
+    assert last_known(3, known, logs) == (T0 + 59_000, "ntp")
+
+
+def test_starts_of_which_nothing_is_held_add_nothing() -> None:
+    assert last_known(900, dated(ClockEntry(2, 1000, T0, "ntp")), [records()]) == (T0, "ntp")
+
+
+class Unreadable(MemoryLog[Record]):
+    def read(self, seq: int, limit: int) -> Chunk[Record]:
+        raise StoreError(5, "the card")
+
+
+def test_a_card_that_can_not_be_read_leaves_the_entry_itself() -> None:
+    log = Unreadable()
+    log.append([Record("p", 0, 1000, 1.0)], 2)
+    assert last_known(3, dated(ClockEntry(2, 1000, T0, "ntp")), [log]) == (T0, "ntp")
