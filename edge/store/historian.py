@@ -30,6 +30,7 @@ TICK_S: Final = 300.0
 OLDEST_S: Final = 3900.0  # what was taken so long ago is written though its hour goes on
 EVENTS: Final = 1000  # so many that are not in the file yet are written at once
 WORK: Final = 4000  # records prepared for the file in one step
+MERGE_POINTS: Final = 20  # packed anew in one step
 PAUSES: Final = 1.0  # of what a step took, while there is more to do: half the processor at the most
 CLOSING_NS: Final = 700_000_000  # what is not ready by then is taken from the log at the next start
 BACK_OFF_S: Final = (5.0, 60.0, 300.0)
@@ -123,6 +124,8 @@ class Historian:
             return True
         if self._salvage is not None:
             self._go_on_salvaging(self._salvage)
+            return True
+        if history.head.merge(MERGE_POINTS):
             return True
         if history.head.consume() is not None:
             self._taken_s = now_s if self._taken_s is None else self._taken_s

@@ -30,7 +30,7 @@ from edge.store.history_journal import ROWS, Journal
 from edge.store.history_points import PointRow, Points, as_info
 from edge.store.history_room import oldest_hour
 from edge.store.history_schema import POINT_BITS, is_damage, unusable, used_octets
-from edge.store.history_write import LENGTHS, SUM_COLUMNS, Sums, block_key, get_cursor, key_hour
+from edge.store.history_write import LENGTHS, SUM_COLUMNS, Sums, block_key, get_cursor, key_hour, sum_in
 from hal.sample import Kind
 
 CONSUMER: Final = "history"
@@ -166,7 +166,7 @@ class History:
                 ids = [row.id for row in _point_rows(connection, point)]
                 for row_id in ids:
                     for t0, length_ms, *figures in connection.execute(_SUMS, (number, from_ms, to_ms, row_id)):
-                        found[t0, row_id] = (t0 + length_ms, Sum(*figures))
+                        found[t0, row_id] = (t0 + length_ms, sum_in(figures, t0))
         recent = self._recent(point, slices, tail)
         if not ids and not any(recent):
             raise KeyError(point)

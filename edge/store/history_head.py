@@ -114,6 +114,8 @@ class Head:
         self._slices: tuple[Slice, ...] = ()
         self._end = 0
         self._frozen = 0
+        self._merging = (0, 0)
+        self._merged: dict[str, Part] = {}
         self._scales = Scales()
 
     def reset(self, cursor: int) -> None:
@@ -135,6 +137,7 @@ class Head:
         """Leave the slices up to this seq as they are: they are being written."""
         with self._consuming:
             self._frozen = last
+            self._merging, self._merged = (0, 0), {}
 
     def drop(self, last: int) -> None:
         """Forget the slices up to this seq: they are in the file."""
@@ -150,10 +153,7 @@ class Head:
     def consume(self) -> Slice | None:
         """Take the next slice from the log; None when there is none, or it is undated. Raises StoreError."""
         with self._consuming:
-            made = self._consume()
-            if made is not None:
-                self._merge()
-            return made
+            return self._consume()
 
     def _consume(self) -> Slice | None:
         first = self._end + 1
@@ -202,28 +202,42 @@ class Head:
             self.octets += made.octets
         return made
 
-    def _merge(self) -> None:
-        """Pack the newest slices together when there are enough of them."""
-        newest = self._slices[-MERGED:]
-        last = newest[-1]
-        if (
-            len(newest) < MERGED
-            or newest[0].first <= self._frozen
-            or any(
-                part.is_merged or part.gap is not None or (part.boot, part.hour) != (last.boot, last.hour)
+    def merge(self, points: int) -> bool:
+        """Pack the newest slices together, so many points a call; return whether there was anything to do."""
+        with self._consuming:
+            newest = self._slices[-MERGED:]
+            if not self._is_mergeable(newest):
+                return False
+            span = (newest[0].first, newest[-1].last)
+            if self._merging != span:
+                self._merging, self._merged = span, {}
+            names = [
+                name for name in dict.fromkeys(n for part in newest for n in part.parts) if name not in self._merged
+            ]
+            for name in names[:points]:
+                records = [record for part in newest if name in part.parts for record in part.parts[name].records()]
+                self._merged[name] = self._part(name, newest[0].hour, records)
+            if len(names) <= points:
+                self._replace(newest, self._merged)
+                self._merging, self._merged = (0, 0), {}
+            return True
+
+    def _is_mergeable(self, newest: tuple[Slice, ...]) -> bool:
+        first = newest[0] if newest else None
+        return (
+            first is not None
+            and len(newest) == MERGED
+            and first.first > self._frozen
+            and all(
+                part.gap is None and not part.is_merged and (part.boot, part.hour) == (first.boot, first.hour)
                 for part in newest
             )
-        ):
-            return
-        names = dict.fromkeys(name for part in newest for name in part.parts)
-        parts = {
-            name: self._part(
-                name, last.hour, [r for part in newest if name in part.parts for r in part.parts[name].records()]
-            )
-            for name in names
-        }
-        ends = [part.end_ms for part in newest if part.end_ms is not None]
-        merged = Slice(newest[0].first, last.last, last.boot, last.hour, max(ends), parts, is_merged=True)
+        )
+
+    def _replace(self, newest: tuple[Slice, ...], parts: dict[str, Part]) -> None:
+        first, last = newest[0], newest[-1]
+        end_ms = max(part.end_ms for part in newest if part.end_ms is not None)
+        merged = Slice(first.first, last.last, last.boot, last.hour, end_ms, parts, is_merged=True)
         with self._lock:
             self._slices = (*self._slices[:-MERGED], merged)
             self.octets = sum(kept.octets for kept in self._slices)

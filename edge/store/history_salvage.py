@@ -16,14 +16,13 @@ from typing import Any, Final
 
 import msgspec
 
-from edge.core.aggregate import Sum
 from edge.core.calendar import DAY_MS, HOUR_MS, bounds_ms
 from edge.core.series import HistoryRecord
 from edge.store.columns import Scales
 from edge.store.history_blocks import DamagedError, hour_of, unpack_block
 from edge.store.history_points import PointRow, Points
 from edge.store.history_schema import POINT_BITS, connected
-from edge.store.history_write import SUM_COLUMNS, Blocks, Sums, key_hour, store_sums
+from edge.store.history_write import SUM_COLUMNS, Blocks, Sums, key_hour, store_sums, sum_in
 
 EVERYTHING: Final = 2**60
 LONGEST_MS: Final = 26 * HOUR_MS  # a record is at most a local day long
@@ -216,7 +215,7 @@ class Salvage:
             if t0 + length_ms > day_ms:
                 continue
             self.found.sums += 1
-            made = Sum(*figures)
+            made = sum_in(figures, t0)
             sums.join(number, t0, point, t0 + length_ms, made)
             begin_ms, end_ms = bounds_ms(t0, "month", self._zone)
             if self._step == DAYS and end_ms > day_ms:

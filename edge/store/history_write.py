@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import tzinfo
 from typing import Any, Final
 
+import msgspec
+
 from edge.core.aggregate import Sum, joined, sum_of
 from edge.core.calendar import HOUR_MS, Step, bounds_ms
 from edge.core.ports import Gap
@@ -45,6 +47,27 @@ def key_hour(key: int) -> int:
 def plain(value: Any) -> Any:
     """Return a value as SQLite can hold it: a whole number of more than 64 bits as a float."""
     return float(value) if isinstance(value, int) and not -WHOLE <= value < WHOLE else value
+
+
+INSTANTS: Final = tuple(SUM_FIELDS.index(name) for name in ("low_ms", "high_ms", "first_ms", "last_ms"))
+
+
+def row_of(found: Sum, t0: int) -> list[Any]:
+    """Return a sum's columns; instants as ms after its period's begin, half as long in the file."""
+    values = [plain(value) for value in msgspec.structs.astuple(found)]
+    for place in INSTANTS:
+        if values[place] is not None:
+            values[place] -= t0
+    return values
+
+
+def sum_in(columns: Sequence[Any], t0: int) -> Sum:
+    """Return the sum of these columns."""
+    values = list(columns)
+    for place in INSTANTS:
+        if values[place] is not None:
+            values[place] += t0
+    return Sum(*values)
 
 
 class Sums:
@@ -105,9 +128,8 @@ class Sums:
         """Return the table's rows: what the file has joined with what is new."""
         for (number, begin_ms, point), (end_ms, found) in sorted(self.found.items(), key=lambda item: item[0]):
             stored = connection.execute(_GET_SUM, (number, begin_ms, point)).fetchone()
-            total = found if stored is None else joined(Sum(*stored), found)
-            values = (plain(getattr(total, field)) for field in SUM_FIELDS)
-            yield number, begin_ms, point, end_ms - begin_ms, *values
+            total = found if stored is None else joined(sum_in(stored, begin_ms), found)
+            yield number, begin_ms, point, end_ms - begin_ms, *row_of(total, begin_ms)
 
 
 def store_sums(connection: sqlite3.Connection, rows: Iterable[tuple[Any, ...]]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge.core.clock import ClockEntry
+from edge.core.series import HistoryRecord
 from edge.core.types import Record
 from hal.sample import BAD, UNCERTAIN
 from tests.history_rig import HOUR, T0, HistoryRig, counter, gauge, history_rig
@@ -81,6 +84,25 @@ def test_an_unknown_point_is_a_key_error_and_an_empty_range_of_a_known_one_is_em
         assert rig.history.points()[0].point == "t.flow"
         with pytest.raises(ValueError, match="limit 0"):
             rig.history.records("t.flow", 0, 1, 0)
+
+
+def test_a_day_at_1_hz_is_answered_for_little_more_than_its_objects_cost(tmp_path: Path) -> None:
+    with history_rig(tmp_path) as rig:
+        for hour in range(24):
+            rig.save(*(gauge((hour * 3600 + at) * 1000, at % 97 / 16, 1000) for at in range(3600)))
+            rig.turn(3600)
+        rig.flush()
+        answers, objects = [], []
+        for _ in range(3):
+            began = time.process_time_ns()
+            found = rig.history.records("t.flow", T0, T0 + 24 * HOUR, 100_000)
+            answers.append(time.process_time_ns() - began)
+            rows = list(map(msgspec.structs.astuple, found))
+            began = time.process_time_ns()
+            made = [HistoryRecord(*row) for row in rows]
+            objects.append(time.process_time_ns() - began)
+        assert found == made == rig.expected("t.flow")
+        assert min(answers) < 8 * min(objects)
 
 
 def test_undated_records_wait_and_are_answered_once_their_start_has_a_date(tmp_path: Path) -> None:
