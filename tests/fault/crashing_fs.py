@@ -66,7 +66,7 @@ class CrashingFs:
         self.at = at
         self._fs = fs
         self._counts: Counter[str] = Counter()
-        self.listdir, self.exists = fs.listdir, fs.exists
+        self.listdir, self.exists, self.room_left = fs.listdir, fs.exists, fs.room_left
 
     def reach(self, call: str, path: str) -> str:
         """Count a call and return its name; die when it is the one."""

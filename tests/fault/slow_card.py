@@ -46,7 +46,7 @@ class SlowFs:
         self._fs = fs
         self._wait = wait
         self.rename, self.unlink, self.listdir = fs.rename, fs.unlink, fs.listdir
-        self.mkdir, self.exists = fs.mkdir, fs.exists
+        self.mkdir, self.exists, self.room_left = fs.mkdir, fs.exists, fs.room_left
 
     def open(self, path: str, *, create: bool = False) -> SlowFile:
         """See edge.store.fs.Fs."""

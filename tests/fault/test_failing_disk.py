@@ -26,7 +26,7 @@ from tests.unit.settings_good import GOOD
 
 CALLS = ("open", "pread", "pwrite", "fdatasync", "truncate", "allocate", "rename", "unlink", "fsync_dir")
 EVER = 10**9
-STRIDE = 5  # of every n, in the tests that run with each change
+STRIDE = 7  # of every n, in the tests that run with each change
 SEGMENTS = (12, 6)  # no ring turns: whatever is missing was lost
 
 

@@ -113,7 +113,7 @@ def test_a_backlog_on_a_slow_card_is_written_with_pauses_for_what_comes_meanwhil
         begun_s = clock.monotonic_ns() / 1e9
         due_s = writer.step(begun_s)
         written.append(records.next_seq() - 1)
-        assert clock.monotonic_ns() / 1e9 - begun_s <= STEP_S + 2 * 4.0
+        assert clock.monotonic_ns() / 1e9 - begun_s <= STEP_S + 5 * 4.0  # a last frame, and both cursor files
         assert clock.monotonic_ns() / 1e9 - writer.answered_s <= 4.0
         if not writer.degraded:
             break
@@ -123,7 +123,7 @@ def test_a_backlog_on_a_slow_card_is_written_with_pauses_for_what_comes_meanwhil
     assert [event.kind for event in events.read(1, 9).entries] == ["store_degraded", "store_ok"]
 
 
-@pytest.mark.slow("flushes of 3 s on a real disk, while a bus reads ten times a second")
+@pytest.mark.slow("flushes of 2 s on a real disk, while a bus reads ten times a second")
 def test_threads_keep_their_period_on_a_real_disk_whose_flushes_wait(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -138,7 +138,7 @@ def test_threads_keep_their_period_on_a_real_disk_whose_flushes_wait(
             waits.append(time.monotonic() - begun_s)
 
     site = SlowSite(SlowFs(RealFs(tmp_path), wait), MachineClock(), period_ms=100, commit_s=1)
-    flush_s[0] = 3.0
+    flush_s[0] = 2.0
     supervisor = Supervisor()
     supervisor.add(site.bus, Bell())
     site.station.wake_by(supervisor.add(site.station, Bell()))
@@ -154,8 +154,8 @@ def test_threads_keep_their_period_on_a_real_disk_whose_flushes_wait(
             f"\n{len(waits)} flushes of {min(waits):.1f} s and more: {len(site.arrivals)} cycles of 0.1 s,"
             f" longest gap {site.longest_gap_s:.3f} s, longest lag {site.longest_lag_s:.3f} s"
         )
-    assert min(waits) >= 3.0
-    assert site.longest_gap_s < 1.5  # a bus that waited for the card would have gaps of 3 s
-    assert len(site.arrivals) > 10 * 3 * 3 * 0.7
+    assert min(waits) >= 2.0
+    assert site.longest_gap_s < 1.5  # a bus that waited for the card would have gaps of 2 s
+    assert len(site.arrivals) > 10 * 3 * 2 * 0.7
     assert site.records.next_seq() - 1 == site.station.records_made
     assert site.writer.lost_entries == 0
