@@ -34,7 +34,9 @@ done
 
 umask 022
 program_dir=$root/opt/vigie settings_dir=$root/etc/vigie data_dir=$root/var/lib/vigie
-unit=$root/etc/systemd/system/vigie.service
+units=$root/etc/systemd/system
+# a card that can't be written for hours: the service asks, these let systemd reboot, at most once a day
+unit_names='vigie.service vigie-reboot.service vigie-reboot.path vigie-reboot.timer'
 rules=$root/etc/udev/rules.d/60-vigie.rules
 modules=$root/etc/modules-load.d/vigie.conf
 command=$root/usr/local/bin/vigie
@@ -196,6 +198,7 @@ start_service() {
     systemctl restart systemd-modules-load.service || true
     systemctl daemon-reload
     systemctl --quiet enable vigie.service
+    systemctl --quiet enable --now vigie-reboot.timer
     if ! /opt/vigie/bin/vigie check /etc/vigie/vigie.toml; then
         say "installed, not started: correct /etc/vigie/vigie.toml, then: sudo systemctl restart vigie"
         return 0
@@ -221,7 +224,9 @@ do_install() {
     install_folders
     install_file "$source/config/60-vigie.rules" "$rules" 0644
     install_file "$source/config/modules-load.conf" "$modules" 0644
-    install_file "$source/image/vigie.service" "$unit" 0644
+    for name in $unit_names; do
+        install_file "$source/image/$name" "$units/$name" 0644
+    done
     mkdir -p "$(dirname "$command")"
     ln -sfn /opt/vigie/bin/vigie "$command"
     start_service
@@ -232,9 +237,10 @@ do_install() {
 
 do_uninstall() {
     if is_running_here; then
-        systemctl --quiet disable --now vigie.service 2>/dev/null || true
+        systemctl --quiet disable --now vigie.service vigie-reboot.timer vigie-reboot.path 2>/dev/null || true
     fi
-    rm -f "$unit" "$rules" "$modules" "$command"
+    for name in $unit_names; do rm -f "$units/$name"; done
+    rm -f "$rules" "$modules" "$command"
     if [ -L "$program_dir" ]; then rm -f "$program_dir"; fi
     for old in "$root"/opt/vigie-????????????; do
         if [ -f "$old/pyvenv.cfg" ]; then rm -rf "$old"; fi

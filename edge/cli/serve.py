@@ -18,6 +18,7 @@ from typing import Final
 from edge.cli import client
 from edge.cli.client import DEFAULT_CONFIG, DEFAULT_STATE
 from edge.runtime.box import Box, Hardware
+from edge.runtime.last_resort import asker
 from edge.runtime.systemd import notify, watchdog_s
 from edge.settings.faults import SettingsError
 from edge.settings.load import load
@@ -70,6 +71,9 @@ def serve(args: argparse.Namespace, settings: Settings, state: Path, socket: Pat
     try:
         hardware = partial(_demo, settings) if args.demo else None
         box = Box(settings, state, socket=socket, hardware=hardware, config=args.config)
+        ask = asker()
+        if ask is not None:
+            box.reboot_by(ask)
         box.start()
     except OSError as exc:
         where = f": {exc.filename}" if exc.filename else ""

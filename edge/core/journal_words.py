@@ -53,6 +53,7 @@ KINDS: Final[dict[str, Kind]] = {
     "fault": _kind("worker", "text"),
     "store_degraded": _kind("why"),
     "store_ok": _kind("lasted_s lost"),
+    "reboot_wanted": _kind("why lasted_s uptime_s"),
     "store_damaged": _kind("log file what done", "first last aside"),
     "store_small": _kind("log asked_mb got_mb"),
     "history_degraded": _kind("why"),

@@ -11,6 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 from zlib import crc32
@@ -33,6 +34,7 @@ from edge.runtime.desk import RunningBox, product_version
 from edge.runtime.device import device_specs
 from edge.runtime.feed import feed_of, store_facts
 from edge.runtime.findings import REGISTER, Findings
+from edge.runtime.last_resort import LastResort, machine_uptime_s
 from edge.runtime.notebook_keeper import NotebookKeeper, moment
 from edge.runtime.outputs import Outputs
 from edge.runtime.past import Past
@@ -263,6 +265,11 @@ class Box:
         self.supervisor.add(self.historian, Bell())  # after the links: what they wait for at the end is short
         if self._hardware is not None:
             self.supervisor.add(self._hardware, Bell())
+
+    def reboot_by(self, ask: Callable[[], None]) -> None:
+        """Let this ask for a reboot of the machine when the card can't be written for hours. To be called once."""
+        tell = partial(self._post, "reboot_wanted")
+        self.supervisor.add(LastResort(self.writer.trouble, uptime_s=machine_uptime_s, ask=ask, tell=tell), Bell())
 
     # -- life
 

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from edge.runtime import last_resort
 from tests.support import ROOT
 
 SCRIPT = ROOT / "image" / "install.sh"
 UNIT = ROOT / "image" / "vigie.service"
+UNITS = ("vigie.service", "vigie-reboot.service", "vigie-reboot.path", "vigie-reboot.timer")
 DEBIAN_12 = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n'
 EXPOSURE_MAX = 1.5
 IN_CI = bool(os.environ.get("CI"))
@@ -162,7 +164,9 @@ def test_files_of_the_system_are_laid_down(installed: Path) -> None:
     given = re.search(r'^id = "(b[0-9a-f]{6})" ', written, re.MULTILINE)
     assert given, "a box of its own id, until a person names it"
     assert written.replace(given[1], "b0001", 1) == shipped
-    assert (etc / "systemd/system/vigie.service").read_bytes() == UNIT.read_bytes()
+    assert {path.name for path in (etc / "systemd/system").iterdir()} == set(UNITS)
+    for name in UNITS:
+        assert (etc / "systemd/system" / name).read_bytes() == (ROOT / "image" / name).read_bytes()
     assert (etc / "udev/rules.d/60-vigie.rules").read_text(encoding="utf-8").count('MODE="0660"') == 2
     loaded = (etc / "modules-load.d/vigie.conf").read_text(encoding="utf-8").splitlines()
     assert {"usbserial", "option", "cdc_acm", "ftdi_sio", "i2c-dev"} <= set(loaded)
@@ -227,7 +231,7 @@ def test_leaving_keeps_settings_and_data_until_purged(copy: Path) -> None:
     assert "kept: /etc/vigie, /var/lib/vigie" in left.stdout
     assert settings.read_text(encoding="utf-8") == "# mine\n"
     assert (data / "records").read_bytes() == b"kept"
-    gone = ["usr/local/bin/vigie", "etc/systemd/system/vigie.service", "etc/udev/rules.d/60-vigie.rules"]
+    gone = ["usr/local/bin/vigie", *(f"etc/systemd/system/{name}" for name in UNITS), "etc/udev/rules.d/60-vigie.rules"]
     assert [name for name in gone if os.path.lexists(copy / name)] == []
     assert list((copy / "opt").iterdir()) == []
 
@@ -250,16 +254,40 @@ def test_what_is_in_the_way_is_neither_used_nor_removed(tmp_path: Path) -> None:
     assert snapshot(root) == before
 
 
-def test_unit_exposes_no_more_than_the_hardware_and_the_link_need() -> None:
+def systemd_analyze(*words: str) -> subprocess.CompletedProcess[str]:
     program = shutil.which("systemd-analyze")
     if program is None:
         assert not IN_CI, "CI installs systemd for this gate"
         pytest.skip("no systemd-analyze on this machine")
-    command = [program, "security", "--offline=true", "--no-pager", str(UNIT)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    found = re.search(r"Overall exposure level for vigie\.service: ([0-9.]+)", done.stdout)
+    return subprocess.run([program, *words], capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize("name", [name for name in UNITS if name.endswith(".service")])
+def test_unit_exposes_no_more_than_the_hardware_and_the_link_need(name: str) -> None:
+    done = systemd_analyze("security", "--offline=true", "--no-pager", str(ROOT / "image" / name))
+    found = re.search(rf"Overall exposure level for {re.escape(name)}: ([0-9.]+)", done.stdout)
     assert found, done.stderr
+    print(f"{name}: exposure {found[1]}")
     assert float(found[1]) <= EXPOSURE_MAX
+
+
+def test_systemd_understands_what_reboots_a_box() -> None:
+    said = systemd_analyze("verify", *(str(ROOT / "image" / name) for name in UNITS if "reboot" in name))
+    assert said.stderr + said.stdout == ""
+    assert said.returncode == 0
+
+
+def test_a_reboot_is_asked_for_by_a_file_and_granted_once_a_day() -> None:
+    """The path is watched from a day after the machine's start on: what the service writes can't make a loop of it."""
+    service, path, timer = (
+        set((ROOT / "image" / name).read_text(encoding="utf-8").splitlines()) for name in UNITS if "reboot" in name
+    )
+    wanted = f"/run/vigie/{last_resort.FILE}"
+    assert {f"ConditionPathExists={wanted}", "SuccessAction=reboot", "FailureAction=reboot", "Type=oneshot"} <= service
+    assert {f"PathExists={wanted}", "Unit=vigie-reboot.service"} <= path
+    assert {"OnBootSec=24h", "Unit=vigie-reboot.path", "WantedBy=timers.target"} <= timer
+    assert not {"[Install]"} & (service | path), "neither starts but by the timer"
+    assert last_resort.DAY_S == 24 * 3600
 
 
 def test_unit_says_what_keeps_a_box_alive_without_a_visit() -> None:
