@@ -44,7 +44,9 @@ def run(args: argparse.Namespace) -> int:
     except StoreError as exc:
         state, socket = args.state or client.DEFAULT_STATE, client.socket_path(args.socket)
         is_busy = exc.errno == errno.EBUSY
-        return _fail(say("backup.busy", state=state, socket=socket) if is_busy else str(exc.strerror), EXIT_NO_BOX)
+        return _fail(
+            say("backup.busy", state=state, socket=socket) if is_busy else str(exc.strerror or exc), EXIT_NO_BOX
+        )
     octets = encode(backup)
     try:
         _write(args.file, octets)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from edge.store.fs import RealFs
 
 EXIT_FAILED: Final = 1
 EXIT_BAD_INPUT: Final = 2
+WIDTH: Final = 110
 STEPS: Final = 10  # lines of progress while the free space is filled
 
 
@@ -118,7 +120,7 @@ def _progress(args: argparse.Namespace, say: Words) -> Callable[[int, int], None
 
 def _as_json(found: Known, before: Search, left: Search, files: int, octets: int, filled: int) -> str:
     facts = {
-        "box": found.box, "files": files, "octets": octets, "filled": filled, "looked_for": len(found.values),
+        "box": found.box, "files": files, "octets": octets, "filled": filled, "looked_for": found.values,
         "searched": left.octets, "before": _rows(before.hits), "found": _rows(left.hits),
     }  # fmt: skip
     return msgspec.json.encode(facts).decode()
@@ -140,6 +142,8 @@ def _tell(
     looked = len(found.values)
     print(say("wipe.before", values=looked, count=sum(hit.count for hit in before.hits)))
     print(say("wipe.searched", values=looked, octets=left.octets, place=args.device or args.state))
+    for line in textwrap.wrap(", ".join(found.values), WIDTH, break_on_hyphens=False):
+        print(f"   {line}")
     if args.device is not None and not args.settings:
         print(say("wipe.kept", file=args.config))
     for hit in _rows(left.hits):

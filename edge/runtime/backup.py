@@ -13,12 +13,14 @@ from edge.runtime.clock_witnesses import witnesses
 from edge.runtime.compared import serial_of
 from edge.runtime.notebook_keeper import moment
 from edge.runtime.recalled import NOT_COPIED, Kept, counters, index_of, recalled
+from edge.runtime.stores import RESTORING
 from edge.settings.faults import SettingsError
 from edge.settings.load import MOST_BYTES, loads
 from edge.settings.model import Settings
 from edge.settings.packaged import product_version
 from edge.settings.secrets import blanked
 from edge.store.backup_file import Backup, LogState
+from edge.store.fs import StoreError
 from edge.store.notebook import Notebook
 from edge.store.offline import ReadOnlyFs, stored_logs
 
@@ -74,6 +76,8 @@ def settings_text(config: Path | None) -> tuple[str, list[str], list[str]]:
 
 def backup_of_folder(state: Path, config: Path) -> Backup:
     """Return the backup of a box that does not run. Raises StoreError: one runs, or there is none."""
+    if (state / RESTORING).exists():
+        raise StoreError(f"{state}: a restore was cut short here; run `vigie restore FILE` again before a backup")
     with stored_logs(state) as logs:
         boot = max(logs.records.boot, logs.events.boot)
         settings = settings_if_good(config)

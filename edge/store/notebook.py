@@ -7,6 +7,7 @@ that a newer version wrote, or that can't be read, is left as it is: the box goe
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -26,6 +27,7 @@ ACKNOWLEDGEMENTS: Final = 200
 CALIBRATIONS: Final = 100
 GONE_DEVICES: Final = 200
 
+log = logging.getLogger(__name__)
 Document = TypeVar("Document")
 
 
@@ -82,6 +84,8 @@ class Notebook:
             self.refused, file = f"{path}: {exc.strerror or exc}", _NoFile()
         except (ValueError, AttributeError) as exc:
             self.refused, file = f"{path}: {exc}", _NoFile()
+        if self.refused:
+            log.error("%s; it is left as it is, and nothing is written to it", self.refused)
         self.damage: list[str] = list(file.notes)
         """What was found damaged, and what was taken instead."""
         self.kept_as: list[str] = list(file.aside)

@@ -29,13 +29,15 @@ REGISTERS = {
 def steps() -> list[tuple[str, str]]:
     """Return each command of the page with what it is said to print."""
     found: list[tuple[str, list[str]]] = []
+    indent = ""
     for line in PAGE.read_text(encoding="utf-8").splitlines():
-        shown = re.match(r" {4,7}(?=\S)|( {4,7})(?= {3}\S)", line)
-        text = line[shown.end() :] if shown else ""
-        if text.startswith("$ "):
-            found.append((text[2:], []))
-        elif shown and found:
-            found[-1][1].append(text)
+        if command := re.fullmatch(r"( {4,})\$ (.*)", line):
+            indent = command[1]
+            found.append((command[2], []))
+        elif indent and line.startswith(indent):
+            found[-1][1].append(line.removeprefix(indent))
+        else:
+            indent = ""
     return [(command, "\n".join(lines)) for command, lines in found]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,14 @@ def test_settings_that_cannot_be_read_are_left_out_and_that_is_said(
     assert main(["backup", str(tmp_path / "f"), "--state", str(old / "state"), "--config", str(config)]) == 0
     assert (written(tmp_path / "f").settings, written(tmp_path / "f").box) == ("", "b0042")
     assert "the settings are not in here" in capsys.readouterr().out
+
+
+def test_a_box_whose_restore_was_cut_short_is_not_backed_up(tmp_path: Path, old: Path, capsys: Any) -> None:
+    shutil.copytree(old, tmp_path / "cut")
+    (tmp_path / "cut" / "state" / "restoring").touch()
+    assert main(["backup", str(tmp_path / "f"), "--state", str(tmp_path / "cut" / "state")]) == 3
+    assert "vigie restore FILE" in capsys.readouterr().err
+    assert not (tmp_path / "f").exists()
 
 
 def test_where_there_is_no_box_nothing_is_written(tmp_path: Path, capsys: Any) -> None:
