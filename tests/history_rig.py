@@ -22,7 +22,7 @@ from hal.sample import Kind
 from tests.support import ManualClock
 
 PARIS = ZoneInfo("Europe/Paris")
-T0 = 1_795_165_200_000  # 2026-11-20T11:00+01:00, an hour's beginning
+T0 = 1_795_165_200_000  # 2026-11-20T10:00+01:00, an hour's beginning
 HOUR = 3_600_000
 POINTS: dict[str, tuple[Kind, str]] = {
     "t.flow": ("gauge", "Cel"), "e.main": ("counter", "Wh"), "door": ("state", ""), "mode": ("text", ""),
