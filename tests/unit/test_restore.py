@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from itertools import product
+from random import Random
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ import pytest
 from edge.core.clock import ClockEntry
 from edge.core.notes import Acknowledgement, Calibration, Device, MadeSetting, Moment
 from edge.core.types import Event, EventBatch, RecordBatch
-from edge.runtime.joining import joined, restored_in
+from edge.runtime.joining import joined, registers_after, restored_in
 from edge.runtime.recalled import counters, index_of
 from edge.runtime.restore import Plan, Target, carry_out, plan_for, target
 from edge.runtime.stores import RESTORING, Stores
@@ -308,7 +309,7 @@ def test_a_power_cut_at_any_call_leaves_the_old_state_the_restored_or_restore_ag
     wanted = index(first.after_cut("kept"))
     states = dict.fromkeys(("old", "again", "restored"), 0)
     for disk in prefixes(first.calls or [], start.after_cut("kept")):
-        for model, seed in product(MODELS, range(3)):
+        for model, seed in product(MODELS, range(2)):
             found = disk.after_cut(model, seed)
             with target(found, SMALL) as onto:
                 if found.exists(RESTORING):
@@ -326,4 +327,35 @@ def test_a_power_cut_at_any_call_leaves_the_old_state_the_restored_or_restore_ag
             assert not found.exists(RESTORING)
             assert read_file(found, CONFIG).decode() == SETTINGS
     assert min(states.values()) >= len(MODELS), states
-    assert sum(states.values()) > 450, states
+    assert sum(states.values()) > 300, states
+
+
+# -- any order of counting and restoring
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_in_any_order_of_counting_and_restoring_the_index_is_the_newest_backup_and_what_was_counted_here(
+    seed: int,
+) -> None:
+    """Later by a trusted clock: exactly that, after each step. Else: never back, and never more than that."""
+    dice = Random(seed)
+    later = seed % 2 == 0
+    here: dict[str, Any] = {}
+    counted, newest, last, boot = 0.0, 0.0, 0.0, 1
+    for _ in range(30):
+        if dice.random() < 0.5:
+            register = here.get("counter/water", pulses(0)["counter/water"])
+            pulses_now = dice.randrange(50)
+            counted = round(counted + pulses_now * 0.001, 9)
+            here["counter/water"] = {**register, "count": register["count"] + pulses_now}
+        else:
+            of = backup(records=pulses(dice.randrange(5000)), boot=boot)
+            found = joined(of, here, later=later)
+            here |= registers_after(of, here, found, boot, is_new=False)
+            newest, boot = max(newest, index_of(of.records["counter/water"])), boot + 1
+        index_now = index_of(here.get("counter/water", pulses(0)["counter/water"]))
+        assert index_now >= last, "never back"
+        assert index_now <= round(newest + counted, 9), "nothing counted twice"
+        if later:
+            assert index_now == round(newest + counted, 9)
+        last = index_now
