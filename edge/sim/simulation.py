@@ -20,7 +20,7 @@ from edge.links.mqtt import MqttLink
 from edge.runtime.bus import BusWorker
 from edge.runtime.demo import Demo
 from edge.runtime.device import device_specs
-from edge.runtime.feed import feed_of
+from edge.runtime.feed import feed_of, store_facts
 from edge.runtime.station import Station
 from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
@@ -169,7 +169,10 @@ class Simulation:
 
     def _link(self, mqtt: MqttSettings, rng: random.Random) -> None:
         """Put the link in, with its connection to the simulated upstream."""
-        feed = feed_of(self.settings, self.station, self.clock, self.dating, records=self.records, events=self.events)
+        feed = feed_of(
+            self.settings, self.station, self.clock, self.dating, records=self.records, events=self.events,
+            facts=lambda: store_facts(self.writer.trouble(), self.clock),
+        )  # fmt: skip
         self.link = MqttLink(mqtt, SimConnection(self.upstream, self._link_has_news), feed, rng)
         self._wake_link = self.loop.add(self.link)
         self.writer.on_commit.append(self._wake_link)
@@ -182,6 +185,7 @@ class Simulation:
             self.begun += 1
         else:
             self.ended += 1
+        self._wake_link()  # an alarm leaves at once, also while no log commits
 
     def run(self, days: float) -> Report:
         """Run for so many virtual days, let the link drain what an outage at the end left, and return the figures."""
