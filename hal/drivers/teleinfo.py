@@ -28,6 +28,7 @@ ABSENT_MS: Final = 45_000  # an overloaded three-phase meter sends its long fram
 FRAMES_TO_MISS: Final = 3  # before a label that never came is called not_sent
 REMEMBER_EACH_MS: Final = 900_000  # indexes are kept to know how low they can't be: now and then is enough
 MIDDLE_MS: Final = 500  # DATE tells whole seconds, begun ones
+DATE_EACH_MS: Final = 10_000  # a time a frame would wake the box for nothing
 DATE_ERROR_MS: Final = 2000  # half a second of that, and a frame may tell a time that is a second old
 _SENML: Final = {"VAh": ("kVAh", 0.001)}  # RFC 8798 knows kVAh only
 
@@ -105,6 +106,7 @@ class Teleinfo:
         self._frames = 0
         self._said = ("", 0)
         self._fix: Fix | None = None
+        self._told_ms: float | None = None
         self._kept: Memory | None = None
         self._kept_ms: float | None = None
 
@@ -203,8 +205,10 @@ class Teleinfo:
         that of the frame's first byte: a frame lasts most of a second on the line.
         """
         told = self._judge.clock_s()
-        if told is None or told[1] != end.t_ms:
+        is_due = self._told_ms is None or end.t_ms - self._told_ms >= DATE_EACH_MS
+        if told is None or told[1] != end.t_ms or not is_due:
             return None
+        self._told_ms = end.t_ms
         octets = 2 + sum(len(group.raw) + 2 for group in end.groups)  # STX, LF and CR of each group, ETX
         began_ms = end.t_ms - octets * self._decoder.byte_ms
         return Fix("tic", round(began_ms * 1e6), told[0] * 1000 + MIDDLE_MS, DATE_ERROR_MS)

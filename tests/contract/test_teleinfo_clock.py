@@ -36,8 +36,8 @@ def off_ms(fix: Fix) -> int:
 @pytest.mark.parametrize("phases", [1, 3])
 def test_a_standard_meter_tells_the_time_within_its_stated_error(tmp_path: Path, phases: int) -> None:
     with closing(Bench(tmp_path, Meter("standard", phases=phases), "EAST")) as bench:
-        told = fixes(bench, 90)
-        assert len(told) > 50
+        told = fixes(bench, 300)
+        assert 25 <= len(told) <= 30, "each 10 s"
         assert {fix.source for fix in told} == {"tic"}
         assert max(abs(off_ms(fix)) for fix in told) <= told[0].error_ms
         keeper = Timekeeper(Floor(EPOCH_MS - 10**9))
@@ -68,10 +68,10 @@ def test_a_meter_that_calls_its_own_clock_degraded_is_never_used(tmp_path: Path)
     with closing(Bench(tmp_path, meter, "EAST")) as bench:
         assert fixes(bench, 60) == []
         meter.is_clock_degraded = False
-        assert len(fixes(bench, 20)) > 10
+        assert len(fixes(bench, 60)) >= 5
         meter.is_clock_degraded = True
         fixes(bench, 2)
-        assert fixes(bench, 20) == []
+        assert fixes(bench, 60) == []
 
 
 def test_a_frame_that_lost_a_group_or_whose_time_jumped_tells_nothing(tmp_path: Path) -> None:
@@ -81,13 +81,11 @@ def test_a_frame_that_lost_a_group_or_whose_time_jumped_tells_nothing(tmp_path: 
         meter.clock_off_s = 3600.0
         bench.second()
         bench.driver.fix()
-        jumped = fixes(bench, 10)
+        jumped = fixes(bench, 40)
         assert jumped
         assert all(abs(off_ms(fix) - 3_600_000) <= fix.error_ms for fix in jumped), "it goes on from there"
         bench.line.send(b"\nDATE\tH261120")  # a frame in the middle of another
-        before = len(fixes(bench, 2))
-        assert before <= 2
-        assert all(abs(off_ms(fix) - 3_600_000) <= fix.error_ms for fix in fixes(bench, 10))
+        assert all(abs(off_ms(fix) - 3_600_000) <= fix.error_ms for fix in fixes(bench, 40))
 
 
 def test_a_meter_at_1970_or_in_a_century_is_told_and_never_believed(tmp_path: Path) -> None:
@@ -95,7 +93,20 @@ def test_a_meter_at_1970_or_in_a_century_is_told_and_never_believed(tmp_path: Pa
     meter.clock_off_s = -24 * 365.25 * 86_400
     with closing(Bench(tmp_path, meter, "EAST")) as bench:
         keeper = Timekeeper(Floor(EPOCH_MS - 10**9))
-        told = fixes(bench, 30)
+        told = fixes(bench, 60)
         assert told
         assert {keeper.offer(fix, "serial") for fix in told} == {"too_early"}
         assert keeper.source == "none"
+
+
+class Damaged(Meter):
+    """A meter on a bad line: one group of each frame, but never DATE, arrives with a digit changed."""
+
+    def frame(self, t_ms: float) -> bytes:
+        return super().frame(t_ms).replace(b"SINSTS\t0", b"SINSTS\t9", 1)
+
+
+def test_frames_with_a_damaged_group_tell_no_time_though_their_date_is_whole(tmp_path: Path) -> None:
+    with closing(Bench(tmp_path, Damaged("standard"), "DATE")) as bench:
+        assert fixes(bench, 60) == []
+        assert bench.second()["DATE"].value is not None, "it is read all the same"

@@ -19,6 +19,7 @@ from tests.sim.clock_world import DAY_S, HOUR_S, TRUE_MS, YEAR_S, Figures, Site,
 from tests.support import about
 
 CAMPAIGN = pytest.mark.campaign(reason="the same step at other instants, and steps like it")
+RUN_S = HOUR_S + 700
 LIMITS = (
     LimitSpec("hot", "m", "high", 27.0, deadband=1.0, on_delay_ms=90_000, off_delay_ms=30_000),
     LimitSpec("gone", "m", "fault"),
@@ -32,7 +33,7 @@ def often(names: Iterable[str], *chosen: str) -> list[Any]:
 
 
 def wave(t_s: float) -> float:
-    return round(20 + 10 * math.sin(2 * math.pi * t_s / HOUR_S), 3)
+    return round(20 + 10 * math.sin(2 * math.pi * t_s / (HOUR_S / 2)), 3)
 
 
 def pulses(t_s: float) -> int:
@@ -77,9 +78,9 @@ def is_on_grid(step_s: float) -> bool:
 
 
 @cache
-def still_fine(hours: int) -> World:
+def still_fine() -> World:
     """Return a run without a step."""
-    return World(fine(), limits=LIMITS).run(hours * HOUR_S)
+    return World(fine(), limits=LIMITS).run(RUN_S)
 
 
 @cache
@@ -101,13 +102,13 @@ def told(name: str, found: Figures, error_s: float) -> None:
     ("name", "off_s"),
     [("1970", 37.25 - TRUE_MS / 1000), ("-14 days", -14 * DAY_S - 17.25), ("+10 years", 10 * YEAR_S + 11.75)],
 )
-@pytest.mark.parametrize("sync_s", [130.0, 5437.0])
+@pytest.mark.parametrize("sync_s", [130.0, 2437.0])
 def test_a_clock_wrong_at_boot_dates_everything_once_the_network_has_set_it(
     name: str, off_s: float, sync_s: float
 ) -> None:
     stages = [Stage(0, off_s, ""), Stage(sync_s, 0.0, "ntp")]
-    world = World(fine(), stages, limits=LIMITS, undated_wait_s=4 * HOUR_S).run(2 * HOUR_S)
-    still = still_fine(2)
+    world = World(fine(), stages, limits=LIMITS, undated_wait_s=4 * HOUR_S).run(RUN_S)
+    still = still_fine()
     found = world.check()
     error_s = max(world.error_s(row) for row in world.rows())
     told(f"{name}, set after {sync_s:.0f} s", found, error_s)
@@ -146,7 +147,7 @@ def test_nothing_leaves_before_the_wait_is_over_and_then_all_of_it_as_unsynchron
     assert (world.rows(), world.records.next_seq() > 900) == ([], True)
     world.run_to(1000)
     assert len(world.rows()) > 900
-    found = world.run(2 * HOUR_S).check()
+    found = world.run(RUN_S).check()
     told("never a source", found, 0.0)
     assert (found.duplicates, found.lost, found.entries) == (0, 0, 1)
     assert found.unsynced == found.arrived == found.made
@@ -167,11 +168,11 @@ STEPS = {
 
 
 @pytest.mark.parametrize("name", often(STEPS, "-1 s", "+1 h", "-1 day", "+10 years", "-10 years", "-59.5 s"))
-@pytest.mark.parametrize("at_s", [HOUR_S + 1234.567, pytest.param(HOUR_S, marks=CAMPAIGN)])
+@pytest.mark.parametrize("at_s", [2434.567, pytest.param(HOUR_S, marks=CAMPAIGN)])
 def test_a_step_in_the_middle_of_periods_costs_no_record_and_makes_no_alarm(name: str, at_s: float) -> None:
     step_s = STEPS[name]
-    world = World(fine(), [Stage(0), Stage(at_s, step_s)], limits=LIMITS).run(2 * HOUR_S)
-    still = still_fine(2)
+    world = World(fine(), [Stage(0), Stage(at_s, step_s)], limits=LIMITS).run(RUN_S)
+    still = still_fine()
     found = world.check()
     is_taken = abs(step_s) >= 2 and step_s > -10 * YEAR_S
     told(f"step {name} at {at_s:.0f} s", found, 0.0)
@@ -184,7 +185,7 @@ def test_a_step_in_the_middle_of_periods_costs_no_record_and_makes_no_alarm(name
     # off the grid the last reading lies up to a period elsewhere
     assert abs(total(world) - total(still)) <= (0 if is_on_grid(step_s) or not is_taken else 3 * 10)
     assert not [record for record in world.made() if record.value is None]
-    assert sum(r.dt_ms for r in world.made() if r.point == "s") >= 2 * HOUR_S * 1000 - 2000, "no hole either"
+    assert sum(r.dt_ms for r in world.made() if r.point == "s") >= RUN_S * 1000 - 2000, "no hole either"
 
 
 @pytest.mark.parametrize(
@@ -209,8 +210,8 @@ def test_a_step_over_midnight_leaves_days_and_hours_whole(name: str, at_s: float
 
 
 def test_slewing_and_a_leap_second_are_no_steps_and_stay_within_two_seconds() -> None:
-    stages = [Stage(0), *(Stage(60.0 * n, 0.015 * n) for n in range(1, 100)), Stage(6000, 0.5)]
-    world = World(fine(), stages).run(2 * HOUR_S)
+    stages = [Stage(0), *(Stage(60.0 * n, 0.015 * n) for n in range(1, 60)), Stage(4000, 0.5)]
+    world = World(fine(), stages).run(RUN_S)
     found = world.check()
     assert (found.entries, found.lost, found.duplicates) == (1, 0, 0)
 
@@ -220,8 +221,8 @@ def test_slewing_and_a_leap_second_are_no_steps_and_stay_within_two_seconds() ->
     [("49.7 days: 2^32 ms", 2**32 / 1000), ("24.8 days: 2^31 ms", 2**31 / 1000), ("3 years", 3 * YEAR_S)],
 )
 def test_a_long_uptime_is_like_any_other(name: str, began_s: float) -> None:
-    world = World(fine(), limits=LIMITS, began_s=began_s - HOUR_S).run(2 * HOUR_S)
-    still = still_fine(2)
+    world = World(fine(), limits=LIMITS, began_s=began_s - HOUR_S).run(RUN_S)
+    still = still_fine()
     found = world.check()
     told(name, found, max(world.error_s(row) for row in world.rows()))
     assert (found.duplicates, found.lost, found.entries) == (0, 0, 1)
@@ -233,7 +234,7 @@ def test_a_long_uptime_is_like_any_other(name: str, began_s: float) -> None:
 
 @pytest.mark.parametrize("end_s", [2**31, 2**31 + 1, 2_145_916_800])
 def test_2038_is_like_any_other_year(end_s: int) -> None:
-    world = World(fine(), limits=LIMITS, true_ms=end_s * 1000 - 3_600_000).run(2 * HOUR_S)
+    world = World(fine(), limits=LIMITS, true_ms=end_s * 1000 - 3_600_000).run(RUN_S)
     found = world.check()
     told(f"2038: {end_s}", found, max(world.error_s(row) for row in world.rows()))
     assert (found.duplicates, found.lost, found.unsynced) == (0, 0, 0)
