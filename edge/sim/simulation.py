@@ -30,6 +30,8 @@ from edge.sim.devices import simulated_bus
 from edge.sim.loop import Loop, VirtualClock
 from edge.sim.upstream import Outage, SimConnection, SimUpstream
 from edge.store.fs_memory import MemoryFs
+from edge.store.historian import Historian
+from edge.store.history import CONSUMER, History
 from edge.store.log import Log
 from edge.store.writer import Writer
 
@@ -98,7 +100,7 @@ class Simulation:
 
     With `wire_folder` the buses are simulated down to the wire, as the demonstration's are: a Téléinfo byte stream
     through a pty, chips, probes, pulses, read by the real drivers at the site's own periods. An hour of it is enough.
-    `upstream` makes another consumer than the counting one.
+    `upstream` makes another consumer than the counting one. In `history_folder` a history is kept, on the real disk.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class Simulation:
         acknowledges: bool = True,
         wire_folder: Path | None = None,
         upstream: Callable[[VirtualClock, list[Outage]], SimUpstream] | None = None,
+        history_folder: Path | None = None,
     ) -> None:
         self.settings = settings
         self.seed = seed
@@ -120,6 +123,7 @@ class Simulation:
         self.disk = MemoryFs()
         mqtt = settings.links.mqtt
         consumers = ["mqtt"] if mqtt is not None else []
+        consumers += [CONSUMER] if history_folder is not None else []
         capacity = settings.box.buffer_mb << 20
         self.records: Log[Record] = Log(
             self.disk, "records", "records", capacity, consumers=consumers, stream=f"{rng.getrandbits(32):08x}"
@@ -166,6 +170,22 @@ class Simulation:
         self._wake_link: Callable[[], None] = lambda: None
         if mqtt is not None:
             self._link(mqtt, rng)
+        self.history: History | None = None
+        self._last: list[Worker] = []
+        """What ends after the link."""
+        if history_folder is not None:
+            self._keep_history(history_folder, points)
+
+    def _keep_history(self, folder: Path, points: list[PointSpec]) -> None:
+        """Put history in, on the real disk: SQLite knows no other."""
+        kept = self.settings.history
+        self.history = History(
+            folder, self.records, self.events, self.dating, zone=ZoneInfo(self.settings.site.tz),
+            points={point.id: (point.kind, point.unit) for point in points}, boot=1,
+        )  # fmt: skip
+        historian = Historian(self.history, self.clock, raw_days=kept.raw_days, max_mb=kept.max_mb)
+        self.loop.add(historian)
+        self._last.append(historian)
 
     def _link(self, mqtt: MqttSettings, rng: random.Random) -> None:
         """Put the link in, with its connection to the simulated upstream."""
@@ -206,7 +226,7 @@ class Simulation:
             per_day.append(Day(day, records, octets, batches, sent, self.waiting()))
         self.loop.retire(*self._sources, self.station)
         self.loop.run_until(began_s + days * DAY_S + DRAIN_S)
-        self.loop.retire(self.writer, *([self.link] if self.link is not None else []))
+        self.loop.retire(self.writer, *([self.link] if self.link is not None else []), *self._last)
         return self._report(days, per_day, most, most_day)
 
     def waiting(self) -> int:
