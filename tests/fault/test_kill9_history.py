@@ -28,12 +28,12 @@ from edge.store.fs import RealFs
 from tests.history_rig import T0, HistoryRig
 
 folder = Path(sys.argv[1])
-rig = HistoryRig(folder, RealFs(folder), dated=[ClockEntry(1, 0, T0, "ntp")])
+rig = HistoryRig(folder, RealFs(folder), dated=[ClockEntry(1, 0, T0, "ntp")], capacity=16 << 20)
 number = rig.records.next_seq() // 12
 while True:
-    for _ in range(40):
-        rig.save(*(Record(f"p{at}", number * 60_000, 60_000, at + number / 8, increment=1.0) for at in range(12)))
-        number += 1
+    minutes = range(number, number + 40)
+    rig.save(*(Record(f"p{at}", m * 60_000, 60_000, at + m / 8, increment=1.0) for m in minutes for at in range(12)))
+    number += 40
     rig.journal(Event("state", number * 60_000, "p0", {"v": number}))
     rig.turn(300)
     print(rig.records.cursor("history"), flush=True)
@@ -60,7 +60,7 @@ def kill(folder: Path, turns: int, dice: Random) -> int:
 
 
 def check(folder: Path, said: int) -> None:
-    rig = HistoryRig(folder, RealFs(folder), dated=[ClockEntry(1, 0, T0, "ntp")])
+    rig = HistoryRig(folder, RealFs(folder), dated=[ClockEntry(1, 0, T0, "ntp")], capacity=16 << 20)
     try:
         assert rig.told == []
         assert rig.records.cursor("history") >= said
