@@ -231,6 +231,7 @@ class Log(Generic[Entry]):
     def _next_segment(self) -> None:
         """Begin a segment at the next seq: a new one, or in the place of the oldest."""
         self._close_file()
+        self._ring.grow()
         self._ring.prepare()
         view = self._reader.view
         with self._reader.lock:

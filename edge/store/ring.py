@@ -166,7 +166,7 @@ class Ring:
                     raise StoreError(
                         exc.errno, f"no room for the {LEAST_SEGMENTS} segments that a log needs: {exc.strerror}", path
                     ) from exc
-                break  # a smaller ring now; it grows at a later start
+                break  # a smaller ring now; it grows later
         self.fs.fsync_dir(self.directory)
 
     def _leaves_too_little(self) -> bool:
@@ -191,6 +191,18 @@ class Ring:
         finally:
             file.close()
         self._new.append(path)
+
+    def grow(self) -> None:
+        """Add a segment to a full ring that is smaller than wanted, as after a start on a card that was ill."""
+        if self._new or self.size >= self.wanted:
+            return
+        try:
+            if self._leaves_too_little():
+                return
+            self._reserve_one(f"{self.directory}/{self.stream}-0000.new")  # that name is free: no segment is new
+        except OSError:
+            return  # the oldest segment gives way, as in a ring that is as large as it can be
+        self._is_renamed = True
 
     @property
     def is_full(self) -> bool:

@@ -393,3 +393,17 @@ def test_a_card_that_fails_once_at_the_first_start_has_the_whole_ring_all_the_sa
     fs.fail(Fault(call, errno.EIO, ".new", after=place))
     open_log(fs, segments=6)
     assert sum(name.endswith(".new") for name in fs.listdir("records")) == 6
+
+
+def test_a_ring_that_was_made_on_an_ill_card_grows_when_the_card_is_well(fs: MemoryFs) -> None:
+    fault = Fault("fdatasync", errno.EIO, ".new", times=99, after=2)
+    fs.fail(fault)
+    log = open_log(fs, segments=6)
+    assert sum(name.endswith(".new") for name in fs.listdir("records")) == 2
+    fault.times = 0
+    fill(log, 24)
+    assert read_all(log) == (list(range(1, 241)), [])
+    assert len(log._ring.segments) == 6
+    fill(log, 8)
+    assert len(log._ring.segments) == 6
+    assert read_all(open_log(fs.after_cut("lost"), segments=6), log.first_seq())[0][-1] == 320
