@@ -38,6 +38,7 @@ from edge.runtime.last_resort import LastResort, machine_uptime_s
 from edge.runtime.notebook_keeper import NotebookKeeper, moment
 from edge.runtime.outputs import Outputs
 from edge.runtime.past import Past
+from edge.runtime.sharing import Sharing
 from edge.runtime.station import Station
 from edge.runtime.stores import Stores
 from edge.runtime.supervisor import Bell, Supervisor
@@ -258,11 +259,13 @@ class Box:
             self.supervisor.add(bus, Bell())
         self.station.wake_by(self.supervisor.add(self.station, Bell()))
         self.writer.wake = self.supervisor.add(self.writer, Bell())
-        self.keeper.wake = self.supervisor.add(self.keeper, Bell())  # after the writer: it copies what is durable
         self.writer.on_commit.append(self.keeper.look)
         self._link_bells += [self.supervisor.add(link, Bell()) for link in self.links.values()]
         self.writer.on_commit += self._link_bells
-        self.supervisor.add(self.historian, Bell())  # after the links: what they wait for at the end is short
+        by_the_hour = Sharing("keeping", [self.keeper, self.historian])
+        # after the writer, whose work they copy, and after the links: what those wait for at the end is short
+        ring = self.supervisor.add(by_the_hour, Bell())
+        self.keeper.wake = by_the_hour.wake(self.keeper, ring)
         if self._hardware is not None:
             self.supervisor.add(self._hardware, Bell())
 
