@@ -19,7 +19,8 @@ from hal.driver import Driver, DriverError
 from hal.sample import BAD, Fix, Notice, Sample, Value
 
 RETRY_S: Final = (1.0, 2.0, 5.0, 15.0, 30.0)
-STEADY_S: Final = 5.0  # a device that answers for so long is back; one that flaps goes on being lost
+STEADY_S: Final = 5.0  # a device that answers for so long is back; one that flaps goes on being lost …
+STEADY_MOST_S: Final = 3600.0  # … and must answer twice as long each time it is lost again within that
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,8 @@ class Device:
         self._retry_s = 0.0
         self._attempts = 0
         self._well_since_s: float | None = None
+        self._steady_s = STEADY_S
+        self._back_s = float("-inf")
         self._last: dict[str, Sample] = {}
 
     @property
@@ -127,6 +130,8 @@ class Device:
         self._reason = exc.reason if isinstance(exc, DriverError) else "bus_error" if expected else "driver_error"
         notices = []
         if not self._fault:
+            is_relapse = now_ns / 1e9 - self._back_s < STEADY_MOST_S
+            self._steady_s = min(2 * self._steady_s, STEADY_MOST_S) if is_relapse else STEADY_S
             values: dict[str, Value] = {"device": self.spec.name, "why": self._reason, "text": str(exc)}
             notices.append(Notice("device_lost", now_ns, values))
             if expected:
@@ -145,10 +150,10 @@ class Device:
         now_s = now_ns / 1e9
         if self._well_since_s is None:
             self._well_since_s = now_s
-        if now_s - self._well_since_s < STEADY_S:
+        if now_s - self._well_since_s < self._steady_s:
             return []
         log.info("bus %s: %s answers again", self._bus, self.spec.name)
-        self._fault, self._attempts, self._well_since_s = "", 0, None
+        self._fault, self._attempts, self._well_since_s, self._back_s = "", 0, None, now_s
         return [Notice("device_back", now_ns, {"device": self.spec.name})]
 
     def _bad(self, due: list[str], now_ns: int) -> list[Sample]:

@@ -19,6 +19,7 @@ from edge.core.ports import Worker
 BACK_OFF_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
 STEADY_S: Final = 300.0  # after so long without a failure, back-off begins anew
 LONGEST_WAIT_S: Final = 3600.0
+SAID_EVERY_S: Final = 3600.0  # one and the same failure: at most so often in log and journal
 
 log = logging.getLogger(__name__)
 Failed = Callable[[str, Exception], None]
@@ -69,6 +70,7 @@ class Runner:
         """When a step last ended as it should."""
         self._failed = failed
         self.failures = 0
+        self._said_s: dict[tuple[str, str, int], float] = {}
         self._bell = bell
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=worker.name, daemon=True)
@@ -76,6 +78,18 @@ class Runner:
     def progress_s(self, busy_since_s: float) -> float:
         """Return when the worker last got on: within a step too, where it says so (`progress_s`)."""
         return max(busy_since_s, float(getattr(self.worker, "progress_s", 0.0)))
+
+    def _is_news(self, exc: Exception, now_s: float) -> bool:
+        """Return whether this failure, by its place in the code, was not said within the last hour."""
+        place = exc.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        where = (type(exc).__name__, "" if place is None else place.tb_frame.f_code.co_filename,
+                 0 if place is None else place.tb_lineno)  # fmt: skip
+        if now_s - self._said_s.get(where, float("-inf")) < SAID_EVERY_S:
+            return False
+        self._said_s[where] = now_s
+        return True
 
     def start(self) -> None:
         """Start the thread."""
@@ -97,8 +111,9 @@ class Runner:
                 due_s = now_s + BACK_OFF_S[min(self.failures, len(BACK_OFF_S) - 1)]
                 others = []
                 self.failures += 1
-                log.exception("%s failed; again in %.0f s", self.worker.name, due_s - now_s)
-                self._failed(self.worker.name, exc)
+                if self._is_news(exc, now_s):
+                    log.exception("%s failed; again in %.0f s", self.worker.name, due_s - now_s)
+                    self._failed(self.worker.name, exc)
             self.busy_since_s = None
             if not self._stopping.is_set():
                 self._bell.wait(due_s - time.monotonic(), others)

@@ -281,6 +281,8 @@ class Writer:
 
         Of each other log every ten minutes, so that it is known how far it went should its end be destroyed.
         """
+        if self.degraded:  # the next frame that can be written carries them
+            return
         for kept in self._logs:
             is_late = self._now_s - self._written_s[kept.kind] >= CURSORS_S and kept.has_unsaved_cursors
             if is_late or (self._now_s - self._noted_s[kept.kind] >= NUMBERS_S and kept.has_unsaved_numbers):

@@ -55,11 +55,11 @@ def make_state(folder: Path) -> None:
         log._ring.close()
 
 
-def site(folder: Path) -> Path:
+def site(folder: Path, buffer_mb: int = 24) -> Path:
     """Write the settings of a box that reads one voltage each second."""
     return write_site(
         folder,
-        box={"buffer_mb": 24},
+        box={"buffer_mb": buffer_mb},
         bus={"i2c1": {"kind": "i2c", "number": 1}},
         point=[point("volts", "i2c1", "ads1115", address=0x48, input="AIN0")],
         link={"mqtt": {"host": "127.0.0.1", "port": 1}},

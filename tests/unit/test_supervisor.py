@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from edge.core.types import NEVER
-from edge.runtime.supervisor import Bell, Supervisor
+from edge.runtime.supervisor import Bell, Runner, Supervisor
 from tests.support import eventually
 
 
@@ -89,3 +89,40 @@ def test_a_worker_that_hangs_is_seen_and_does_not_hold_up_the_end() -> None:
 
     assert left == ["stuck"]
     gate.set()
+
+
+def test_one_failure_is_said_once_an_hour_however_often_it_happens_and_another_at_once() -> None:
+    runner = Runner(Failing(), Bell(), lambda _worker, _exc: None)
+
+    def one(text: str) -> Exception:
+        try:
+            raise ValueError(text)
+        except ValueError as exc:
+            return exc
+
+    def other() -> Exception:
+        try:
+            raise KeyError("k")
+        except KeyError as exc:
+            return exc
+
+    news = [runner._is_news(one(f"at {second}"), float(second)) for second in range(0, 7300, 60)]
+    assert sum(news) == 3
+    assert news[0]
+    assert runner._is_news(other(), 60.0)
+    assert runner._is_news(ValueError("never raised"), 60.0)
+    assert runner._is_news(other(), 4000.0)
+    runner._bell.close()
+
+
+class Failing:
+    name = "failing"
+
+    def step(self, now_s: float) -> float:
+        raise ValueError
+
+    def filenos(self) -> list[int]:
+        return []
+
+    def close(self) -> None:
+        pass
