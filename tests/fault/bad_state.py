@@ -22,11 +22,11 @@ from tests.box_rig import Bench, point, write_site
 from tests.support import ManualClock
 
 STREAMS: Final = {"records": "9f3c21aa", "events": "0badcafe"}
-FILLER: Final = 1_700_000  # octets that an entry packs to, about: two of them fill a segment
 EACH: Final = 5  # entries a frame
 LAST: Final = 6 * EACH  # the last seq of each log: three segments of two frames
 BASES: Final = (1, 2 * EACH + 1, 4 * EACH + 1)
 ACKNOWLEDGED: Final = 7
+USED: Final = 256 << 10
 
 
 def segment(log: str, number: int) -> str:
@@ -37,15 +37,15 @@ def segment(log: str, number: int) -> str:
 def make_state(folder: Path) -> None:
     """Leave behind what a box does that is killed: three segments in each log, reserved ones, cursors."""
     fs = RealFs(folder)
-    dice = Random(1)
     records: Log[Record] = Log(fs, "records", "records", 24 << 20, consumers=["mqtt"], stream=STREAMS["records"])
     events: Log[Event] = Log(fs, "events", "events", 16 << 20, consumers=["mqtt"], stream=STREAMS["events"])
     for number in range(6):
-        filler = dice.randbytes(FILLER).hex()
+        if number in {2, 4}:  # as if the segment were full
+            records._segment_end = events._segment_end = 0
         seqs = range(number * EACH + 1, (number + 1) * EACH + 1)
-        entries = [Record(f"p{seq}", seq * 1000, 1000, filler if seq == seqs[0] else float(seq)) for seq in seqs]
+        entries = [Record(f"p{seq}", seq * 1000, 1000, float(seq)) for seq in seqs]
         records.append(RecordBatch(1, entries, {"index": seqs[-1]}))
-        told = [Event("state", seq * 1000, f"p{seq}", {"v": filler if seq == seqs[0] else seq}) for seq in seqs]
+        told = [Event("state", seq * 1000, f"p{seq}", {"v": seq}) for seq in seqs]
         events.append(EventBatch(1, told, {"running": True, "index": seqs[-1]}))
         records.acknowledge("mqtt", ACKNOWLEDGED)
         events.acknowledge("mqtt", ACKNOWLEDGED)
@@ -53,6 +53,16 @@ def make_state(folder: Path) -> None:
     events._file.close() if events._file else None
     for log in (records, events):  # as a kill does: no cursor is saved, no cleaning up
         log._ring.close()
+    for path in [*folder.glob("records/*-0004.new"), *folder.glob("records/*-0005.new"), *folder.glob("events/*.new")]:
+        path.unlink()  # they are only much to copy, and are made again
+
+
+def copied(source: str, target: str) -> None:
+    """Copy a file; of a segment only what its few frames take, for the rest is zeros."""
+    most = USED if source.endswith((".seg", ".new")) else 1 << 30
+    with Path(source).open("rb") as file:
+        Path(target).write_bytes(file.read(most))
+    os.truncate(target, Path(source).stat().st_size)
 
 
 def site(folder: Path, buffer_mb: int = 24) -> Path:
@@ -138,8 +148,8 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def _cut(path: Path, share: float) -> None:
-    os.truncate(path, int(path.stat().st_size * share))
+def _cut(path: Path) -> None:
+    os.truncate(path, min(path.stat().st_size // 2, BLOCK))  # of a segment one frame is left
 
 
 def _nul(path: Path) -> None:
@@ -148,7 +158,7 @@ def _nul(path: Path) -> None:
 
 def _flip(path: Path) -> None:
     octets = bytearray(path.read_bytes())
-    octets[min(1000, len(octets) // 2)] ^= 0x10
+    octets[min(60, len(octets) // 2)] ^= 0x10
     path.write_bytes(octets)
 
 
@@ -180,8 +190,8 @@ def _pipe(path: Path) -> None:
 
 DAMAGES: Final[dict[str, Callable[[Path], None]]] = {
     "missing": _remove,
-    "empty": lambda path: _cut(path, 0),
-    "cut in half": lambda path: _cut(path, 0.5),
+    "empty": lambda path: os.truncate(path, 0),
+    "cut short": _cut,
     "NUL": _nul,
     "a bit flipped": _flip,
     "random text": lambda path: path.write_text("not what you think\n" * 50),

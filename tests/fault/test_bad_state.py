@@ -16,6 +16,7 @@ from tests.fault.bad_state import (
     LAST,
     STREAMS,
     Turned,
+    copied,
     make_state,
     newer,
     read_back,
@@ -42,7 +43,7 @@ def table() -> Iterator[list[str]]:
 
 @pytest.fixture
 def state(template: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(template, tmp_path / "state")
+    return shutil.copytree(template, tmp_path / "state", copy_function=copied)
 
 
 def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -54,14 +55,23 @@ def lost_with(place: int, damage: str) -> tuple[int, int]:
     first = BASES[place]
     if damage == "a bit flipped":
         return first, first + EACH - 1
-    if damage == "cut in half":
+    if damage == "cut short":
         return first + EACH, first + 2 * EACH - 1
     return first, first + 2 * EACH - 1
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("place", SEGMENTS)
-@pytest.mark.parametrize("log", STREAMS)
+USUAL_OF_EVENTS = {("last", "NUL"), ("middle", "a pipe"), ("first", "a bit flipped")}
+CELLS = [
+    pytest.param(log, place, damage, marks=[] if is_usual else pytest.mark.campaign(reason="the same code, other log"))
+    for log in STREAMS
+    for place in SEGMENTS
+    for damage in DAMAGES
+    for is_usual in [log == "records" or (place, damage) in USUAL_OF_EVENTS]
+]
+BESIDE = ("notebook.json", "notebook.json.bak", "history.db", "history.db-wal", "history.reserve")
+
+
+@pytest.mark.parametrize(("log", "place", "damage"), CELLS)
 def test_a_bad_segment_costs_what_is_in_it_and_is_said_once(
     log: str, place: str, damage: str, state: Path, tmp_path: Path,
     caplog: pytest.LogCaptureFixture, table: list[str],
@@ -126,7 +136,7 @@ def test_what_lies_beside_the_segments_costs_no_entry(
     said = messages(caplog)
     is_in_the_way = damage in {"a folder", "a link", "a dangling link", "a pipe"}
     is_said = {
-        "cursors": damage not in {"cut in half", "a bit flipped"},  # the other slot is sound
+        "cursors": damage not in {"cut short", "a bit flipped"},  # the other slot is sound
         "lock": is_in_the_way,
         "reserved": is_in_the_way,
         "set aside": False,
@@ -185,3 +195,41 @@ def test_a_folder_that_is_not_there_is_made_and_one_that_is_a_file_is_refused_in
         with pytest.raises(OSError, match="is no folder; move it away") as refused:
             Turned(site(tmp_path), state)
         table.append(f"{'state':8} folder  {damage:23} refused: {refused.value.strerror}")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state with notebook and history, after a stop."""
+    folder = tmp_path_factory.mktemp("whole")
+    turned = Turned(site(folder), folder / "state")
+    turned.turn(30)
+    for worker in (turned.box.keeper, turned.box.historian):
+        worker.step(turned.moved.monotonic_ns() / 1e9)
+        worker.close()
+    turned.end()
+    return folder / "state"
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", BESIDE)
+def test_whatever_lies_in_the_place_of_notebook_or_history_the_box_runs_and_keeps(
+    name: str, damage: str, whole: Path, tmp_path: Path, table: list[str]
+) -> None:
+    state = shutil.copytree(whole, tmp_path / "state", copy_function=copied)
+    if not (state / name).exists():
+        (state / name).write_bytes(bytes(8192))
+    DAMAGES[damage](state / name)
+    turned = Turned(site(tmp_path), state)
+    turned.turn(3)
+    turned.box.historian.step(turned.moved.monotonic_ns() / 1e9)
+    turned.turn(3)
+    said = [
+        event.kind for event in turned.box.events.read(turned.began["events"], 100).entries
+        if event.kind.startswith(("notebook", "history", "store"))
+    ]  # fmt: skip
+    assert turned.box.records.next_seq() >= turned.began["records"] + 5
+    assert len(said) <= 1, "one message at most"
+    assert said or (name, damage) not in {("notebook.json", "NUL"), ("history.db", "NUL"), ("history.db", "a pipe")}
+    table.append(f"{name:17} {damage:22} lost  0  {', '.join(said)}")
+    turned.box.historian.close()
+    turned.end()
