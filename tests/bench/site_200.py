@@ -26,8 +26,8 @@ SHAPES: Final = (
 """Shape, stem of the ids, how many, what the limit stands at and its deadband."""
 
 
-class _Course:
-    """The course of one point, row by row."""
+class Course:
+    """The course of one point of a shape, second by second."""
 
     def __init__(self, shape: str, dice: random.Random) -> None:
         self._shape = shape
@@ -41,7 +41,7 @@ class _Course:
         }[shape]
 
     def next(self) -> float:
-        """Return the value of the next row."""
+        """Return the value of the next second."""
         dice = self._dice
         if self._shape == "temperature":
             self._value += dice.choice((-1, 0, 0, 0, 0, 0, 0, 1))
@@ -73,7 +73,7 @@ def write_site(
     for bus in range(BUSES):
         table = folder / f"bus{bus}.table"
         mine = shapes[bus::BUSES]
-        courses = [_Course(shape, dice) for shape, _ in mine]
+        courses = [Course(shape, dice) for shape, _ in mine]
         row = struct.Struct(f"<{COLUMNS}d")
         table.write_bytes(b"".join(row.pack(*(course.next() for course in courses)) for _ in range(ROWS)))
         text.append(f'[bus.b{bus}]\nkind = "own"\n')
