@@ -46,6 +46,10 @@ class Judge:
         if not claim.note <= found.note <= claim.note + 1:
             faults.append(f"the notebook says {found.note}, claimed was {claim.note}")
             tally.lost += 1
+        if found.history < claim.history:
+            faults.append(f"history ends at {found.history}, claimed was {claim.history}")
+            tally.lost += claim.history - found.history
+        faults += found.faults
         tally.losing += bool(faults)
         tally.found += faults
         self.torn += bool(found.records.gaps or found.events.gaps)
@@ -82,7 +86,7 @@ def store_cuts(folder: Path, cuts: int, seed: int = 1) -> Judge:
         clone(start, image)
         with (
             mounted(image, folder / "disk") as disk,
-            claiming("-m", "tests.fault.cut_store", str(disk.folder), str(life)) as writer,
+            claiming("-m", "tests.fault.cut_store", str(life), str(disk.folder)) as writer,
         ):
             writer.await_claim()
             for number in range(CUTS_A_LIFE):

@@ -1,6 +1,6 @@
-"""The whole store of a box as a writer whose power is cut: both logs through the Writer, their cursors, the notebook.
+"""The whole store of a box as a writer whose power is cut: both logs by the Writer, cursors, notebook, history.
 
-`python -m tests.fault.cut_store FOLDER LIFE` writes for ever, a claim (JSON) on stdout after each step of the writer;
+`python -m tests.fault.cut_store LIFE FOLDER` writes for ever, a claim (JSON) on stdout after each step of the writer;
 `found` opens what a cut left and says what is there. A record's value names the life that wrote it, so that a number
 given twice is seen.
 """
@@ -20,12 +20,15 @@ from edge.store.fs import RealFs
 from edge.store.log import Log
 from edge.store.notebook import Notebook
 from edge.store.writer import Writer
+from tests.fault import cut_history
 from tests.fault.cut_writers import say
 
-SEGMENT: Final = 128 << 10
+SEGMENT: Final = 64 << 10
 CAPACITY: Final = 4 * SEGMENT  # the ring turns within a life
 LIFE: Final = 10**9
 CONSUMER: Final = "mqtt"
+CONSUMERS: Final = (CONSUMER, "history")
+STEP_S: Final = 300  # that pass from one batch to the next
 NOTE: Final = "counted"
 
 
@@ -36,6 +39,8 @@ class Claim(msgspec.Struct, frozen=True):
     events: int
     cursor: int
     note: int
+    history: int
+    """The seq up to which history has the records."""
 
 
 class Kept(msgspec.Struct):
@@ -57,11 +62,14 @@ class Found(msgspec.Struct):
     note: int
     damage: list[str]
     """What the notebook said of its file."""
+    history: int
+    faults: list[str]
+    """In what history differs from the log."""
 
 
 def open_logs(fs: RealFs) -> tuple[Log[Record], Log[Event]]:
-    records = Log(fs, "records", "records", CAPACITY, SEGMENT, consumers=[CONSUMER])
-    events = Log(fs, "events", "events", CAPACITY, SEGMENT, consumers=[CONSUMER])
+    records = Log(fs, "records", "records", CAPACITY, SEGMENT, consumers=CONSUMERS)
+    events = Log(fs, "events", "events", CAPACITY, SEGMENT, consumers=CONSUMERS)
     return records, events
 
 
@@ -72,15 +80,17 @@ def write(folder: Path, life: int) -> None:
     notebook = Notebook(fs)
     writer, boot, step = Writer(records, events), records.boot + 1, 0
     note = noted(notebook)
+    keeping = cut_history.Keeping(folder, records, events)
     while True:
         step += 1
         if dice.random() < 0.9:
-            writer.post(record_batch(records, boot, life, dice))
+            writer.post(record_batch(records, boot, life, step, dice))
         if dice.random() < 0.3:
             first, count = events.next_seq(), dice.randrange(1, 6)
             made = [Event("tried", seq, "", {"life": life, "seq": seq}) for seq in range(first, first + count)]
             writer.post(EventBatch(boot, made, {"index": first + count - 1}))
-        writer.step(float(step))
+        writer.step(float(step * STEP_S))
+        keeping.work(float(step * STEP_S))
         assert not writer.degraded
         for log in (records, events):
             log.acknowledge(CONSUMER, log.next_seq() - dice.randrange(1, 50))
@@ -90,14 +100,20 @@ def write(folder: Path, life: int) -> None:
             notebook.save()
         if step % 25 == 0:
             records.save_cursors()
-        say(msgspec.json.encode(Claim(records.next_seq() - 1, events.next_seq() - 1, saved(records), note)).decode())
+        of_history = records.cursor("history")
+        claim = Claim(records.next_seq() - 1, events.next_seq() - 1, saved(records), note, of_history)
+        say(msgspec.json.encode(claim).decode())
 
 
-def record_batch(log: Log[Record], boot: int, life: int, dice: Random) -> RecordBatch:
-    """Return a batch of one block or a few."""
+def record_batch(log: Log[Record], boot: int, life: int, step: int, dice: Random) -> RecordBatch:
+    """Return a batch of a sector, a block or a few: noise in it can't be packed."""
     first = log.next_seq()
     count = dice.choice((1, 20, 60, 200, 900))
-    made = [Record(f"p{seq % 7}", seq, 1000, float(life * LIFE + seq)) for seq in range(first, first + count)]
+    begin_ms, names = step * STEP_S * 1000, cut_history.POINTS
+    made = [
+        Record(names[seq % len(names)], begin_ms + 60 * (seq - first), 60, float(life * LIFE + seq), mean=dice.random())
+        for seq in range(first, first + count)
+    ]
     return RecordBatch(boot, made, {"index": first + count - 1, f"device/{first % 9}": {"life": life}})
 
 
@@ -114,6 +130,10 @@ def found(folder: Path) -> Found:
     try:
         of_records, of_events = kept(records, life_of_record), kept(events, life_of_event)
         note = noted(notebook)
+        keeping = cut_history.Keeping(folder, records, events)
+        keeping.work(0.0)
+        of_history, faults = records.cursor("history"), cut_history.faults(keeping, records)
+        keeping.close()
         again = records.append(RecordBatch(records.boot + 1, [Record("p", 1, 1000, 1.0)]))
         assert (again, records.read(again, 1).entries[0].value) == (of_records.next, 1.0)
         notebook.put_setting(MadeSetting(NOTE, note + 1, Moment(records.boot + 1, 1)))
@@ -122,7 +142,7 @@ def found(folder: Path) -> Found:
         records.close()
         events.close()
     assert not notebook.refused, notebook.refused
-    return Found(of_records, of_events, note, notebook.damage)
+    return Found(of_records, of_events, note, notebook.damage, of_history, faults)
 
 
 def noted(notebook: Notebook) -> int:
@@ -158,4 +178,4 @@ def kept(log: Log[Any], life_of: Any) -> Kept:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]), int(sys.argv[2]))
+    write(Path(sys.argv[2]), int(sys.argv[1]))

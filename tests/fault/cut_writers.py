@@ -107,9 +107,9 @@ def in_sqlite(folder: Path) -> int:
         return int(last) if count == last else 0
 
 
-def rows_of_sqlite(*pragmas: str) -> Callable[[Path, Tell], None]:
+def rows_of_sqlite(*pragmas: str, psow: bool = True) -> Callable[[Path, Tell], None]:
     def write(folder: Path, tell: Tell) -> None:
-        with closing(sqlite3.connect(folder / "rows.db")) as db:
+        with closing(sqlite3.connect(f"file:{folder}/rows.db{'' if psow else '?psow=0'}", uri=True)) as db:
             for pragma in pragmas:
                 db.execute(f"PRAGMA {pragma}").fetchone()
             db.execute("CREATE TABLE rows (n INTEGER PRIMARY KEY, padding TEXT)")
@@ -131,6 +131,9 @@ WRITERS: Final[dict[str, Writer]] = {
     "sqlite": Writer(rows_of_sqlite(), in_sqlite, is_safe=False),
     "sqlite WAL NORMAL": Writer(rows_of_sqlite("journal_mode=WAL", "synchronous=NORMAL"), in_sqlite, is_safe=False),
     "fsync and rename": Writer(flushed_and_renamed, in_state, is_safe=True),
+    "sqlite psow=0": Writer(
+        rows_of_sqlite("journal_mode=WAL", "synchronous=FULL", psow=False), in_sqlite, is_safe=True
+    ),
     "sqlite WAL FULL": Writer(rows_of_sqlite("journal_mode=WAL", "synchronous=FULL"), in_sqlite, is_safe=True),
 }
 

@@ -38,6 +38,8 @@ class Tally(msgspec.Struct):
     lost: int = 0
     twice: int = 0
     """Numbers that were given to two different entries."""
+    not_mounted: int = 0
+    """Cuts that the file system itself did not survive; not in `cuts`."""
     found: list[str] = []
 
     def row(self, name: str) -> str:
