@@ -7,51 +7,41 @@ buses ─→ station ─→ writer ─→ logs ─→ links            each with
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
-from zlib import crc32
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from edge.core.clock import Clock, ClockEntry, Dating
-from edge.core.engine import Engine
 from edge.core.ports import Worker
 from edge.core.types import Event, EventBatch, RecordBatch
 from edge.links.messages import ClockWanted
 from edge.links.mqtt import MqttLink
-from edge.links.paho_connection import PahoConnection, target
 from edge.runtime.announced import announced
-from edge.runtime.bus import BusWorker
 from edge.runtime.clock import Machine, RealMachine
 from edge.runtime.clock_start import dated_as, power_up, system_clock
 from edge.runtime.desk import RunningBox, product_version
-from edge.runtime.device import device_specs
 from edge.runtime.feed import feed_of, store_facts
 from edge.runtime.findings import REGISTER, Findings
 from edge.runtime.last_resort import LastResort, machine_uptime_s
 from edge.runtime.notebook_keeper import NotebookKeeper, moment
 from edge.runtime.outputs import Outputs
+from edge.runtime.parts import bus_of, engine_of, historian_of, mqtt_link_of
 from edge.runtime.past import Past
 from edge.runtime.sharing import Sharing
 from edge.runtime.station import Station
 from edge.runtime.stores import Stores
 from edge.runtime.supervisor import Bell, Supervisor
 from edge.runtime.undated import estimated_end, last_seen
-from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
-from edge.settings.specs import specs
 from edge.store.fs import Fs
-from edge.store.historian import Historian
 from edge.store.history import CONSUMER
 from edge.store.writer import Writer
 from edge.web.api import ApiServer
-from hal.buses import close_bus, open_bus
 from hal.sample import Notice, Value
 
 ALIVE_WITHIN_S: Final = 60.0
@@ -103,8 +93,16 @@ class Box:
         self._link_bells: list[Callable[[], None]] = []
         self.links: dict[str, MqttLink] = {}
         self.writer = Writer(self.records, self.events, self.clock)
-        self.buses = [self._bus(name) for name in settings.buses]
-        self.outputs = Outputs(settings.outputs, self._hardware.handles if self._hardware else {}, settings.buses)
+        handles = self._hardware.handles if self._hardware else {}
+        self.buses = [
+            bus_of(
+                settings, name, self.stores, self.clock, handles,
+                post=lambda cycle: self.station.post(cycle),  # noqa: PLW0108 - the station is made after its buses
+                offset_ms=lambda: self.station.engine.utc_offset_ms,
+            )
+            for name in settings.buses
+        ]  # fmt: skip
+        self.outputs = Outputs(settings.outputs, handles, settings.buses)
         self.station = self._station(was_cut=was_cut)
         self.station.clock_keeper.undated_wait_s = settings.box.undated_wait_s
         for limit in self.station.engine.limits.values():
@@ -116,15 +114,19 @@ class Box:
         )  # fmt: skip
         self.findings = Findings(self.clock, self.writer.post, self.stores.recalled.events.get(REGISTER))
         self.history = self.stores.open_history(settings, self.dating)
-        self.historian = Historian(
-            self.history, self.clock, raw_days=settings.history.raw_days, max_mb=settings.history.max_mb,
-            tell=self._post, want_clock=lambda boot: self.station.post(ClockWanted(CONSUMER, boot)),
-            spread_s=30.0 + crc32(settings.box.id.encode()) % 60,
+        self.historian = historian_of(
+            settings, self.history, self.clock, tell=self._post,
+            want_clock=lambda boot: self.station.post(ClockWanted(CONSUMER, boot)),
         )  # fmt: skip
         self.historian.open()
         self._announce(was_cut=was_cut)
         if settings.links.mqtt is not None:
-            self.links["mqtt"] = self._mqtt_link(settings.links.mqtt)
+            version = product_version()
+            feed = feed_of(
+                settings, self.station, self.clock, self.dating, records=self.records, events=self.events,
+                facts=lambda: {"version": version, **store_facts(self.writer.trouble(), self.clock)},
+            )  # fmt: skip
+            self.links["mqtt"] = mqtt_link_of(settings, settings.links.mqtt, feed)
         self.desk = RunningBox(
             settings,
             self.station,
@@ -145,44 +147,9 @@ class Box:
 
     # -- putting together
 
-    def _bus(self, name: str) -> BusWorker:
-        kind, options = self.settings.buses[name]
-        prefix = f"device/{name}/"
-        memory = {
-            key[len(prefix) :]: state for key, state in self.stores.recalled.records.items() if key.startswith(prefix)
-        }
-        handles = self._hardware.handles if self._hardware else {}
-        is_simulated = name in handles
-        return BusWorker(
-            name,
-            device_specs(self.settings, name),
-            clock=self.clock,
-            post=lambda cycle: self.station.post(cycle),  # noqa: PLW0108 - the station is made after its buses
-            open_handle=(lambda: handles[name]) if is_simulated else (lambda: open_bus(kind, options)),
-            close_handle=(lambda _handle: None) if is_simulated else (lambda handle: close_bus(kind, handle)),
-            memory=memory,
-            offset_ms=lambda: self.station.engine.utc_offset_ms,
-        )
-
     def _station(self, *, was_cut: bool) -> Station:
-        points, limits = specs(self.settings)
-        now_ms = self.clock.monotonic_ns() // 1_000_000
-        engine = Engine(
-            points,
-            limits,
-            boot=self.clock.boot,
-            now_ms=now_ms,
-            utc_offset_ms=self.clock.utc_ms() - now_ms,
-            zone=ZoneInfo(self.settings.site.tz),
-            saved=self.stores.recalled.records,
-            saved_events=self.stores.recalled.events,
-            power_cut=was_cut,
-        )
-        for point in self.stores.recalled.doubtful(self.clock.boot):
-            if point in engine.points:
-                engine.points[point].mark_first("power_cut")
         return Station(
-            engine,
+            engine_of(self.settings, self.stores, self.clock, was_cut=was_cut),
             self.clock,
             self.dating,
             save=self.writer.post,
@@ -219,15 +186,6 @@ class Box:
             self.findings.say(name, kept.notes)
             kept.tell_damage_to(self.findings.damage_in(name))
         self.station.clock_keeper.step(now_ms)  # durable together with the start, or a link would find that undated
-
-    def _mqtt_link(self, mqtt: MqttSettings) -> MqttLink:
-        version = product_version()
-        feed = feed_of(
-            self.settings, self.station, self.clock, self.dating, records=self.records, events=self.events,
-            facts=lambda: {"version": version, **store_facts(self.writer.trouble(), self.clock)},
-        )  # fmt: skip
-        connection = PahoConnection(target(mqtt, self.settings.box.id))
-        return MqttLink(mqtt, connection, feed, random.Random())  # noqa: S311 - spreads reconnects, guards nothing
 
     def _backup(self, config: Path | None) -> Any:
         """Return the backup as of now; called on the API's thread, which may read files."""

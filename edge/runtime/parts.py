@@ -1,0 +1,96 @@
+"""The parts of a box, each made from its settings and from what the stores remember."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+from zlib import crc32
+from zoneinfo import ZoneInfo
+
+from edge.core.clock import Clock
+from edge.core.engine import Engine
+from edge.links.mqtt import MqttLink
+from edge.links.paho_connection import PahoConnection, target
+from edge.links.retained import Feed
+from edge.runtime.bus import BusWorker
+from edge.runtime.device import device_specs
+from edge.runtime.stores import Stores
+from edge.settings.model import MqttLink as MqttSettings
+from edge.settings.model import Settings
+from edge.settings.specs import specs
+from edge.store.historian import Historian, Tell
+from edge.store.history import History
+from hal.buses import close_bus, open_bus
+from hal.sample import Cycle
+
+SPREAD_S = 60  # over which the boxes of a site write their history, by their ids
+
+
+def bus_of(
+    settings: Settings,
+    name: str,
+    stores: Stores,
+    clock: Clock,
+    simulated: Mapping[str, Any],
+    *,
+    post: Callable[[Cycle], None],
+    offset_ms: Callable[[], int],
+) -> BusWorker:
+    """Return the worker of one bus, its devices with their memory; `simulated` holds handles of simulated ones."""
+    kind, options = settings.buses[name]
+    prefix = f"device/{name}/"
+    memory = {key[len(prefix) :]: state for key, state in stores.recalled.records.items() if key.startswith(prefix)}
+    is_simulated = name in simulated
+    return BusWorker(
+        name,
+        device_specs(settings, name),
+        clock=clock,
+        post=post,
+        open_handle=(lambda: simulated[name]) if is_simulated else (lambda: open_bus(kind, options)),
+        close_handle=(lambda _handle: None) if is_simulated else (lambda handle: close_bus(kind, handle)),
+        memory=memory,
+        offset_ms=offset_ms,
+    )
+
+
+def engine_of(settings: Settings, stores: Stores, clock: Clock, *, was_cut: bool) -> Engine:
+    """Return the engine, its counters and alarms where the stores remember them."""
+    points, limits = specs(settings)
+    now_ms = clock.monotonic_ns() // 1_000_000
+    engine = Engine(
+        points,
+        limits,
+        boot=clock.boot,
+        now_ms=now_ms,
+        utc_offset_ms=clock.utc_ms() - now_ms,
+        zone=ZoneInfo(settings.site.tz),
+        saved=stores.recalled.records,
+        saved_events=stores.recalled.events,
+        power_cut=was_cut,
+    )
+    for point in stores.recalled.doubtful(clock.boot):
+        if point in engine.points:
+            engine.points[point].mark_first("power_cut")
+    return engine
+
+
+def historian_of(
+    settings: Settings, history: History, clock: Clock, *, tell: Tell, want_clock: Callable[[int], None]
+) -> Historian:
+    """Return the worker that fills history."""
+    return Historian(
+        history,
+        clock,
+        raw_days=settings.history.raw_days,
+        max_mb=settings.history.max_mb,
+        tell=tell,
+        want_clock=want_clock,
+        spread_s=30.0 + crc32(settings.box.id.encode()) % SPREAD_S,
+    )
+
+
+def mqtt_link_of(settings: Settings, mqtt: MqttSettings, feed: Feed) -> MqttLink:
+    """Return the link to a broker."""
+    connection = PahoConnection(target(mqtt, settings.box.id))
+    return MqttLink(mqtt, connection, feed, random.Random())  # noqa: S311 - spreads reconnects, guards nothing
