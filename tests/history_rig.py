@@ -16,7 +16,7 @@ from edge.store.fs import Fs
 from edge.store.fs_memory import MemoryFs
 from edge.store.historian import Historian
 from edge.store.history import History
-from edge.store.history_head import dated
+from edge.store.history_slices import dated
 from edge.store.log import Log
 from hal.sample import Kind
 from tests.support import ManualClock

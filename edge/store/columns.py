@@ -20,12 +20,14 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator, Sequence
-from itertools import accumulate, chain, repeat
+from collections.abc import Sequence
+from itertools import chain, repeat
 from operator import mul, sub, truediv
 from typing import Any, Final
 
 import msgspec
+
+from edge.core.record_columns import Scaled
 
 CONST, SAME, POINTS = 0, 1, 2
 
@@ -170,13 +172,19 @@ class Pools:
         return width
 
 
-def pack_column(
-    field: str, points: Sequence[str], lengths: Sequence[int], values: tuple[Any, ...], scales: Scales
-) -> list[Any]:
-    """Return the packed column of `values`, which lie point after point, `lengths` of each.
+def pack_column(field: str, points: Sequence[str], lengths: Sequence[int], values: Any, scales: Scales) -> list[Any]:
+    """Return the packed column of `values`, a tuple, which lie point after point, `lengths` of each.
+
+    Scaled, or an array of floats, they are one point's.
 
     Raises ValueError for a number that is not finite.
     """
+    if type(values) is Scaled:
+        return Pools().packed([Segment(0, (field, points[0]), values.whole, FIRST_STEP + STEPS.index(values.step))], 1)
+    if type(values) is array:
+        floats = Segment(0, (field, points[0]), values, RAW)
+        _find_steps([floats], scales)
+        return Pools().packed([floats], 1)
     length = lengths[0]
     types = list(map(type, values))
     if len(lengths) > 1 and types.count(int) == len(types) and values == values[:length] * len(lengths):
@@ -237,40 +245,3 @@ def _check(segment: Segment) -> None:
                 raise ValueError(f"{point}: {field} is {value}; a number that is not finite is BAD and has no value")
         elif value is not None and not isinstance(value, int | str):
             raise TypeError(f"{point}: {field} is neither number nor text: {type(value).__name__}")
-
-
-def unpack_column(column: Sequence[Any], lengths: Sequence[int]) -> Iterator[Any] | list[Any]:
-    """Return the values of a packed column, point after point."""
-    if column[0] == CONST:
-        return repeat(column[1], sum(lengths))
-    if column[0] == SAME:
-        return list(unpack_column(column[1], lengths[:1])) * len(lengths)
-    _, codes, firsts_octets, *deltas_octets, floats_octets, odd_octets = column
-    firsts = iter(array("q", from_planes(firsts_octets, 8)))
-    deltas = {
-        width: array(TYPECODES[width], from_planes(octets, width)).tolist()
-        for width, octets in zip(WIDTHS, deltas_octets, strict=True)
-    }
-    taken = dict.fromkeys(WIDTHS, 0)
-    floats = array("d", from_planes(floats_octets, 8))
-    odd = iter(msgspec.json.decode(odd_octets) if odd_octets else ())
-    float_at = 0
-    segments: list[Sequence[Any] | Iterator[Any]] = []
-    for code, width, length in zip(codes[: len(lengths)], codes[len(lengths) :], lengths, strict=True):
-        if code == NONE:
-            segments.append(repeat(None, length))
-        elif code == RAW:
-            segments.append(floats[float_at : float_at + length])
-            float_at += length
-        elif code == ODD:
-            segments.append(next(odd))
-        else:
-            first = next(firsts)
-            if width:
-                begin = taken[width]
-                taken[width] = end = begin + length - 1
-                whole: Any = accumulate(deltas[width][begin:end], initial=first)
-            else:
-                whole = repeat(first, length)
-            segments.append(whole if code == WHOLE else map(truediv, whole, repeat(STEPS[code - FIRST_STEP])))
-    return list(chain.from_iterable(segments))

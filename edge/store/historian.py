@@ -17,13 +17,13 @@ from typing import Any, Final
 
 from edge.core.clock import DATED_FROM, TRUST, Clock
 from edge.core.ports import Reader
-from edge.store.columns import Scales
 from edge.store.fs import FormatError
 from edge.store.history import CONSUMER, HEAD_OCTETS, History
-from edge.store.history_head import Slice, dated
+from edge.store.history_blocks import BlockPacker
 from edge.store.history_room import drop_above, drop_aged, make_room
 from edge.store.history_salvage import EVERYTHING, Salvage
 from edge.store.history_schema import cause_of, is_card, is_damage
+from edge.store.history_slices import Slice, dated
 from edge.store.history_write import Writing, get_cursor, put_cursor, store_points
 
 TICK_S: Final = 300.0
@@ -70,7 +70,7 @@ class Historian:
         self._salvage: Salvage | None = None
         self._why = ""
         """What is wrong with the file that was just set aside."""
-        self._scales = Scales()
+        self._packer = BlockPacker()
         self._taken_s: float | None = None  # since when the head holds something
         self._events_s = 0.0
         self._next_s = 0.0
@@ -120,14 +120,14 @@ class Historian:
         if due is not None:
             if due:
                 history.head.freeze(due[-1].last)
-            self._writing = Writing(history.file.connection, history.known, self._scales, history.zone, due)
+            self._writing = Writing(history.file.connection, history.known, self._packer, history.zone, due)
             return True
         if self._salvage is not None:
             self._go_on_salvaging(self._salvage)
             return True
         if history.head.merge(MERGE_POINTS):
             return True
-        if history.head.consume() is not None:
+        if history.head.consume():
             self._taken_s = now_s if self._taken_s is None else self._taken_s
             return True
         undated = history.head.undated_boot
@@ -358,9 +358,9 @@ class Historian:
         history = self.history
         if history.file.connection is None:
             return
-        while self._clock.monotonic_ns() < end_ns and history.head.consume() is not None:
+        while self._clock.monotonic_ns() < end_ns and history.head.consume():
             pass
-        writing = Writing(history.file.connection, history.known, self._scales, history.zone, history.head.slices)
+        writing = Writing(history.file.connection, history.known, self._packer, history.zone, history.head.slices)
         while not writing.work(WORK):
             if self._clock.monotonic_ns() >= end_ns:
                 return

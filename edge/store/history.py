@@ -20,21 +20,24 @@ from edge.core.aggregate import Sum, as_period, joined
 from edge.core.calendar import HOUR_MS
 from edge.core.clock import Dating
 from edge.core.ports import Reader
+from edge.core.record_columns import columns_of
 from edge.core.series import HistoryGap, HistoryRecord, JournalLine, Period, PeriodLength, PointInfo
-from edge.core.types import Event, Record
+from edge.core.types import Event
 from edge.store.fs import FormatError
 from edge.store.history_blocks import DamagedError, by_time, hour_of, in_order, unpack_block
 from edge.store.history_file import HistoryFile
-from edge.store.history_head import SLICE, Head, Slice
+from edge.store.history_gather import RecordLog
+from edge.store.history_head import Head
 from edge.store.history_journal import ROWS, Journal
 from edge.store.history_points import PointRow, Points, as_info
 from edge.store.history_room import oldest_hour
 from edge.store.history_schema import POINT_BITS, is_damage, unusable, used_octets
+from edge.store.history_slices import Slice
 from edge.store.history_write import LENGTHS, SUM_COLUMNS, Sums, block_key, get_cursor, key_hour, sum_in
 from hal.sample import Kind
 
 CONSUMER: Final = "history"
-TAIL: Final = SLICE // 2  # entries of the log that an answer looks at; where there are more they are packed first
+TAIL: Final = 6000  # entries of the log that an answer looks at; where there are more they are packed first
 BEHIND: Final = 20  # slices that an answer packs at the most: what is more is being caught up with
 HEAD_OCTETS: Final = 4 << 20
 FAR: Final = 2**60
@@ -63,7 +66,7 @@ class History:
     def __init__(
         self,
         folder: Path,
-        records: Reader[Record],
+        records: RecordLog,
         events: Reader[Event],
         dating: Dating,
         *,
@@ -99,7 +102,7 @@ class History:
             raise FormatError(self.refused)
         for _ in range(BEHIND):
             is_far = self.records_log.next_seq() - self.head.end > TAIL
-            if not is_far or self.head.octets > 2 * HEAD_OCTETS or self.head.consume() is None:
+            if not is_far or self.head.octets > 2 * HEAD_OCTETS or not self.head.take():
                 break
         slices, end = self.head.view()  # before the file: what is written in between is left out by its seq
         if self.file.connection is None and not self.file.path.exists():
@@ -172,7 +175,7 @@ class History:
             raise KeyError(point)
         sums = Sums(self.zone)
         for boot, records in recent:
-            sums.add(self.known.peek(point, boot, records), in_order(records))
+            sums.add(self.known.peek(point, boot, records), columns_of(in_order(records)))
         for (step, begin_ms, row_id), (end_ms, made) in sums.found.items():
             if step == number and from_ms <= begin_ms < to_ms:
                 known = found.get((begin_ms, row_id))
@@ -236,7 +239,7 @@ class History:
         for key, count, body in connection.execute(_BLOCKS, (first, last, point)):
             t0 = key_hour(key)
             try:
-                records = unpack_block(body, t0, count)
+                records = unpack_block(body, t0, count).records()
             except DamagedError as exc:
                 self.damaged_blocks += 1
                 log.warning("history: %d records of an hour can't be read: %s", count, exc)

@@ -14,17 +14,19 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from itertools import chain
-from operator import attrgetter
+from itertools import chain, repeat
+from operator import add, attrgetter, sub
 from typing import Any, Final
 
 import msgspec
 
 from edge.core.calendar import HOUR_MS
+from edge.core.record_columns import Column, Columns, Same
 from edge.core.series import HistoryRecord
-from edge.store.columns import Scales, const_column, pack_column, unpack_column
+from edge.store.columns import Scales, const_column, pack_column
 from edge.store.fs import FormatError
 from edge.store.packing import deflate, inflate
+from edge.store.unpacking import column_parts, unpack_column
 
 VERSION: Final = 1
 FIELDS: Final = HistoryRecord.__struct_fields__
@@ -44,15 +46,39 @@ def hour_of(t_ms: int) -> int:
     return t_ms - t_ms % HOUR_MS
 
 
-def pack_block(records: Sequence[HistoryRecord], t0: int, scales: Scales, name: str = "", level: int = LEVEL) -> bytes:
-    """Return these records, in order of time, as octets. `name` tells the points apart in `scales`."""
-    count = len(records)
-    t_ms, *fields = zip(*map(msgspec.structs.astuple, records), strict=True)
-    columns = [pack_column("t_ms", [name], [count], tuple(t - t0 for t in t_ms), scales)]
-    for field, values in zip(FIELDS[1:], fields, strict=True):
-        columns.append(const_column(values) or pack_column(field, [name], [count], values, scales))
-    octets = deflate(msgspec.msgpack.encode(columns), level)
-    return bytes([VERSION]) + zlib.crc32(octets).to_bytes(4, "little") + octets
+class BlockPacker:
+    """Packs blocks; remembers steps of floats, and the last stamps: many points have the same."""
+
+    def __init__(self) -> None:
+        self._scales = Scales()
+        self._offsets: list[int] = []
+        self._packed_offsets: list[Any] = []
+
+    def pack(self, records: Columns, t0: int, name: str, level: int = LEVEL) -> bytes:
+        """Return these records, in order of time, as octets. `name` tells the points apart."""
+        offsets = list(map(sub, records.t_ms, repeat(t0)))
+        if offsets != self._offsets:
+            self._packed_offsets = pack_column("t_ms", [name], [records.n], tuple(offsets), self._scales)
+            self._offsets = offsets
+        columns = [self._packed_offsets]
+        for field, column in zip(FIELDS[1:], records.fields[1:], strict=True):
+            columns.append(self._column(field, name, column, records.n))
+        octets = deflate(msgspec.msgpack.encode(columns), level)
+        return bytes([VERSION]) + zlib.crc32(octets).to_bytes(4, "little") + octets
+
+    def _column(self, field: str, name: str, column: Column, n: int) -> list[Any]:
+        values: Any = column
+        if isinstance(column, Same):
+            packed = const_column((column.value,))
+            if packed is not None:
+                return packed
+            values = (column.value,) * n
+        elif type(column) is list:
+            packed = const_column(column)
+            if packed is not None:
+                return packed
+            values = tuple(column)
+        return pack_column(field, [name], [n], values, self._scales)
 
 
 def packed_columns(body: bytes) -> list[Any]:
@@ -65,11 +91,11 @@ def packed_columns(body: bytes) -> list[Any]:
     return columns
 
 
-def unpack_block(body: bytes, t0: int, count: int) -> list[HistoryRecord]:
-    """Return the records again. Raises DamagedError, or FormatError for a newer version."""
+def unpack_block(body: bytes, t0: int, n: int) -> Columns:
+    """Return the `n` records again. Raises DamagedError, or FormatError for a newer version."""
     offsets, *columns = packed_columns(body)
-    t_ms = map(t0.__add__, unpack_column(offsets, [count]))
-    return list(map(HistoryRecord, t_ms, *(unpack_column(column, [count]) for column in columns)))
+    t_ms = list(map(add, unpack_column(offsets, [n]), repeat(t0)))
+    return Columns(n, [t_ms, *(column_parts(column, [n])[0] for column in columns)])
 
 
 def in_order(*parts: Sequence[HistoryRecord]) -> list[HistoryRecord]:

@@ -17,9 +17,9 @@ from typing import Any, Final
 import msgspec
 
 from edge.core.calendar import DAY_MS, HOUR_MS, bounds_ms
+from edge.core.record_columns import columns_of
 from edge.core.series import HistoryRecord
-from edge.store.columns import Scales
-from edge.store.history_blocks import DamagedError, hour_of, unpack_block
+from edge.store.history_blocks import BlockPacker, DamagedError, hour_of, unpack_block
 from edge.store.history_points import PointRow, Points
 from edge.store.history_schema import POINT_BITS, connected
 from edge.store.history_write import SUM_COLUMNS, Blocks, Sums, key_hour, store_sums, sum_in
@@ -53,7 +53,7 @@ class Salvage:
         self._connection = connection
         self._points = points
         self._zone = zone
-        self._scales = Scales()
+        self._packer = BlockPacker()
         self._step, self._next, self._before_ms = DONE, -EVERYTHING, EVERYTHING
         self._fails = 0
         self._copy = (self._blocks, self._sums, self._sums, self._sums, self._journal, self._gaps)
@@ -135,7 +135,7 @@ class Salvage:
             "SELECT key, n, body FROM block WHERE key >= ? ORDER BY key LIMIT ?", self._next, ROWS
         )
         by_id = {row.id: row for row in self._points.all()}
-        blocks = Blocks(self._connection, self._scales)
+        blocks = Blocks(self._connection, self._packer)
         sums = Sums(self._zone)
         for key, count, body in rows:
             row = by_id.get(key & ((1 << POINT_BITS) - 1))
@@ -152,7 +152,7 @@ class Salvage:
 
     def _block(self, row: PointRow, t0: int, count: int, body: bytes, blocks: Blocks, sums: Sums) -> None:
         try:
-            records = unpack_block(body, t0, count)
+            records = unpack_block(body, t0, count).records()
         except DamagedError:
             self.found.unreadable += 1
             return
@@ -160,8 +160,10 @@ class Salvage:
             records = [record for record in records if record.t_ms + record.dt_ms < self._before_ms]
         if records:
             self.found.blocks += 1
-            blocks.add(row, records)
-            sums.add(row, self._of_the_last_day(records))
+            blocks.add(row, columns_of(records))
+            newest = self._of_the_last_day(records)
+            if newest:
+                sums.add(row, columns_of(newest))
 
     def _of_the_last_day(self, records: list[HistoryRecord]) -> list[HistoryRecord]:
         if self._before_ms >= EVERYTHING or records[-1].t_ms < self._before_ms - LONGEST_MS - DAY_MS:

@@ -86,7 +86,7 @@ def stored_history(
                 history.head.reset(get_cursor(connection, logs.records.stream, "records")[0])
         except sqlite3.Error as exc:
             raise unusable(file.path, exc) from exc
-        while history.head.octets < MOST_OCTETS and history.head.consume() is not None:
+        while history.head.octets < MOST_OCTETS and history.head.consume():
             pass
         yield history
     finally:

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import tzinfo
 from typing import Any, Final
 
 import msgspec
 
-from edge.core.aggregate import Sum, joined, sum_of
+from edge.core.aggregate import Sum, joined
 from edge.core.calendar import HOUR_MS, Step, bounds_ms
+from edge.core.column_sums import sum_of_columns
 from edge.core.ports import Gap
-from edge.core.series import HistoryRecord, PeriodLength
-from edge.store.columns import Scales
-from edge.store.history_blocks import DamagedError, hour_of, in_order, pack_block, unpack_block
-from edge.store.history_head import Slice
+from edge.core.record_columns import Columns, Same, chained
+from edge.core.series import PeriodLength
+from edge.store.history_blocks import BlockPacker, DamagedError, hour_of, unpack_block
 from edge.store.history_points import PointRow, Points
 from edge.store.history_schema import POINT_BITS
+from edge.store.history_slices import Slice
 
 LENGTHS: Final[tuple[PeriodLength, ...]] = ("hour", "day", "month")
 SUM_FIELDS: Final = Sum.__struct_fields__
@@ -79,17 +81,14 @@ class Sums:
         self.found: dict[tuple[int, int, int], tuple[int, Sum]] = {}
         """(number in LENGTHS, begin, point) → end and sum."""
 
-    def add(self, row: PointRow, records: Sequence[HistoryRecord]) -> None:
+    def add(self, row: PointRow, records: Columns) -> None:
         """Take in records of one point, in order of time."""
-        own: list[HistoryRecord] = []
-        begin_ms = end_ms = 0
-        for record in records:
-            if not begin_ms <= record.t_ms < end_ms:
-                self._add_hour(row, own)
-                begin_ms, end_ms = self._period("hour", record.t_ms)
-                own = []
-            own.append(record)
-        self._add_hour(row, own)
+        begin, t_ms = 0, records.t_ms
+        while begin < records.n:
+            end_ms = self._period("hour", t_ms[begin])[1]
+            end = bisect_left(t_ms, end_ms, begin)
+            self._add_hour(row, records.cut(begin, end))
+            begin = end
 
     def _period(self, step: PeriodLength, t_ms: int) -> tuple[int, int]:
         key = (step, hour_of(t_ms) if step != "hour" else t_ms - t_ms % 900_000)  # local hours begin on quarters
@@ -102,19 +101,16 @@ class Sums:
             return bounds_ms(t_ms, step, self._zone)
         return begin_ms, end_ms
 
-    def _add_hour(self, row: PointRow, records: list[HistoryRecord]) -> None:
+    def _add_hour(self, row: PointRow, records: Columns) -> None:
         """Take in records that begin in one local hour: to each length that they fit in."""
-        if not records:
-            return
         rest = records
         total = Sum()
         for number, length in enumerate(LENGTHS):
-            begin_ms, end_ms = self._period(length, records[0].t_ms)
-            if rest:
-                fitting = [record for record in rest if record.dt_ms <= end_ms - begin_ms]
-                if fitting:
-                    total = joined(total, sum_of(fitting, row.kind))
-                    rest = [] if len(fitting) == len(rest) else [r for r in rest if r.dt_ms > end_ms - begin_ms]
+            begin_ms, end_ms = self._period(length, records.t_ms[0])
+            if rest.n:
+                fitting, rest = _parted(rest, end_ms - begin_ms)
+                if fitting.n:
+                    total = joined(total, sum_of_columns(fitting, row.kind))
             if total.records:
                 self.join(number, begin_ms, row.id, end_ms, total)
 
@@ -132,6 +128,17 @@ class Sums:
             yield number, begin_ms, point, end_ms - begin_ms, *row_of(total, begin_ms)
 
 
+def _parted(records: Columns, length_ms: int) -> tuple[Columns, Columns]:
+    """Return the records that are not longer than this, and the others."""
+    dt_ms: Any = records.fields[1]
+    nothing = Columns(0, records.fields)
+    if type(dt_ms) is Same:
+        return (records, nothing) if dt_ms.value <= length_ms else (nothing, records)
+    if max(dt_ms) <= length_ms:
+        return records, nothing
+    return records.chosen([dt <= length_ms for dt in dt_ms]), records.chosen([dt > length_ms for dt in dt_ms])
+
+
 def store_sums(connection: sqlite3.Connection, rows: Iterable[tuple[Any, ...]]) -> None:
     """Write rows of sums."""
     connection.executemany(_PUT_SUM, rows)
@@ -140,31 +147,29 @@ def store_sums(connection: sqlite3.Connection, rows: Iterable[tuple[Any, ...]]) 
 class Blocks:
     """Blocks to be written, each with what the file has of its hour."""
 
-    def __init__(self, connection: sqlite3.Connection, scales: Scales) -> None:
+    def __init__(self, connection: sqlite3.Connection, packer: BlockPacker) -> None:
         self.rows: list[tuple[int, int, bytes]] = []
         self.damaged = 0
         self._connection = connection
-        self._scales = scales
+        self._packer = packer
 
-    def add(self, row: PointRow, records: Sequence[HistoryRecord]) -> None:
+    def add(self, row: PointRow, records: Columns) -> None:
         """Take in records of one point, in order of time, none of which was given before."""
-        begin = 0
-        while begin < len(records):
-            t0 = hour_of(records[begin].t_ms)
-            end = next(
-                (at for at in range(begin, len(records)) if records[at].t_ms >= t0 + HOUR_MS), len(records)
-            ) if records[-1].t_ms >= t0 + HOUR_MS else len(records)  # fmt: skip
-            own = records[begin:end]
+        begin, t_ms = 0, records.t_ms
+        while begin < records.n:
+            t0 = hour_of(t_ms[begin])
+            end = bisect_left(t_ms, t0 + HOUR_MS, begin)
+            own = records.cut(begin, end)
             key = block_key(t0, row.id)
             stored = self._connection.execute("SELECT n, body FROM block WHERE key = ?", (key,)).fetchone()
             if stored is not None:
-                own = in_order(self._stored(row, t0, *stored), own)
-            self.rows.append((key, len(own), pack_block(own, t0, self._scales, row.name)))
+                own = chained([*self._stored(row, t0, *stored), own]).in_order()
+            self.rows.append((key, own.n, self._packer.pack(own, t0, row.name)))
             begin = end
 
-    def _stored(self, row: PointRow, t0: int, count: int, body: bytes) -> list[HistoryRecord]:
+    def _stored(self, row: PointRow, t0: int, count: int, body: bytes) -> list[Columns]:
         try:
-            return unpack_block(body, t0, count)
+            return [unpack_block(body, t0, count)]
         except DamagedError as exc:
             self.damaged += 1
             log.warning("history: %d records of %s are lost: %s", count, row.name, exc)
@@ -179,10 +184,10 @@ class Writing:
     """The rows of some slices."""
 
     def __init__(
-        self, connection: sqlite3.Connection, points: Points, scales: Scales, zone: tzinfo, slices: Sequence[Slice]
+        self, connection: sqlite3.Connection, points: Points, packer: BlockPacker, zone: tzinfo, slices: Sequence[Slice]
     ) -> None:
         self.slices = slices
-        self.blocks = Blocks(connection, scales)
+        self.blocks = Blocks(connection, packer)
         self._connection = connection
         self._points = points
         self._sums = Sums(zone)
@@ -201,20 +206,20 @@ class Writing:
         return True
 
     def _prepare(self, name: str) -> int:
-        by_row: dict[int, tuple[PointRow, list[HistoryRecord]]] = {}
+        by_row: dict[int, tuple[PointRow, list[Columns]]] = {}
         for part_of in self.slices:
             part = part_of.parts.get(name)
             if part is not None:
-                records = part.records()
+                records = part.columns()
                 row = self._points.row(name, part_of.boot, records)
-                by_row.setdefault(row.id, (row, []))[1].extend(records)
-        for row, records in by_row.values():
-            ordered = in_order(records)
+                by_row.setdefault(row.id, (row, []))[1].append(records)
+        for row, parts in by_row.values():
+            ordered = chained(parts).in_order()
             self.blocks.add(row, ordered)
             self._sums.add(row, ordered)
-            row.widen(ordered[0].t_ms, max(record.t_ms + record.dt_ms for record in ordered))
+            row.widen(ordered.t_ms[0], ordered.end_ms)
             self._changed[row.id] = row
-        return sum(len(records) for _, records in by_row.values())
+        return sum(records.n for _, parts in by_row.values() for records in parts)
 
     def store(self, stream: str) -> None:
         """Write everything, within the caller's transaction."""

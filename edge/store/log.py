@@ -28,7 +28,7 @@ from edge.store.packing import (
     unpack_records,
     unpack_registers,
 )
-from edge.store.reading import FrameReader, View
+from edge.store.reading import FrameReader, View, Whole
 from edge.store.ring import LEAST_SEGMENTS, Ring
 
 SEGMENT_BYTES: Final = 4 << 20
@@ -133,6 +133,10 @@ class Log(Generic[Entry]):
     def read(self, seq: int, limit: int) -> Chunk[Entry]:
         """Return at most `limit` entries from `seq` on. Raises StoreError when the card can't be read."""
         return self._reader.read(seq, limit)
+
+    def whole(self, seq: int) -> Whole | None:
+        """Return the frame that holds `seq`, None when it is not there. Raises StoreError: the card can't be read."""
+        return self._reader.whole(seq)
 
     @property
     def consumers(self) -> list[str]:

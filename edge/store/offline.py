@@ -21,7 +21,7 @@ from edge.core.types import Event, Record
 from edge.store.cursors import CursorFile
 from edge.store.fs import File, Fs, RealFile, RealFs, StoreError
 from edge.store.packing import unpack_events, unpack_records
-from edge.store.reading import FrameReader, View
+from edge.store.reading import FrameReader, View, Whole
 from edge.store.recovery import recover
 from edge.store.ring import Segment, listing
 from edge.store.tidying import of_one_stream
@@ -91,6 +91,10 @@ class StoredLog(Generic[Entry]):
     def read(self, seq: int, limit: int) -> Chunk[Entry]:
         """Return at most `limit` entries from `seq` on. Raises StoreError when the card can't be read."""
         return self._reader.read(seq, limit)
+
+    def whole(self, seq: int) -> Whole | None:
+        """Return the frame that holds `seq`, None when it is not there. Raises StoreError: the card can't be read."""
+        return self._reader.whole(seq)
 
     @property
     def consumers(self) -> list[str]:

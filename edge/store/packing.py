@@ -29,13 +29,17 @@ from typing import Any, Final
 
 import msgspec
 
+from edge.core.record_columns import Column
 from edge.core.types import Event, Record
-from edge.store.columns import Scales, const_column, pack_column, unpack_column
+from edge.store.columns import Scales, const_column, pack_column
 from edge.store.fs import FormatError
+from edge.store.unpacking import column_parts, unpack_column
 
 VERSION: Final = 1
 FIELDS: Final = Record.__struct_fields__[1:]
 LEVEL: Final = 1
+Fields = tuple[Column, ...]
+"""The fields of a record after `point`, for all records of one point."""
 ROWS: Final = 48  # as many records at most go as rows, in a tenth of the time …
 ROWS_OCTETS: Final = 3000  # … when they leave room in a block for the head and a few registers
 NOT_FINITE: Final = (b"\xcb\x7f", b"\xcb\xff")  # how MessagePack begins NaN and infinities, and little else
@@ -170,6 +174,25 @@ def unpack_records(octets: bytes) -> list[Record]:
     for place, record in zip(places, by_point, strict=True):
         entries[place] = record
     return entries
+
+
+def unpack_points(octets: bytes) -> list[tuple[str, int, Fields]]:
+    """Return name, number and fields of each point's records, the points in the order of their first records.
+
+    There are none when they are packed as rows. Raises FormatError when a newer version packed them.
+    """
+    rows_or_names, *parts = _parts(octets, 2, 3)
+    if not parts:
+        return []
+    names: list[str] = msgspec.msgpack.decode(inflate(rows_or_names))
+    order, *columns = msgspec.msgpack.decode(inflate(parts[0]))
+    if isinstance(order, int):
+        lengths = [order] * len(names)
+    else:
+        count, column = order
+        lengths = _sorted_places(list(unpack_column(column, [count])), len(names))[0]
+    fields = zip(*(column_parts(column, lengths) for column in columns), strict=True)
+    return list(zip(names, lengths, fields, strict=True))
 
 
 def pack_events(entries: Sequence[Event]) -> bytes:

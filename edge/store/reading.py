@@ -22,6 +22,7 @@ from edge.store.ring import Segment
 from edge.store.segment import Found, body, frames
 
 Entry = TypeVar("Entry", bound=Record | Event)
+Wanted = TypeVar("Wanted")
 DROPPED: Final = "dropped"
 DAMAGED: Final = "damaged"
 HINTS: Final = 16  # places of frames that come next for some reader
@@ -54,6 +55,15 @@ class Unpacked(msgspec.Struct, Generic[Entry], frozen=True):
     entries: list[Entry]
 
 
+class Whole(msgspec.Struct, frozen=True):
+    """A frame's entries as octets."""
+
+    first: int
+    last: int
+    boot: int
+    octets: bytes
+
+
 class OvertakenError(Exception):
     """The ring overwrote what was being read."""
 
@@ -79,10 +89,28 @@ class FrameReader(Generic[Entry]):
         """See edge.core.ports.Reader. Raises StoreError when the card can't be read."""
         if seq < 1 or limit < 1:
             raise ValueError(f"read({seq}, {limit}): both count from 1")
+        return self._trying(seq, lambda view: self._read(view, seq, limit))
+
+    def whole(self, seq: int) -> Whole | None:
+        """Return the frame that holds `seq`, None when there is none or it is damaged.
+
+        Raises StoreError when the card can't be read.
+        """
+
+        def found(view: View) -> Whole | None:
+            if not view.first_seq <= seq < view.next_seq:
+                return None
+            whole = self._frame_at(view, seq)
+            return None if isinstance(whole, Gap) else whole
+
+        return self._trying(seq, found)
+
+    def _trying(self, seq: int, wanted: Callable[[View], Wanted]) -> Wanted:
+        """Return what is wanted of the view; of the next one when the ring took a segment of this one away."""
         view = self.view
         for _ in range(TRIES):
             try:
-                return self._read(view, seq, limit)
+                return wanted(view)
             except (OvertakenError, FileNotFoundError):
                 with self.lock:  # the writer renames a segment and publishes the view in one go
                     view = self.view
@@ -151,6 +179,13 @@ class FrameReader(Generic[Entry]):
         for kept in self._cache:
             if kept.first <= seq < kept.first + len(kept.entries):
                 return kept
+        found = self._frame_at(view, seq)
+        if isinstance(found, Gap):
+            return found
+        self.unpacked_frames += 1
+        return Unpacked(found.first, found.boot, self._unpack(found.octets))
+
+    def _frame_at(self, view: View, seq: int) -> Whole | Gap:
         number = bisect.bisect_right(view.segments, seq, key=lambda segment: segment.base) - 1
         segment = view.segments[number]
         is_last = number == len(view.segments) - 1
@@ -161,7 +196,7 @@ class FrameReader(Generic[Entry]):
         finally:
             file.close()
 
-    def _search(self, view: View, file: File, segment: Segment, seq: int, last: int, end: int) -> Unpacked[Entry] | Gap:
+    def _search(self, view: View, file: File, segment: Segment, seq: int, last: int, end: int) -> Whole | Gap:
         crc_seed = frame.seed(self._stream, segment.base)
         hints = self._hints
         near = max((known for known in hints if known <= seq and hints[known][0] == segment.base), default=0)
@@ -174,12 +209,12 @@ class FrameReader(Generic[Entry]):
         if found is None or found.head.first > seq:
             self._check_present(view, segment)
             return Gap(seq, last if found is None else min(found.head.first - 1, last), DAMAGED)
-        entries = self._entries(file, crc_seed, found, end)
-        if entries is None:
+        octets = self._octets(file, crc_seed, found, end)
+        if octets is None:
             self._check_present(view, segment)
             return Gap(seq, found.head.last, DAMAGED)
         self._hint(found, segment)
-        return Unpacked(found.head.first, found.head.boot, entries)
+        return Whole(found.head.first, found.head.last, found.head.boot, octets)
 
     def _check_present(self, view: View, segment: Segment) -> None:
         """Raise OvertakenError when the ring took the segment away since the view was published."""
@@ -187,7 +222,7 @@ class FrameReader(Generic[Entry]):
             if self.view is not view and segment not in self.view.segments:
                 raise OvertakenError
 
-    def _entries(self, file: File, crc_seed: int, found: Found, end: int) -> list[Entry] | None:
+    def _octets(self, file: File, crc_seed: int, found: Found, end: int) -> bytes | None:
         """Return the frame's entries, None when they are damaged: they can't be read, what stands after them can."""
         try:
             parts = body(file, crc_seed, found)
@@ -196,10 +231,7 @@ class FrameReader(Generic[Entry]):
                 raise
             file.pread(1, found.end)  # raises too when it is the card
             return None
-        if parts is None:
-            return None
-        self.unpacked_frames += 1
-        return self._unpack(parts[1])
+        return None if parts is None else parts[1]
 
     def _hint(self, found: Found, segment: Segment) -> None:
         """Remember where this frame and the next one stand, for whoever reads it again or reads on."""

@@ -20,7 +20,7 @@ from edge.runtime.station import Question
 from edge.settings.load import load
 from edge.store.fs import RealFs, StoreError
 from edge.store.fs_memory import MemoryFs
-from edge.store.history_head import dated
+from edge.store.history_slices import dated
 from edge.store.log import Log
 from edge.store.offline import stored_logs
 from tests.box_rig import Bench, Row, line, service

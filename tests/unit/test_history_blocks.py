@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.core.record_columns import columns_of
 from edge.core.series import HistoryRecord
-from edge.store.columns import Scales
 from edge.store.fs import FormatError
-from edge.store.history_blocks import DamagedError, hour_of, in_order, pack_block, packed_columns, unpack_block
+from edge.store.history_blocks import BlockPacker, DamagedError, hour_of, in_order, packed_columns, unpack_block
 from hal.sample import BAD, UNCERTAIN
 
 T0 = 1_795_165_200_000
@@ -48,6 +48,11 @@ RECORDS = st.lists(
 )
 
 
+def packed(records: list[HistoryRecord]) -> bytes:
+    """Return the block of these records, in order of time."""
+    return BlockPacker().pack(columns_of(records), T0, "p")
+
+
 def exact(records: list[HistoryRecord]) -> list[str]:
     """Return what tells 1 from 1.0 and 0.0 from -0.0."""
     return [repr(msgspec.structs.astuple(record)) for record in records]
@@ -57,31 +62,31 @@ def exact(records: list[HistoryRecord]) -> list[str]:
 @settings(max_examples=200, deadline=None)
 def test_records_come_back_exactly(records: list[HistoryRecord]) -> None:
     records = in_order(records)
-    body = pack_block(records, T0, Scales(), "p")
-    assert exact(unpack_block(body, T0, len(records))) == exact(records)
+    body = packed(records)
+    assert exact(unpack_block(body, T0, len(records)).records()) == exact(records)
 
 
 def test_every_kind_of_record_comes_back_and_the_columns_are_as_drawn() -> None:
     records = in_order(FIXED)
-    body = pack_block(records, T0, Scales(), "p")
-    assert exact(unpack_block(body, T0, len(records))) == exact(records)
+    body = packed(records)
+    assert exact(unpack_block(body, T0, len(records)).records()) == exact(records)
     assert body[0] == 1
     assert int.from_bytes(body[1:5], "little") == zlib.crc32(body[5:])
     columns = msgspec.msgpack.decode(zlib.decompress(body[5:], -15))
     assert len(columns) == 13
     assert packed_columns(body) == columns
-    one = pack_block(FIXED[:1], T0, Scales(), "p")
+    one = packed(FIXED[:1])
     assert msgspec.msgpack.decode(zlib.decompress(one[5:], -15))[1] == [0, 1000]
 
 
 def test_records_of_one_instant_stay_in_the_order_in_which_they_came() -> None:
     records = [HistoryRecord(T0, 1000, float(value)) for value in (3, 1, 2)]
     assert in_order(records[:1], records[1:]) == records
-    assert unpack_block(pack_block(records, T0, Scales()), T0, 3) == records
+    assert unpack_block(packed(records), T0, 3).records() == records
 
 
 def test_each_bit_that_flips_is_seen() -> None:
-    body = pack_block(FIXED[:2], T0, Scales(), "p")
+    body = packed(FIXED[:2])
     for bit in range(8, 8 * len(body)):
         damaged = bytearray(body)
         damaged[bit // 8] ^= 1 << bit % 8
@@ -96,7 +101,7 @@ def test_what_is_no_block_is_damage(body: bytes) -> None:
 
 
 def test_a_block_of_a_later_version_is_refused_by_name() -> None:
-    body = pack_block(FIXED[:1], T0, Scales())
+    body = packed(FIXED[:1])
     with pytest.raises(FormatError, match="version 2, known is 1"):
         unpack_block(b"\2" + body[1:], T0, 1)
 

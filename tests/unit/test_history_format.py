@@ -29,7 +29,7 @@ def test_the_tables_of_the_page_are_those_of_the_file() -> None:
 
 def test_the_octets_of_the_page_are_the_record_it_says() -> None:
     (drawn,) = (text for kind, text in FENCES if not kind and re.fullmatch(r"[0-9a-f \n]+", text))
-    assert unpack_block(bytes.fromhex(drawn), T0, 1) == [HistoryRecord(T0, 1000, 20.5, trust="ntp")]
+    assert unpack_block(bytes.fromhex(drawn), T0, 1).records() == [HistoryRecord(T0, 1000, 20.5, trust="ntp")]
     assert T0 % HOUR == 0
 
 
