@@ -19,8 +19,9 @@ from edge.runtime.stores import Stores
 from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
 from edge.settings.specs import specs
-from edge.store.historian import Historian, Tell
+from edge.store.historian import Historian
 from edge.store.history import History
+from edge.store.history_opening import Tell
 from hal.buses import close_bus, open_bus
 from hal.sample import Cycle
 

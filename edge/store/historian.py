@@ -12,19 +12,17 @@ import errno
 import logging
 import sqlite3
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from edge.core.clock import DATED_FROM, TRUST, Clock
-from edge.core.ports import Reader
 from edge.store.fs import FormatError
 from edge.store.history import CONSUMER, HEAD_OCTETS, History
 from edge.store.history_blocks import BlockPacker
+from edge.store.history_opening import Opening, Tell
 from edge.store.history_room import drop_above, drop_aged, make_room
-from edge.store.history_salvage import EVERYTHING, Salvage
 from edge.store.history_schema import cause_of, is_card, is_damage
-from edge.store.history_slices import Slice, dated
-from edge.store.history_write import Writing, get_cursor, put_cursor, store_points
+from edge.store.history_slices import Slice
+from edge.store.history_write import Writing
 
 TICK_S: Final = 300.0
 OLDEST_S: Final = 3900.0  # what was taken so long ago is written though its hour goes on
@@ -36,7 +34,6 @@ CLOSING_NS: Final = 700_000_000  # what is not ready by then is taken from the l
 BACK_OFF_S: Final = (5.0, 60.0, 300.0)
 
 log = logging.getLogger(__name__)
-Tell = Callable[[str, dict[str, Any]], None]
 
 
 class Historian:
@@ -67,7 +64,7 @@ class Historian:
         self._want_clock = want_clock
         self._spread_s = spread_s
         self._writing: Writing | None = None
-        self._salvage: Salvage | None = None
+        self._file = Opening(history, tell)
         self._why = ""
         """What is wrong with the file that was just set aside."""
         self._packer = BlockPacker()
@@ -122,8 +119,7 @@ class Historian:
                 history.head.freeze(due[-1].last)
             self._writing = Writing(history.file.connection, history.known, self._packer, history.zone, due)
             return True
-        if self._salvage is not None:
-            self._go_on_salvaging(self._salvage)
+        if self._file.go_on():
             return True
         if history.head.merge(MERGE_POINTS):
             return True
@@ -189,94 +185,10 @@ class Historian:
 
     def _open(self) -> None:
         """Open or make the file, and begin where it ends."""
-        history = self.history
-        was_there = history.records_log.cursor(CONSUMER) > 0
-        why = history.file.open() or self._why
-        connection = history.file.connection
-        if connection is None:
-            return
-        history.known.load(connection)
-        aside = history.file.aside
-        is_empty = connection.execute("SELECT 1 FROM cursor").fetchone() is None
-        if is_empty and aside is not None:
-            self._note(f"it is damaged ({why or 'found at an earlier start'}); set aside as {aside.name}")
-            self._begin_salvage(connection, aside)
-        elif is_empty and was_there:
-            self._rebuilt(f"{history.file.path.name} is missing", "missing")
-        elif aside is not None:
-            salvage = Salvage(connection, history.known, history.zone, aside)
-            self._salvage = salvage if salvage.resume() else None
-            if self._salvage is None:
-                salvage.close()
-        self._why = ""
-        self._begin_at_cursor(connection)
-
-    def _begin_at_cursor(self, connection: sqlite3.Connection) -> None:
-        """Take the file's cursors for what they are: the log's may be behind, and a log cut short before them."""
-        logs: tuple[tuple[str, Reader[Any]], ...] = (
-            ("records", self.history.records_log), ("events", self.history.events_log),
-        )  # fmt: skip
-        for name, reader in logs:
-            cursor = get_cursor(connection, reader.stream, name)[0]
-            if cursor >= reader.next_seq():
-                self._note(
-                    f"the {name} log ends at {reader.next_seq() - 1}, history at {cursor}: it goes on from there"
-                )
-                cursor = reader.next_seq() - 1
-                put_cursor(connection, reader.stream, name, cursor, None)
-            reader.acknowledge(CONSUMER, cursor)
-            if name == "records":
-                self.history.head.reset(cursor)
-        store_points(connection, self.history.known.settled())
-        self._writing = None
-        self._taken_s = None
-
-    def _note(self, note: str) -> None:
-        self.history.notes.append(f"history: {note}")
-        log.warning("history: %s", note)
-
-    # -- damage
-
-    def _begin_salvage(self, connection: sqlite3.Connection, aside: Path) -> None:
-        """Carry over what the file that was set aside still holds, up to where the log takes over."""
-        history = self.history
-        self._salvage = Salvage(connection, history.known, history.zone, aside)
-        cursors = self._salvage.cursors()
-        records, events = history.records_log, history.events_log
-        known = cursors.pop((records.stream, "records"), records.first_seq())
-        is_met = known >= records.first_seq()
-        self._salvage.begin(self._first_end_ms() if is_met else EVERYTHING)
-        put_cursor(connection, records.stream, "records", min(known, records.first_seq() - 1), None)
-        known = cursors.pop((events.stream, "events"), 0)
-        put_cursor(connection, events.stream, "events", min(known, events.first_seq() - 1), None)
-        for (stream, name), seq in cursors.items():
-            put_cursor(connection, stream, name, seq, None)
-
-    def _first_end_ms(self) -> int:
-        """Return when the first record that the log holds ends; what ends before it is in the log no more."""
-        seq, records = self.history.records_log.first_seq(), self.history.records_log
-        chunk = records.read(seq, 1)
-        while chunk.gap is not None:
-            chunk = records.read(chunk.gap.last + 1, 1)
-        found = dated(chunk.entries, chunk.boot, self.history.head.dating)
-        return found[0].t_ms + found[0].dt_ms if found else EVERYTHING
-
-    def _go_on_salvaging(self, salvage: Salvage) -> None:
-        if not salvage.work():
-            return
-        found = salvage.found
-        self._salvage = None
-        self._rebuilt(
-            f"{found.blocks} hours of points, {found.sums} sums and {found.events} events were carried over, "
-            f"{found.unreadable} places can't be read",
-            "damaged",
-            blocks=found.blocks, unreadable=found.unreadable,
-        )  # fmt: skip
-
-    def _rebuilt(self, note: str, why: str, **words: int) -> None:
-        first = self.history.records_log.first_seq()
-        self._note(f"{note}; made again from the log, from {first} on")
-        self._tell("history_rebuilt", {"why": why, "first": first, **words})
+        if self._file.open(self._why):
+            self._why = ""
+            self._writing = None
+            self._taken_s = None
 
     # -- failing
 
@@ -302,11 +214,8 @@ class Historian:
 
     def _give_up_file(self) -> None:
         """Close the file, to be opened anew; what is packed in RAM stays until its cursor is read again."""
-        if self._salvage is not None:
-            self._salvage.close()
-            self._salvage = None
         self._writing = None
-        self.history.file.close()
+        self._file.close()
 
     def _make_room(self, connection: sqlite3.Connection) -> None:
         """On a full card: give up the reserve and the oldest records, and try again soon."""

@@ -33,7 +33,8 @@ from edge.store.history_points import PointRow, Points, as_info
 from edge.store.history_room import oldest_hour
 from edge.store.history_schema import POINT_BITS, is_damage, unusable, used_octets
 from edge.store.history_slices import Slice
-from edge.store.history_write import LENGTHS, SUM_COLUMNS, Sums, block_key, get_cursor, key_hour, sum_in
+from edge.store.history_sums import LENGTHS, SUM_COLUMNS, Sums, sum_in
+from edge.store.history_write import block_key, get_cursor, key_hour
 from hal.sample import Kind
 
 CONSUMER: Final = "history"

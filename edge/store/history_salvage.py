@@ -22,7 +22,8 @@ from edge.core.series import HistoryRecord
 from edge.store.history_blocks import BlockPacker, DamagedError, hour_of, unpack_block
 from edge.store.history_points import PointRow, Points
 from edge.store.history_schema import POINT_BITS, connected
-from edge.store.history_write import SUM_COLUMNS, Blocks, Sums, key_hour, store_sums, sum_in
+from edge.store.history_sums import SUM_COLUMNS, Sums, store_sums, sum_in
+from edge.store.history_write import Blocks, key_hour
 
 EVERYTHING: Final = 2**60
 LONGEST_MS: Final = 26 * HOUR_MS  # a record is at most a local day long

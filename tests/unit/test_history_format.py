@@ -11,7 +11,8 @@ from edge.core.series import HistoryRecord
 from edge.store.history_blocks import FIELDS, unpack_block
 from edge.store.history_journal import ROWS
 from edge.store.history_schema import APPLICATION_ID, POINT_BITS, TABLES, VERSION
-from edge.store.history_write import LENGTHS, block_key
+from edge.store.history_sums import LENGTHS
+from edge.store.history_write import block_key
 from tests.history_rig import HOUR, T0, counter, history_rig
 from tests.support import ROOT
 
