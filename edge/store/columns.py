@@ -49,12 +49,14 @@ RETRY: Final = 64  # columns after which a point that had no step is looked at a
 
 def planes(octets: bytes, width: int) -> bytes:
     """Return all first octets of the items, then all second ones …: equal high octets end up side by side."""
-    return octets if width == 1 else b"".join(octets[place::width] for place in range(width))
+    if width == 1 or not octets:
+        return octets
+    return b"".join([octets[place::width] for place in range(width)])
 
 
 def from_planes(octets: bytes, width: int) -> bytes:
     """Return the items again."""
-    if width == 1:
+    if width == 1 or not octets:
         return octets
     count = len(octets) // width
     whole = bytearray(len(octets))
@@ -131,7 +133,10 @@ class Pools:
         for segment in segments:
             widths[segment.number] = self._add(segment)
             codes[segment.number] = segment.code
-        deltas = [planes(array(TYPECODES[width], self.differences[width]).tobytes(), width) for width in WIDTHS]
+        deltas = [
+            planes(array(TYPECODES[width], differences).tobytes(), width) if differences else b""
+            for width, differences in self.differences.items()
+        ]
         return [
             POINTS,
             bytes(codes + widths),

@@ -18,14 +18,14 @@ from edge.core.record_columns import Columns, columns_of, expanded, same
 from edge.core.series import HistoryRecord
 from edge.core.types import Record
 from edge.store.history_blocks import BlockPacker, hour_of
-from edge.store.history_slices import Part, Slice, dated, packed_part
+from edge.store.history_slices import PART_COST, Part, Slice, dated, packed_part
 from edge.store.packing import ROWS, Fields, unpack_points
 from edge.store.reading import Whole
 from hal.sample import GOOD, UNCERTAIN
 
 READ: Final = 4000  # entries at once: what is unpacked lies in RAM as objects
 SLICE: Final = 60_000  # five minutes of 200 points at 1 Hz: shorter ones pack badly
-PACKED: Final = 10_000  # records packed at once
+PACKED: Final = 10_000  # records packed at once, a part's own cost included
 
 
 class RecordLog(Reader[Record], Protocol):
@@ -131,7 +131,7 @@ class Gathering:
         while self._pieces and done < PACKED:
             name = next(iter(self._pieces))
             part = self._parts[name] = packed_part(packer, name, self._hour, self._pieces.pop(name))
-            done += part.n
+            done += part.n + PART_COST
         if self._pieces:
             return None
         end_ms = max(part.end_ms for part in self._parts.values())

@@ -22,6 +22,7 @@ from edge.core.types import Record
 from edge.store.history_blocks import BlockPacker, unpack_block
 from hal.sample import GOOD, UNCERTAIN
 
+PART_COST: Final = 150  # to pack or unpack a part takes as long as so many more records in it
 OVERHEAD: Final = 200  # of a packed part: the object, its octets' object, its place in a dictionary
 
 

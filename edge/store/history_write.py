@@ -19,7 +19,7 @@ from edge.core.record_columns import Columns, chained
 from edge.store.history_blocks import BlockPacker, DamagedError, hour_of, unpack_block
 from edge.store.history_points import PointRow, Points
 from edge.store.history_schema import POINT_BITS
-from edge.store.history_slices import Slice
+from edge.store.history_slices import PART_COST, Slice
 from edge.store.history_sums import Sums, store_sums
 
 log = logging.getLogger(__name__)
@@ -87,12 +87,15 @@ class Writing:
         self._names = list(dict.fromkeys(name for part in slices for name in part.parts))
 
     def work(self, most: int) -> bool:
-        """Prepare about so many records, at least those of one point; return whether all is prepared."""
+        """Prepare about so many records, at least those of one point; return whether all is prepared.
+
+        A part of a point counts as PART_COST records more.
+        """
         done = 0
         while self._names and done < most:
             done += self._prepare(self._names.pop(0))
-        if self._names:
-            return False
+        if done:
+            return False  # the sums of all points are a step of their own
         self._sum_rows = list(self._sums.rows(self._connection))
         return True
 
@@ -110,7 +113,7 @@ class Writing:
             self._sums.add(row, ordered)
             row.widen(ordered.t_ms[0], ordered.end_ms)
             self._changed[row.id] = row
-        return sum(records.n for _, parts in by_row.values() for records in parts)
+        return sum(records.n + PART_COST for _, parts in by_row.values() for records in parts)
 
     def store(self, stream: str) -> None:
         """Write everything, within the caller's transaction."""
