@@ -117,7 +117,7 @@ class HistoryRig:
 
     def give_back(self) -> None:
         """End as a crash does, but for what the test itself must give back."""
-        self.history.file.close()
+        self.historian._file.close()
         self.records.close()
         self.events.close()
 

@@ -160,6 +160,7 @@ class ClockKeeper:
         self._entered.add(entry)
         values = {"utc_ms": entry.utc_ms, "source": entry.source, "boot": entry.boot, **more}
         if "step_ms" in values:
+            values["before"] = entry.utc_ms - values["step_ms"]  # at the same instant: a thread may have waited between
             self._steps = [*self._steps[1 - SHOWN :], {"at_ms": entry.at_ms, **values}]
         now_ms = self._clock.monotonic_ns() // 1_000_000
         batch = EventBatch(
