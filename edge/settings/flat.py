@@ -7,6 +7,7 @@ has its default is left out. Secrets are shown as such, so that a change of one 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -49,15 +50,24 @@ def flat(settings: Settings) -> dict[str, Any]:
 
 def _table(name: str, table: msgspec.Struct) -> Iterator[tuple[str, Any]]:
     plain = without(table)
-    for field in msgspec.structs.fields(type(table)):
-        value = plain[field.encode_name]
-        if field.default_factory is not msgspec.NODEFAULT:
-            default = msgspec.to_builtins(field.default_factory())
-        else:
-            default = field.default
-        if default is msgspec.NODEFAULT or value != msgspec.to_builtins(default):
+    for key, default in _defaults(type(table)).items():
+        value = plain[key]
+        if default is msgspec.NODEFAULT or value != default:
             is_plain = isinstance(value, str | int | float)
-            yield f"{name}.{field.encode_name}", value if is_plain else msgspec.json.encode(value).decode()
+            yield f"{name}.{key}", value if is_plain else msgspec.json.encode(value).decode()
+
+
+@cache
+def _defaults(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return key and plain default of each field; looked at once a type, as there are many points."""
+    return {
+        field.encode_name: msgspec.to_builtins(field.default_factory())
+        if field.default_factory is not msgspec.NODEFAULT
+        else field.default
+        if field.default is msgspec.NODEFAULT
+        else msgspec.to_builtins(field.default)
+        for field in msgspec.structs.fields(kind)
+    }
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:

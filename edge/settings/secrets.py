@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -30,7 +31,30 @@ def is_secret(info: inspect.Type) -> bool:
 
 def secrets_in(value: Any, kind: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
     """Give the paths of the secrets that stand in a value of this declared type."""
-    yield from _within(value, inspect.type_info(kind), path)
+    info = _info_with_secret(kind)
+    if info is not None:
+        yield from _within(value, info, path)
+
+
+@cache
+def _info_with_secret(kind: Any) -> inspect.Type | None:
+    """Return what a type is made of, None where no secret is: looked at once a type, as there are many points."""
+    info = inspect.type_info(kind)
+    return info if _holds_secret(info) else None
+
+
+def _holds_secret(info: inspect.Type) -> bool:
+    if is_secret(info):
+        return True
+    if isinstance(info, inspect.Metadata):
+        return _holds_secret(info.type)
+    if isinstance(info, inspect.UnionType):
+        return any(map(_holds_secret, info.types))
+    if isinstance(info, inspect.StructType):
+        return any(_holds_secret(field.type) for field in info.fields)
+    if isinstance(info, inspect.DictType):
+        return _holds_secret(info.value_type)
+    return isinstance(info, inspect.ListType) and _holds_secret(info.item_type)
 
 
 def _within(value: Any, info: inspect.Type, path: KeyPath) -> Iterator[KeyPath]:
