@@ -6,7 +6,9 @@ Exit codes: 0 done, 1 something failed, 2 bad input (each fault named with its p
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -98,10 +100,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verb = VERBS[args.verb]
     try:
         code: int = getattr(importlib.import_module(verb.module), verb.run)(args)
+        sys.stdout.flush()  # here, where a reader that has gone is no failure: at its end Python would make 120 of it
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # `vigie values | head`
-        sys.stderr.close()
+        with contextlib.suppress(OSError, ValueError):  # what is still to be flushed goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), sys.stdout.fileno())
         return 0
     return code
 

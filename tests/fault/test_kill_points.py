@@ -118,7 +118,8 @@ def killed_at_random(folder: Path, kills: int, dice: Random) -> int:
             assert process.stdout is not None
             lines = [process.stdout.readline() for _ in range(dice.randrange(1, 60))]
             process.kill()
-            lines += process.communicate()[0].splitlines(keepends=True)
+            lines += process.stdout.readlines()  # not communicate(): it passes over what readline() has read ahead
+            process.wait()
         told = [msgspec.json.decode(line, type=Kept) for line in lines if line.endswith(b"\n")]
         box = KeptBox(RealFs(folder))
         found = box.kept()

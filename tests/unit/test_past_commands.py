@@ -418,8 +418,8 @@ def test_a_reader_that_has_enough_ends_it_without_a_word(path: Path, past: FakeD
     assert running.stderr is not None
     assert running.stdout.readline().startswith("# vigie")
     running.stdout.close()
-    assert (running.wait(20), running.stderr.read()) == (0, "")
-    running.stderr.close()
+    with running.stderr:
+        assert (running.wait(20), running.stderr.read()) == (0, "")
 
 
 def test_a_box_that_goes_away_in_the_middle_leaves_no_file(vigie: Any, past: FakeDesk, tmp_path: Path) -> None:
