@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -76,7 +77,7 @@ class BatteryClock:
         return None
 
 
-class _Asked:
+class _Asked(ABC):
     """A time service of this computer that answers a datagram."""
 
     name: str
@@ -97,9 +98,9 @@ class _Asked:
         return None
 
     @staticmethod
+    @abstractmethod
     def is_synchronised(answer: bytes) -> bool:
         """Return whether this answer says that the service keeps the machine's clock right."""
-        raise NotImplementedError
 
 
 class Chronyd(_Asked):

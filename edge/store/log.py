@@ -11,9 +11,9 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Generic, Literal, TypeVar, overload
+from typing import Any, Final, Literal, TypeVar, overload
 
-from edge.core.ports import Chunk, Gap
+from edge.core.ports import Gap
 from edge.core.types import Event, EventBatch, Record, RecordBatch
 from edge.store import frame
 from edge.store.cursors import Saved
@@ -28,7 +28,7 @@ from edge.store.packing import (
     unpack_records,
     unpack_registers,
 )
-from edge.store.reading import FrameReader, View, Whole
+from edge.store.reading import FrameReader, Held, View
 from edge.store.ring import LEAST_SEGMENTS, Ring
 
 SEGMENT_BYTES: Final = 4 << 20
@@ -41,7 +41,7 @@ LogKind = Literal["records", "events"]
 log = logging.getLogger(__name__)
 
 
-class Log(Generic[Entry]):
+class Log(Held[Entry]):
     """One log on a disk. Opening it makes it when it is not there, and repairs what a power cut left.
 
     `stream` names a log that is made here; one that is there keeps its own. Raises StoreError when another process has
@@ -121,22 +121,6 @@ class Log(Generic[Entry]):
         return dict(self._registers)
 
     # -- reading: see edge.core.ports.Reader
-
-    def first_seq(self) -> int:
-        """Return the oldest seq still held."""
-        return self._reader.view.first_seq
-
-    def next_seq(self) -> int:
-        """Return the seq that the next durable entry will get."""
-        return self._reader.view.next_seq
-
-    def read(self, seq: int, limit: int) -> Chunk[Entry]:
-        """Return at most `limit` entries from `seq` on. Raises StoreError when the card can't be read."""
-        return self._reader.read(seq, limit)
-
-    def whole(self, seq: int) -> Whole | None:
-        """Return the frame that holds `seq`, None when it is not there. Raises StoreError: the card can't be read."""
-        return self._reader.whole(seq)
 
     @property
     def consumers(self) -> list[str]:

@@ -11,17 +11,16 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final, Generic, Literal, NoReturn, TypeVar
+from typing import Any, Final, Literal, NoReturn, TypeVar
 
 import msgspec
 
 from edge.core.clock import ClockEntry, Dating
-from edge.core.ports import Chunk
 from edge.core.types import Event, Record
 from edge.store.cursors import CursorFile
 from edge.store.fs import File, Fs, RealFile, RealFs, StoreError
 from edge.store.packing import unpack_events, unpack_records
-from edge.store.reading import FrameReader, View, Whole
+from edge.store.reading import FrameReader, Held, View
 from edge.store.recovery import recover
 from edge.store.ring import Segment, listing
 from edge.store.tidying import of_one_stream
@@ -53,7 +52,7 @@ class ReadOnlyFs(RealFs):
             raise OSError(errno.EROFS, os.strerror(errno.EROFS), self._at(path))
 
 
-class StoredLog(Generic[Entry]):
+class StoredLog(Held[Entry]):
     """One log at rest, as `edge.core.ports.Reader`; `registers` and `notes` as `edge.store.log.Log` has them.
 
     Raises StoreError when a process has it open, FormatError when a newer version wrote it, OSError when it is not
@@ -79,22 +78,6 @@ class StoredLog(Generic[Entry]):
         unpack: Any = unpack_records if kind == "records" else unpack_events
         self._reader: FrameReader[Entry] = FrameReader(fs, self.stream, unpack)
         self._reader.view = View(self.segments, found.next_seq, found.tail)
-
-    def first_seq(self) -> int:
-        """Return the oldest seq still held."""
-        return self._reader.view.first_seq
-
-    def next_seq(self) -> int:
-        """Return the seq that the next entry would get."""
-        return self._reader.view.next_seq
-
-    def read(self, seq: int, limit: int) -> Chunk[Entry]:
-        """Return at most `limit` entries from `seq` on. Raises StoreError when the card can't be read."""
-        return self._reader.read(seq, limit)
-
-    def whole(self, seq: int) -> Whole | None:
-        """Return the frame that holds `seq`, None when it is not there. Raises StoreError: the card can't be read."""
-        return self._reader.whole(seq)
 
     @property
     def consumers(self) -> list[str]:

@@ -240,3 +240,25 @@ class FrameReader(Generic[Entry]):
             hints[found.head.first] = (segment.base, found.offset)
             hints[found.head.last + 1] = (segment.base, found.end)
             self._hints = hints
+
+
+class Held(Generic[Entry]):
+    """The reading side that every log has, running or at rest: see edge.core.ports.Reader."""
+
+    _reader: FrameReader[Entry]
+
+    def first_seq(self) -> int:
+        """Return the oldest seq still held."""
+        return self._reader.view.first_seq
+
+    def next_seq(self) -> int:
+        """Return the seq that the next durable entry will get."""
+        return self._reader.view.next_seq
+
+    def read(self, seq: int, limit: int) -> Chunk[Entry]:
+        """Return at most `limit` entries from `seq` on. Raises StoreError when the card can't be read."""
+        return self._reader.read(seq, limit)
+
+    def whole(self, seq: int) -> Whole | None:
+        """Return the frame that holds `seq`, None when it is not there. Raises StoreError: the card can't be read."""
+        return self._reader.whole(seq)

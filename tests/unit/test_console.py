@@ -21,18 +21,6 @@ from tests.fake_desk import FakeDesk, serving
 from tests.support import ROOT
 
 
-@pytest.fixture
-def vigie(path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run one command line against the desk; give exit code, what it printed and what it complained of."""
-
-    def run(*words: str) -> tuple[int, str, str]:
-        code = main([*words, "--socket", str(path)])
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
-
-
 def test_status_says_who_since_when_what_is_bad_which_alarms_and_what_is_acknowledged(vigie: Any) -> None:
     code, out, _err = vigie("status")
     assert code == 0

@@ -33,18 +33,6 @@ NOON = 1_795_172_400_000  # Friday 20 November 2026, 12:00 in Paris
 
 
 @pytest.fixture
-def vigie(path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run one command line against the desk; give exit code, what it printed and what it complained of."""
-
-    def run(*words: str) -> tuple[int, str, str]:
-        code = main([*words, "--socket", str(path)])
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
-
-
-@pytest.fixture
 def past(desk: FakeDesk) -> FakeDesk:
     """Fill the day: a probe with a hole and a bad record, an index, a door, a label; and a point that left."""
     probe = [

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
-from io import StringIO
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from edge.store.log import Log
 from edge.store.notebook import PATH, Notebook
 from tests.box_rig import write_site
 from tests.meter_rig import Meter
+from tests.support import ROOT
 from tests.unit.test_restore import NOW
 
 METER = "041876543210"
@@ -98,14 +100,13 @@ def test_files_that_are_not_the_boxs_stay_and_what_they_hold_is_found(tmp_path: 
 
 
 @pytest.mark.parametrize(("typed", "code"), [("b0042\n", 0), ("b0043\n", 2), ("", 2), ("yes\n", 2)])
-def test_the_boxs_id_is_typed_to_go_on(
-    tmp_path: Path, typed: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
+def test_the_boxs_id_is_typed_to_go_on(tmp_path: Path, typed: str, code: int) -> None:
     state, config = kept(tmp_path)
-    monkeypatch.setattr("sys.stdin", StringIO(typed))
     before = sorted(state.rglob("*"))
-    assert main(words(state, config)) == code
-    assert "Type b0042 to go on" in capsys.readouterr().err
+    command = [sys.executable, "-m", "edge.cli.main", *words(state, config)]
+    done = subprocess.run(command, cwd=ROOT, input=typed, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == code
+    assert "Type b0042 to go on" in done.stderr
     assert (sorted(state.rglob("*")) == before) == (code != 0)
 
 
