@@ -40,8 +40,8 @@ lock: need-run
 	@test -x .venv-lock/bin/uv || $(PYTHON) -m venv .venv-lock
 	@.venv-lock/bin/python -m pip --disable-pip-version-check -qq install uv==$(UV)
 	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(ARGS) \
-		--custom-compile-command "make lock" --extra gpio --extra gsm --extra dev pyproject.toml -o requirements.lock
-	@$(PYTHON) image/lock.py select --extra gpio --extra gsm | grep -c == | xargs echo "packages on a box with a modem:"
+		--custom-compile-command "make lock" --extra gpio --extra gsm --extra modbus --extra display --extra dev pyproject.toml -o requirements.lock
+	@$(PYTHON) image/lock.py select --extra gpio --extra gsm --extra modbus --extra display | grep -c == | xargs echo "packages on a box with a modem:"
 
 clean:
 	rm -rf .venv .venv-* .run build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -67,6 +67,6 @@ $(VENV)/.ready-run: requirements.lock pyproject.toml image/lock.py
 	@touch $@
 
 $(VENV)/.ready-test: $(VENV)/.ready-run
-	@$(PYTHON) image/lock.py select --extra gpio --extra dev >$(VENV)/test.lock
+	@$(PYTHON) image/lock.py select --extra gpio --extra modbus --extra display --extra dev >$(VENV)/test.lock
 	@$(PIP) install --require-hashes --only-binary :all: -r $(VENV)/test.lock
 	@touch $@

@@ -102,3 +102,13 @@ class Shows(Protocol):
 
     def raw(self, point: str) -> str:
         """Return the last raw bytes or level of the point as text; called on another thread: touches no device."""
+
+
+class Traces(Protocol):
+    """Optional: a driver that hands over what the wire brought, for the flight recorder of its bus."""
+
+    def trace(self) -> bytes:
+        """Return and forget the bytes that came since the last call, as they stood on the wire; b"" for none.
+
+        Asked after each `read`, also after one that raised. Never raises and touches no device.
+        """
