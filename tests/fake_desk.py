@@ -155,9 +155,24 @@ class FakeDesk:
             "is_open": False, "fault": "DS18B20 28-3c01f0950a21: no answer; check data wire and pull-up",
             "sample": {"point": point, "t_ns": 1, "value": None, "quality": 2, "reason": "no_answer"},
             "raw": "50 05 4b 46 7f ff 0c 10 1c",
+            "recording": {
+                "utc_ms": NOW_MS - 184_000, "point": point, "reason": "no_answer", "entries": [
+                    {"utc_ms": NOW_MS - 186_000, "device": "28-3c01f0950a21", "hex": "91014b467fff0c101c"},
+                    {"utc_ms": NOW_MS - 185_000, "device": "28-3c01f0950a99", "hex": "343320743d32353036320a"},
+                ],
+            },
         }  # fmt: skip
         rules = {"scale": 1.0, "offset": 0.0, "low": -55.0, "period_ms": 1000, "record_ms": 60_000, "stale_ms": 5000}
         return {"wire": wire if point == "t.cellar" else {}, "rules": rules, "value": found}
+
+    def buses(self) -> list[dict[str, Any]]:
+        """Return one bus whose only device is lost."""
+        device = {
+            "device": "28-3c01f0950a21", "driver": "Ds18b20", "points": ["t.cellar"], "is_open": False,
+            "fault": "DS18B20 28-3c01f0950a21: no answer; check data wire and pull-up", "reason": "no_answer",
+            "reads": 90, "bad": {"no_answer": 12},
+        }  # fmt: skip
+        return [{"bus": "onewire", "kind": "onewire", "is_open": False, "errors": 12, "devices": [device]}]
 
     def history(self) -> HistoryReader:
         """Return what the test put into the past; raises what the test asked for."""

@@ -257,7 +257,8 @@ def explain(args: argparse.Namespace) -> int:
             return EXIT_BAD_INPUT
         if args.json:
             return write_json(found)
-        write_lines(explained(found, _words(client)))
+        box = client.get("box")
+        write_lines(explained(found, Words(box["site"]["lang"]), zone_of(box)))
         return 0
 
     return asked(args, ask)

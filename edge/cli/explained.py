@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, tzinfo
 from typing import Any, Final
 
 from edge.cli.cells import printable
 from edge.cli.format import MISSING, bound, value_text, with_unit
-from edge.cli.words import Words
+from edge.cli.words import Words, clock_time
 from hal.sample import QUALITY_NAMES
 
 LABEL_WIDTH: Final = 9
+RECORDED: Final = 12  # readings of a recording that fit a screen; --json gives all
+OCTETS_WIDTH: Final = 60
+_MARKS: Final = {2: "␂", 3: "␃", 4: "␄", 9: "→", 10: "↵", 13: None}
 _RULE_TIMES: Final = ("period_ms", "record_ms", "stale_ms")
 
 
-def explained(answer: Mapping[str, Any], say: Words) -> list[str]:
-    """Return the point's way: device, options, last bytes and sample, rules, value with its reason, limits."""
+def explained(answer: Mapping[str, Any], say: Words, zone: tzinfo = UTC) -> list[str]:
+    """Return the point's way: device, options, bytes and sample, rules, value, limits, what came before it was bad."""
     value = answer["value"]
     title = "  ".join(part for part in (value["point"], say.name(value), value["place"]) if part)
     parts = [
@@ -24,7 +28,40 @@ def explained(answer: Mapping[str, Any], say: Words) -> list[str]:
         ("value", _value(value, say)),
         *(("limit", _limit(limit, value["unit"], say)) for limit in value["limits"]),
     ]
-    return [printable(title), *(_line(say(f"explain.{label}"), text) for label, text in parts if text)]
+    recording = (answer.get("wire") or {}).get("recording")
+    return [
+        printable(title),
+        *(_line(say(f"explain.{label}"), text) for label, text in parts if text),
+        *(_recording(recording, say, zone) if recording else ()),
+    ]
+
+
+def _recording(recording: Mapping[str, Any], say: Words, zone: tzinfo) -> list[str]:
+    """Return the last readings of the bus before the device turned bad: how long before, of which device, its bytes."""
+    entries: Sequence[Mapping[str, Any]] = recording["entries"]
+    at = f"{say.date(recording['utc_ms'], zone)} {clock_time(recording['utc_ms'], zone, seconds=True)}"
+    reason = say.word("reason", recording["reason"])
+    head = say(
+        "explain.recorded", time=at, point=recording["point"], why=reason, shown=min(RECORDED, len(entries)),
+        count=len(entries),
+    )  # fmt: skip
+    shown = entries[-RECORDED:]
+    width = max((len(entry["device"]) for entry in shown), default=0)
+    lines = [
+        f"    {(entry['utc_ms'] - recording['utc_ms']) / 1000:8.1f} s"
+        f"  {entry['device']:<{width}}  {_octets(entry['hex'])}"
+        for entry in shown
+    ]
+    return [_line(say("explain.recording"), head), *(printable(line) for line in lines)]
+
+
+def _octets(digits: str) -> str:
+    """Return bytes for a person: as text where they are text, else in hex; the end of long ones."""
+    octets = bytes.fromhex(digits)
+    text = octets.decode("latin-1").translate(_MARKS)
+    if not text.isprintable() or max(octets, default=0) > 0x7E:
+        text = octets.hex(" ")
+    return text if len(text) <= OCTETS_WIDTH else f"… {text[-OCTETS_WIDTH:]}"
 
 
 def _line(label: str, text: str) -> str:

@@ -11,7 +11,8 @@ from typing import Any
 
 from edge.core.clock import Clock
 from edge.core.types import NEVER
-from edge.runtime.device import Device, DeviceSpec
+from edge.runtime.device import AT_REST, Device, DeviceSpec
+from edge.runtime.flight import Flight
 from hal.sample import Cycle, Fix, Notice, Sample
 
 
@@ -38,7 +39,11 @@ class BusWorker:
         self.bus = name
         self.name = f"bus:{name}"
         memory = memory or {}
-        self.devices = [Device(spec, name, self._open_bus, memory.get(spec.name)) for spec in devices]
+        self.flight = Flight([spec.name for spec in devices])
+        self.devices = [
+            Device(spec, name, self._open_bus, memory.get(spec.name), self.flight, place)
+            for place, spec in enumerate(devices)
+        ]
         self.progress_s = 0.0
         """When the last device was turned to: a bus of many slow probes is busy for long and not blocked."""
         self._clock = clock
@@ -138,4 +143,14 @@ class BusWorker:
 
     def explain(self, point: str) -> dict[str, Any]:
         """Return what is known of a point on this side, or nothing when it is not on this bus."""
-        return next((device.explain(point) for device in self.devices if point in device.spec.options), {})
+        offset_ms = self._offset_now_ms()
+        return next((device.explain(point, offset_ms) for device in self.devices if point in device.spec.options), {})
+
+    def status(self) -> dict[str, Any]:
+        """Return how the bus and each of its devices are; any thread may ask."""
+        devices = [device.status() for device in self.devices]
+        return {"bus": self.bus, "is_open": self._is_open, "errors": self.errors(), "devices": devices}
+
+    def errors(self) -> int:
+        """Return how often a point of this bus had no value since the start, pulses and labels that rest left out."""
+        return sum(device.bad.total() - sum(device.bad[why] for why in AT_REST) for device in self.devices)

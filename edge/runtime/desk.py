@@ -140,6 +140,11 @@ class RunningBox:
         found["links"] = {name: dict(status()) for name, status in self._links.items()}
         return found
 
+    def buses(self) -> list[dict[str, Any]]:
+        """Return every bus with its devices, as the buses themselves know them."""
+        kinds = self._settings.buses
+        return [{**bus.status(), "kind": kinds[bus.bus][0]} for bus in self._buses]
+
     def journal(self, before: int | None, limit: int, wanted: Wanted) -> JournalPage:
         """Return a page of what happened, newest first. Raises OSError when the card can't be read."""
         try:

@@ -7,11 +7,13 @@ and the other devices of the bus are read as if nothing had happened.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
 
+from edge.runtime.flight import Flight, told
 from edge.settings.model import Settings
 from edge.settings.secrets import without
 from hal import drivers
@@ -21,6 +23,7 @@ from hal.sample import BAD, Fix, Notice, Sample, Value
 RETRY_S: Final = (1.0, 2.0, 5.0, 15.0, 30.0)
 STEADY_S: Final = 5.0  # a device that answers for so long is back; one that flaps goes on being lost …
 STEADY_MOST_S: Final = 3600.0  # … and must answer twice as long each time it is lost again within that
+AT_REST: Final = frozenset({"no_pulse", "not_sent"})  # BAD, and nothing is wrong with the device
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +64,16 @@ class Answer(msgspec.Struct):
 class Device:
     """A device and its driver. `memory` is what the driver remembered before the start, as JSON text."""
 
-    def __init__(self, spec: DeviceSpec, bus: str, handle: Callable[[], Any], memory: str | None) -> None:
+    def __init__(
+        self, spec: DeviceSpec, bus: str, handle: Callable[[], Any], memory: str | None, flight: Flight, place: int
+    ) -> None:
+        """Make the device, the one of this `place` in the bus's flight recorder; nothing is opened yet."""
         self.spec = spec
+        self.reads = 0
+        self.bad: Counter[str] = Counter()
+        """How often a due point had no value, by reason."""
+        self._flight = flight
+        self._place = place
         self._bus = bus
         self._handle = handle
         self._memory = memory
@@ -70,6 +81,7 @@ class Device:
         self._speaks = hasattr(spec.driver, "notices")
         self._remembers = hasattr(spec.driver, "state")
         self._tells_time = hasattr(spec.driver, "fix")
+        self._traces = hasattr(spec.driver, "trace")
         self._fault = ""
         self._reason = "not_open"
         self._retry_s = 0.0
@@ -100,10 +112,15 @@ class Device:
 
     def _read(self, due: list[str], now_ns: int) -> Answer:
         driver = self._driver or self._open()
+        self.reads += 1
         samples = driver.read(due, now_ns)
+        if self._traces:
+            self._trace(driver, now_ns)
         last = self._last
         for sample in samples:
             last[sample.point] = sample
+            if sample.quality == BAD:
+                self._count(sample)
         if not last.keys() <= self.spec.options.keys():
             foreign = sorted(last.keys() - self.spec.options.keys())
             for point in foreign:
@@ -142,6 +159,8 @@ class Device:
         self._retry_s = now_ns / 1e9 + RETRY_S[min(self._attempts, len(RETRY_S) - 1)]
         self._attempts += 1
         self._well_since_s = None
+        if self._traces and self._driver is not None:
+            self._trace(self._driver, now_ns)
         self.close()
         return notices
 
@@ -158,8 +177,21 @@ class Device:
 
     def _bad(self, due: list[str], now_ns: int) -> list[Sample]:
         samples = [Sample(point, now_ns, None, BAD, self._reason) for point in due]
-        self._last.update((sample.point, sample) for sample in samples)
+        for sample in samples:
+            self._last[sample.point] = sample
+            self._count(sample)
         return samples
+
+    def _count(self, sample: Sample) -> None:
+        """Count a sample without value, and let the flight recorder keep what came before the first one."""
+        self.bad[sample.reason] += 1
+        if sample.reason not in AT_REST:
+            self._flight.turned_bad(sample.t_ns // 1_000_000, self.spec.name, sample.point, sample.reason)
+
+    def _trace(self, driver: Any, now_ns: int) -> None:
+        octets = driver.trace()
+        if octets:
+            self._flight.note(now_ns // 1_000_000, self._place, octets)
 
     def close(self) -> None:
         """Close the driver, if one is at work."""
@@ -170,8 +202,25 @@ class Device:
             except Exception:  # it promised not to; nothing more can be done for it
                 log.exception("bus %s: %s failed while closing", self._bus, self.spec.name)
 
-    def explain(self, point: str) -> dict[str, Any]:
-        """Return what is known of a point on this side: device, options, last sample, last raw bytes, fault."""
+    def status(self) -> dict[str, Any]:
+        """Return how the device is, for those who look after the box: open or why not, reads, failures by reason."""
+        return {
+            "device": self.spec.name,
+            "driver": self.spec.driver.__name__,
+            "points": list(self.spec.options),
+            "is_open": self.is_open,
+            "fault": self._fault,
+            "reason": self._reason if self._fault else "",
+            "reads": self.reads,
+            "bad": dict(self.bad),
+        }
+
+    def explain(self, point: str, offset_ms: int = 0) -> dict[str, Any]:
+        """Return what is known of a point on this side: device, options, last sample, raw bytes, fault, recording.
+
+        `offset_ms` is UTC minus monotonic: the recording's instants are told in UTC.
+        """
+        recording = self._flight.recording(self.spec.name)
         last = self._last.get(point)
         raw = getattr(self._driver, "raw", None)
         return {
@@ -183,4 +232,5 @@ class Device:
             "fault": self._fault,
             "sample": None if last is None else msgspec.to_builtins(last),
             "raw": raw(point) if callable(raw) else "",
+            "recording": None if recording is None else told(recording, offset_ms),
         }

@@ -54,6 +54,9 @@ class Desk(Protocol):
     def buffer(self) -> Any:
         """Return what the logs hold, what is acknowledged, and the state of each link."""
 
+    def buses(self) -> Any:
+        """Return every bus with its devices: open or why not, how often they were read and had no value, and why."""
+
     def time(self) -> Any:
         """Return what time the box believes it is, by whom, since when, and its clock entries."""
 
@@ -107,6 +110,7 @@ def make_app(desk: Desk) -> Any:
     route("values", desk.values)
     route("alarms", desk.alarms)
     route("buffer", desk.buffer)
+    route("buses", desk.buses)
     route("time", desk.time)
     route("backup", lambda: desk.backup())  # noqa: PLW0108 - a desk may be given its backup later
     route(

@@ -291,3 +291,34 @@ def test_a_reading_is_never_stamped_long_before_it_was_read_also_when_the_clock_
     assert [cycle.t_ns // 1_000_000 for cycle in cycles] == read_ms
     assert [(read + clock.utc_offset_ms) % 60_000 for read in read_ms[5:]] == [0, 0, 0]
     assert all(1 <= later - one <= 60_000 for one, later in pairwise(read_ms))
+
+
+class Traced(Scripted):
+    """One whose wire's bytes can be had."""
+
+    def trace(self) -> bytes:
+        return f"read {len(self.script[self.point])}".encode()
+
+
+def test_the_first_bad_sample_of_a_device_keeps_what_its_bus_brought_before() -> None:
+    Traced.script = {"a": [1.0, 2.0, OSError(5, "no"), 3.0], "b": [7.0]}
+    clock, _cycles, worker = rig({"a": (Traced, 1000), "b": (Traced, 1000)})
+    turn(clock, worker, 2.5)
+    assert worker.explain("a")["recording"] is None
+    turn(clock, worker, 10)
+    recording = worker.explain("a")["recording"]
+    told = [(entry["device"], bytes.fromhex(entry["hex"])) for entry in recording["entries"]]
+    assert told == [("a", b"read 3"), ("b", b"read 1"), ("a", b"read 2"), ("b", b"read 1"), ("a", b"read 1")]
+    assert (recording["point"], recording["reason"]) == ("a", "bus_error")
+    assert worker.explain("b")["recording"] is None
+    worker.close()
+
+
+def test_a_bus_counts_its_reads_and_why_points_had_no_value() -> None:
+    Scripted.script = {"a": [1.0, DriverError("x; y", "crc"), 3.0]}
+    clock, _cycles, worker = rig({"a": (Scripted, 1000)})
+    turn(clock, worker, 5.5)
+    (device,) = worker.status()["devices"]
+    assert device["bad"] == {"crc": 1}
+    assert (worker.errors(), device["reads"], device["points"]) == (1, 5, ["a"])
+    worker.close()

@@ -93,6 +93,10 @@ def test_points_say_kind_wire_unit_name_and_place(vigie: Any) -> None:
 
 
 def test_explain_goes_from_the_wire_to_the_record(vigie: Any) -> None:
+    before = (
+        "  before   Fri 20 Nov 16:17:03, when t.cellar turned bad (no answer from the device): "
+        "the last 2 of 2 readings of the bus; --json gives all"
+    )
     code, out, _err = vigie("explain", "t.cellar")
     assert code == 0
     assert out.splitlines() == [
@@ -105,6 +109,9 @@ def test_explain_goes_from_the_wire_to_the_record(vigie: Any) -> None:
         "  rules    possible from -55 up; read every 1 s; a record covers 1 min; stale after 5 s",
         "  value    -  bad no_answer: no answer from the device (last sample 3 min ago)",
         "  limit    cellar.lost: fault  IN ALARM",
+        before,
+        "        -2.0 s  28-3c01f0950a21  91 01 4b 46 7f ff 0c 10 1c",
+        "        -1.0 s  28-3c01f0950a99  43 t=25062↵",
     ]
 
 
