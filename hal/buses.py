@@ -13,6 +13,8 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
+from hal.host import Host
+
 
 class _BusOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
@@ -44,6 +46,10 @@ class Gpio(_BusOptions, frozen=True):
     ] = ""
 
 
+class Box(_BusOptions, frozen=True):
+    """The machine that the service runs on, and the service itself."""
+
+
 class Own(_BusOptions, frozen=True):
     """A thread for drivers that reach their device by themselves."""
 
@@ -53,6 +59,7 @@ KINDS: Final[dict[str, type[_BusOptions]]] = {
     "onewire": OneWire,
     "serial": Serial,
     "gpio": Gpio,
+    "box": Box,
     "own": Own,
 }
 
@@ -69,7 +76,7 @@ class BusError(OSError):
 
 
 def open_bus(kind: str, options: Any) -> Any:
-    """Return the handle that drivers of this kind get: an SMBus, a Path, a port name, None, None.
+    """Return the handle that drivers of this kind get: an SMBus, a Path, a port name, None, a Host, None.
 
     None for gpio means gpiozero's default factory, which is set here: on gpiod, or on lgpio where gpiod is missing.
     Raises OSError with what to look at when the bus is not there.
@@ -83,6 +90,8 @@ def open_bus(kind: str, options: Any) -> Any:
     if kind == "gpio":
         _ensure_pin_factory(options.chip)
         return None
+    if kind == "box":
+        return Host()  # the station gives one with its own figures
     if kind == "own":
         return None
     raise KeyError(kind)

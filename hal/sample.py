@@ -39,6 +39,7 @@ REASONS: Final[dict[str, str]] = {
     "stale": "no sample arrived in time",
     "no_frame": "the meter sends no complete frame",
     "not_sent": "the meter does not send this label",
+    "not_offered": "this machine does not tell it",
     "not_a_number": "the value is not a finite number",
     "no_pulse": "fewer than two pulses since the start: the flow is not known yet",
     # UNCERTAIN: there is a value, read why

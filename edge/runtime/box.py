@@ -30,7 +30,7 @@ from edge.runtime.findings import REGISTER, Findings
 from edge.runtime.last_resort import LastResort, machine_uptime_s
 from edge.runtime.notebook_keeper import NotebookKeeper, moment
 from edge.runtime.outputs import Outputs
-from edge.runtime.parts import bus_of, engine_of, historian_of, mqtt_link_of
+from edge.runtime.parts import bus_of, engine_of, historian_of, mqtt_link_of, own_figures, own_handles
 from edge.runtime.past import Past
 from edge.runtime.sharing import Sharing
 from edge.runtime.station import Station
@@ -93,7 +93,9 @@ class Box:
         self._link_bells: list[Callable[[], None]] = []
         self.links: dict[str, MqttLink] = {}
         self.writer = Writer(self.records, self.events, self.clock)
-        handles = self._hardware.handles if self._hardware else {}
+        simulated = self._hardware.handles if self._hardware else {}
+        own = own_figures(settings, boot, buses=lambda: self.buses, waiting=lambda: self.waiting())  # noqa: PLW0108
+        handles = {**simulated, **own_handles(settings, simulated, own)}
         self.buses = [
             bus_of(
                 settings, name, self.stores, self.clock, handles,

@@ -16,8 +16,10 @@ from edge.settings.model import PointEntry, Settings
 from hal.fake import site
 from hal.fake.gpio import FakeGpio, PulseTrain
 from hal.fake.i2c import Ads1115Chip, FakeI2c, Sht3xChip
+from hal.fake.machine import FakeMachine
 from hal.fake.meter import Meter, PtyMeter
 from hal.fake.onewire import FakeOneWire
+from hal.host import Host
 
 WEATHER_S: Final = 1.0  # how often temperatures, powers and rates follow the clock
 PULSE_FIRST_S: Final = 0.3
@@ -67,7 +69,8 @@ class Demo:
         self.handles: dict[str, Any] = {}
         for bus, (kind, _options) in settings.buses.items():
             entries = [entry for entry in settings.points if entry.point.bus == bus]
-            make = {"serial": self._meter, "onewire": self._probes, "i2c": self._chips, "gpio": self._pins}.get(kind)
+            make = {"serial": self._meter, "onewire": self._probes, "i2c": self._chips, "gpio": self._pins,
+                    "box": self._machine}.get(kind)  # fmt: skip
             if make is not None:
                 self.handles[bus] = make(bus, folder, entries)
 
@@ -81,6 +84,11 @@ class Demo:
         self._steppers.append(line)
         self._closers.append(line)
         return str(line.port)
+
+    def _machine(self, bus: str, folder: Path, _entries: list[PointEntry]) -> Host:
+        made = FakeMachine(folder / bus)
+        self._courses.append(lambda t_s: made.heat(48.0 + 6.0 * site.wave(t_s, 0.0, 1.0, 1800.0)))
+        return Host(made.root)
 
     def _probes(self, bus: str, folder: Path, entries: list[PointEntry]) -> Path:
         tree = FakeOneWire(folder / bus)

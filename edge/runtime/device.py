@@ -65,14 +65,20 @@ class Device:
     """A device and its driver. `memory` is what the driver remembered before the start, as JSON text."""
 
     def __init__(
-        self, spec: DeviceSpec, bus: str, handle: Callable[[], Any], memory: str | None, flight: Flight, place: int
+        self,
+        spec: DeviceSpec,
+        bus: str,
+        handle: Callable[[], Any],
+        memory: str | None,
+        flight: Flight | None = None,
+        place: int = 0,
     ) -> None:
         """Make the device, the one of this `place` in the bus's flight recorder; nothing is opened yet."""
         self.spec = spec
         self.reads = 0
         self.bad: Counter[str] = Counter()
         """How often a due point had no value, by reason."""
-        self._flight = flight
+        self._flight = flight or Flight([spec.name])
         self._place = place
         self._bus = bus
         self._handle = handle

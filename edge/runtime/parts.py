@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 from zlib import crc32
 from zoneinfo import ZoneInfo
@@ -23,6 +25,7 @@ from edge.store.historian import Historian
 from edge.store.history import History
 from edge.store.history_opening import Tell
 from hal.buses import close_bus, open_bus
+from hal.host import Figure, Host
 from hal.sample import Cycle
 
 SPREAD_S = 60  # over which the boxes of a site write their history, by their ids
@@ -53,6 +56,27 @@ def bus_of(
         memory=memory,
         offset_ms=offset_ms,
     )
+
+
+def own_figures(
+    settings: Settings, boot: int, *, buses: Callable[[], Sequence[BusWorker]], waiting: Callable[[], int]
+) -> dict[str, Figure]:
+    """Return what the station knows of itself, for the points of a bus of kind box."""
+
+    def errors_of(name: str) -> float | None:
+        return next((bus.errors() for bus in buses() if bus.bus == name), None)
+
+    return {
+        "buffer": lambda: waiting() if settings.links.mqtt else None,
+        "starts": lambda: boot,
+        **{f"errors/{name}": partial(errors_of, name) for name in settings.buses},
+    }
+
+
+def own_handles(settings: Settings, simulated: Mapping[str, Any], figures: Mapping[str, Figure]) -> dict[str, Host]:
+    """Return the handles of buses of kind box: this machine, or the simulated one, with the station's figures."""
+    names = [name for name, (kind, _options) in settings.buses.items() if kind == "box"]
+    return {name: Host(simulated[name].root if name in simulated else Path("/"), figures) for name in names}
 
 
 def engine_of(settings: Settings, stores: Stores, clock: Clock, *, was_cut: bool) -> Engine:

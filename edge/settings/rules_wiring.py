@@ -43,6 +43,9 @@ def _check_buses(draft: Draft, faults: Faults) -> None:
 
 
 def _check_bus_of(row: PointRow, draft: Draft, faults: Faults) -> None:
+    named = getattr(row.options, "of", "")  # of a point of the box: the bus whose errors are counted
+    if named and named not in draft.buses:
+        _note_no_bus(row, named, draft, faults, "of")
     name = row.good.get("bus")
     if name is None:
         return
@@ -61,16 +64,16 @@ def _check_bus_of(row: PointRow, draft: Draft, faults: Faults) -> None:
         )
 
 
-def _note_no_bus(row: Row, name: str, draft: Draft, faults: Faults) -> None:
+def _note_no_bus(row: Row, name: str, draft: Draft, faults: Faults, key: str = "bus") -> None:
     near = nearest(name, draft.buses)
     if faults.is_partial:
         return
     if near:
-        faults.at_value(row.key("bus"), "fault.no_bus_near", near=near, line=LineOf(draft.buses[near].path))
+        faults.at_value(row.key(key), "fault.no_bus_near", near=near, line=LineOf(draft.buses[near].path))
     elif draft.buses:
-        faults.at_value(row.key("bus"), "fault.no_bus", known=sorted(draft.buses))
+        faults.at_value(row.key(key), "fault.no_bus", known=sorted(draft.buses))
     else:
-        faults.at_value(row.key("bus"), "fault.no_buses")
+        faults.at_value(row.key(key), "fault.no_buses")
 
 
 def _check_bus_of_output(row: Row, draft: Draft, faults: Faults) -> None:

@@ -16,6 +16,7 @@ ENTRY_POINTS: Final = "vigie.drivers"
 
 BUILT_IN: Final[dict[str, str]] = {
     "ads1115": "hal.drivers.ads1115:Ads1115",
+    "box": "hal.drivers.box:Box",
     "contact": "hal.drivers.contact:Contact",
     "ds18b20": "hal.drivers.ds18b20:Ds18b20",
     "pulse": "hal.drivers.pulse:Pulse",

@@ -18,8 +18,10 @@ import msgspec
 from hal.fake.gpio import FakeGpio
 from hal.fake.gpiochip import ChipGpio
 from hal.fake.i2c import Ads1115Chip, FakeI2c, Sht3xChip
+from hal.fake.machine import FakeMachine
 from hal.fake.meter import Meter, PtyMeter
 from hal.fake.onewire import FakeOneWire
+from hal.host import Host
 
 ARRIVES_WITHIN_S = 0.5
 
@@ -50,6 +52,16 @@ def ads1115(_folder: Path) -> Row:
     points = {"volt": {"input": "AIN0"}, "loop": {"input": "AIN1", "shunt_ohm": 150}}
     values: dict[str, object] = {"volt": 1.024, "loop": 12.0}
     return Row(bus, points, values, lose=lambda: bus.unplug(0x48), mend=lambda: bus.replug(0x48), close=bus.close)
+
+
+def box(folder: Path) -> Row:
+    """Return a machine that is warm."""
+    made = FakeMachine(folder)
+    return Row(
+        Host(made.root, {"starts": lambda: 3}),
+        {"heat": {"measure": "cpu_temperature"}, "starts": {"measure": "starts"}},
+        {"heat": 48.312, "starts": 3},
+    )
 
 
 def contact(_folder: Path, board: type[FakeGpio] = FakeGpio) -> Row:
@@ -130,6 +142,7 @@ def _step(gpio: FakeGpio, now_ns: int) -> None:
 # A driver's name, and behind it " on " what it runs on where it has more than one row.
 ROWS: Mapping[str, Callable[[Path], Row]] = {
     "ads1115": ads1115,
+    "box": box,
     "contact": contact,
     "contact on gpiod": partial(contact, board=ChipGpio),
     "ds18b20": ds18b20,

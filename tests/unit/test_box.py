@@ -9,6 +9,7 @@ import time
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,9 @@ from edge.store.fs_memory import MemoryFs
 from edge.store.history_slices import dated
 from edge.store.log import Log
 from edge.store.offline import stored_logs
-from tests.box_rig import Bench, Row, line, service
+from hal.fake.machine import FakeMachine
+from hal.host import Host
+from tests.box_rig import Bench, Row, line, point, service, write_site
 from tests.plant import Plant
 from tests.support import eventually
 
@@ -304,3 +307,31 @@ def records_of(state: Path) -> list[HistoryRecord]:
         entries = logs.records.read(1, 10_000)
         own = [entry for entry in entries.entries if entry.point == "volts"]
         return dated(own, entries.boot, logs.dating) or []
+
+
+def test_the_box_measures_itself_and_counts_what_its_buses_could_not_read(tmp_path: Path) -> None:
+    own = [
+        point("heat", "own", "box", measure="cpu_temperature"),
+        point("starts", "own", "box", measure="starts"),
+        point("errors", "own", "box", measure="errors", of="w1"),
+        point("gone", "w1", "ds18b20", probe="28-000000000000"),
+    ]
+    (tmp_path / "w1").mkdir()
+    buses = {"own": {"kind": "box"}, "w1": {"kind": "onewire", "path": str(tmp_path / "w1")}}
+    hot = FakeMachine(tmp_path / "machine")
+    hot.heat(61.5)
+    bench = Bench(own=Host(hot.root))
+    box = Box(load(write_site(tmp_path, bus=buses, point=own)), tmp_path / "state", hardware=lambda _: bench)
+    box.start()
+    try:
+
+        def values() -> dict[str, Any]:
+            return {view.point: view.value for view in box.desk.values()}
+
+        eventually(lambda: (values()["errors"] or 0) >= 2)
+        assert (values()["heat"], values()["starts"], values()["gone"]) == (61.5, 1, None)
+        (lost,) = next(bus for bus in box.desk.buses() if bus["bus"] == "w1")["devices"]
+        assert (lost["reason"], lost["is_open"]) == ("unplugged", False)
+        assert box.desk.explain("gone")["wire"]["recording"]["reason"] == "unplugged"
+    finally:
+        box.stop()

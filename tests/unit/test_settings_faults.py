@@ -9,6 +9,7 @@ import pytest
 
 from edge.settings.faults import SettingsError
 from edge.settings.load import loads
+from hal.buses import KINDS
 from tests.unit.settings_good import GOOD, assert_fault, refusal
 
 DOOR = 'id = "door"\nname = "Door"\nbus = "gpio"\ndriver = "contact"\npin = 27\nperiod_s = 90\n'
@@ -74,7 +75,7 @@ MISSING = [
         '[bus.air]\nkind = "i2c"',
         "‸[bus.air]",
         "bus.air",
-        "the key kind is missing; known: gpio, i2c, onewire, own, serial",
+        f"the key kind is missing; known: {', '.join(sorted(KINDS))}",
     ),
     (
         f"[link.mqtt]\n{HOST}",

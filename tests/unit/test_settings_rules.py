@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from edge.settings.load import loads
+from hal import drivers
 from tests.unit.settings_good import GOOD, assert_fault
 
 DOOR = 'id = "door"\nname = "Door"\nbus = "gpio"\ndriver = "contact"\npin = 27\nperiod_s = 90\n'
@@ -15,7 +16,10 @@ LAB = 'channel = "temperature"'
 HOT = '[[limit]]\nid = "lab.hot"\npoint = "lab.t"\nkind = "high"\nvalue = 30\n'
 HOST = 'host = "broker.example.org"'
 
+COUNTED = f"{LAB}\n[bus.own]\nkind = 'box'\n[[point]]\nid = 'e'\nbus = 'own'\ndriver = 'box'\nmeasure = 'errors'\nof = "
+
 REFERENCES = [
+    (LAB, COUNTED + '‸"gpoi"', 'point "e".of = "gpoi"', 'no such bus; the nearest is "gpio" (line 7)'),
     ('id = "lab.t"', 'id = ‸"door"', 'point "door".id = "door"', "this id is already used (line 24)"),
     ('point = "lab.t"', 'point = ‸"lab"', 'limit "lab.hot".point = "lab"', 'the nearest is "lab.t" (line 32)'),
     (
@@ -28,7 +32,12 @@ REFERENCES = [
     ('bus = "air"', 'bus = ‸"aire"', 'point "lab.t".bus = "aire"', 'no such bus; the nearest is "air" (line 10)'),
     ('bus = "air"', 'bus = ‸"gpio"', 'point "lab.t".bus = "gpio"', 'bus of kind i2c; "gpio" (line 7) is of kind gpio'),
     ('driver = "sht3x"', 'driver = ‸"sht31"', 'point "lab.t".driver = "sht31"', 'did you mean "sht3x"?'),
-    ('driver = "sht3x"', 'driver = ‸"xyz"', 'point "lab.t".driver = "xyz"', "no such driver; known: ads1115, contact"),
+    (
+        'driver = "sht3x"',
+        'driver = ‸"xyz"',
+        'point "lab.t".driver = "xyz"',
+        f"no such driver; known: {drivers.names()[0]}",
+    ),
     ('kind = "i2c"', 'kind = ‸"1wire"', 'bus.air.kind = "1wire"', 'did you mean "onewire"?'),
     (
         'bus = "gpio"\npin = 22',
