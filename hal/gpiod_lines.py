@@ -162,21 +162,24 @@ class Line:
         value = Value.ACTIVE if level else Value.INACTIVE
         self._try(lambda request: request.set_value(self._offset, value))
 
-    def take(self) -> None:
+    def take(self) -> bool:
         """Hand over the edges that wait in the kernel, oldest first, with their times; never waits. Raises GpioError.
 
-        `lost_edges` has grown by those missing before an edge when that edge is handed over.
+        `lost_edges` has grown by those missing before an edge when that edge is handed over. Returns whether the queue
+        was full and had lost some: the line is noisier than a queue between two calls can hold.
         """
         try:
             events = self._try(lambda request: request.read_edge_events(EVENT_BUFFER))
         except BlockingIOError:
-            return
+            return False
+        lost_before = self.lost_edges
         for event in events:
             missing = (event.line_seqno - self._seqno - 1) % SEQNO_WRAP
             if missing < SEQNO_WRAP // 2:  # more than that is a number that went back
                 self.lost_edges += missing
             self._seqno = event.line_seqno
             self._on_edge(event.timestamp_ns, event.event_type.name == "RISING_EDGE")
+        return len(events) >= EVENT_BUFFER and self.lost_edges != lost_before
 
     def release(self) -> None:
         """Give the line back; an output is made an input first, since some kernels would leave it driving."""

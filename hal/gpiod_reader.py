@@ -3,6 +3,9 @@
 It blocks in epoll on the lines' descriptors and an eventfd. It exists only while a line is watched: the first line
 starts it, the last one ends it. `gather_s` is how long it lets edges collect in the kernel, which stamps and keeps
 them, before it takes them all: a site of bouncing meters then costs a few wake-ups a second instead of hundreds.
+
+A line whose queue overflowed brings noise and not pulses: it is left to the kernel, which drops what is too much, for a
+second or until its pin is asked (`deliver`). So a noisy input costs a few full queues a second, however fast it is.
 """
 
 from __future__ import annotations
@@ -11,9 +14,12 @@ import logging
 import os
 import select
 import threading
-from typing import Any
+import time
+from typing import Any, Final
 
 from hal.gpiod_lines import GpioError, Line
+
+REST_S: Final = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +35,7 @@ class EdgeReader:
         self._gather_ms = round(gather_s * 1000)
         self._lock = threading.RLock()
         self._lines: dict[int, Line] = {}
+        self._resting: dict[int, float] = {}  # watched but not waited for -> until when (monotonic s)
         self._thread: threading.Thread | None = None
         self._epoll: Any = None
         self._bell = -1
@@ -45,7 +52,7 @@ class EdgeReader:
         """Hand over no more of this line; allowed when it is not watched. Before its release: numbers are reused."""
         with self._lock:
             if line.is_held and self._lines.pop(line.fileno(), None) is not None:
-                self._epoll.unregister(line.fileno())
+                self._unregister(line.fileno())
                 if not self._lines:
                     os.eventfd_write(self._bell, 1)
 
@@ -60,6 +67,12 @@ class EdgeReader:
         with self._lock:
             if line.is_held and self._lines.get(line.fileno()) is line:
                 self._take(line)
+                self._wake({line.fileno()} if line.is_held else set())
+
+    def resting(self) -> int:
+        """Return how many watched lines are left to the kernel at present, since they bring noise."""
+        with self._lock:
+            return len(self._resting)
 
     def join(self, seconds: float) -> None:
         """Wait for the thread to end, once no line is watched any more."""
@@ -78,7 +91,7 @@ class EdgeReader:
         gather = select.poll()
         gather.register(self._bell, select.POLLIN)
         while True:
-            ready = dict(self._epoll.poll())
+            ready = dict(self._epoll.poll(REST_S if self._resting else None))
             if self._gather_ms and self._bell not in ready:
                 gather.poll(self._gather_ms)
             with self._lock:
@@ -88,10 +101,25 @@ class EdgeReader:
                 self._hush()
                 for fd, mask in ready.items():
                     line = self._lines.get(fd)
-                    if line is not None:
-                        self._take(line)
+                    if line is not None and fd not in self._resting:
+                        if self._take(line) and self._lines.get(fd) is line:
+                            self._unregister(fd)
+                            self._resting[fd] = time.monotonic() + REST_S
                         if mask & (select.EPOLLHUP | select.EPOLLERR):  # would be ready again at once, for ever
                             self.forget(line)
+                if self._resting:
+                    now_s = time.monotonic()
+                    self._wake({fd for fd, until_s in self._resting.items() if now_s >= until_s})
+
+    def _unregister(self, fd: int) -> None:
+        if self._resting.pop(fd, None) is None:
+            self._epoll.unregister(fd)
+
+    def _wake(self, fds: set[int]) -> None:
+        """Wait again for these lines' edges, where they rested."""
+        for fd in fds:
+            if self._resting.pop(fd, None) is not None:
+                self._epoll.register(fd, select.EPOLLIN)
 
     def _hush(self) -> None:
         try:
@@ -103,12 +131,14 @@ class EdgeReader:
         self._epoll.close()
         os.close(self._bell)
         self._epoll, self._bell, self._thread = None, -1, None
+        self._resting.clear()
 
-    def _take(self, line: Line) -> None:
+    def _take(self, line: Line) -> bool:
         try:
-            line.take()
+            return line.take()
         except GpioError as exc:
             log.warning("%s; its edges are no longer read", exc)
             self.forget(line)
         except Exception:  # a listener's fault must not take the edges of the others with it
             log.exception("%s: a listener failed", line.name)
+        return False

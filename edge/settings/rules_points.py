@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ def check_points(draft: Draft, faults: Faults) -> None:
         _check_range(row, faults)
         _check_scale(row, faults)
         _check_words(row, faults)
+        _check_debounce(row, faults)
     points = {row.good["id"]: row for row in draft.points if "id" in row.good}
     for limit in draft.limits:
         _check_limit(limit, points, faults)
@@ -134,6 +136,14 @@ def _check_words(row: PointRow, faults: Faults) -> None:
         faults.at_key(
             row.key("words"), "fault.words_missing", count=len(row.channel.words), known=list(row.channel.words)
         )
+
+
+def _check_debounce(row: PointRow, faults: Faults) -> None:
+    """Note a debounce that the meter's fastest pulses can't pass: a level would have to stay longer than it does."""
+    fastest, debounce_ms = row.good.get("max_per_s"), getattr(row.options, "debounce_ms", None)
+    if fastest is not None and debounce_ms is not None and debounce_ms > 500 / fastest:
+        at = "debounce_ms" if "debounce_ms" in row.raw else "max_per_s"
+        faults.at_value(row.key(at), "fault.debounce", debounce=debounce_ms, most=math.floor(5000 / fastest) / 10)
 
 
 def _check_limit(limit: Row, points: dict[str, PointRow], faults: Faults) -> None:

@@ -12,7 +12,7 @@ from edge.settings.faults import Faults, LineOf
 from edge.settings.hints import nearest
 from edge.settings.pins import HEADER, I2C_LINES, pin_name
 
-SHARED: Final = ("pull", "active_low", "debounce_ms", "weight", "weight_unit")
+SHARED: Final = ("pull", "active_low", "debounce_ms", "weight", "weight_unit", "max_per_s")
 """What two points on one pin must say alike."""
 
 

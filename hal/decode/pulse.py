@@ -1,7 +1,8 @@
 """Pulses of a meter, from the edges of its output to a count and a rate.
 
-S0 outputs (IEC 62053-31: on and off at least 30 ms each, so at most 16.7 a second), reeds of water and gas meters. The
-surprise: a reed may rest closed for hours when the wheel stops on its magnet, so only the closing edge counts.
+S0 outputs (IEC 62053-31: on and off at least 30 ms each, so at most 16.7 a second), reeds of water and gas meters. Two
+surprises: a reed may rest closed for hours when the wheel stops on its magnet, so only the closing edge counts; and a
+wheel that stops at the magnet's rim may tremble there, so closings that follow faster than the meter can turn are one.
 """
 
 from __future__ import annotations
@@ -14,10 +15,26 @@ SECOND_NS = 1_000_000_000
 class PulseCounter:
     """Counts the debounced edges towards the active level, one a pulse, and keeps the time between the last two."""
 
-    __slots__ = ("_active", "_debounce", "_interval_ns", "_last_ns", "_watched_since_ns", "_zero_after_ns", "count")
+    __slots__ = (
+        "_active",
+        "_apart_ns",
+        "_closed_ns",
+        "_debounce",
+        "_interval_ns",
+        "_last_ns",
+        "_watched_since_ns",
+        "_zero_after_ns",
+        "count",
+        "refused",
+    )
 
-    def __init__(self, *, debounce_ns: int, active: bool, level: bool, zero_after_ns: int) -> None:
+    def __init__(self, *, debounce_ns: int, active: bool, level: bool, zero_after_ns: int, apart_ns: int = 0) -> None:
+        """Begin at 0. A closing within `apart_ns` of the one before, counted or not, is the same pulse; 0: none is."""
         self.count = 0
+        self.refused = 0
+        """Closings that came too soon after the one before to be another pulse."""
+        self._apart_ns = apart_ns
+        self._closed_ns: int | None = None
         self._debounce = Debounce(debounce_ns, level=level)
         self._active = active
         self._zero_after_ns = zero_after_ns
@@ -45,6 +62,11 @@ class PulseCounter:
 
     def _count(self, settled_ns: int | None) -> None:
         if settled_ns is None or self._debounce.level != self._active:
+            return
+        # A trembling reed closes again and again: each closing, also a refused one, puts off the next that counts.
+        closed_ns, self._closed_ns = self._closed_ns, settled_ns
+        if closed_ns is not None and settled_ns - closed_ns < self._apart_ns:
+            self.refused += 1
             return
         self.count += 1
         if self._last_ns is not None:

@@ -55,6 +55,8 @@ class PinEdges:
         """Keep what is needed to open; `factory` None is gpiozero's default one."""
         self._factory = factory
         self._options = options
+        self.count = 0
+        """How many edges were handed over since `open`, bounces and noise included."""
         self._edges: deque[tuple[float, bool | None]] = deque()
         self._has_lost = False
         self._lost_before = 0
@@ -74,6 +76,7 @@ class PinEdges:
         from gpiozero import DigitalInputDevice, GPIOZeroError
 
         self.close()
+        self.count = 0
         options = self._options
         pull_up = {"up": True, "down": False, "none": None}[options.pull]
         active_state = options.active_level if pull_up is None else None
@@ -104,14 +107,14 @@ class PinEdges:
         """Return and forget the edges so far as (t_ns, level), oldest first; level None: edges are missing here."""
         self._deliver()
         edges = self._edges
-        was_cut = self._is_full
         found: list[tuple[int, bool | None]] = []
         for _ in range(len(edges)):
             ticks, level = edges.popleft()
             if level is not None:
                 level = self._seen = bool(level)
             found.append((round(ticks * 1e9), level))
-        if was_cut:
+        self.count += sum(level is not None for _, level in found)
+        if self._is_full:  # asked after the edges were taken: one may be cut meanwhile on the factory's thread
             self._is_full = False
             found.append((found[-1][0], None))
         return found

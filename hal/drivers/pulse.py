@@ -41,6 +41,13 @@ class PulseOptions(PinOptions, frozen=True, forbid_unknown_fields=True, kw_only=
     zero_after_s: Annotated[
         float, Meta(ge=1, le=86400, description="without a pulse for this long the flow is 0; until then it falls")
     ] = 600.0
+    max_per_s: (
+        Annotated[
+            float,
+            Meta(gt=0, le=1000, description="pulses a second at full flow; those twice as fast are one, trembling"),
+        ]
+        | None
+    ) = None
 
 
 class Pulse:
@@ -68,7 +75,8 @@ class Pulse:
         self._points = dict(points)
         self._edges = PinEdges(bus, next(iter(points.values())))
         self._counter: PulseCounter | None = None
-        self._tainted: set[str] = set()  # points that have not yet said that edges were lost
+        self._tainted: dict[str, str] = {}  # points that have not yet said why they are in doubt
+        self._refused = 0
         self._has_begun = False
 
     def open(self) -> None:
@@ -77,11 +85,13 @@ class Pulse:
         zero_after_s = max(point.zero_after_s for point in self._points.values() if isinstance(point, PulseOptions))
         self._edges.open()
         self._has_begun = False
+        self._refused = 0
         self._counter = PulseCounter(
             debounce_ns=round(options.debounce_ms * 1e6),
             active=options.active_level,
             level=self._edges.level(),
             zero_after_ns=round(zero_after_s * SECOND_NS),
+            apart_ns=round(SECOND_NS / 2 / fastest) if (fastest := self._max_per_s()) else 0,
         )
 
     def read(self, due: Sequence[str], now_ns: int) -> list[Sample]:
@@ -98,8 +108,11 @@ class Pulse:
         if not edges:
             counter.observe(now_ns, level=self._edges.level())
         counter.flush(now_ns - LATE_NS)
+        if counter.refused != self._refused:
+            self._refused = counter.refused
+            self._tainted |= dict.fromkeys(self._points, "suspect")
         if self._edges.has_lost():
-            self._tainted.update(self._points)
+            self._tainted |= dict.fromkeys(self._points, "lost_edges")
         return self._begin(due, now_ns, counter) + [self._sample(point, counter, now_ns) for point in due]
 
     def _begin(self, due: Sequence[str], now_ns: int, counter: PulseCounter) -> list[Sample]:
@@ -118,15 +131,20 @@ class Pulse:
         value = counter.count if is_index else counter.per_second(now_ns)
         if value is None:
             return Sample(point, now_ns, None, BAD, "no_pulse")
-        if point in self._tainted:
-            self._tainted.discard(point)
-            return Sample(point, now_ns, value, UNCERTAIN, "lost_edges")
-        return Sample(point, now_ns, value, GOOD)
+        doubt = self._tainted.pop(point, "")
+        return Sample(point, now_ns, value, UNCERTAIN if doubt else GOOD, doubt)
+
+    def _max_per_s(self) -> float:
+        """Return the pulses a second at full flow; 0 where no point says."""
+        return max((options.max_per_s or 0.0 for options in self._points.values()), default=0.0)
 
     def raw(self, point: str) -> str:
-        """Return the pin's last level and the pulses since it was opened, for a person who asks why."""
+        """Return the pin's last level, and since it was opened its pulses and edges: many edges a pulse are bounces."""
         counter = self._counter
-        return "" if counter is None else f"{self._edges.word()}, {counter.count} pulses since opened"
+        if counter is None:
+            return ""
+        found = f"{self._edges.word()}, {counter.count} pulses and {self._edges.count} edges since opened"
+        return f"{found}, {counter.refused} pulses refused: too fast for max_per_s" if counter.refused else found
 
     def close(self) -> None:
         """Give the pin back."""

@@ -340,6 +340,55 @@ def test_edges_lost_in_noise_never_become_a_pulse() -> None:
     gpio.close()
 
 
+def make_noise(board: Board, pin: int) -> None:
+    """Drive a pin so fast that the reader comes only when its queue has overflowed."""
+    with board.factory.reader._lock:
+        for n in range(4 * EVENT_BUFFER):
+            board.chip.lines[pin].drive(S + n, level=bool(n % 2))
+
+
+def test_a_line_that_overflows_is_left_to_the_kernel_until_it_is_asked_and_no_longer() -> None:
+    patient = Board(gather_s=0.02)
+    told: dict[int, int] = {4: 0, 17: 0}
+    devices = {pin: patient.input(pin) for pin in told}
+
+    def counter_of(pin: int) -> Any:
+        def count(_ticks: float, _state: bool) -> None:
+            told[pin] += 1
+
+        return count
+
+    counters = [counter_of(pin) for pin in told]  # kept: gpiozero holds them weakly
+    for device, listener in zip(devices.values(), counters, strict=True):
+        device.pin.when_changed = listener
+    noisy = patient.chip.lines[17]
+    make_noise(patient, 17)
+    eventually(lambda: patient.factory.reader.resting() == 1)
+    while_noisy = told[17]
+    noisy.drive(2 * S, level=False)
+    patient.chip.lines[4].drive(2 * S, level=False)
+    eventually(lambda: told[4] == 1)  # the reader has been round
+    assert told[17] == while_noisy
+    devices[17].pin.deliver()
+    assert told[17] == while_noisy + 1
+    assert patient.factory.reader.resting() == 0
+    noisy.drive(3 * S, level=True)
+    eventually(lambda: told[17] == while_noisy + 2)
+    patient.factory.close()
+
+
+def test_a_line_that_nobody_asks_is_heard_again_after_its_rest() -> None:
+    patient = Board(gather_s=0.02)
+    device = patient.input(17)
+    device.pin.when_changed = patient.hear
+    make_noise(patient, 17)
+    eventually(lambda: patient.factory.reader.resting() == 1)
+    patient.chip.lines[17].drive(9 * S, level=False)
+    eventually(lambda: patient.told[-1] == (9.0, False))
+    assert patient.factory.reader.resting() == 0
+    patient.factory.close()
+
+
 # -- outputs
 
 

@@ -86,6 +86,33 @@ WIRING = [
         'point "door".pin = 17',
         'GPIO17 (header pin 11) is already used by "water.cold" (line 19)',
     ),
+    (
+        f"[[point]]\n{DOOR}",
+        (
+            '[[point]]\nid="door"\nbus="gpio"\ndriver="pulse"\npin=17\nchannel="flow"\nweight=0.001\nweight_unit="m3"\n'
+            "max_per_s=‸2\n"
+        ),
+        'point "door".max_per_s = 2',
+        'differs from "water.cold" (line 14), which shares its pin',
+    ),
+]
+
+# T < half the shortest period: 3600 / (2 × pulses a unit × most units an hour)
+DEBOUNCE = [
+    (
+        "weight = 0.001",  # 1 l a pulse and 3 m3/h: 0.833 pulses a second
+        "weight = 0.001\nmax_per_s = 0.8333\ndebounce_ms = ‸601",
+        'point "water.cold".debounce_ms = 601',
+        "a debounce of 601 ms can't pass the pulses of this meter: with max_per_s so high, 600 ms at most",
+    ),
+    (
+        "weight = 0.001",  # S0 at its fastest passes the default of 20 ms, 30 a second do not
+        "weight = 0.001\nmax_per_s = ‸30",
+        'point "water.cold".max_per_s = 30',
+        "a debounce of 20 ms can't pass the pulses of this meter: with max_per_s so high, 16.6 ms at most",
+    ),
+    ("weight = 0.001", "weight = 0.001\nmax_per_s = ‸0", 'point "water.cold".max_per_s = 0', "a number"),
+    ("weight = 0.001", "weight = 0.001\nmax_per_s = ‸-1", 'point "water.cold".max_per_s = -1', "a number"),
 ]
 
 PROBES = "".join(f'[[point]]\nid="p{n}"\nbus="w"\ndriver="ds18b20"\nprobe="28-00000000000{n}"\n' for n in range(1, 5))
@@ -184,10 +211,15 @@ PLACE_AND_LINK = [
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "head", "message"), [*REFERENCES, *WIRING, *LOAD, *LIMITS, *POINTS, *PLACE_AND_LINK]
+    ("old", "new", "head", "message"), [*REFERENCES, *WIRING, *DEBOUNCE, *LOAD, *LIMITS, *POINTS, *PLACE_AND_LINK]
 )
 def test_a_fault_is_named_with_place_key_and_cure(old: str, new: str, head: str, message: str) -> None:
     assert_fault(old, new, head, message)
+
+
+def test_an_s0_meter_at_its_fastest_passes_the_usual_debounce() -> None:
+    changed = GOOD.replace("weight = 0.001", "weight = 0.001\nmax_per_s = 16.7")
+    assert loads(changed).points[0].options.max_per_s == 16.7
 
 
 @pytest.mark.parametrize("cure", ["period_s = 4", "resolution = 9"])
