@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Iterator
 
@@ -10,6 +11,8 @@ import pytest
 
 from tests.support import eventually
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background: our commands would not hear Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["LC_ALL"] = "C.UTF-8"  # ours and that of the commands we start: people's texts follow it
 
 
