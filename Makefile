@@ -5,13 +5,14 @@ VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -qq
 UV := 0.13.9
 
-.PHONY: help run test lint bench campaign lock clean need-run need-test need-disks
+.PHONY: help run test lint bench campaign hil lock clean need-run need-test need-disks need-hil
 help:
 	@echo "make run [FOR=40]   a simulated site, live in this terminal (for 40 s)"
 	@echo "make test           the tests; ARGS='tests/unit -k alarm' for some of them"
 	@echo "make lint           style, types, layers, lock, generated pages"
 	@echo "make bench          figures: CPU, memory, bytes, speed"
 	@echo "make campaign       the long tests: full outages, 10^6 damaged groups, every capture"
+	@echo "make hil [FULL=1]   the station in a guest, on hardware that its kernel simulates; the short part takes 6 minutes"
 	@echo "make lock           requirements.lock anew, from pyproject.toml"
 	@echo "make clean          removes what the others made"
 
@@ -35,6 +36,10 @@ bench: need-test need-disks $(VENV)/.ready-test
 campaign: need-test need-disks $(VENV)/.ready-test
 	@$(VENV)/bin/python -m pytest --campaign -m campaign $(ARGS)
 
+# One guest at a time, and each wait in it has its bound; the first run also makes the guest's disk.
+hil: need-hil $(VENV)/.ready-test
+	@$(VENV)/bin/python -m pytest --hil -m hil --capture=no $(if $(FULL),--full) $(if $(ARGS),$(ARGS),tests/hil)
+
 # The version of uv is pinned so that two people get the same file; the index is the machine's own and is not written down.
 lock: need-run
 	@test -x .venv-lock/bin/uv || $(PYTHON) -m venv .venv-lock
@@ -56,6 +61,10 @@ need-test:
 # power cuts and counted writes need file systems of their own on loop devices, and root: without root they are skipped
 need-disks:
 	@.ci/need $(PYTHON) mkfs.ext4 mkfs.xfs losetup
+
+# everything below runs without root: a guest is a program like another
+need-hil:
+	@.ci/need $(PYTHON) tzdata qemu-system-x86_64 qemu-img mmdebstrap mkfs.ext4 cpio depmod fakeroot
 
 # hatchling builds the editable package, from the lock like the rest
 $(VENV)/.ready-run: requirements.lock pyproject.toml image/lock.py

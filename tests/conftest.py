@@ -19,15 +19,17 @@ os.environ["LC_ALL"] = "C.UTF-8"  # ours and that of the commands we start: peop
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--campaign", action="store_true", help="run what is marked campaign as well")
     parser.addoption("--bench", action="store_true", help="run what is marked bench")
+    parser.addoption("--hil", action="store_true", help="run what is marked hil")
+    parser.addoption("--full", action="store_true", help="with --hil: all of it, not the part that takes minutes")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect campaigns and benches unless asked for: a run that leaves them out says so in its last line."""
+    """Deselect campaigns, benches and guests unless asked for: a run that leaves them out says so in its last line."""
     wanted: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
     for item in items:
         is_kept = all(
-            config.getoption(f"--{mark}") or not item.get_closest_marker(mark) for mark in ("campaign", "bench")
+            config.getoption(f"--{mark}") or not item.get_closest_marker(mark) for mark in ("campaign", "bench", "hil")
         )
         (wanted if is_kept else left_out).append(item)
     config.hook.pytest_deselected(items=left_out)

@@ -1,0 +1,31 @@
+"""The guest itself: whose kernel it is, that its time is its own, and what a power cut leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.hil.guest import Guest, GuestError
+
+pytestmark = pytest.mark.hil
+
+
+def test_a_guest_runs_this_trees_station_in_a_time_of_its_own_and_survives_a_power_cut(tmp_path: Path) -> None:
+    guest = Guest(tmp_path)
+    try:
+        guest.boot()
+        assert guest.run("uname -r").lines == [Guest.release()]
+        assert guest.run("vigie --version").text.startswith("vigie ")
+        with pytest.raises(GuestError, match="nothing of the sort"):
+            guest.run("echo nothing of the sort; exit 3")
+        assert guest.run("echo kept; exit 3", check=False).rc == 3
+        slept = guest.run("read a _ </proc/uptime; sleep 7200; read b _ </proc/uptime; echo $a $b", 60)
+        before_s, after_s = map(float, slept.text.split())
+        assert 7200 <= after_s - before_s < 7210
+        guest.run("cd /var/lib/vigie; echo here >flushed; sync flushed .; echo here >not-flushed")
+        guest.power_cut()
+        guest.boot()
+        assert guest.run("cd /var/lib/vigie; cat flushed; ls").lines == ["here", "flushed"]
+    finally:
+        guest.close()
