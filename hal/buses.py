@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -14,6 +15,8 @@ import msgspec
 from msgspec import Meta
 
 from hal.host import Host
+from hal.i2c_bus import I2cBus
+from hal.i2c_power import BusPower, bus_power
 
 
 class _BusOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,6 +27,22 @@ class I2c(_BusOptions, frozen=True):
     """An I2C bus: /dev/i2c-<number>, opened with smbus2."""
 
     number: Annotated[int, Meta(ge=0, le=99, description="n of /dev/i2c-n")] = 1
+    timeout_ms: Annotated[
+        int, Meta(ge=10, le=2000, description="a transfer that takes longer is given up, by the kernel")
+    ] = 100
+    power_pin: (
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                le=27,
+                description="GPIO (BCM) that powers the bus's devices: switched off and on when they hold the bus",
+            ),
+        ]
+        | None
+    ) = None
+    power_active_high: Annotated[bool, Meta(description="false where the pin gives power at 0 V")] = True
+    power_off_s: Annotated[float, Meta(ge=0.1, le=60, description="for how long the power is off, at least")] = 2.0
 
 
 class OneWire(_BusOptions, frozen=True):
@@ -76,13 +95,13 @@ class BusError(OSError):
 
 
 def open_bus(kind: str, options: Any) -> Any:
-    """Return the handle that drivers of this kind get: an SMBus, a Path, a port name, None, a Host, None.
+    """Return the handle that drivers of this kind get: an I2cBus, a Path, a port name, None, a Host, None.
 
     None for gpio means gpiozero's default factory, which is set here: on gpiod, or on lgpio where gpiod is missing.
     Raises OSError with what to look at when the bus is not there.
     """
     if kind == "i2c":
-        return _i2c(options.number)
+        return _i2c(options)
     if kind == "onewire":
         return _onewire(Path(options.path))
     if kind == "serial":
@@ -109,20 +128,43 @@ def close_bus(kind: str, handle: Any) -> None:
             return
 
 
-def _i2c(number: int) -> Any:
+def _i2c(options: I2c, adapter: Callable[[int], Any] | None = None) -> I2cBus:
+    """`adapter` opens an adapter by its number; smbus2's where absent."""
+    name = f"i2c-{options.number}"
+    power = _i2c_power(name, options)
     from smbus2 import SMBus
 
     try:
-        bus: Any = SMBus(number)
+        found = (adapter or SMBus)(options.number)
     except FileNotFoundError as exc:
         cure = "switch I2C on (dtparam=i2c_arm=on in config.txt) and load i2c-dev"
-        raise BusError(f"i2c-{number}: /dev/i2c-{number} does not exist; {cure}") from exc
+        raise BusError(f"{name}: /dev/{name} does not exist; {cure}") from exc
     except PermissionError as exc:
-        raise BusError(f"i2c-{number}: no right to /dev/i2c-{number}; add the user to group i2c") from exc
+        raise BusError(f"{name}: no right to /dev/{name}; add the user to group i2c") from exc
     except OSError as exc:
-        raise BusError(f"i2c-{number}: {exc.strerror} (errno {exc.errno}); check the adapter") from exc
-    bus.name = f"i2c-{number}"  # for the drivers' messages: an SMBus does not know its own name
-    return bus
+        raise BusError(f"{name}: {exc.strerror} (errno {exc.errno}); check the adapter") from exc
+    try:
+        return I2cBus(name, found, timeout_ms=options.timeout_ms, switch_off=power.switch_off if power else None)
+    except OSError as exc:
+        found.close()
+        raise BusError(f"{name}: it takes no deadline: {exc.strerror}; check that it is an I2C adapter") from exc
+
+
+def _i2c_power(name: str, options: I2c) -> BusPower | None:
+    """Return the switch of the bus's devices, switched on; None where no pin powers them."""
+    if options.power_pin is None:
+        return None
+    from gpiozero import GPIOZeroError
+
+    _ensure_pin_factory("")
+    try:
+        power = bus_power(options.power_pin, active_high=options.power_active_high, off_s=options.power_off_s)
+    except (GPIOZeroError, OSError) as exc:
+        raise BusError(f"{name}: GPIO{options.power_pin}, its power_pin: {exc}; check what else uses it") from exc
+    left_s = power.switch_on()
+    if left_s > 0:
+        raise BusError(f"{name}: its devices held the bus; their power is off for {left_s:.1f} s more; wait")
+    return power
 
 
 def _onewire(folder: Path) -> Path:

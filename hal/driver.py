@@ -96,6 +96,10 @@ class Occupies(Protocol):
     def busy_s(options: Any) -> float:
         """Return the seconds for which one reading of this point keeps every other device of its bus waiting."""
 
+    @staticmethod
+    def measurement(options: Any) -> str:
+        """Optional: return what names the measurement, on its device, that serves this point and others alike."""
+
 
 class Shows(Protocol):
     """Optional: a driver that can show what it read last, for `vigie explain`."""

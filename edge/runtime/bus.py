@@ -6,6 +6,7 @@ All points that are due at one instant are read in one go, and every bus of a pe
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -53,6 +54,7 @@ class BusWorker:
         self._close_handle = close_handle
         self._handle: Any = None
         self._is_open = False
+        self._counts: Counter[str] = Counter()
         self._plans: dict[tuple[int, ...], list[tuple[Device, list[str]]]] = {}
         self._drain_ms = round(1000 * max((getattr(spec.driver, "tick_s", 0.0) for spec in devices), default=0.0))
         periods = {period for spec in devices for period in spec.period_ms.values()}
@@ -133,6 +135,7 @@ class BusWorker:
         if self._is_open:
             self._is_open = False
             handle, self._handle = self._handle, None
+            self._counts.update(counts_of(handle))
             self._close_handle(handle)
 
     def close(self) -> None:
@@ -140,6 +143,13 @@ class BusWorker:
         for device in self.devices:
             device.close()
         self._close_bus()
+
+    def counts(self) -> dict[str, int]:
+        """Return the transfers of this bus since the start and the failed ones by what happened; {} where none counts.
+
+        Any thread may ask.
+        """
+        return dict(self._counts + Counter(counts_of(self._handle)))
 
     def explain(self, point: str) -> dict[str, Any]:
         """Return what is known of a point on this side, or nothing when it is not on this bus."""
@@ -149,8 +159,20 @@ class BusWorker:
     def status(self) -> dict[str, Any]:
         """Return how the bus and each of its devices are; any thread may ask."""
         devices = [device.status() for device in self.devices]
-        return {"bus": self.bus, "is_open": self._is_open, "errors": self.errors(), "devices": devices}
+        return {
+            "bus": self.bus,
+            "is_open": self._is_open,
+            "errors": self.errors(),
+            "wire": self.counts(),
+            "devices": devices,
+        }
 
     def errors(self) -> int:
         """Return how often a point of this bus had no value since the start, pulses and labels that rest left out."""
         return sum(device.bad.total() - sum(device.bad[why] for why in AT_REST) for device in self.devices)
+
+
+def counts_of(handle: Any) -> dict[str, int]:
+    """Return what a bus's handle counts, or nothing where it doesn't."""
+    counts = getattr(handle, "counts", None)
+    return counts() if callable(counts) else {}

@@ -90,6 +90,7 @@ def _check_bus_of_output(row: Row, draft: Draft, faults: Faults) -> None:
 def _check_pins(draft: Draft, faults: Faults) -> None:
     """Note a pin used twice; the index and the flow of one pulse meter share theirs."""
     held: dict[int, Row] = {}
+    _check_power_pins(draft, held, faults)
     for row in (*draft.points, *draft.outputs):
         pin = row.good.get("pin")
         if isinstance(row, PointRow) and (row.driver is None or row.driver.bus_kind != "gpio"):
@@ -103,11 +104,24 @@ def _check_pins(draft: Draft, faults: Faults) -> None:
         if isinstance(first, PointRow) and isinstance(row, PointRow) and _share_pin(first, row):
             _check_shared(first, row, faults)
         elif first is not row:
-            faults.at_value(
-                row.key("pin"), "fault.pin_used", pin=pin_name(pin), owner=_owner(first), line=LineOf(first.key("pin"))
-            )
+            at = first.key("power_pin" if isinstance(first, BusRow) else "pin")
+            faults.at_value(row.key("pin"), "fault.pin_used", pin=pin_name(pin), owner=_owner(first), line=LineOf(at))
         for bus, line in _i2c_lines(draft, pin):
             faults.at_value(row.key("pin"), "fault.pin_of_bus", pin=pin_name(pin), bus=bus.name, line=line)
+
+
+def _check_power_pins(draft: Draft, held: dict[int, Row], faults: Faults) -> None:
+    """Note a pin that powers two buses, or carries one itself; the others are held from here on."""
+    for bus in draft.buses.values():
+        pin = getattr(bus.options, "power_pin", None)
+        if pin is None:
+            continue
+        first = held.setdefault(pin, bus)
+        if first is not bus:
+            at = LineOf(first.key("power_pin"))
+            faults.at_value(bus.key("power_pin"), "fault.pin_used", pin=pin_name(pin), owner=_owner(first), line=at)
+        for of_bus, line in _i2c_lines(draft, pin):
+            faults.at_value(bus.key("power_pin"), "fault.pin_of_bus", pin=pin_name(pin), bus=of_bus.name, line=line)
 
 
 def _check_shared(first: PointRow, second: PointRow, faults: Faults) -> None:
@@ -162,18 +176,38 @@ def _check_channels(draft: Draft, faults: Faults) -> None:
 
 
 def _check_load(draft: Draft, faults: Faults) -> None:
-    """Note a bus whose devices take longer to read than their periods leave: its points would be stale in turn."""
-    share: dict[str, float] = {}
-    busy_s: dict[str, float] = {}
-    for row in draft.points:
+    """Note a bus whose devices take longer to read than their periods leave: its points would be stale in turn.
+
+    What one measurement serves, such as temperature and humidity of one sensor, counts once, at the shortest period.
+    """
+    takes: dict[str, dict[tuple[str, str], tuple[float, float]]] = {}
+    for number, row in enumerate(draft.points):
         occupies = getattr(row.driver, "busy_s", None)
-        if occupies is not None and row.options is not None and "bus" in row.good:
-            name, takes_s = row.good["bus"], occupies(row.options)
-            busy_s[name] = busy_s.get(name, 0.0) + takes_s
-            share[name] = share.get(name, 0.0) + takes_s / row.good.get("period_s", 1.0)
+        if occupies is None or row.options is None or row.device is None or "bus" not in row.good:
+            continue
+        shared = getattr(row.driver, "measurement", None)
+        key = (row.device, f"#{number}" if shared is None else shared(row.options))
+        of_bus = takes.setdefault(row.good["bus"], {})
+        period_s = min(row.good.get("period_s", 1.0), of_bus.get(key, (0.0, math.inf))[1])
+        of_bus[key] = (occupies(row.options), period_s)
     for name, bus in draft.buses.items():
-        if share.get(name, 0.0) > 1:
-            faults.at_key(bus.path, "fault.bus_load", busy=round(busy_s[name], 1), least=math.ceil(busy_s[name]))
+        pairs = takes.get(name, {}).values()
+        if sum(busy_s / period_s for busy_s, period_s in pairs) > 1:
+            busy_s = sum(busy_s for busy_s, _ in pairs)
+            faults.at_key(bus.path, "fault.bus_load", busy=_two_digits(busy_s), least=_least_period(busy_s))
+
+
+def _two_digits(seconds: float) -> float:
+    return round(seconds, 1 if seconds >= 1 else 2)
+
+
+def _least_period(busy_s: float) -> float:
+    """Return the shortest period, of those that people write, in which all can be read.
+
+    >>> _least_period(22.6), _least_period(0.162), _least_period(0.2)
+    (23, 0.2, 0.2)
+    """
+    return math.ceil(busy_s) if busy_s > 1 else math.ceil(round(busy_s * 10, 6)) / 10
 
 
 def _is_noted_by_pin(row: PointRow) -> bool:
@@ -182,5 +216,5 @@ def _is_noted_by_pin(row: PointRow) -> bool:
 
 def _owner(row: Row) -> Any:
     """Return how a table is called in a sentence about another: its id in quotes, or its place in the file."""
-    name = row.good.get("id")
+    name = row.name if isinstance(row, BusRow) else row.good.get("id")
     return f'"{name}"' if name else Text("fault.another_table")

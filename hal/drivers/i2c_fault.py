@@ -15,6 +15,12 @@ _MEANINGS: Final[dict[int, tuple[str, str, str]]] = {
     errno.EIO: ("bus_error", "the transfer failed", "check wiring, pull-ups and cable length"),
     errno.EAGAIN: ("bus_error", "arbitration lost", "check for a second master and for noise"),
     errno.ENODEV: ("unplugged", "the adapter has gone", "check its USB cable"),
+    errno.EBUSY: (
+        "not_open",
+        "a driver of the kernel holds this address",
+        "take its dtoverlay line out of config.txt, or this point out of the site",
+    ),
+    errno.EOPNOTSUPP: ("not_open", "the adapter can't do such a transfer", "use an adapter that speaks plain I2C"),
 }
 
 

@@ -6,7 +6,6 @@ the same OSError as an absent one. So the write tells who is absent, and only th
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final, Literal
 
@@ -14,11 +13,13 @@ import msgspec
 from msgspec import Meta
 
 from hal.decode import sht3x
-from hal.drivers.i2c_fault import i2c_fault
+from hal.driver import DriverError
+from hal.drivers.i2c_chip import I2cChip
 from hal.sample import BAD, GOOD, Channel, Sample
 
-DEADLINE_S: Final = 0.020  # data sheet: 15.5 ms at most
-TRY_EACH_S: Final = 0.002
+MEASURING_S: Final = 0.0125  # data sheet: 12.5 ms typical …
+DEADLINE_S: Final = 0.020  # … 15.5 ms at most
+TRY_EACH_S: Final = 0.001
 
 
 class Sht3xOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -44,11 +45,20 @@ class Sht3x:
         """Return a gauge in degrees Celsius or % relative humidity."""
         return Channel(kind="gauge", unit="Cel" if options.channel == "temperature" else "%RH")
 
+    @staticmethod
+    def busy_s(options: Sht3xOptions) -> float:
+        """Return the time of a measurement, waited for on the bus."""
+        return DEADLINE_S
+
+    @staticmethod
+    def measurement(options: Sht3xOptions) -> str:
+        """Return "air": temperature and humidity come from one measurement."""
+        return "air"
+
     def __init__(self, bus: Any, points: Mapping[str, Sht3xOptions]) -> None:
         """Keep the open bus and the points; touch nothing yet."""
-        self._bus = bus
         self._points = dict(points)
-        self._address = next(iter(points.values())).address
+        self._chip = I2cChip("SHT3x", bus, next(iter(points.values())).address)
         self._last = b""
 
     def open(self) -> None:
@@ -70,6 +80,10 @@ class Sht3x:
         """Return the six bytes of the last measurement, for a person who asks why."""
         return self._last.hex(" ")
 
+    def trace(self) -> bytes:
+        """Return the bytes of the measurements since the last call."""
+        return self._chip.trace()
+
     def close(self) -> None:
         """Nothing to give back: the bus belongs to all."""
 
@@ -84,22 +98,14 @@ class Sht3x:
         return Sample(point, now_ns, celsius, GOOD)
 
     def _measure(self) -> bytes:
-        try:
-            self._bus.write_i2c_block_data(self._address, sht3x.SINGLE_SHOT[0], [sht3x.SINGLE_SHOT[1]])
-            return self._frame()
-        except OSError as exc:
-            raise i2c_fault(f"SHT3x at 0x{self._address:02x}", self._bus, exc) from exc
-
-    def _frame(self) -> bytes:
-        from smbus2 import i2c_msg
-
-        give_up_s = time.monotonic() + DEADLINE_S
+        chip = self._chip
+        chip.set_register(sht3x.SINGLE_SHOT[0], bytes(sht3x.SINGLE_SHOT[1:]))
+        give_up_s = chip.pace.monotonic_s() + DEADLINE_S
+        chip.pace.sleep(MEASURING_S)
         while True:
-            message = i2c_msg.read(self._address, sht3x.LENGTH)
             try:
-                self._bus.i2c_rdwr(message)
-                return bytes(message)
-            except OSError:
-                if time.monotonic() >= give_up_s:
+                return chip.receive(sht3x.LENGTH)
+            except DriverError:
+                if chip.pace.monotonic_s() >= give_up_s:
                     raise
-            time.sleep(TRY_EACH_S)
+            chip.pace.sleep(TRY_EACH_S)

@@ -12,6 +12,10 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from hal.decode import ads1115, sht3x
+from hal.fake.pace import VirtualPace
+from hal.pace import MACHINE, Pace
+
+OCTET_S = 9 / 100_000  # eight bits and the acknowledge at 100 kHz
 
 
 class Chip(Protocol):
@@ -29,10 +33,17 @@ def _refusal(number: int) -> OSError:
 
 
 class FakeI2c:
-    """A bus with chips by address. Safe to break and mend from another thread while a driver uses it."""
+    """A bus with chips by address. Safe to break and mend from another thread while a driver uses it.
 
-    def __init__(self, chips: dict[int, Chip] | None = None, name: str = "i2c-1") -> None:
+    With a `pace` of its own its transfers take their time by that clock, at 100 kHz.
+    """
+
+    def __init__(
+        self, chips: dict[int, Chip] | None = None, name: str = "i2c-1", pace: VirtualPace | None = None
+    ) -> None:
         self.name = name
+        self.pace: Pace = pace or MACHINE
+        self._virtual = pace
         self.chips: dict[int, Chip] = dict(chips or {})
         self._unplugged: dict[int, Chip] = {}
         self._errno = 0
@@ -69,29 +80,31 @@ class FakeI2c:
 
     def write_byte(self, i2c_addr: int, value: int) -> None:
         """Send one byte."""
-        self._chip(i2c_addr).write(bytes((value,)))
+        self._chip(i2c_addr, 1).write(bytes((value,)))
 
     def write_i2c_block_data(self, i2c_addr: int, register: int, data: Sequence[int]) -> None:
         """Send the register's number and the bytes."""
-        self._chip(i2c_addr).write(bytes((register, *data)))
+        self._chip(i2c_addr, 1 + len(data)).write(bytes((register, *data)))
 
     def read_i2c_block_data(self, i2c_addr: int, register: int, length: int) -> list[int]:
         """Send the register's number, then read."""
-        chip = self._chip(i2c_addr)
+        chip = self._chip(i2c_addr, 2 + length)
         chip.write(bytes((register,)))
         return list(chip.read(length))
 
     def i2c_rdwr(self, *i2c_msgs: Any) -> None:
         """Do the transfers of smbus2's i2c_msg objects, in order."""
         for message in i2c_msgs:
-            chip = self._chip(message.addr)
+            chip = self._chip(message.addr, message.len)
             if message.flags & 1:  # I2C_M_RD
                 for place, octet in enumerate(chip.read(message.len)):
                     message.buf[place] = octet
             else:
                 chip.write(bytes(message))
 
-    def _chip(self, address: int) -> Chip:
+    def _chip(self, address: int, length: int) -> Chip:
+        if self._virtual is not None:
+            self._virtual.now_s += (1 + length) * OCTET_S
         if not self._is_free.is_set():
             self._is_free.wait()
         if self._is_closed:
@@ -138,7 +151,10 @@ class Sht3xChip:
 class Ads1115Chip:
     """An ADS1115 with a settable voltage on each input. A conversion is done at once, or after so many looks."""
 
-    def __init__(self, *volts: float, busy_reads: int = 0) -> None:
+    def __init__(
+        self, *volts: float, busy_reads: int = 0, pace: Pace | None = None, slowness: float = ads1115.SLOWEST
+    ) -> None:
+        """With a `pace` a conversion takes its time by that clock, `slowness` times what the rate's name says."""
         self.volts = [*volts, 0.0, 0.0, 0.0, 0.0][:4]
         self.busy_reads = busy_reads
         """How often the chip says that it still converts; a large number: the conversion never ends."""
@@ -146,6 +162,9 @@ class Ads1115Chip:
         self._config = 0x8583  # data sheet: value after reset
         self._conversion = bytes(2)
         self._busy = 0
+        self._pace = pace
+        self._slowness = slowness
+        self._idle_s = 0.0
 
     def write(self, octets: bytes) -> None:
         """Take the register's number and, for the configuration, its word."""
@@ -154,6 +173,9 @@ class Ads1115Chip:
             self._config = int.from_bytes(octets[1:], "big")
             if self._config & ads1115.IDLE:
                 self._busy = self.busy_reads
+                if self._pace is not None:
+                    per_s = ads1115.RATES_PER_S[self._config >> 5 & 7]
+                    self._idle_s = self._pace.monotonic_s() + self._slowness / per_s
                 self._convert()
 
     def read(self, length: int) -> bytes:
@@ -163,6 +185,8 @@ class Ads1115Chip:
         word = self._config | ads1115.IDLE
         if self._busy > 0:
             self._busy -= 1
+            word &= ~ads1115.IDLE
+        if self._pace is not None and self._pace.monotonic_s() < self._idle_s:
             word &= ~ads1115.IDLE
         return word.to_bytes(2, "big")[:length]
 

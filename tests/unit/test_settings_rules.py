@@ -68,6 +68,19 @@ WIRING = [
         'point "p".pin = 2',
         'GPIO2 (header pin 3) carries the I2C bus "air" (line 10)',
     ),
+    ("number = 3", "number = 1\npower_pin = ‸3", "bus.air.power_pin = 3", 'carries the I2C bus "air" (line 10)'),
+    (
+        "number = 3",
+        'number = 3\npower_pin = 5\n[[point]]\nid="p"\nbus="gpio"\ndriver="contact"\npin=‸5',
+        'point "p".pin = 5',
+        'GPIO5 (header pin 29) is already used by "air" (line 13)',
+    ),
+    (
+        "number = 3",
+        'number = 3\npower_pin = 5\n[bus.b]\nkind = "i2c"\nnumber = 4\npower_pin = ‸5',
+        "bus.b.power_pin = 5",
+        'GPIO5 (header pin 29) is already used by "air" (line 13)',
+    ),
     (
         LAB,
         f'{LAB}\n‸[[point]]\nid="p"\nbus="air"\ndriver="sht3x"\naddress=0x44\nchannel="temperature"',
@@ -226,3 +239,28 @@ def test_an_s0_meter_at_its_fastest_passes_the_usual_debounce() -> None:
 def test_probes_that_their_bus_can_read_in_time_are_no_fault(cure: str) -> None:
     probes = PROBES.replace("[[point]]", f"[[point]]\n{cure}")
     assert len(loads(GOOD.replace(LAB, f"{LAB}\n[bus.w]\nkind = 'onewire'\n{probes}")).points) == 7
+
+
+def loops(rate_per_s: int) -> str:
+    """Return a bus with 16 loops of 4-20 mA on four chips, each read ten times a second."""
+    points = [
+        f'[[point]]\nid = "l{chip}{n}"\nbus = "ma"\ndriver = "ads1115"\naddress = {0x48 + chip}\ninput = "AIN{n}"\n'
+        f"shunt_ohm = 150\nrate_per_s = {rate_per_s}\nperiod_s = 0.1\n"
+        for chip in range(4)
+        for n in range(4)
+    ]
+    return "\n".join([f'{LAB}\n‸[bus.ma]\nkind = "i2c"\n', *points])
+
+
+def test_sixteen_loops_ten_times_a_second_are_refused_at_a_rate_that_is_too_slow_for_them() -> None:
+    assert_fault(LAB, loops(128), "bus.ma", "takes 0.17 s, more than their periods leave: write period_s = 0.2")
+
+
+def test_sixteen_loops_ten_times_a_second_are_no_fault_at_860_a_second() -> None:
+    assert len(loads(GOOD.replace(LAB, loops(860).replace("‸", ""))).points) == 19
+
+
+def test_what_one_measurement_serves_counts_once() -> None:
+    second = '[[point]]\nid = "h"\nbus = "air"\ndriver = "sht3x"\nchannel = "humidity"'
+    fast = GOOD.replace(LAB, f"{LAB}\nperiod_s = 0.1\n{second}\nperiod_s = 0.1")
+    assert len(loads(fast).points) == 4
