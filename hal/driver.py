@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol
 
 import msgspec
 
-from hal.sample import Channel, Fix, Notice, Sample
+from hal.sample import Channel, Fix, Guard, Notice, Sample
 
 
 class DriverError(OSError):
@@ -99,6 +99,14 @@ class Occupies(Protocol):
     @staticmethod
     def measurement(options: Any) -> str:
         """Optional: return what names the measurement, on its device, that serves this point and others alike."""
+
+
+class Guards(Protocol):
+    """Optional: a driver whose points may be there to raise an alarm (an enclosure's switch, the mains)."""
+
+    @staticmethod
+    def guard(options: Any) -> Guard | None:
+        """Return the alarm of the point that these options describe; None where it is for its limits alone to say."""
 
 
 class Shows(Protocol):

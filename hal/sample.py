@@ -116,3 +116,15 @@ class Channel(msgspec.Struct, frozen=True):
     """True when the register starts from 0 each time the device is opened (pulses counted by us)."""
     words: tuple[str, ...] = ()
     """The declared word of each number of a state."""
+
+
+class Guard(msgspec.Struct, frozen=True):
+    """The alarm that a point is there to raise: the settings make a limit of it, unless the file has one like it."""
+
+    value: float
+    """Alarm while the point equals this; of a state the number of its word."""
+    diagnosis: str
+    """A key of the text catalogue such as "mains_lost"."""
+    priority: Literal["low", "medium", "high", "critical"] = "high"
+    on_delay_s: float = 0.0
+    off_delay_s: float = 0.0

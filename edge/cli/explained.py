@@ -123,7 +123,7 @@ def _seconds(ms: float, say: Words) -> str:
 
 
 def _value(value: Mapping[str, Any], say: Words) -> str:
-    text = with_unit(value_text(value, point=say.point), value["unit"])
+    text = with_unit(value_text(value, point=say.point, word=say.state), value["unit"])
     ago = say("console.last_sample", age=say.age(value["age_s"]))
     return f"{text}  {_quality(value['quality'], value['reason'], say)} ({ago})"
 

@@ -8,7 +8,7 @@ terminal is as thin as any other.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from edge.cli.cells import clip
@@ -80,13 +80,18 @@ def fitted(value: float, decimals: int, width: int, point: str = ".") -> str:
     return text if len(text) <= width else "#" * width
 
 
-def value_text(view: Mapping[str, Any], width: int = 200, point: str = ".") -> str:
-    """Return a point's present value as people read it, without its unit: a number, a word, a text, or "-"."""
+def value_text(view: Mapping[str, Any], width: int = 200, point: str = ".", word: Callable[[str], str] = str) -> str:
+    """Return a point's present value as people read it, without its unit: a number, a word, a text, or "-".
+
+    `word` translates the word of a state.
+    """
     value = view["value"]
     if value is None or view["quality"] == "bad":
         return MISSING
-    if view.get("word") or isinstance(value, str):
-        return clip(str(view.get("word") or value), width)
+    if view.get("word"):
+        return clip(word(view["word"]), width)
+    if isinstance(value, str):
+        return clip(value, width)
     return amount(value, view["unit"], width, point)
 
 

@@ -60,7 +60,7 @@ def table(chosen: Selection, rows: Iterable[Row], say: Words) -> Iterator[str]:
 def _heading(chosen: Selection, name: str, say: Words) -> str:
     if name == "on" and chosen.step is not None:  # of a step only the time not in state 0 is known
         facts = chosen.points[0].facts
-        return say("history.on_step", word=facts.words[0] if facts and facts.words else "0")
+        return say("history.on_step", word=say.state(facts.words[0]) if facts and facts.words else "0")
     return say(f"history.{name}")
 
 
@@ -85,7 +85,7 @@ def _figures(row: Row, kind: str, unit: str, word: str, say: Words) -> list[str]
         return [figure(row.value), figure(row.increment)]
     if kind == "state":
         on = MISSING if row.on_ms is None else catalogue.duration(say.lang, row.on_ms)
-        return [word or str(row.value), on, MISSING if row.changes is None else str(row.changes)]
+        return [say.state(word) or str(row.value), on, MISSING if row.changes is None else str(row.changes)]
     return [str(row.value)]
 
 

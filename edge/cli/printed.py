@@ -89,7 +89,7 @@ def values(found: Sequence[Mapping[str, Any]], say: Words) -> list[str]:
         [
             MARKS[state_of(view)],
             view["point"],
-            with_unit(value_text(view, point=say.point), view["unit"]),
+            with_unit(value_text(view, point=say.point, word=say.state), view["unit"]),
             quality(view, say),
             say.age(view["age_s"]),
         ]
@@ -105,7 +105,7 @@ def quality(view: Mapping[str, Any], say: Words) -> str:
 
 def changed(view: Mapping[str, Any], time: str, say: Words) -> str:
     """Return the line that `watch` prints when a point changed."""
-    value = with_unit(value_text(view, point=say.point), view["unit"])
+    value = with_unit(value_text(view, point=say.point, word=say.state), view["unit"])
     return printable(f"{time} {MARKS[state_of(view)]}{view['point']}  {value}  {quality(view, say)}")
 
 

@@ -96,7 +96,7 @@ def _cell(column: Column, view: Mapping[str, Any], trends: Trends, later_s: floa
     style = "" if state == "good" else state
     match column.key:
         case "value":
-            return value_text(view, column.width + (0 if view["unit"] else UNIT_WIDTH), say.point), style
+            return value_text(view, column.width + (0 if view["unit"] else UNIT_WIDTH), say.point, say.state), style
         case "quality":
             return _quality(view, column.width, say), "" if view["quality"] == "good" else str(view["quality"])
         case "age":

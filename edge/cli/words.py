@@ -30,6 +30,10 @@ class Words:
         """Return the word for one name of a table of the catalogue; the name itself when it has none."""
         return catalogue.word(self.lang, table, name)
 
+    def state(self, name: str) -> str:
+        """Return a state's word in this language: one of the drivers' own is translated, a site's stays as it is."""
+        return self.word("word", name)
+
     def count(self, key: str, number: int) -> str:
         """Return "1 alarm" or "3 alarms": the sentence `key`_one or `key`_many."""
         return self(f"{key}_{'one' if number == 1 else 'many'}", count=number)

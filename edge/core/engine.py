@@ -223,6 +223,10 @@ class Engine:
         facts: dict[str, Any] = {"id": alarm.number, "limit": spec.id, "kind": spec.kind, "prio": spec.priority}
         if crossing.value is not None:
             facts["v"] = crossing.value
+        if words := crossing.point.spec.words:
+            number = crossing.value
+            if number is not None and 0 <= number < len(words):
+                facts["word"] = words[int(number)]
         if unit:
             facts["u"] = unit
         if spec.kind in {"high", "low", "equal", "not_equal"}:

@@ -33,7 +33,7 @@ def _kind(always: str = "", may: str = "", more: frozenset[str] = frozenset()) -
 
 
 _ALARM: Final = "id limit kind prio"
-_FACTS: Final = "v u at why diagnosis"
+_FACTS: Final = "v word u at why diagnosis"
 
 KINDS: Final[dict[str, Kind]] = {
     "start": _kind("version boot"),

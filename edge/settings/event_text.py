@@ -40,10 +40,14 @@ def sentence(lang: str, zone: tzinfo, kind: str, point: str, values: Mapping[str
     >>> from datetime import UTC
     >>> sentence("en", UTC, "alarm_begin", "boiler.flow", {"id": 12, "kind": "high", "v": 92.5, "u": "Cel", "at": 85.0})
     'boiler.flow: alarm 12 HIGH 92.5 °C > 85 °C'
+    >>> sentence("en", UTC, "alarm_begin", "power", {"id": 7, "kind": "equal", "v": 0, "at": 0.0, "word": "lost"})
+    'power: alarm 7 STATE lost'
     >>> sentence("en", UTC, "unclean_stop", "", {"seen_ms": 1795166000000, "seen_trust": "ntp"})
     'unclean stop, last seen Fri 20 Nov 09:13:20: power cut or crash'
     """
     shown = dict(values)
+    if kind.startswith("alarm_") and "word" in shown:  # a state: its word says it, and its limit is that word
+        shown = {name: value for name, value in shown.items() if name not in {"v", "at", "peak"}}
     for name, trust, told in INSTANTS:
         if isinstance(shown.get(name), int):
             mark = DOUBT if is_doubtful(str(shown.get(trust, ""))) else ""

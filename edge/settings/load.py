@@ -12,6 +12,7 @@ from pathlib import Path
 from edge.settings import model
 from edge.settings.draft import Draft, drafted
 from edge.settings.faults import Fault, Faults, SettingsError
+from edge.settings.implied import implied_limits
 from edge.settings.rules_points import check_points
 from edge.settings.rules_site import check_site
 from edge.settings.rules_wiring import check_wiring
@@ -49,6 +50,7 @@ def loads(text: str, name: str = "settings") -> model.Settings:
     if not data and not faults:
         raise SettingsError(name, [Fault(1, 1, "", "file.empty")])
     draft = drafted(data, faults)
+    draft.limits += implied_limits(draft)
     check_points(draft, faults)
     check_wiring(draft, faults)
     check_site(draft, faults)

@@ -1,20 +1,53 @@
-"""A contact on a GPIO pin (door, float, fault relay): its state, and each change with its own time."""
+"""A contact on a GPIO pin (door, float, fault relay): its state, and each change with its own time.
+
+What guards something is wired closed at rest: a switch closed by the cover, a relay held by the mains. Then a cut wire
+reads like the trouble itself, never like peace.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from hal.decode.contact import WORDS, ContactState
 from hal.driver import DriverError
 from hal.drivers.pin_edges import LATE_NS, PinEdges, PinOptions, shared_options
-from hal.sample import GOOD, UNCERTAIN, Channel, Sample
+from hal.sample import GOOD, UNCERTAIN, Channel, Guard, Sample
+
+MAINS_S: Final = 5.0
+"""What the mains may be away without an alarm: a dip, the network's own reclosing. The state shows it all the same."""
+
+
+class Use(msgspec.Struct, frozen=True):
+    """What an input is for: its words, 0 (open) and 1 (closed), and its alarm."""
+
+    words: tuple[str, str]
+    guard: Guard | None = None
+
+
+USES: Final = {
+    "contact": Use(WORDS),
+    "tamper": Use(("tampered", "intact"), Guard(0, "tampered")),
+    "mains": Use(("lost", "present"), Guard(0, "mains_lost", on_delay_s=MAINS_S, off_delay_s=2 * MAINS_S)),
+}
 
 
 class ContactOptions(PinOptions, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The keys of a contact's point; `words` (a key of every point) renames 0, open, and 1, closed, in this order."""
+    """The keys of a contact's point; `words` (a key of every point) renames 0, open, and 1, closed, in this order.
+
+    `tamper` and `mains` are closed while all is well, so that a cut wire is an alarm. They bring that alarm along, with
+    the point's id and priority high; a [[limit]] of kind equal or not_equal for the point replaces it.
+    """
+
+    use: Annotated[
+        Literal["contact", "tamper", "mains"],
+        Meta(
+            description="tamper: a cover's switch, open is an alarm; mains: a relay on the mains, 5 s open is an alarm"
+        ),
+    ] = "contact"
 
 
 class Contact:
@@ -31,8 +64,13 @@ class Contact:
 
     @staticmethod
     def channel(options: ContactOptions) -> Channel:
-        """Return a state with the words open (0) and closed (1)."""
-        return Channel(kind="state", words=WORDS)
+        """Return a state with the words of open (0) and closed (1)."""
+        return Channel(kind="state", words=USES[options.use].words)
+
+    @staticmethod
+    def guard(options: ContactOptions) -> Guard | None:
+        """Return the alarm of an input that guards something."""
+        return USES[options.use].guard
 
     def __init__(self, bus: object, points: Mapping[str, ContactOptions]) -> None:
         """Keep the pin factory (None: gpiozero's default) and the points; touch nothing yet."""
