@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol
 
 import msgspec
 
-from hal.sample import Channel, Fix, Guard, Notice, Sample
+from hal.sample import Channel, Fix, Guard, Notice, Sample, Value
 
 
 class DriverError(OSError):
@@ -124,3 +124,10 @@ class Traces(Protocol):
 
         Asked after each `read`, also after one that raised. Never raises and touches no device.
         """
+
+
+class HasCondition(Protocol):
+    """Optional: a driver that can say how its device does, beside values: pulses counted, the mode that is heard."""
+
+    def condition(self) -> dict[str, Value]:
+        """Return figures and words by name, for `vigie doctor`; called on another thread: touches no device."""

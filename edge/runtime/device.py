@@ -210,6 +210,7 @@ class Device:
 
     def status(self) -> dict[str, Any]:
         """Return how the device is, for those who look after the box: open or why not, reads, failures by reason."""
+        condition = getattr(self._driver, "condition", None)
         return {
             "device": self.spec.name,
             "driver": self.spec.driver.__name__,
@@ -219,6 +220,7 @@ class Device:
             "reason": self._reason if self._fault else "",
             "reads": self.reads,
             "bad": dict(self.bad),
+            "condition": condition() if callable(condition) else {},
         }
 
     def explain(self, point: str, offset_ms: int = 0) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from msgspec import Meta
 from hal.decode.pulse import SECOND_NS, PulseCounter
 from hal.driver import DriverError
 from hal.drivers.pin_edges import LATE_NS, PinEdges, PinOptions, shared_options
-from hal.sample import BAD, GOOD, UNCERTAIN, Channel, Sample
+from hal.sample import BAD, GOOD, UNCERTAIN, Channel, Sample, Value
 
 FLOWS: Final[dict[str, tuple[str, float]]] = {
     "l": ("l/min", 60.0),
@@ -145,6 +145,11 @@ class Pulse:
             return ""
         found = f"{self._edges.word()}, {counter.count} pulses and {self._edges.count} edges since opened"
         return f"{found}, {counter.refused} pulses refused: too fast for max_per_s" if counter.refused else found
+
+    def condition(self) -> dict[str, Value]:
+        """Return the pulses counted since the pin was opened."""
+        counter = self._counter
+        return {} if counter is None else {"pulses": counter.count}
 
     def close(self) -> None:
         """Give the pin back."""

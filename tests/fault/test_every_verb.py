@@ -24,7 +24,7 @@ ASKING = {
     "history": ["boiler.flow"],
     "export": [],
 }
-OTHERS = {"run", "check", "schema", "simulate", "tic", "receive", "ack", "watch", "backup", "wipe", "restore"}
+OTHERS = {"run", "doctor", "check", "schema", "simulate", "tic", "receive", "ack", "watch", "backup", "wipe", "restore"}
 """Verbs that ask nothing of a box, or change something: their own tests run them."""
 
 
