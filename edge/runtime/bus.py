@@ -14,6 +14,7 @@ from edge.core.clock import Clock
 from edge.core.types import NEVER
 from edge.runtime.device import AT_REST, Device, DeviceSpec
 from edge.runtime.flight import Flight
+from edge.runtime.lateness import Lateness
 from hal.sample import Cycle, Fix, Notice, Sample
 
 
@@ -47,6 +48,7 @@ class BusWorker:
         ]
         self.progress_s = 0.0
         """When the last device was turned to: a bus of many slow probes is busy for long and not blocked."""
+        self.late = Lateness()
         self._clock = clock
         self._offset_ms = offset_ms or self._offset_now_ms
         self._post = post
@@ -83,6 +85,7 @@ class BusWorker:
                 self._due_ms[period_ms] = last_multiple_ms + period_ms
                 if due_ms:  # the very first call only finds the next multiple
                     due_periods += (period_ms,)
+                    self.late.note(now_s * 1000 - due_ms)
                     # where the clock was set since, the last multiple may lie long before what is read now
                     is_on_grid = (due_ms + phase_ms) % period_ms == 0
                     tick_ms = max(tick_ms, last_multiple_ms if is_on_grid else now_ms)
@@ -164,6 +167,7 @@ class BusWorker:
             "is_open": self._is_open,
             "errors": self.errors(),
             "wire": self.counts(),
+            "late_ms": self.late.told(),
             "devices": devices,
         }
 

@@ -322,3 +322,16 @@ def test_a_bus_counts_its_reads_and_why_points_had_no_value() -> None:
     assert device["bad"] == {"crc": 1}
     assert (worker.errors(), device["reads"], device["points"]) == (1, 5, ["a"])
     worker.close()
+
+
+def test_a_bus_tells_how_late_it_comes_to_its_ticks() -> None:
+    Scripted.script = {"a": [1.0]}
+    clock, _cycles, worker = rig({"a": (Scripted, 1000)})
+    turn(clock, worker, 3.5)
+    clock.now_ns += 740_000_000  # something held the machine up
+    worker.step(clock.now_ns / 1e9)
+    told = worker.status()["late_ms"]
+    assert told["ticks"] == 4
+    assert told["p50"] <= 0.25
+    assert 200 < told["worst"] < 300
+    worker.close()
