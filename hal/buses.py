@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -73,6 +73,47 @@ class Own(_BusOptions, frozen=True):
     """A thread for drivers that reach their device by themselves."""
 
 
+class Modbus(_BusOptions, frozen=True):
+    """Modbus meters: RTU on a serial port (RS-485), or TCP where `host` is given, opened with pymodbus."""
+
+    port: Annotated[
+        str | int,
+        Meta(description="RTU: a stable name, /dev/serial/by-id/…; with `host` its TCP port (502)"),
+    ] = ""
+    host: Annotated[str, Meta(description="name or address of a Modbus TCP device or gateway")] = ""
+    baud: Annotated[Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200], Meta(description="RTU: Bd")] = 9600
+    parity: Annotated[Literal["N", "E", "O"], Meta(description="RTU: none, even or odd")] = "N"
+    stop_bits: Annotated[Literal[1, 2], Meta(description="RTU: 1; with parity none some devices want 2")] = 1
+    timeout_s: Annotated[float, Meta(ge=0.02, le=10, description="how long an answer may take to begin")] = 0.5
+    retries: Annotated[int, Meta(ge=0, le=5, description="how often a request is repeated")] = 1
+    gap_ms: Annotated[
+        float, Meta(ge=0, le=1000, description="RTU: silence before each request, where 3.5 characters are too few")
+    ] = 0.0
+
+    @property
+    def busy_share(self) -> float:
+        """How long the line takes for what takes a line of 9600 Bd a second; what TCP takes counts for nothing."""
+        return 0.0 if self.host else 9600 / self.baud
+
+    def __post_init__(self) -> None:
+        """Refuse what is neither a serial port nor a TCP device. Raises ValueError."""
+        if self.host and not (self.port == "" or (isinstance(self.port, int) and 1 <= self.port <= 65535)):
+            raise ValueError(f"with `host`, `port` is a TCP port from 1 to 65535, not {self.port!r}")
+        if not self.host and not (isinstance(self.port, str) and self.port):
+            raise ValueError("write `port`, a serial port (/dev/serial/by-id/…), or `host` for Modbus TCP")
+
+
+class Http(_BusOptions, frozen=True):
+    """A device that is asked by HTTP, one thread for it; redirections are not followed."""
+
+    url: Annotated[
+        str, Meta(pattern=r"^https?://[^/?#@ ]+/?$", description="http://name-or-address[:port], without a path")
+    ]
+    user: Annotated[str, Meta(description="HTTP Basic; over http:// whoever listens can read it")] = ""
+    password_file: Annotated[str, Meta(description="a path, or the name of a systemd credential")] = ""
+    timeout_s: Annotated[float, Meta(ge=0.1, le=60, description="for a whole answer")] = 10.0
+
+
 KINDS: Final[dict[str, type[_BusOptions]]] = {
     "i2c": I2c,
     "onewire": OneWire,
@@ -80,6 +121,8 @@ KINDS: Final[dict[str, type[_BusOptions]]] = {
     "gpio": Gpio,
     "box": Box,
     "own": Own,
+    "modbus": Modbus,
+    "http": Http,
 }
 
 
@@ -95,10 +138,11 @@ class BusError(OSError):
 
 
 def open_bus(kind: str, options: Any) -> Any:
-    """Return the handle that drivers of this kind get: an I2cBus, a Path, a port name, None, a Host, None.
+    """Return the handle that drivers of this kind get.
 
-    None for gpio means gpiozero's default factory, which is set here: on gpiod, or on lgpio where gpiod is missing.
-    Raises OSError with what to look at when the bus is not there.
+    In the order of `KINDS`: an I2cBus, a Path, a port name, None, a Host, None, a ModbusLine, an HttpSource. None for
+    gpio means gpiozero's default factory, which is set here: on gpiod, or on lgpio where gpiod is missing. Raises
+    OSError with what to look at when the bus is not there.
     """
     if kind == "i2c":
         return _i2c(options)
@@ -113,6 +157,14 @@ def open_bus(kind: str, options: Any) -> Any:
         return Host()  # the station gives one with its own figures
     if kind == "own":
         return None
+    if kind == "modbus":
+        from hal.modbus_line import open_line
+
+        return open_line(options)
+    if kind == "http":
+        from hal.http_source import HttpSource
+
+        return HttpSource(options.url, options.user, options.password_file, options.timeout_s)
     raise KeyError(kind)
 
 
@@ -126,6 +178,8 @@ def close_bus(kind: str, handle: Any) -> None:
             handle.close()
         except OSError:  # the descriptor of an unplugged adapter; it is closed all the same
             return
+    if kind == "modbus" and handle is not None:
+        handle.close()
 
 
 def _i2c(options: I2c, adapter: Callable[[int], Any] | None = None) -> I2cBus:

@@ -14,6 +14,9 @@ from edge.settings.pins import HEADER, I2C_LINES, pin_name
 
 SHARED: Final = ("pull", "active_low", "debounce_ms", "weight", "weight_unit", "max_per_s")
 """What two points on one pin must say alike."""
+_PLACES: Final = {
+    "i2c": ("number",), "serial": ("port",), "onewire": ("path",), "modbus": ("host", "port"), "http": ("url",)
+}  # fmt: skip
 
 
 def check_wiring(draft: Draft, faults: Faults) -> None:
@@ -34,10 +37,12 @@ def _check_buses(draft: Draft, faults: Faults) -> None:
     seen: dict[tuple[str, Any], BusRow] = {}
     for row in draft.buses.values():
         kind = row.good.get("kind")
-        if row.options is None or kind not in {"i2c", "serial", "onewire"}:
+        if row.options is None or kind not in _PLACES:
             continue
-        name = {"i2c": "number", "serial": "port", "onewire": "path"}[kind]
-        first = seen.setdefault((kind, getattr(row.options, name)), row)
+        name = next(name for name in _PLACES[kind] if getattr(row.options, name))
+        line = "serial" if kind == "modbus" and name == "port" else kind  # one port, whoever speaks on it
+        place = (getattr(row.options, name), row.options.port) if name == "host" else getattr(row.options, name)
+        first = seen.setdefault((line, place), row)
         if first is not row:
             faults.at_value(row.key(name), "fault.bus_twice", bus=first.name, line=LineOf(first.path))
 
@@ -191,7 +196,8 @@ def _check_load(draft: Draft, faults: Faults) -> None:
         period_s = min(row.good.get("period_s", 1.0), of_bus.get(key, (0.0, math.inf))[1])
         of_bus[key] = (occupies(row.options), period_s)
     for name, bus in draft.buses.items():
-        pairs = takes.get(name, {}).values()
+        share = getattr(bus.options, "busy_share", 1.0)  # a faster line takes less
+        pairs = [(busy_s * share, period_s) for busy_s, period_s in takes.get(name, {}).values()]
         if sum(busy_s / period_s for busy_s, period_s in pairs) > 1:
             busy_s = sum(busy_s for busy_s, _ in pairs)
             faults.at_key(bus.path, "fault.bus_load", busy=_two_digits(busy_s), least=_least_period(busy_s))

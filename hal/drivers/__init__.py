@@ -19,6 +19,7 @@ BUILT_IN: Final[dict[str, str]] = {
     "box": "hal.drivers.box:Box",
     "contact": "hal.drivers.contact:Contact",
     "ds18b20": "hal.drivers.ds18b20:Ds18b20",
+    "modbus": "hal.drivers.modbus:Modbus",
     "pulse": "hal.drivers.pulse:Pulse",
     "sht3x": "hal.drivers.sht3x:Sht3x",
     "teleinfo": "hal.drivers.teleinfo:Teleinfo",

@@ -15,13 +15,18 @@ from typing import Any
 
 import msgspec
 
+from hal import modbus_maps
 from hal.fake.gpio import FakeGpio
 from hal.fake.gpiochip import ChipGpio
 from hal.fake.i2c import Ads1115Chip, FakeI2c, Sht3xChip
 from hal.fake.machine import FakeMachine
 from hal.fake.meter import Meter, PtyMeter
+from hal.fake.modbus import RtuSlaves, TcpSlaves, slave_of
 from hal.fake.onewire import FakeOneWire
 from hal.host import Host
+from hal.modbus_line import ModbusLine
+from hal.modbus_wire import RtuWire, TcpWire
+from tests.served import Served
 
 ARRIVES_WITHIN_S = 0.5
 
@@ -85,6 +90,32 @@ def ds18b20(folder: Path) -> Row:
     )
 
 
+def modbus(folder: Path, *, is_tcp: bool = False) -> Row:
+    """Return a single-phase meter of slave 3 that feeds in; when lost, its adapter or connection goes."""
+    registers = modbus_maps.load("sdm120").registers
+    raw = {"voltage": 231.5, "power": -1480.25, "export": 12_345.67}
+    slaves = {3: slave_of(registers.values(), raw)}
+    served = Served(TcpSlaves(slaves) if is_tcp else RtuSlaves(slaves, folder / "rs485"))
+    port = served.fake.port  # type: ignore[attr-defined]
+    wire = (
+        TcpWire("127.0.0.1", port, timeout_s=1.0)
+        if is_tcp
+        else RtuWire(str(port), 115200, "N", 1, timeout_s=1.0, gap_s=0.0)
+    )
+    line = ModbusLine(wire, timeout_s=1.0)
+
+    def close() -> None:
+        line.close()
+        served.close()
+
+    def mend() -> None:
+        served.replug()
+        line.close()  # its bus does, when every device has gone
+
+    points = {name: {"slave": 3, "map": "sdm120", "register": name} for name in raw}
+    return Row(line, points, dict(raw), lose=served.unplug, mend=mend, close=close)
+
+
 def pulse(_folder: Path, board: type[FakeGpio] = FakeGpio) -> Row:
     """Return a water meter that made two pulses, 6 s apart."""
     gpio = board()
@@ -146,6 +177,8 @@ ROWS: Mapping[str, Callable[[Path], Row]] = {
     "contact": contact,
     "contact on gpiod": partial(contact, board=ChipGpio),
     "ds18b20": ds18b20,
+    "modbus": modbus,
+    "modbus on tcp": partial(modbus, is_tcp=True),
     "pulse": pulse,
     "pulse on gpiod": partial(pulse, board=ChipGpio),
     "sht3x": sht3x,
