@@ -72,6 +72,16 @@ class TellsTime(Protocol):
         """Return and forget the latest time that the device told and that can be believed."""
 
 
+class TakesTime(Protocol):
+    """Optional: a driver whose device keeps the time of day and can be set."""
+
+    def take_time(self, now_ns: int, utc_ms: int) -> None:
+        """Take what a better source than a battery clock says: at monotonic `now_ns` it was `utc_ms`.
+
+        Called before a read, each `edge.runtime.bus.TIME_EACH_S`, while such a source is believed; touches no device.
+        """
+
+
 class Remembers(Protocol):
     """Optional: a driver with state that must survive a restart (a meter's identity and last indexes)."""
 

@@ -36,6 +36,7 @@ REASONS: Final[dict[str, str]] = {
     "bus_error": "the bus reports an error",
     "driver_error": "the driver failed; its traceback is in the log",
     "not_open": "the device could not be opened yet",
+    "wrong_device": "another device than the settings say answers there",
     "stale": "no sample arrived in time",
     "no_frame": "the meter sends no complete frame",
     "not_sent": "the meter does not send this label",

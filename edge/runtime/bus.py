@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from edge.core.clock import Clock
 from edge.core.types import NEVER
@@ -16,6 +16,10 @@ from edge.runtime.device import AT_REST, Device, DeviceSpec
 from edge.runtime.flight import Flight
 from edge.runtime.lateness import Lateness
 from hal.sample import Cycle, Fix, Notice, Sample
+
+TIME_EACH_S: Final = 600
+SETS_CLOCKS: Final = frozenset({"person", "gsm", "tic", "ntp"})
+"""Words of TRUST from which a battery clock is set: a person is believed only while no battery clock speaks."""
 
 
 class BusWorker:
@@ -63,6 +67,8 @@ class BusWorker:
         if self._drain_ms:
             periods.add(self._drain_ms)
         self._due_ms = dict.fromkeys(sorted(periods), 0)
+        self._clocks = [device for device in self.devices if hasattr(device.spec.driver, "take_time")]
+        self._time_due_ns = 0
 
     @property
     def points(self) -> list[str]:
@@ -112,6 +118,8 @@ class BusWorker:
         notices: list[Notice] = []
         states: dict[str, str] = {}
         fix: Fix | None = None
+        if self._clocks:
+            self._hand_time_on()
         for device, due in self._plan(periods):
             now_ns = self._clock.monotonic_ns()
             self.progress_s = now_ns / 1e9
@@ -126,6 +134,15 @@ class BusWorker:
             self._close_bus()  # the next try opens it anew
         if samples or notices or states or fix:
             self._post(Cycle(self.bus, tick_ns, samples, notices, states or None, fix))
+
+    def _hand_time_on(self) -> None:
+        """Give the time of day to the battery clocks of this bus while somebody better is believed."""
+        now_ns = self._clock.monotonic_ns()
+        if now_ns >= self._time_due_ns and self._clock.trust() in SETS_CLOCKS:
+            utc_ms = self._clock.utc_ms()
+            were_told = [device.take_time(now_ns, utc_ms) for device in self._clocks]
+            if all(were_told):
+                self._time_due_ns = now_ns + TIME_EACH_S * 1_000_000_000
 
     def _open_bus(self) -> Any:
         """Return the bus's handle, opened when the first device asks for it."""

@@ -116,6 +116,13 @@ class Device:
             answer.notices += self._recover(now_ns)
         return answer
 
+    def take_time(self, now_ns: int, utc_ms: int) -> bool:
+        """Hand the time of day to the driver, where it is open and its device keeps one; return whether it was."""
+        if self._driver is None or not hasattr(self._driver, "take_time"):
+            return False
+        self._driver.take_time(now_ns, utc_ms)
+        return True
+
     def _read(self, due: list[str], now_ns: int) -> Answer:
         driver = self._driver or self._open()
         self.reads += 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 SINGLE_SHOT: Final = (0x24, 0x00)  # high repeatability, without clock stretching
+READ_SERIAL: Final = b"\x37\x80"
 LENGTH: Final = 6
 LOW_C, HIGH_C = -40.0, 125.0  # where the sensor can work; 0x0000 and 0xffff lie outside
 
@@ -45,4 +46,9 @@ def relative_humidity(word: int) -> float:
 def frame_from(temperature_c: float, humidity: float) -> bytes:
     """Return the six bytes that a sensor sends for these values."""
     pair = (round((temperature_c + 45) * 65535 / 175), round(humidity * 65535 / 100))
-    return b"".join(word + bytes((crc8(word),)) for word in (value.to_bytes(2, "big") for value in pair))
+    return words_with_crc(*pair)
+
+
+def words_with_crc(*values: int) -> bytes:
+    """Return words as they go over the wire, each with its CRC."""
+    return b"".join(word + bytes((crc8(word),)) for word in (value.to_bytes(2, "big") for value in values))

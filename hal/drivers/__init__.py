@@ -16,11 +16,16 @@ ENTRY_POINTS: Final = "vigie.drivers"
 
 BUILT_IN: Final[dict[str, str]] = {
     "ads1115": "hal.drivers.ads1115:Ads1115",
+    "bh1750": "hal.drivers.bh1750:Bh1750",
+    "bme280": "hal.drivers.bme280:Bme280",
     "box": "hal.drivers.box:Box",
     "contact": "hal.drivers.contact:Contact",
     "ds18b20": "hal.drivers.ds18b20:Ds18b20",
+    "ds3231": "hal.drivers.ds3231:Ds3231",
+    "ina219": "hal.drivers.ina219:Ina219",
     "modbus": "hal.drivers.modbus:Modbus",
     "pulse": "hal.drivers.pulse:Pulse",
+    "scd4x": "hal.drivers.scd4x:Scd4x",
     "sht3x": "hal.drivers.sht3x:Sht3x",
     "teleinfo": "hal.drivers.teleinfo:Teleinfo",
 }

@@ -28,7 +28,8 @@ class Chip(Protocol):
         """Return what the master reads; raise OSError to refuse."""
 
 
-def _refusal(number: int) -> OSError:
+def refusal(number: int) -> OSError:
+    """Return the error that a transfer ends with, as smbus2 raises it."""
     return OSError(number, os.strerror(number))
 
 
@@ -108,12 +109,12 @@ class FakeI2c:
         if not self._is_free.is_set():
             self._is_free.wait()
         if self._is_closed:
-            raise _refusal(errno.ETIMEDOUT)
+            raise refusal(errno.ETIMEDOUT)
         if self._errno:
-            raise _refusal(self._errno)
+            raise refusal(self._errno)
         chip = self.chips.get(address)
         if chip is None:
-            raise _refusal(errno.EREMOTEIO)
+            raise refusal(errno.EREMOTEIO)
         return chip
 
 
@@ -130,9 +131,12 @@ class Sht3xChip:
         self._to_refuse = 0
 
     def write(self, octets: bytes) -> None:
-        """Take the single-shot command; refuse any other."""
+        """Take the single-shot command or that of the serial number; refuse any other."""
+        if octets == sht3x.READ_SERIAL:
+            self._frame, self._to_refuse = sht3x.words_with_crc(0x0E1D, 0x5A3B), 0
+            return
         if octets != bytes(sht3x.SINGLE_SHOT):
-            raise _refusal(errno.EREMOTEIO)
+            raise refusal(errno.EREMOTEIO)
         self._frame = sht3x.frame_from(self.temperature_c, self.humidity)
         self._to_refuse = self.refused_reads
 
@@ -140,7 +144,7 @@ class Sht3xChip:
         """Return the six bytes once a measurement; refused while there is none."""
         if self._frame is None or self._to_refuse > 0:
             self._to_refuse -= 1
-            raise _refusal(errno.EREMOTEIO)
+            raise refusal(errno.EREMOTEIO)
         frame = bytearray(self._frame)
         self._frame = None
         if self.corrupt_at is not None:

@@ -19,14 +19,18 @@ from hal import modbus_maps
 from hal.fake.gpio import FakeGpio
 from hal.fake.gpiochip import ChipGpio
 from hal.fake.i2c import Ads1115Chip, FakeI2c, Sht3xChip
+from hal.fake.i2c_air import Bh1750Chip, Bme280Chip, Scd4xChip
+from hal.fake.i2c_cabinet import Ds3231Chip, Ina219Chip
 from hal.fake.machine import FakeMachine
 from hal.fake.meter import Meter, PtyMeter
 from hal.fake.modbus import RtuSlaves, TcpSlaves, slave_of
 from hal.fake.onewire import FakeOneWire
+from hal.fake.pace import VirtualPace
 from hal.host import Host
 from hal.modbus_line import ModbusLine
 from hal.modbus_wire import RtuWire, TcpWire
 from tests.served import Served
+from tests.support import about
 
 ARRIVES_WITHIN_S = 0.5
 
@@ -67,6 +71,24 @@ def box(folder: Path) -> Row:
         {"heat": {"measure": "cpu_temperature"}, "starts": {"measure": "starts"}},
         {"heat": 48.312, "starts": 3},
     )
+
+
+def bh1750(_folder: Path) -> Row:
+    """Return the light of a workplace."""
+    pace = VirtualPace()
+    bus = FakeI2c({0x23: Bh1750Chip(500.0)}, pace=pace)
+    return Row(
+        bus, {"lux": {}}, {"lux": 500.0}, lose=lambda: bus.unplug(0x23), mend=lambda: bus.replug(0x23), close=bus.close
+    )
+
+
+def bme280(_folder: Path) -> Row:
+    """Return the air of a cold store."""
+    pace = VirtualPace()
+    bus = FakeI2c({0x76: Bme280Chip(-18.25, 65.0, 982.5, pace=pace)}, pace=pace)
+    points = {key: {"channel": key} for key in ("temperature", "humidity", "pressure")}
+    values: dict[str, object] = {"temperature": -18.25, "humidity": about(65.0, 0.01), "pressure": about(982.5, 0.01)}
+    return Row(bus, points, values, lose=lambda: bus.unplug(0x76), mend=lambda: bus.replug(0x76), close=bus.close)
 
 
 def contact(_folder: Path, board: type[FakeGpio] = FakeGpio) -> Row:
@@ -116,6 +138,23 @@ def modbus(folder: Path, *, is_tcp: bool = False) -> Row:
     return Row(line, points, dict(raw), lose=served.unplug, mend=mend, close=close)
 
 
+def ds3231(_folder: Path) -> Row:
+    """Return a clock that runs."""
+    bus = FakeI2c({0x68: Ds3231Chip(temperature_c=-3.25)})
+    points = {key: {"channel": key} for key in ("clock", "temperature")}
+    values: dict[str, object] = {"clock": 1, "temperature": -3.25}
+    return Row(bus, points, values, lose=lambda: bus.unplug(0x68), mend=lambda: bus.replug(0x68), close=bus.close)
+
+
+def ina219(_folder: Path) -> Row:
+    """Return a battery that is being charged."""
+    pace = VirtualPace()
+    bus = FakeI2c({0x40: Ina219Chip(12.8, -1.5, pace=pace)}, pace=pace)
+    points = {key: {"channel": key} for key in ("voltage", "current", "power")}
+    values: dict[str, object] = {"voltage": 12.8, "current": -1.5, "power": -19.2}
+    return Row(bus, points, values, lose=lambda: bus.unplug(0x40), mend=lambda: bus.replug(0x40), close=bus.close)
+
+
 def pulse(_folder: Path, board: type[FakeGpio] = FakeGpio) -> Row:
     """Return a water meter that made two pulses, 6 s apart."""
     gpio = board()
@@ -127,6 +166,24 @@ def pulse(_folder: Path, board: type[FakeGpio] = FakeGpio) -> Row:
         {"index": 2, "flow": 1 / 6},
         run=lambda now_ns: _step(gpio, now_ns),
         close=gpio.close,
+    )
+
+
+def scd4x(_folder: Path) -> Row:
+    """Return the air of a class room; each 5 s there is something new."""
+    pace = VirtualPace()
+    bus = FakeI2c({0x62: Scd4xChip(1450.0, 22.5, 40.0, pace=pace)}, pace=pace)
+    points = {key: {"channel": key} for key in ("co2", "temperature", "humidity")}
+    values: dict[str, object] = {"co2": 1450.0, "temperature": 22.5, "humidity": 40.0}
+    return Row(
+        bus,
+        points,
+        values,
+        late_ns=11_000_000_000,
+        run=lambda _now_ns: pace.sleep(6.0),
+        lose=lambda: bus.unplug(0x62),
+        mend=lambda: bus.replug(0x62),
+        close=bus.close,
     )
 
 
@@ -174,13 +231,18 @@ def _step(gpio: FakeGpio, now_ns: int) -> None:
 ROWS: Mapping[str, Callable[[Path], Row]] = {
     "ads1115": ads1115,
     "box": box,
+    "bh1750": bh1750,
+    "bme280": bme280,
     "contact": contact,
     "contact on gpiod": partial(contact, board=ChipGpio),
     "ds18b20": ds18b20,
     "modbus": modbus,
     "modbus on tcp": partial(modbus, is_tcp=True),
+    "ds3231": ds3231,
+    "ina219": ina219,
     "pulse": pulse,
     "pulse on gpiod": partial(pulse, board=ChipGpio),
+    "scd4x": scd4x,
     "sht3x": sht3x,
     "teleinfo": teleinfo,
 }
