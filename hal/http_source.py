@@ -8,17 +8,54 @@ from __future__ import annotations
 
 import base64
 import http.client
+import io
 import os
 import socket
 import ssl
 import time
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from hal.driver import DriverError
 
 CHUNK: Final = 16_384
+
+
+class _Octets(io.RawIOBase):
+    """What a socket brings until a deadline: the library's own time-out begins anew with each byte that drips."""
+
+    def __init__(self, source: socket.socket, end_s: float) -> None:
+        self._source, self._end_s = source, end_s
+
+    def readable(self) -> bool:
+        """Return true."""
+        return True
+
+    def readinto(self, into: Any) -> int:
+        """Read what is there. Raises TimeoutError when the time is over."""
+        left_s = self._end_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        self._source.settimeout(left_s)
+        return self._source.recv_into(into)
+
+
+class _Source:
+    """A socket as `http.client` reads from it."""
+
+    def __init__(self, source: socket.socket, end_s: float) -> None:
+        self._octets = _Octets(source, end_s)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """Return it as a file."""
+        return io.BufferedReader(self._octets)
+
+
+def _answer_by(end_s: float, source: socket.socket, *words: Any, **keys: Any) -> http.client.HTTPResponse:
+    """Return the answer that must be whole by `end_s`."""
+    return http.client.HTTPResponse(_Source(source, end_s), *words, **keys)  # type: ignore[arg-type]
 
 
 class HttpSource:
@@ -30,6 +67,7 @@ class HttpSource:
         self.name = url.rstrip("/")
         self.requests = 0
         """How many requests were sent since the start."""
+        self._failed: dict[str, int] = {}
         self._is_tls = parts.scheme == "https"
         self._host, self._port = parts.hostname or "", parts.port
         self._user, self._password_file = user, password_file
@@ -37,12 +75,22 @@ class HttpSource:
 
     def get(self, path: str, most: int) -> bytes:
         """Return the body of a path, at most `most` bytes. Raises DriverError with what to look at."""
-        end_s = time.monotonic() + self._timeout_s
-        connection = self._connection()
         self.requests += 1
         try:
+            return self._got(path, most)
+        except DriverError as exc:
+            self._failed = {**self._failed, exc.reason: self._failed.get(exc.reason, 0) + 1}
+            raise
+
+    def counts(self) -> dict[str, int]:
+        """Return the requests since opening and the failed ones by what happened. Any thread may ask."""
+        return {"transfers": self.requests, **self._failed}
+
+    def _got(self, path: str, most: int) -> bytes:
+        end_s = time.monotonic() + self._timeout_s
+        connection = self._connection(end_s)
+        try:
             connection.request("GET", path, headers={**self._authorization(), "Connection": "close"})
-            self._leave(connection, end_s)
             answer = connection.getresponse()
             if answer.status != http.client.OK:
                 raise self._refused(answer.status, path)
@@ -51,7 +99,6 @@ class HttpSource:
                 body += part
                 if len(body) > most:
                     raise DriverError(f"{self.name}{path}: more than {most} bytes; is this the right page?", "no_frame")
-                self._leave(connection, end_s)
             if answer.length:
                 raise DriverError(f"{self.name}{path}: the answer ends too early; check the network", "no_frame")
         except TimeoutError as exc:
@@ -74,20 +121,15 @@ class HttpSource:
     def close(self) -> None:
         """Nothing is kept open."""
 
-    def _connection(self) -> http.client.HTTPConnection:
+    def _connection(self, end_s: float) -> http.client.HTTPConnection:
+        made: http.client.HTTPConnection
         if self._is_tls:
             context = ssl.create_default_context()
-            return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout_s, context=context)
-        return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
-
-    @staticmethod
-    def _leave(connection: http.client.HTTPConnection, end_s: float) -> None:
-        """Leave what comes next the rest of the time. Raises TimeoutError when there is none."""
-        left_s = end_s - time.monotonic()
-        if left_s <= 0:
-            raise TimeoutError
-        if connection.sock is not None:
-            connection.sock.settimeout(left_s)
+            made = http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout_s, context=context)
+        else:
+            made = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
+        made.response_class = partial(_answer_by, end_s)  # type: ignore[assignment]
+        return made
 
     def _authorization(self) -> dict[str, str]:
         """Return the head line of HTTP Basic, none without a user. Raises DriverError."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import queue
 import select
 import threading
 import time
+from collections.abc import Callable
 from typing import Protocol, Self
 
 
@@ -14,16 +16,18 @@ class Answers(Protocol):
 
     def filenos(self) -> list[int]: ...
     def step(self, now_s: float) -> float: ...
+    def unplug(self) -> None: ...
+    def replug(self) -> None: ...
     def close(self) -> None: ...
 
 
 class Served:
-    """Steps a fake until closed; `change` takes hold of it between two steps."""
+    """Steps a fake until closed. Changes run on its thread: a socket closed elsewhere lives on there."""
 
     def __init__(self, fake: Answers) -> None:
         self.fake = fake
-        self.lock = threading.Lock()
         self._bell, self._ring = os.pipe()
+        self._changes: queue.SimpleQueue[tuple[Callable[[], None], threading.Event]] = queue.SimpleQueue()
         self._is_over = False
         self._thread = threading.Thread(target=self._run, name="served", daemon=True)
         self._thread.start()
@@ -31,13 +35,20 @@ class Served:
     def _run(self) -> None:
         next_s = 0.0
         while not self._is_over:
-            with self.lock:
-                filenos = self.fake.filenos()
-            ready = select.select([self._bell, *filenos], [], [], max(0.0, next_s - time.monotonic()))[0]
+            left_s = max(0.0, next_s - time.monotonic())
+            ready = select.select([self._bell, *self.fake.filenos()], [], [], left_s)[0]
             if self._bell in ready:
-                os.read(self._bell, 64)
-            with self.lock:
-                next_s = self.fake.step(time.monotonic())
+                os.read(self._bell, 1)
+                change, done = self._changes.get()
+                change()
+                done.set()
+            next_s = self.fake.step(time.monotonic())
+
+    def _do(self, change: Callable[[], None]) -> None:
+        done = threading.Event()
+        self._changes.put((change, done))
+        os.write(self._ring, b"x")
+        assert done.wait(5)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -48,21 +59,19 @@ class Served:
         self.close()
 
     def unplug(self) -> None:
-        with self.lock:
-            self.fake.unplug()  # type: ignore[attr-defined]
-        os.write(self._ring, b"x")
+        self._do(self.fake.unplug)
 
     def replug(self) -> None:
-        with self.lock:
-            self.fake.replug()  # type: ignore[attr-defined]
-        os.write(self._ring, b"x")
+        self._do(self.fake.replug)
 
     def close(self) -> None:
         if self._is_over:
             return
-        self._is_over = True
-        os.write(self._ring, b"x")
+        self._do(self._end)
         self._thread.join(5)
         os.close(self._bell)
         os.close(self._ring)
         self.fake.close()
+
+    def _end(self) -> None:
+        self._is_over = True

@@ -28,6 +28,7 @@ BUILT_IN: Final[dict[str, str]] = {
     "scd4x": "hal.drivers.scd4x:Scd4x",
     "sht3x": "hal.drivers.sht3x:Sht3x",
     "teleinfo": "hal.drivers.teleinfo:Teleinfo",
+    "wes": "hal.drivers.wes:Wes",
 }
 
 

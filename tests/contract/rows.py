@@ -26,7 +26,9 @@ from hal.fake.meter import Meter, PtyMeter
 from hal.fake.modbus import RtuSlaves, TcpSlaves, slave_of
 from hal.fake.onewire import FakeOneWire
 from hal.fake.pace import VirtualPace
+from hal.fake.wes import FakeWes
 from hal.host import Host
+from hal.http_source import HttpSource
 from hal.modbus_line import ModbusLine
 from hal.modbus_wire import RtuWire, TcpWire
 from tests.served import Served
@@ -227,6 +229,19 @@ def _step(gpio: FakeGpio, now_ns: int) -> None:
     gpio.step(now_ns / 1e9)
 
 
+def wes(folder: Path) -> Row:
+    """Return a WES of a flat: apparent power, an index and a probe in the frost."""
+    server = FakeWes("reader", "word")
+    server.texts = {"tic1.PAP": "1230", "tic1.BASE": "012345678", "temp.SONDE3": "-10.5", "relais.RELAIS1": "ON"}
+    served = Served(server)
+    secret = folder / "password"
+    secret.write_text("word\n", encoding="utf-8")
+    source = HttpSource(server.url, "reader", str(secret), 2.0)
+    points = {name: {"field": name} for name in server.texts}
+    values: dict[str, object] = dict(zip(points, (1230, 12_345_678, -10.5, 1), strict=True))
+    return Row(source, points, values, lose=served.unplug, mend=served.replug, close=served.close)
+
+
 # A driver's name, and behind it " on " what it runs on where it has more than one row.
 ROWS: Mapping[str, Callable[[Path], Row]] = {
     "ads1115": ads1115,
@@ -245,4 +260,5 @@ ROWS: Mapping[str, Callable[[Path], Row]] = {
     "scd4x": scd4x,
     "sht3x": sht3x,
     "teleinfo": teleinfo,
+    "wes": wes,
 }
