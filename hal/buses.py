@@ -49,6 +49,13 @@ class OneWire(_BusOptions, frozen=True):
     """A 1-Wire bus as the kernel shows it: a folder with one sub-folder a probe."""
 
     path: Annotated[str, Meta(description="folder of the probes")] = "/sys/bus/w1/devices"
+    master: Annotated[
+        str,
+        Meta(
+            pattern="^(w1_bus_master[0-9]+)?$",
+            description="only the probes of this master, such as w1_bus_master1; where absent those of all",
+        ),
+    ] = ""
 
 
 class Serial(_BusOptions, frozen=True):
@@ -126,6 +133,9 @@ KINDS: Final[dict[str, type[_BusOptions]]] = {
 }
 
 
+LOOK_S: Final[dict[str, float]] = {"onewire": 30.0}
+"""How often a bus of this kind looks around for devices; the others can't without disturbing them."""
+
 HARMFUL: Final = frozenset({"native", "pigpio"})
 """Factories of gpiozero that are refused: see `_ensure_pin_factory`."""
 GATHER_S: Final = 0.2
@@ -140,14 +150,14 @@ class BusError(OSError):
 def open_bus(kind: str, options: Any) -> Any:
     """Return the handle that drivers of this kind get.
 
-    In the order of `KINDS`: an I2cBus, a Path, a port name, None, a Host, None, a ModbusLine, an HttpSource. None for
-    gpio means gpiozero's default factory, which is set here: on gpiod, or on lgpio where gpiod is missing. Raises
+    In the order of `KINDS`: an I2cBus, a OneWireBus, a port name, None, a Host, None, a ModbusLine, an HttpSource. None
+    for gpio means gpiozero's default factory, which is set here: on gpiod, or on lgpio where gpiod is missing. Raises
     OSError with what to look at when the bus is not there.
     """
     if kind == "i2c":
         return _i2c(options)
     if kind == "onewire":
-        return _onewire(Path(options.path))
+        return _onewire(Path(options.path), options.master)
     if kind == "serial":
         return options.port  # each driver opens it with its own speed, and again when it was unplugged
     if kind == "gpio":
@@ -221,11 +231,16 @@ def _i2c_power(name: str, options: I2c) -> BusPower | None:
     return power
 
 
-def _onewire(folder: Path) -> Path:
-    if not folder.is_dir():
+def _onewire(path: Path, master: str) -> Any:
+    from hal.onewire import OneWireBus
+
+    if not path.is_dir():
         cure = "switch 1-Wire on (dtoverlay=w1-gpio in config.txt) and load w1-therm"
-        raise BusError(f"1-Wire: {folder} does not exist; {cure}")
-    return folder
+        raise BusError(f"1-Wire: {path} does not exist; {cure}")
+    if not (path / master).is_dir():
+        there = ", ".join(sorted(each.name for each in path.glob("w1_bus_master*"))) or "none"
+        raise BusError(f"1-Wire: there is no {master}; masters in {path}: {there}")
+    return OneWireBus(path / master)
 
 
 def _ensure_pin_factory(chip: str) -> None:

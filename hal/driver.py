@@ -119,6 +119,14 @@ class Guards(Protocol):
         """Return the alarm of the point that these options describe; None where it is for its limits alone to say."""
 
 
+class Shares(Protocol):
+    """Optional: one of those whose devices wait together for a part of the time (see `Gathers`)."""
+
+    @staticmethod
+    def shared_s(options: Any) -> float:
+        """Return the seconds that a tick takes beside all `busy_s`, once for however many points are due."""
+
+
 class Shows(Protocol):
     """Optional: a driver that can show what it read last, for `vigie explain`."""
 
@@ -141,3 +149,33 @@ class HasCondition(Protocol):
 
     def condition(self) -> dict[str, Value]:
         """Return figures and words by name, for `vigie doctor`; called on another thread: touches no device."""
+
+
+class Gathers(Protocol):
+    """Optional, of a bus's handle: one act serves all devices that are read at a tick."""
+
+    def begin(self, due: Sequence[str]) -> None:
+        """Do it for these devices, by name; called before they are read. Raises no OSError."""
+
+    def notices(self) -> list[Notice]:
+        """Return and forget what is to be said of the bus."""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A device that is plugged in, by its name on the bus."""
+
+    device: str
+    driver: str
+    """The name of the driver that reads it."""
+    options: dict[str, Value]
+    """What a point of the settings writes to name it."""
+
+
+class Looks(Protocol):
+    """Optional, of a bus's handle: it can tell what is plugged in, without disturbing anything (LOOK_S)."""
+
+    def present(self) -> list[Found]:
+        """Return what is plugged in. Raises OSError."""
+
+    def glance(self, devices: Sequence[str]) -> list[Sample]:
+        """Return what some of these devices measure now, each as a sample under the device's name. Raises OSError."""

@@ -193,7 +193,7 @@ install_folders() {
 start_service() {
     is_running_here || return 0
     if udevadm control --reload 2>/dev/null; then
-        udevadm trigger --subsystem-match=gpio --subsystem-match=i2c-dev
+        udevadm trigger --subsystem-match=gpio --subsystem-match=i2c-dev --subsystem-match=w1
     fi
     systemctl restart systemd-modules-load.service || true
     systemctl daemon-reload

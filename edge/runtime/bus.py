@@ -6,6 +6,7 @@ All points that are due at one instant are read in one go, and every bus of a pe
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -15,11 +16,13 @@ from edge.core.types import NEVER
 from edge.runtime.device import AT_REST, Device, DeviceSpec
 from edge.runtime.flight import Flight
 from edge.runtime.lateness import Lateness
+from edge.runtime.surroundings import MEMORY, Surroundings
 from hal.sample import Cycle, Fix, Notice, Sample
 
 TIME_EACH_S: Final = 600
 SETS_CLOCKS: Final = frozenset({"person", "gsm", "tic", "ntp"})
 """Words of TRUST from which a battery clock is set: a person is believed only while no battery clock speaks."""
+log = logging.getLogger(__name__)
 
 
 class BusWorker:
@@ -36,8 +39,9 @@ class BusWorker:
         close_handle: Callable[[Any], None],
         memory: Mapping[str, str] | None = None,
         offset_ms: Callable[[], int] | None = None,
+        look_s: float = 0.0,
     ) -> None:
-        """Make the worker; nothing is opened yet.
+        """Make the worker; nothing is opened yet. It looks around for devices each `look_s`, unless that is 0.
 
         `offset_ms` gives UTC minus monotonic as the engine places its periods. Ticks must lie on the same grid to the
         millisecond: one that lies 1 ms before the boundary puts two readings into a period and none into the next.
@@ -61,6 +65,10 @@ class BusWorker:
         self._handle: Any = None
         self._is_open = False
         self._counts: Counter[str] = Counter()
+        self._look_ms = round(1000 * look_s)
+        self._look_due_ms = 0
+        named = {spec.name: list(spec.options) for spec in devices}
+        self.surroundings = Surroundings(name, named, memory.get(MEMORY))
         self._plans: dict[tuple[int, ...], list[tuple[Device, list[str]]]] = {}
         self._drain_ms = round(1000 * max((getattr(spec.driver, "tick_s", 0.0) for spec in devices), default=0.0))
         periods = {period for spec in devices for period in spec.period_ms.values()}
@@ -97,7 +105,13 @@ class BusWorker:
                     tick_ms = max(tick_ms, last_multiple_ms if is_on_grid else now_ms)
         if due_periods:
             self._tick(due_periods, tick_ms * 1_000_000)
-        return min(self._due_ms.values(), default=NEVER) / 1000
+        next_ms = min(self._due_ms.values(), default=NEVER)
+        if self._look_ms:
+            if now_ms >= self._look_due_ms:  # on the grid, so that it costs no wake-up beside the ticks'
+                self._look_due_ms = now_ms - (now_ms + phase_ms) % self._look_ms + self._look_ms
+                self._look()
+            next_ms = min(next_ms, self._look_due_ms)
+        return next_ms / 1000
 
     def _offset_now_ms(self) -> int:
         return self._clock.utc_ms() - self._clock.monotonic_ns() // 1_000_000
@@ -120,7 +134,9 @@ class BusWorker:
         fix: Fix | None = None
         if self._clocks:
             self._hand_time_on()
-        for device, due in self._plan(periods):
+        plan = self._plan(periods)
+        self._begin(plan)
+        for device, due in plan:
             now_ns = self._clock.monotonic_ns()
             self.progress_s = now_ns / 1e9
             answer = device.read(due, now_ns)
@@ -130,7 +146,8 @@ class BusWorker:
             if answer.state is not None:
                 states[device.spec.name] = answer.state
             fix = answer.fix or fix
-        if self._is_open and not any(device.is_open for device in self.devices):
+        notices += self._own_notices()
+        if self._is_open and not self._look_ms and not any(device.is_open for device in self.devices):
             self._close_bus()  # the next try opens it anew
         if samples or notices or states or fix:
             self._post(Cycle(self.bus, tick_ns, samples, notices, states or None, fix))
@@ -143,6 +160,42 @@ class BusWorker:
             were_told = [device.take_time(now_ns, utc_ms) for device in self._clocks]
             if all(were_told):
                 self._time_due_ns = now_ns + TIME_EACH_S * 1_000_000_000
+
+    def _begin(self, plan: list[tuple[Device, list[str]]]) -> None:
+        """Let the bus do at once what serves several devices of this tick (`hal.driver.Gathers`)."""
+        if not self._is_open and not self._look_ms:
+            return
+        now_s = self._clock.monotonic_ns() / 1e9
+        self.progress_s = now_s
+        try:
+            begin = getattr(self._open_bus(), "begin", None)
+            if begin is not None:
+                begin([device.spec.name for device, due in plan if due and device.is_ready(now_s)])
+        except OSError:
+            return  # the devices say it, each with its reason
+        except Exception:  # a bug here costs time and no reading
+            log.exception("bus %s: what serves all devices failed", self.bus)
+
+    def _look(self) -> None:
+        """Look around, and say what is new."""
+        now_ns = self._clock.monotonic_ns()
+        self.progress_s = now_ns / 1e9
+        try:
+            notices = self.surroundings.look(self._open_bus(), now_ns)
+        except OSError:
+            return  # no such bus: its devices say it
+        except Exception:  # a bug here costs no reading
+            log.exception("bus %s: looking around failed", self.bus)
+            return
+        notices += self._own_notices()
+        state = self.surroundings.state()
+        if notices or state:
+            self._post(Cycle(self.bus, now_ns, [], notices, {MEMORY: state} if state else None))
+
+    def _own_notices(self) -> list[Notice]:
+        """Return what the bus itself has to say, once over restarts."""
+        notices = getattr(self._handle, "notices", None)
+        return self.surroundings.say_once(notices()) if notices is not None else []
 
     def _open_bus(self) -> Any:
         """Return the bus's handle, opened when the first device asks for it."""
@@ -186,6 +239,7 @@ class BusWorker:
             "wire": self.counts(),
             "late_ms": self.late.told(),
             "devices": devices,
+            "unknown": self.surroundings.status(self._clock.monotonic_ns()),
         }
 
     def errors(self) -> int:

@@ -20,6 +20,7 @@ from hal.fake.machine import FakeMachine
 from hal.fake.meter import Meter, PtyMeter
 from hal.fake.onewire import FakeOneWire
 from hal.host import Host
+from hal.onewire import OneWireBus
 
 WEATHER_S: Final = 1.0  # how often temperatures, powers and rates follow the clock
 PULSE_FIRST_S: Final = 0.3
@@ -90,7 +91,7 @@ class Demo:
         self._courses.append(lambda t_s: made.heat(48.0 + 6.0 * site.wave(t_s, 0.0, 1.0, 1800.0)))
         return Host(made.root)
 
-    def _probes(self, bus: str, folder: Path, entries: list[PointEntry]) -> Path:
+    def _probes(self, bus: str, folder: Path, entries: list[PointEntry]) -> OneWireBus:
         tree = FakeOneWire(folder / bus)
         for entry in entries:
             course = site.profile(entry.point.id, 18.0, 3.0)
@@ -101,7 +102,7 @@ class Demo:
                     tree.set(probe, course(t_s))
 
             self._courses.append(warm)
-        return tree.folder
+        return tree.bus
 
     def _chips(self, bus: str, _folder: Path, entries: list[PointEntry]) -> FakeI2c:
         fake = FakeI2c(name=bus)

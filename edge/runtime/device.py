@@ -102,10 +102,14 @@ class Device:
         """Whether a driver is at work."""
         return self._driver is not None
 
+    def is_ready(self, now_s: float) -> bool:
+        """Return whether `read` will ask the device, and not wait until it is tried again."""
+        return self._driver is not None or now_s >= self._retry_s
+
     def read(self, due: list[str], now_ns: int) -> Answer:
         """Return the samples of the due points: BAD ones with their reason when there is no other."""
         now_s = now_ns / 1e9
-        if self._driver is None and now_s < self._retry_s:
+        if not self.is_ready(now_s):
             return Answer(self._bad(due, now_ns))
         try:
             answer = self._read(due, now_ns)

@@ -24,7 +24,7 @@ from edge.settings.specs import specs
 from edge.store.historian import Historian
 from edge.store.history import History
 from edge.store.history_opening import Tell
-from hal.buses import close_bus, open_bus
+from hal.buses import LOOK_S, close_bus, open_bus
 from hal.host import Figure, Host
 from hal.sample import Cycle
 
@@ -55,6 +55,7 @@ def bus_of(
         close_handle=(lambda _handle: None) if is_simulated else (lambda handle: close_bus(kind, handle)),
         memory=memory,
         offset_ms=offset_ms,
+        look_s=LOOK_S.get(kind, 0.0),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from edge.settings.draft import BusRow, Draft, PointRow, Row
 from edge.settings.faults import Faults, LineOf
 from edge.settings.hints import nearest
 from edge.settings.pins import HEADER, I2C_LINES, pin_name
+from edge.settings.rules_load import check_load
 
 SHARED: Final = ("pull", "active_low", "debounce_ms", "weight", "weight_unit", "max_per_s")
 """What two points on one pin must say alike."""
@@ -27,7 +27,7 @@ def check_wiring(draft: Draft, faults: Faults) -> None:
     _check_pins(draft, faults)
     _check_addresses(draft, faults)
     _check_channels(draft, faults)
-    _check_load(draft, faults)
+    check_load(draft, faults)
     for output in draft.outputs:
         _check_bus_of_output(output, draft, faults)
 
@@ -43,8 +43,23 @@ def _check_buses(draft: Draft, faults: Faults) -> None:
         line = "serial" if kind == "modbus" and name == "port" else kind  # one port, whoever speaks on it
         place = (getattr(row.options, name), row.options.port) if name == "host" else getattr(row.options, name)
         first = seen.setdefault((line, place), row)
-        if first is not row:
+        if first is not row and kind == "onewire":
+            _check_masters(row, draft, faults)
+        elif first is not row:
             faults.at_value(row.key(name), "fault.bus_twice", bus=first.name, line=LineOf(first.path))
+
+
+def _check_masters(row: BusRow, draft: Draft, faults: Faults) -> None:
+    """Note a 1-Wire bus that reads a master of an earlier one, or all of them beside it."""
+    for first in draft.buses.values():
+        if first is row:
+            return
+        if first.good.get("kind") == "onewire" and first.options is not None and first.options.path == row.options.path:
+            masters = {first.options.master, row.options.master}
+            if len(masters) == 1 or "" in masters:
+                key = row.key("master" if row.options.master else "path")
+                faults.at_value(key, "fault.bus_twice", bus=first.name, line=LineOf(first.path))
+                return
 
 
 def _check_bus_of(row: PointRow, draft: Draft, faults: Faults) -> None:
@@ -178,42 +193,6 @@ def _check_channels(draft: Draft, faults: Faults) -> None:
         first = read.setdefault((row.good.get("bus"), row.good.get("driver"), row.device, repr(row.options)), row)
         if first is not row and not _is_noted_by_pin(row):
             faults.at_key(row.path, "fault.read_twice", owner=_owner(first), line=LineOf(first.path), device=row.device)
-
-
-def _check_load(draft: Draft, faults: Faults) -> None:
-    """Note a bus whose devices take longer to read than their periods leave: its points would be stale in turn.
-
-    What one measurement serves, such as temperature and humidity of one sensor, counts once, at the shortest period.
-    """
-    takes: dict[str, dict[tuple[str, str], tuple[float, float]]] = {}
-    for number, row in enumerate(draft.points):
-        occupies = getattr(row.driver, "busy_s", None)
-        if occupies is None or row.options is None or row.device is None or "bus" not in row.good:
-            continue
-        shared = getattr(row.driver, "measurement", None)
-        key = (row.device, f"#{number}" if shared is None else shared(row.options))
-        of_bus = takes.setdefault(row.good["bus"], {})
-        period_s = min(row.good.get("period_s", 1.0), of_bus.get(key, (0.0, math.inf))[1])
-        of_bus[key] = (occupies(row.options), period_s)
-    for name, bus in draft.buses.items():
-        share = getattr(bus.options, "busy_share", 1.0)  # a faster line takes less
-        pairs = [(busy_s * share, period_s) for busy_s, period_s in takes.get(name, {}).values()]
-        if sum(busy_s / period_s for busy_s, period_s in pairs) > 1:
-            busy_s = sum(busy_s for busy_s, _ in pairs)
-            faults.at_key(bus.path, "fault.bus_load", busy=_two_digits(busy_s), least=_least_period(busy_s))
-
-
-def _two_digits(seconds: float) -> float:
-    return round(seconds, 1 if seconds >= 1 else 2)
-
-
-def _least_period(busy_s: float) -> float:
-    """Return the shortest period, of those that people write, in which all can be read.
-
-    >>> _least_period(22.6), _least_period(0.162), _least_period(0.2)
-    (23, 0.2, 0.2)
-    """
-    return math.ceil(busy_s) if busy_s > 1 else math.ceil(round(busy_s * 10, 6)) / 10
 
 
 def _is_noted_by_pin(row: PointRow) -> bool:

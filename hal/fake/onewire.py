@@ -1,4 +1,7 @@
-"""A 1-Wire bus without one: a folder that looks like the kernel's, with probes to heat, unplug and break."""
+"""A 1-Wire bus without one: a folder that looks like the kernel's, with probes to heat, unplug and break.
+
+Its files are at rest: what takes time, and what a conversion leaves behind, is in `hal.fake.w1_kernel`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from hal.decode.ds18b20 import crc8, scratchpad_from_celsius, text_from_scratchpad
+from hal.onewire import OneWireBus
 
 _BODY: Final = "4b 46 7f ff"  # alarm bytes, 12 bits, reserved
 
@@ -34,10 +38,11 @@ FAULTS: Final[dict[str, bytes | None]] = {
 
 
 class FakeOneWire:
-    """Probes in `folder`, which is what `open_bus` returns for such a bus. Each change is seen whole or not at all."""
+    """Probes in `folder`; `bus` is what `open_bus` returns for it. Each change is seen whole or not at all."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.bus = OneWireBus(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self._unplugged: dict[str, str] = {}  # probe -> the text it had
 

@@ -106,7 +106,7 @@ def ds18b20(folder: Path) -> Row:
     probe = "28-3c01f0950a21"
     bus.set(probe, -10.125)
     return Row(
-        bus.folder,
+        bus.bus,
         {"outside": {"probe": probe}},
         {"outside": -10.125},
         lose=lambda: bus.unplug(probe),

@@ -24,7 +24,16 @@ def test_an_absent_i2c_bus_says_what_to_switch_on() -> None:
 def test_an_absent_onewire_folder_says_what_to_switch_on(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="dtoverlay=w1-gpio"):
         buses.open_bus("onewire", buses.OneWire(str(tmp_path / "nothing")))
-    assert buses.open_bus("onewire", buses.OneWire(str(tmp_path))) == tmp_path
+    assert buses.open_bus("onewire", buses.OneWire(str(tmp_path))).folder == tmp_path
+
+
+def test_a_onewire_master_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
+    for master in ("w1_bus_master1", "w1_bus_master2"):
+        (tmp_path / master).mkdir()
+    opened = buses.open_bus("onewire", buses.OneWire(str(tmp_path), "w1_bus_master2"))
+    assert opened.folder == tmp_path / "w1_bus_master2"
+    with pytest.raises(OSError, match=r"no w1_bus_master3; masters in .*: w1_bus_master1, w1_bus_master2"):
+        buses.open_bus("onewire", buses.OneWire(str(tmp_path), "w1_bus_master3"))
 
 
 def test_a_serial_bus_is_its_port_and_an_own_bus_is_nothing() -> None:

@@ -33,7 +33,7 @@ def test_every_bus_of_the_site_has_its_devices(tmp_path: Path) -> None:
         assert set(made.handles) == set(SETTINGS.buses)
         assert Path(made.handles["meter1"]).is_symlink()
         assert set(made.handles["i2c1"].chips) == {0x44, 0x48}
-        assert len(list(made.handles["w1"].glob("28-*"))) == 3
+        assert len(list(made.handles["w1"].folder.glob("28-*"))) == 3
 
 
 def test_it_moves_with_the_time_it_is_given(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_it_moves_with_the_time_it_is_given(tmp_path: Path) -> None:
 
 def test_a_probe_that_someone_unplugs_stays_unplugged(tmp_path: Path) -> None:
     with closing(demo(tmp_path)) as made:
-        probe = made.handles["w1"] / "28-3c01f0950a21"
+        probe = made.handles["w1"].folder / "28-3c01f0950a21"
         probe.rename(probe.with_name(".away"))
         made.step(101.5)
         made.step(103.0)

@@ -12,9 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hal.decode.ds18b20 import (
+    FAMILIES,
+    bits_from_scratchpad,
     celsius_from_scratchpad,
     celsius_from_text,
     crc8,
+    is_copy,
     scratchpad_from_celsius,
     text_from_scratchpad,
 )
@@ -95,12 +98,28 @@ def test_zero_degrees_is_a_value_and_nine_zero_bytes_are_none() -> None:
     assert celsius_from_scratchpad(bytes(9)) == (None, BAD, "line_low")
 
 
-def test_a_copy_with_other_reserved_bytes_measures_and_is_marked() -> None:
-    assert celsius_from_scratchpad(with_crc("91014b467fa50f10"))[1:] == (UNCERTAIN, "suspect")
-    assert celsius_from_scratchpad(with_crc("91014b467fff0f66"))[1:] == (UNCERTAIN, "suspect")
+@pytest.mark.parametrize("octets", ["91014b467fa50f10", "91014b467fff0f66", "91014b46ffff0f10"])
+def test_a_copy_with_other_reserved_bytes_measures_and_is_told_from_a_genuine_chip(octets: str) -> None:
+    assert celsius_from_scratchpad(with_crc(octets))[1:] == (GOOD, "")
+    assert is_copy(with_crc(octets))
+    assert not is_copy(scratchpad_from_celsius(25.0625))
+    assert not is_copy(scratchpad_from_celsius(25.0625, "10"), "10")
 
 
-@pytest.mark.parametrize("config", [0x00, 0x0F, 0x7E, 0xFF])
+@pytest.mark.parametrize(
+    ("octets", "celsius"),
+    [  # its two finest bits stand in byte 4 (bits 1 and 0), bit 7 says so
+        ("91014b46ffff0f10", 25.109375),
+        ("91014b46fcff0f10", 25.0625),
+        ("5eff4b46fdff0210", -10.109375),
+        ("ffff4b469fff0110", -0.03125),  # 13 bits: the last is not measured
+    ],
+)
+def test_the_copy_with_14_bits_gives_them_all(octets: str, celsius: float) -> None:
+    assert celsius_from_scratchpad(with_crc(octets)) == (celsius, GOOD, "")
+
+
+@pytest.mark.parametrize("config", [0x00, 0x0F, 0x7E, 0xE0])
 def test_impossible_configuration_bits_are_bad_under_a_right_crc(config: int) -> None:
     assert celsius_from_scratchpad(with_crc(f"91014b46{config:02x}ff0f10")) == (None, BAD, "crc")
 
@@ -113,6 +132,77 @@ def test_bits_below_the_resolution_are_left_out(config: str, celsius: float) -> 
 @pytest.mark.parametrize("register", ["d107", "8ffc", "0080", "ff7f"])
 def test_what_the_probe_cannot_measure_is_out_of_range(register: str) -> None:
     assert celsius_from_scratchpad(with_crc(register + "4b467fff0f10")) == (None, BAD, "out_of_range")
+
+
+@pytest.mark.parametrize("family", ["22", "28", "3b", "42"])
+@pytest.mark.parametrize("celsius", [125.0, 85.0, 25.0625, 0.5, 0.0, -0.5, -10.125, -55.0])
+def test_the_relatives_share_the_register(family: str, celsius: float) -> None:
+    assert celsius_from_scratchpad(scratchpad_from_celsius(celsius, family), family) == (celsius, GOOD, "")
+
+
+@pytest.mark.parametrize("pins", [0x0, 0x5, 0xF])
+@pytest.mark.parametrize(("bits", "celsius"), [(12, 25.9375), (11, 25.875), (10, 25.75), (9, 25.5)])
+def test_a_ds1825_has_its_address_pins_in_byte_4(pins: int, bits: int, celsius: float) -> None:
+    """Its data sheet, figure 8: 0 R1 R0 1 AD3 AD2 AD1 AD0."""
+    octets = with_crc(f"9f014b46{(bits - 9) << 5 | 0x10 | pins:02x}ff0110")
+    assert celsius_from_scratchpad(octets, "3b") == (celsius, GOOD, "")
+    assert bits_from_scratchpad(octets, "3b") == bits
+    assert not is_copy(octets, "3b")
+    if pins != 0xF:
+        assert celsius_from_scratchpad(octets, "28") == (None, BAD, "crc"), "no DS18B20 has such bits"
+
+
+@pytest.mark.parametrize(
+    ("register", "celsius"),
+    [  # MAX31850 data sheet, table 3: 14 bits from bit 2 on; bit 1 is reserved
+        ("0064", 1600.0),
+        ("803e", 1000.0),
+        ("4c06", 100.75),
+        ("9001", 25.0),
+        ("0000", 0.0),
+        ("0200", 0.0),
+        ("fcff", -0.25),
+        ("f0ff", -1.0),
+        ("60f0", -250.0),
+    ],
+)
+def test_a_thermocouple_of_the_same_family_reads_as_in_its_data_sheet(register: str, celsius: float) -> None:
+    octets = with_crc(register + "9019f3ffffff")
+    assert celsius_from_scratchpad(octets, "3b") == (celsius, GOOD, "")
+    assert not is_copy(octets, "3b")
+    assert bits_from_scratchpad(octets, "3b") is None
+
+
+@pytest.mark.parametrize(
+    ("octets", "reason"),
+    [
+        ("01009119f0ffffff", "wire_break"),
+        ("01009219f0ffffff", "short_circuit"),
+        ("01009419f0ffffff", "short_circuit"),
+        ("01009019f0ffffff", "wire_break"),  # a fault that the chip does not name
+        ("a46e9019f0ffffff", "out_of_range"),  # 1770.25 °C
+        ("14ef9019f0ffffff", "out_of_range"),  # -270.75 °C
+    ],
+)
+def test_a_thermocouple_that_is_broken_says_how_and_has_no_value(octets: str, reason: str) -> None:
+    assert celsius_from_scratchpad(with_crc(octets), "3b") == (None, BAD, reason)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_of_each_family_damaged_short_and_stuck_bytes_have_no_value(family: str) -> None:
+    octets = scratchpad_from_celsius(21.5, family)
+    assert celsius_from_scratchpad(octets[:-1] + bytes((octets[-1] ^ 1,)), family) == (None, BAD, "crc")
+    assert celsius_from_scratchpad(octets[:-1], family) == (None, BAD, "crc")
+    assert celsius_from_scratchpad(b"", family) == (None, BAD, "crc")
+    assert celsius_from_scratchpad(bytes(9), family) == (None, BAD, "line_low")
+    assert celsius_from_scratchpad(bytes(9 * (0xFF,)), family) == (None, BAD, "line_high")
+    power_on = "aa004b46ffff0c10" if family == "10" else "50054b467fff0c10"
+    assert celsius_from_scratchpad(with_crc(power_on), family) == (None, BAD, "power_on_value")
+
+
+@pytest.mark.parametrize("family", ["22", "28", "3b", "42"])
+def test_of_each_family_a_weak_supply_has_no_value(family: str) -> None:
+    assert celsius_from_scratchpad(with_crc("ff074b467fff0c10"), family) == (None, BAD, "weak_supply")
 
 
 def test_a_ds18s20_counts_halves_and_the_rest() -> None:
@@ -145,10 +235,14 @@ def test_any_nine_bytes_are_an_outcome(octets: bytes) -> None:
     assert (value is None) == (quality == BAD)
 
 
-@given(st.integers(-55 * 16, 125 * 16))
-def test_what_a_genuine_probe_sends_comes_back(sixteenths: int) -> None:
+@given(st.integers(-55 * 16, 125 * 16), st.sampled_from(FAMILIES))
+def test_what_a_genuine_probe_sends_comes_back(sixteenths: int, family: str) -> None:
     celsius = sixteenths / 16
-    assert celsius_from_text(text_from_scratchpad(scratchpad_from_celsius(celsius))) == (celsius, GOOD, "")
+    outcome = celsius_from_text(text_from_scratchpad(scratchpad_from_celsius(celsius, family)), family)
+    if (family, celsius) == ("10", 85.0):  # the same nine bytes as at power-on
+        assert outcome == (None, BAD, "power_on_value")
+    else:
+        assert outcome == (celsius, GOOD, "")
 
 
 @given(st.integers(-55 * 16, 125 * 16), st.integers(0, 71))
@@ -160,7 +254,7 @@ def test_one_flipped_bit_is_never_a_value(sixteenths: int, bit: int) -> None:
 
 def driver_on(bus: FakeOneWire, probe: str = PROBE, **keys: Any) -> Ds18b20:
     options = msgspec.convert({"probe": probe, **keys}, Ds18b20Options)
-    return Ds18b20(bus.folder, {"t": options})
+    return Ds18b20(bus.bus, {"t": options})
 
 
 def test_a_probe_is_read_through_its_folder(tmp_path: Path) -> None:
@@ -232,23 +326,18 @@ def test_binary_rubbish_in_the_file_is_bad(tmp_path: Path) -> None:
     assert driver.read(["t"], 1) == [Sample("t", 1, None, BAD, "crc")]
 
 
-def test_the_resolution_is_asked_for_where_it_differs(tmp_path: Path) -> None:
-    bus = FakeOneWire(tmp_path / "w1")
-    bus.set(PROBE, 21.5)
-    driver_on(bus, resolution=9).open()
-    assert (bus.folder / PROBE / "resolution").read_text(encoding="ascii") == "9\n"
-
-
 def test_a_probe_whose_resolution_cannot_be_set_is_read_all_the_same(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     bus = FakeOneWire(tmp_path / "w1")
     bus.set(PROBE, 21.5)
     (bus.folder / PROBE / "resolution").unlink()
+    (bus.folder / PROBE / "resolution").mkdir()
     driver = driver_on(bus, resolution=9)
     driver.open()
-    assert "keeps its resolution" in caplog.text
-    assert driver.read(["t"], 1) == [Sample("t", 1, 21.5, GOOD)]
+    for now in range(5):
+        assert driver.read(["t"], now) == [Sample("t", now, 21.5, GOOD)]
+    assert caplog.text.count("keeps its resolution of 12 bits: Is a directory") == 1
 
 
 @pytest.mark.parametrize("probe", ["", "28-3C01F0950A21", "28-3c01", "99-3c01f0950a21", "../../etc/passwd"])

@@ -301,3 +301,28 @@ def test_unit_says_what_keeps_a_box_alive_without_a_visit() -> None:
     # the first two hide the devices of its groups, the third the board's revision that gpiozero asks for
     breaking = ("PrivateUsers=yes", "PrivateDevices=yes", "ProcSubset=pid")
     assert not [line for line in lines if line.startswith(breaking)]
+
+
+@pytest.mark.parametrize("has_resolution", [True, False], ids=["DS18B20", "DS18S20"])
+def test_a_probe_that_comes_makes_its_masters_bulk_read_writable_for_the_service(
+    tmp_path: Path, has_resolution: bool
+) -> None:
+    rules = (ROOT / "config/60-vigie.rules").read_text(encoding="utf-8")
+    (found,) = re.findall(r'^SUBSYSTEM=="w1",.*RUN\+="/bin/sh -c \'(.*)\'"$', rules, re.MULTILINE)
+    master = tmp_path / "w1_bus_master1"
+    probe = master / "28-000000000001"
+    probe.mkdir(parents=True)
+    files = [master / "therm_bulk_read", *([probe / "resolution"] if has_resolution else [])]
+    for file in (*files, probe / "w1_slave"):
+        file.touch(mode=0o644)
+    program = found.replace("/sys%p", str(probe)).replace("$$", "$").replace("chgrp gpio", f"chgrp {os.getgid()}")
+    subprocess.run(["/bin/sh", "-c", program], check=True, timeout=10)
+    assert [mode(file) for file in files] == [0o664 for _ in files]
+    assert mode(probe / "w1_slave") == 0o644
+
+
+def test_of_sys_the_service_may_write_the_1_wire_masters_alone() -> None:
+    lines = UNIT.read_text(encoding="utf-8").splitlines()
+    (written,) = (line.partition("=")[2].split() for line in lines if line.startswith("ReadWritePaths="))
+    assert written == [f"-/sys/devices/w1_bus_master{number}" for number in range(1, 5)]
+    assert "ProtectKernelTunables=yes" in lines

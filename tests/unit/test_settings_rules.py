@@ -128,13 +128,15 @@ DEBOUNCE = [
     ("weight = 0.001", "weight = 0.001\nmax_per_s = ‸-1", 'point "water.cold".max_per_s = -1', "a number"),
 ]
 
-PROBES = "".join(f'[[point]]\nid="p{n}"\nbus="w"\ndriver="ds18b20"\nprobe="28-00000000000{n}"\n' for n in range(1, 5))
+PROBES = "".join(
+    f'[[point]]\nid="p{n}"\nbus="w"\ndriver="ds18b20"\nprobe="28-00000000000{n:x}"\n' for n in range(1, 11)
+)
 LOAD = [
     (
         LAB,
         f"{LAB}\n‸[bus.w]\nkind = 'onewire'\n{PROBES}",
         "bus.w",
-        "takes 3.1 s, more than their periods leave: write period_s = 4",
+        "takes 1.1 s, more than their periods leave: write period_s = 2",
     ),
 ]
 
@@ -235,12 +237,6 @@ def test_an_s0_meter_at_its_fastest_passes_the_usual_debounce() -> None:
     assert loads(changed).points[0].options.max_per_s == 16.7
 
 
-@pytest.mark.parametrize("cure", ["period_s = 4", "resolution = 9"])
-def test_probes_that_their_bus_can_read_in_time_are_no_fault(cure: str) -> None:
-    probes = PROBES.replace("[[point]]", f"[[point]]\n{cure}")
-    assert len(loads(GOOD.replace(LAB, f"{LAB}\n[bus.w]\nkind = 'onewire'\n{probes}")).points) == 7
-
-
 def loops(rate_per_s: int) -> str:
     """Return a bus with 16 loops of 4-20 mA on four chips, each read ten times a second."""
     points = [
@@ -264,3 +260,51 @@ def test_what_one_measurement_serves_counts_once() -> None:
     second = '[[point]]\nid = "h"\nbus = "air"\ndriver = "sht3x"\nchannel = "humidity"'
     fast = GOOD.replace(LAB, f"{LAB}\nperiod_s = 0.1\n{second}\nperiod_s = 0.1")
     assert len(loads(fast).points) == 4
+
+
+@pytest.mark.parametrize("cure", ["period_s = 2", "resolution = 9"])
+def test_probes_that_their_bus_can_read_in_time_are_no_fault(cure: str) -> None:
+    probes = PROBES.replace("[[point]]", f"[[point]]\n{cure}")
+    assert len(loads(GOOD.replace(LAB, f"{LAB}\n[bus.w]\nkind = 'onewire'\n{probes}")).points) == 13
+
+
+def many(count: int, period: str, family: str = "28") -> str:
+    """Return a site with so many probes on one line."""
+    probes = "".join(
+        f'[[point]]\nid="p{n}"\nbus="w"\ndriver="ds18b20"\nprobe="{family}-{n:012x}"\n{period}\n' for n in range(count)
+    )
+    return f"{LAB}\n‸[bus.w]\nkind = 'onewire'\n{probes}"
+
+
+def test_thirty_probes_convert_together_and_may_be_read_each_two_seconds() -> None:
+    assert len(loads(GOOD.replace(LAB, many(30, "period_s = 2").replace("‸", ""))).points) == 33
+
+
+def test_probes_that_cannot_convert_together_are_counted_one_by_one() -> None:
+    assert_fault(LAB, many(30, "period_s = 10", "42"), "bus.w", "takes 23.4 s, more than their periods leave")
+
+
+def test_a_slower_tick_that_falls_on_a_faster_one_shares_its_conversion() -> None:
+    points = many(2, "period_s = 1")
+    mixed = points.replace("period_s = 1", "period_s = 2", 1)
+    assert len(loads(GOOD.replace(LAB, mixed.replace("‸", ""))).points) == 5
+    apart = points.replace("period_s = 1", "period_s = 1.5", 1)
+    assert_fault(LAB, apart, "bus.w", "takes 0.81 s, more than their periods leave")
+
+
+MASTERS = "[bus.w1]\nkind = 'onewire'\n{}\n[bus.w2]\nkind = 'onewire'\n{}\n"
+
+
+@pytest.mark.parametrize("first", ["", "master = 'w1_bus_master1'"])
+@pytest.mark.parametrize("second", ["", "master = ‸'w1_bus_master1'"])
+def test_two_buses_with_the_probes_of_one_master_are_a_fault(first: str, second: str) -> None:
+    if second:
+        assert_fault(LAB, f"{LAB}\n{MASTERS.format(first, second)}", "bus.w2", "w1")
+    else:
+        with pytest.raises(Exception, match="w2"):
+            loads(GOOD.replace(LAB, f"{LAB}\n{MASTERS.format(first, second)}"))
+
+
+def test_each_master_may_be_a_bus_of_its_own() -> None:
+    masters = MASTERS.format("master = 'w1_bus_master1'", "master = 'w1_bus_master2'")
+    assert len(loads(GOOD.replace(LAB, f"{LAB}\n{masters}")).buses) >= 2

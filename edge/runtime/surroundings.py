@@ -1,0 +1,133 @@
+"""What is plugged into a bus beside the devices of the settings: strangers, and who may have taken whose place.
+
+A stranger is said once, also over restarts (`probe_new`), and is not recorded until a point names it. Where one device
+of the settings is missing and one stranger has just come, that is probably its replacement (`probe_swapped`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from hal.driver import Found
+from hal.sample import QUALITY_NAMES, Notice, Sample
+
+MEMORY: Final = "*"
+"""The name under which a bus keeps what it said, among its devices' memory: no device is called so."""
+REMEMBERED: Final = 100
+RECENT_S: Final = 1800.0  # the kernel shows a probe for minutes after it was unplugged: who replaces it comes before
+
+log = logging.getLogger(__name__)
+
+
+class Stranger(msgspec.Struct, frozen=True):
+    """A device that no point names."""
+
+    found: Found
+    since_ns: int
+    """When it was first seen (monotonic)."""
+    is_known: bool = False
+    """Whether it was there before this start."""
+    sample: Sample | None = None
+    """What it measured last, where its bus can tell."""
+
+
+class Surroundings:
+    """Who is on one bus. `named` holds the devices of the settings with their points."""
+
+    def __init__(self, bus: str, named: Mapping[str, Sequence[str]], memory: str | None) -> None:
+        """Take back what was said before this start (`memory`); damaged text is ignored."""
+        self._bus = bus
+        self._named = named
+        self._said = _taken_back(memory)
+        self._is_changed = False
+        self._is_lost = False
+        self.strangers: tuple[Stranger, ...] = ()
+        """Replaced as a whole: any thread may read it."""
+        self.missing: tuple[str, ...] = ()
+        """Devices of the settings that the bus does not show."""
+
+    def look(self, handle: Any, now_ns: int) -> list[Notice]:
+        """Look around by the bus's handle (`hal.driver.Looks`); return what is new."""
+        try:
+            found = {each.device: each for each in handle.present()}
+            strange = [device for device in found if device not in self._named]
+            samples = {sample.point: sample for sample in handle.glance(strange)} if strange else {}
+        except OSError as exc:
+            if not self._is_lost:
+                log.warning("bus %s can't be looked at: %s", self._bus, exc)
+            self._is_lost = True
+            return []
+        self._is_lost = False
+        before = {each.found.device: each for each in self.strangers}
+        self.strangers = tuple(
+            msgspec.structs.replace(
+                before.get(device) or Stranger(found[device], now_ns, f"new {device}" in self._said),
+                sample=samples.get(device) or (before[device].sample if device in before else None),
+            )
+            for device in strange
+        )
+        self.missing = tuple(device for device in self._named if device not in found)
+        return self._news(now_ns)
+
+    def state(self) -> str | None:
+        """Return what was said so far, as JSON, when that changed since the last call."""
+        if not self._is_changed:
+            return None
+        self._is_changed = False
+        return msgspec.json.encode(self._said).decode()
+
+    def say_once(self, notices: Sequence[Notice]) -> list[Notice]:
+        """Return those of the bus's own notices that were not said before, in this start or an earlier one."""
+        return [notice for notice in notices if self._is_first(_key(notice))]
+
+    def status(self, now_ns: int) -> list[dict[str, Any]]:
+        """Return the strangers for whoever asks: what to write to name one, how long it is here, what it measures."""
+        told = []
+        for each in self.strangers:
+            words: dict[str, Any] = {
+                "device": each.found.device, "driver": each.found.driver, "options": each.found.options,
+                "since_s": round((now_ns - each.since_ns) / 1e9, 1), "value": None, "quality": "", "reason": "",
+            }  # fmt: skip
+            if each.sample is not None:
+                sample = each.sample
+                words |= {"value": sample.value, "quality": QUALITY_NAMES[sample.quality], "reason": sample.reason}
+            told.append(words)
+        return told
+
+    def _news(self, now_ns: int) -> list[Notice]:
+        notices = []
+        recent = [each for each in self.strangers if not each.is_known and now_ns - each.since_ns < RECENT_S * 1e9]
+        swapped = recent[0].found.device if len(self.missing) == len(recent) == 1 else ""
+        for each in self.strangers:
+            device = each.found.device
+            is_new = self._is_first(f"new {device}")
+            words = {"device": device, "driver": each.found.driver}
+            if device == swapped and self._is_first(f"swap {self.missing[0]} {device}"):
+                was = self.missing[0]
+                notices += [Notice("probe_swapped", now_ns, {**words, "was": was}, point) for point in self._named[was]]
+            elif is_new:
+                notices.append(Notice("probe_new", now_ns, dict(words)))
+        return notices
+
+    def _is_first(self, key: str) -> bool:
+        if key in self._said:
+            return False
+        self._said = [*self._said, key][-REMEMBERED:]
+        self._is_changed = True
+        return True
+
+
+def _key(notice: Notice) -> str:
+    words = " ".join(str(value) for name, value in notice.values.items() if name != "count")
+    return f"{notice.kind} {words}"
+
+
+def _taken_back(memory: str | None) -> list[str]:
+    try:
+        return msgspec.json.decode(memory or "[]", type=list[str])[-REMEMBERED:]
+    except (msgspec.MsgspecError, ValueError):
+        return []
