@@ -19,6 +19,7 @@ from edge.cli import client
 from edge.cli.client import DEFAULT_CONFIG, DEFAULT_STATE
 from edge.runtime.box import Box, Hardware
 from edge.runtime.last_resort import asker
+from edge.runtime.signals import show_refused
 from edge.runtime.systemd import notify, watchdog_s
 from edge.settings.faults import SettingsError
 from edge.settings.load import load
@@ -26,6 +27,7 @@ from edge.settings.model import Settings
 from edge.settings.packaged import find
 from edge.settings.report import language, report
 
+LEDS: Final = Path("/sys/class/leds")
 STOP_WITHIN_S: Final = 1.8  # Ctrl-C ends all within 2 s, a stuck bus included
 
 
@@ -55,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
         settings = load(config)
     except SettingsError as exc:
         sys.stderr.write(report(str(config), exc.faults, language(os.environ, config)) + "\n")
+        if "NOTIFY_SOCKET" in os.environ:  # it is the service that is refused, not a person's try
+            show_refused(LEDS)
         return 2
     args.config = config.absolute()
     if args.demo and args.state is None:
@@ -70,7 +74,9 @@ def serve(args: argparse.Namespace, settings: Settings, state: Path, socket: Pat
         signal.signal(number, lambda _number, _frame: stopping.set())
     try:
         hardware = partial(_demo, settings) if args.demo else None
-        box = Box(settings, state, socket=socket, hardware=hardware, config=args.config)
+        box = Box(
+            settings, state, socket=socket, hardware=hardware, config=args.config, leds=None if args.demo else LEDS
+        )
         ask = asker()
         if ask is not None:
             box.reboot_by(ask)

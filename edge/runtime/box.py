@@ -33,6 +33,7 @@ from edge.runtime.outputs import Outputs
 from edge.runtime.parts import bus_of, engine_of, historian_of, mqtt_link_of, own_figures, own_handles
 from edge.runtime.past import Past
 from edge.runtime.sharing import Sharing
+from edge.runtime.signals import status_lamp
 from edge.runtime.station import Station
 from edge.runtime.stores import Stores
 from edge.runtime.supervisor import Bell, Supervisor
@@ -42,7 +43,7 @@ from edge.store.fs import Fs
 from edge.store.history import CONSUMER
 from edge.store.writer import Writer
 from edge.web.api import ApiServer
-from hal.sample import Notice, Value
+from hal.sample import Cycle, Notice, Value
 
 ALIVE_WITHIN_S: Final = 60.0
 LAST_WORD_S: Final = 1.0  # what a link gets at the end to send the last batch and hear its acknowledgement
@@ -70,11 +71,13 @@ class Box:
         clock: Callable[[int], Clock] | None = None,
         machine: Machine | None = None,
         config: Path | None = None,
+        leds: Path | None = None,
     ) -> None:
         """Open the logs and put everything together; nothing runs yet. Raises OSError when the state can't be used.
 
         `hardware` makes simulated devices in a folder, `clock` the clock of a start; `machine` is what that goes by
-        otherwise, `fs` the disk under the logs, `config` the file of the settings, for backups.
+        otherwise, `fs` the disk under the logs, `config` the file of the settings, for backups,
+        `leds` the folder of the machine's LEDs, where one of them is to tell how the box is.
         """
         self.settings = settings
         self.stores = Stores(settings, state, fs)
@@ -99,7 +102,7 @@ class Box:
         self.buses = [
             bus_of(
                 settings, name, self.stores, self.clock, handles,
-                post=lambda cycle: self.station.post(cycle),  # noqa: PLW0108 - the station is made after its buses
+                post=self._take_in,
                 offset_ms=lambda: self.station.engine.utc_offset_ms,
             )
             for name in settings.buses
@@ -143,6 +146,11 @@ class Box:
         )
         self.desk.history_status = self.history.status
         self.desk.backup = lambda: self._backup(config)
+        self.lamp = status_lamp(
+            settings, self.station.engine, self.clock, leds=leds, handles=handles, links=self.links,
+            is_kept=lambda: self.writer.trouble() is None,
+            is_sound=lambda: not (self.keeper.degraded or self.history.degraded),
+        )  # fmt: skip
         self._api = ApiServer(self.desk, socket) if socket is not None else None
         self._api_thread: threading.Thread | None = None
         self._wire()
@@ -198,6 +206,12 @@ class Box:
             box=self.settings.box.id, site=self.settings.site.name, outputs=self.keeper.outputs(),
         )  # fmt: skip
 
+    def _take_in(self, cycle: Cycle) -> None:
+        """Hand what a bus says to the station, and let the lamp hear it."""
+        self.station.post(cycle)
+        if self.lamp is not None:
+            self.lamp.hear(cycle)
+
     def _journal_fault(self, worker: str, exc: Exception) -> None:
         """Make an event of a worker's failure: a bug is seen upstream, not only in the log of the machine."""
         values: dict[str, Value] = {"worker": worker, "text": f"{type(exc).__name__}: {exc}"}
@@ -226,6 +240,8 @@ class Box:
         # after the writer, whose work they copy, and after the links: what those wait for at the end is short
         ring = self.supervisor.add(by_the_hour, Bell())
         self.keeper.wake = by_the_hour.wake(self.keeper, ring)
+        if self.lamp is not None:
+            self.lamp.wake = self.supervisor.add(self.lamp, Bell())
         if self._hardware is not None:
             self.supervisor.add(self._hardware, Bell())
 

@@ -21,7 +21,7 @@ from hal import buses, drivers
 from hal.driver import Driver
 from hal.sample import Channel
 
-TABLES: Final = ("box", "site", "history", "bus", "point", "limit", "output", "link")
+TABLES: Final = ("box", "site", "history", "bus", "point", "limit", "output", "led", "link")
 SEVERAL: Final = ("point", "limit", "output")
 LINKS: Final = ("mqtt",)
 
@@ -62,6 +62,7 @@ class Draft(msgspec.Struct):
     box: Row | None = None
     site: Row | None = None
     history: Row | None = None
+    led: Row | None = None
     mqtt: Row | None = None
     buses: dict[str, BusRow] = {}
     points: list[PointRow] = []
@@ -78,6 +79,7 @@ def drafted(data: Mapping[str, Any], faults: Faults) -> Draft:
         box=_single("box", model.Box, data, faults),
         site=_single("site", model.Site, data, faults),
         history=_single("history", model.History, data, faults) if "history" in data else None,
+        led=_single("led", model.Led, data, faults) if "led" in data else None,
         limits=[_row(path, raw, model.Limit, faults) for path, raw in _several("limit", data, faults)],
         outputs=[_row(path, raw, model.Output, faults) for path, raw in _several("output", data, faults)],
         points=[_point(path, raw, faults) for path, raw in _several("point", data, faults)],

@@ -41,6 +41,7 @@ def flat(settings: Settings) -> dict[str, Any]:
     for table, rows in (("limit", settings.limits), ("output", settings.outputs)):
         for row in rows:
             found.update(_table(f"{table}.{row.id}", row))
+    found.update(_table("led", settings.led))
     for name in settings.links.__struct_fields__:
         link = getattr(settings.links, name)
         if link is not None:

@@ -121,6 +121,16 @@ class Output(_Table, frozen=True):
     name: Annotated[str | dict[str, str], Meta(description='people\'s name, or { en = "…", fr = "…" }')] = ""
 
 
+class Led(_Table, frozen=True):
+    """The status lamp: how the box is, at a glance (docs/inputs.md). Where absent: the board's own LED, ACT."""
+
+    enabled: Annotated[bool, Meta(description="false leaves every LED alone")] = True
+    name: Annotated[str, Meta(description="another LED of /sys/class/leds than the board's own")] = ""
+    bus: Annotated[str, Meta(description="with pin: name of a [bus.*] table of kind gpio")] = ""
+    pin: Annotated[int, Meta(ge=0, le=27, description="GPIO number (BCM) of a LED of your own")] | None = None
+    active_high: Annotated[bool, Meta(description="false where the pin's low level lights it")] = True
+
+
 class MqttLink(_Table, frozen=True):
     """An MQTT 5 broker upstream."""
 
@@ -168,3 +178,4 @@ class Settings(msgspec.Struct, frozen=True):
     outputs: list[Output]
     links: Links
     history: History = History()
+    led: Led = Led()

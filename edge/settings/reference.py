@@ -76,6 +76,7 @@ def page() -> str:
         _section("`[[limit]]`", model.Limit),
         _LIMITS,
         _section("`[[output]]`", model.Output),
+        _section("`[led]`", model.Led),
         _section("`[link.mqtt]`", model.MqttLink),
         _unit_section(),
     ]

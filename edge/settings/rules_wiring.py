@@ -30,6 +30,8 @@ def check_wiring(draft: Draft, faults: Faults) -> None:
     check_load(draft, faults)
     for output in draft.outputs:
         _check_bus_of_output(output, draft, faults)
+    if draft.led is not None:
+        _check_led(draft.led, draft, faults)
 
 
 def _check_buses(draft: Draft, faults: Faults) -> None:
@@ -107,11 +109,23 @@ def _check_bus_of_output(row: Row, draft: Draft, faults: Faults) -> None:
         faults.at_value(row.key("bus"), "fault.output_bus", found=bus.good["kind"], line=LineOf(bus.path))
 
 
+def _check_led(led: Row, draft: Draft, faults: Faults) -> None:
+    """Note a lamp on a pin without its bus, or a name beside the pin: only one can be lit."""
+    if "pin" in led.raw and not led.good.get("bus"):
+        faults.missing(led.path, "fault.led_bus")
+    elif "pin" in led.raw:
+        _check_bus_of_output(led, draft, faults)
+        if led.good.get("name"):
+            faults.at_key(led.key("name"), "fault.led_name")
+    elif led.good.get("bus"):
+        faults.at_key(led.key("bus"), "fault.led_pin")
+
+
 def _check_pins(draft: Draft, faults: Faults) -> None:
     """Note a pin used twice; the index and the flow of one pulse meter share theirs."""
     held: dict[int, Row] = {}
     _check_power_pins(draft, held, faults)
-    for row in (*draft.points, *draft.outputs):
+    for row in (*draft.points, *draft.outputs, *([draft.led] if draft.led else [])):
         pin = row.good.get("pin")
         if isinstance(row, PointRow) and (row.driver is None or row.driver.bus_kind != "gpio"):
             continue
