@@ -172,7 +172,9 @@ class FakeDesk:
             "fault": "DS18B20 28-3c01f0950a21: no answer; check data wire and pull-up", "reason": "no_answer",
             "reads": 90, "bad": {"no_answer": 12},
         }  # fmt: skip
-        return [{"bus": "onewire", "kind": "onewire", "is_open": False, "errors": 12, "devices": [device]}]
+        return [
+            {"bus": "onewire", "kind": "onewire", "is_open": False, "errors": 12, "unknown": [], "devices": [device]}
+        ]
 
     def history(self) -> HistoryReader:
         """Return what the test put into the past; raises what the test asked for."""

@@ -76,6 +76,7 @@ def _facts(args: argparse.Namespace) -> tuple[Facts, Words]:
         live=live,
         why_no_box=why,
         buses=asked.get("buses", ()),
+        unknown=[{"bus": bus["bus"], **each} for bus in asked.get("buses", ()) for each in bus.get("unknown", ())],
         time=asked.get("time", {}),
         machine=machine_figures(DEFAULT_STATE),
         settings=str(args.config) if settings is not None or count else "",

@@ -6,6 +6,7 @@ question is a write and a read of so many bytes; none of these changes what a ch
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -13,6 +14,9 @@ import msgspec
 
 from hal.decode.scd4x import words as sensirion_words
 from hal.decode.sht3x import READ_SERIAL
+
+ABSENT: Final = frozenset({errno.EREMOTEIO, errno.ENXIO, errno.ENODEV})
+"""What a bus reports when nobody acknowledges an address."""
 
 
 class Question(msgspec.Struct, frozen=True):

@@ -100,7 +100,7 @@ class FakeI2c:
             if message.flags & 1:  # I2C_M_RD
                 for place, octet in enumerate(chip.read(message.len)):
                     message.buf[place] = octet
-            else:
+            elif message.len:  # without a byte the address is only called
                 chip.write(bytes(message))
 
     def _chip(self, address: int, length: int) -> Chip:

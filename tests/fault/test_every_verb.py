@@ -24,7 +24,21 @@ ASKING = {
     "history": ["boiler.flow"],
     "export": [],
 }
-OTHERS = {"run", "doctor", "check", "schema", "simulate", "tic", "receive", "ack", "watch", "backup", "wipe", "restore"}
+OTHERS = {
+    "run",
+    "doctor",
+    "scan",
+    "check",
+    "schema",
+    "simulate",
+    "tic",
+    "receive",
+    "ack",
+    "watch",
+    "backup",
+    "wipe",
+    "restore",
+}
 """Verbs that ask nothing of a box, or change something: their own tests run them."""
 
 
