@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge.runtime import last_resort
+from hal.lamp import BOARD_LEDS
 from tests.support import ROOT
 
 SCRIPT = ROOT / "image" / "install.sh"
@@ -321,8 +322,25 @@ def test_a_probe_that_comes_makes_its_masters_bulk_read_writable_for_the_service
     assert mode(probe / "w1_slave") == 0o644
 
 
-def test_of_sys_the_service_may_write_the_1_wire_masters_alone() -> None:
+@pytest.mark.parametrize("has_pattern", [True, False], ids=["with its pattern", "before it"])
+def test_the_lamps_files_become_writable_for_the_service_as_they_come(tmp_path: Path, has_pattern: bool) -> None:
+    rules = (ROOT / "config/60-vigie.rules").read_text(encoding="utf-8")
+    names, found = re.findall(
+        r'^SUBSYSTEM=="leds", KERNEL=="(.*?)",.*RUN\+="/bin/sh -c \'(.*)\'"$', rules, re.MULTILINE
+    )[0]
+    assert tuple(names.split("|")) == BOARD_LEDS
+    files = [tmp_path / name for name in ("brightness", "trigger", *(("pattern", "repeat") if has_pattern else ()))]
+    for file in (*files, tmp_path / "max_brightness"):
+        file.touch(mode=0o644)
+    program = found.replace("/sys%p", str(tmp_path)).replace("$$", "$").replace("chgrp gpio", f"chgrp {os.getgid()}")
+    subprocess.run(["/bin/sh", "-c", program], check=True, timeout=10)
+    assert [mode(file) for file in files] == [0o664 for _ in files]
+    assert mode(tmp_path / "max_brightness") == 0o644
+
+
+def test_of_sys_the_service_may_write_the_1_wire_masters_and_its_lamp_alone() -> None:
     lines = UNIT.read_text(encoding="utf-8").splitlines()
-    (written,) = (line.partition("=")[2].split() for line in lines if line.startswith("ReadWritePaths="))
-    assert written == [f"-/sys/devices/w1_bus_master{number}" for number in range(1, 5)]
+    masters, lamps = (line.partition("=")[2].split() for line in lines if line.startswith("ReadWritePaths="))
+    assert masters == [f"-/sys/devices/w1_bus_master{number}" for number in range(1, 5)]
+    assert lamps == [f"-/sys/class/leds/{name}" for name in BOARD_LEDS]
     assert "ProtectKernelTunables=yes" in lines
