@@ -1,26 +1,28 @@
 #!/bin/sh
 # Installs vigie on a box, or brings it up to date; run it again at any time.
 #
-#   sudo image/install.sh [--gsm]             installs from this folder; --gsm adds what a modem needs
+#   sudo image/install.sh [OPTIONS]           installs from this folder
 #   sudo image/install.sh --uninstall         removes the service and its programs, keeps settings and data
 #   sudo image/install.sh --uninstall --purge removes settings, data and the user too
 #
+#   --gsm        adds what a modem needs, --modbus what Modbus meters need, --display what a small screen needs;
+#                a later run without the option keeps them
 #   --root DIR   puts everything below DIR as if it were /, and starts nothing: for a look at what would be installed
 #   --python P   the interpreter of the environment (default python3, which Debian brings)
 #
 # Debian 12 and 13, 64-bit Raspberry Pi OS included. Anything else is refused before a file is touched.
 set -eu
 
-root='' python=python3 extras='--extra gpio' action=install purge=no
+root='' python=python3 wanted='' action=install purge=no
 source=$(cd "$(dirname "$0")/.." && pwd)
 
-usage() { sed -n '2,12s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,14s/^# \{0,1\}//p' "$0"; }
 say() { echo "vigie: $*"; }
 stop() { echo "vigie: $*" >&2; exit 1; }
 
 while [ $# -gt 0 ]; do
     case $1 in
-    --gsm) extras="$extras --extra gsm" ;;
+    --gsm | --modbus | --display) wanted="$wanted ${1#--}" ;;
     --uninstall) action=uninstall ;;
     --purge) purge=yes ;;
     --root) [ $# -gt 1 ] || stop "--root needs a folder"; root=${2%/}; shift ;;
@@ -126,8 +128,12 @@ fingerprint() {
 # An environment is made whole beside the running one, then one rename of the link /opt/vigie puts it in its place:
 # a power cut on the way leaves the old one.
 install_environment() {
-    # a box with a modem keeps what it needs when it is brought up to date without the option
-    if grep -q gsm "$program_dir/.complete" 2>/dev/null; then extras='--extra gpio --extra gsm'; fi
+    # what a box has it keeps when it is brought up to date without the option
+    had=$(cat "$program_dir/.complete" 2>/dev/null || true)
+    extras='--extra gpio'
+    for extra in gsm modbus display; do
+        case " $wanted $had " in *" $extra "*) extras="$extras --extra $extra" ;; esac
+    done
     print=$(fingerprint)
     environment=$root/opt/vigie-$print
     if [ "$(readlink "$program_dir" 2>/dev/null)" = "vigie-$print" ] && [ -e "$environment/.complete" ]; then

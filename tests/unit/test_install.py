@@ -103,7 +103,7 @@ def test_32_bit_programs_are_refused_even_under_a_64_bit_kernel(tmp_path: Path, 
     assert snapshot(root) == before
 
 
-@pytest.mark.parametrize("option", ["--purge", "--gms", "--root", "extra"])
+@pytest.mark.parametrize("option", ["--purge", "--gms", "--modbuss", "--root", "extra"])
 def test_a_mistyped_command_line_changes_nothing(tmp_path: Path, option: str) -> None:
     root = made_up_root(tmp_path)
     before = snapshot(root)
@@ -211,14 +211,20 @@ def test_half_filled_environment_is_made_anew_and_old_ones_go(copy: Path, script
 
 
 @NEEDS_ROOT
-@pytest.mark.campaign(reason="fills two more environments, one of them with the modem's packages")
-def test_box_with_a_modem_keeps_its_packages_when_updated_without_the_option(copy: Path, script: Path) -> None:
-    assert install(copy, "--gsm", script=script).returncode == 0
+@pytest.mark.campaign(reason="fills three more environments, with the packages of all extras")
+def test_box_with_a_modem_and_meters_keeps_their_packages_when_updated_without_the_options(
+    copy: Path, script: Path
+) -> None:
+    assert install(copy, "--display", "--gsm", script=script).returncode == 0
+    assert install(copy, "--modbus", script=script).returncode == 0, "one more, the others stay"
+    assert (copy / "opt/vigie/.complete").read_text("utf-8").split("--extra ")[1:] == [
+        "gpio ", "gsm ", "modbus ", "display\n"
+    ]  # fmt: skip
     updated = install(copy, script=script)
     assert updated.returncode == 0, updated.stderr
     assert updated.stdout == "vigie: up to date\n"
     library = next((copy / "opt/vigie/lib").glob("python3.*/site-packages"))
-    assert (library / "gammu").is_dir()
+    assert all((library / name).is_dir() for name in ("gammu", "pymodbus", "luma"))
 
 
 @NEEDS_ROOT

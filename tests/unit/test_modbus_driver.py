@@ -100,7 +100,7 @@ def test_the_crc_is_that_of_the_standard() -> None:
 
 def test_fifty_registers_of_a_meter_cost_few_requests(rig: Rig) -> None:
     registers = modbus_maps.load("sdm630").registers
-    names = list(registers)[:50]
+    names = list(registers)[-50:]
     rig.slaves[1].words.update(dict.fromkeys((("input", address) for address in range(400)), 0))
     rig.slaves[1].most = 80
     driver = rig.driver(1, **{name: {"map": "sdm630", "register": name} for name in names})
@@ -108,7 +108,8 @@ def test_fifty_registers_of_a_meter_cost_few_requests(rig: Rig) -> None:
     samples = read(driver, *names)
     print(f"{len(samples)} registers in {rig.line.requests - before} requests")
     assert {sample.quality for sample in samples.values()} == {GOOD}
-    assert rig.line.requests - before == 4
+    assert len(samples) == 50
+    assert rig.line.requests - before <= 5
 
 
 def test_a_request_over_a_gap_that_is_refused_is_split_and_that_is_remembered(rig: Rig) -> None:

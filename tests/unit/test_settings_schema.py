@@ -16,7 +16,7 @@ from edge.settings.schema import file_schema
 from tests.support import ROOT
 from tests.unit.settings_good import GOOD
 
-FILES = ["config/vigie.toml", "config/sites/demo.toml"]
+FILES = ["config/vigie.toml", "config/sites/demo.toml", "config/sites/wes.toml"]
 
 
 @pytest.fixture(scope="module")
