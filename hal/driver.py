@@ -169,6 +169,8 @@ class Found(msgspec.Struct, frozen=True):
     """The name of the driver that reads it."""
     options: dict[str, Value]
     """What a point of the settings writes to name it."""
+    unit: str = ""
+    """SenML name of what a glance at it is in."""
 
 
 class Looks(Protocol):

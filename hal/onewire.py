@@ -138,7 +138,7 @@ class OneWireBus:
     def present(self) -> list[Found]:
         """Return the probes that the kernel shows, without a word on the line. Raises OSError."""
         names = sorted(name for name in self._files.names(self.folder) if PROBE.fullmatch(name))
-        return [Found(name, "ds18b20", {"probe": name}) for name in names]
+        return [Found(name, "ds18b20", {"probe": name}, "Cel") for name in names]
 
     def glance(self, probes: Sequence[str]) -> list[Sample]:
         """Return what these probes measure now, each as a sample under its own name.

@@ -77,6 +77,7 @@ class FakeDesk:
         self.journal_asked: list[tuple[int | None, int, Wanted]] = []
         self.past = MemoryHistory(ZoneInfo("Europe/Paris"))
         self.known: list[PointFacts] = []
+        self.strangers: list[dict[str, Any]] = []
 
     def box(self) -> dict[str, Any]:
         """Return who this box is."""
@@ -172,9 +173,8 @@ class FakeDesk:
             "fault": "DS18B20 28-3c01f0950a21: no answer; check data wire and pull-up", "reason": "no_answer",
             "reads": 90, "bad": {"no_answer": 12},
         }  # fmt: skip
-        return [
-            {"bus": "onewire", "kind": "onewire", "is_open": False, "errors": 12, "unknown": [], "devices": [device]}
-        ]
+        bus = {"bus": "onewire", "kind": "onewire", "is_open": False, "errors": 12, "devices": [device]}
+        return [{**bus, "unknown": self.strangers}]
 
     def history(self) -> HistoryReader:
         """Return what the test put into the past; raises what the test asked for."""

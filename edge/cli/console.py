@@ -129,13 +129,14 @@ def status(args: argparse.Namespace) -> int:
 
 
 def points(args: argparse.Namespace) -> int:
-    """Print the points of the site."""
+    """Print the points of the site, and the devices that are plugged in and that no point names."""
 
     def ask(client: Client, args: argparse.Namespace) -> int:
         found = client.get("points")
         if args.json:
             return write_json(found)
-        write_lines(printed.points(found, _words(client)))
+        say = _words(client)
+        write_lines([*printed.points(found, say), *printed.strangers(client.get("buses"), say)])
         return 0
 
     return asked(args, ask)

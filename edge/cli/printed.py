@@ -82,6 +82,20 @@ def points(found: Sequence[Mapping[str, Any]], say: Words) -> list[str]:
     return aligned([head, *rows])
 
 
+def strangers(buses: Sequence[Mapping[str, Any]], say: Words) -> list[str]:
+    """Return a line for each device that is plugged in and that no point names, with what a point would write."""
+    lines = []
+    for bus in buses:
+        for each in bus.get("unknown", ()):
+            wire = {"driver": each["driver"], **each["options"]}
+            write = ", ".join(f'{key} = "{text}"' for key, text in wire.items())
+            words: dict[str, Any] = {"device": each["device"], "bus": bus["bus"], "write": write}
+            if each["value"] is not None:
+                words["now"] = with_unit(value_text({**each, "kind": "gauge"}, point=say.point), each["unit"])
+            lines.append(say("console.unknown", **words))
+    return lines
+
+
 def values(found: Sequence[Mapping[str, Any]], say: Words) -> list[str]:
     """Return the present values, marked as in the live table; a bad one shows "-" and its reason."""
     head = ["", say("live.point"), say("live.value"), say("live.quality"), say("live.age")]

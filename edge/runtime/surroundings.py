@@ -90,7 +90,8 @@ class Surroundings:
         for each in self.strangers:
             words: dict[str, Any] = {
                 "device": each.found.device, "driver": each.found.driver, "options": each.found.options,
-                "since_s": round((now_ns - each.since_ns) / 1e9, 1), "value": None, "quality": "", "reason": "",
+                "since_s": round((now_ns - each.since_ns) / 1e9, 1), "value": None, "unit": each.found.unit,
+                "quality": "", "reason": "",
             }  # fmt: skip
             if each.sample is not None:
                 sample = each.sample

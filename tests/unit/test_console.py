@@ -92,6 +92,22 @@ def test_points_say_kind_wire_unit_name_and_place(vigie: Any) -> None:
     assert "t.cellar        gauge    Cel   Cellar          cellar" in out.splitlines()
 
 
+def test_points_show_what_is_plugged_in_and_not_named_with_what_to_write(vigie: Any, desk: FakeDesk) -> None:
+    stranger = {
+        "device": "28-3c01f0950002", "driver": "ds18b20", "options": {"probe": "28-3c01f0950002"}, "since_s": 12.0,
+        "value": -3.5, "unit": "Cel", "quality": "good", "reason": "",
+    }  # fmt: skip
+    desk.strangers = [stranger, {**stranger, "device": "28-3c01f0950003", "value": None, "quality": "bad"}]
+    _code, out, _err = vigie("points")
+    assert out.splitlines()[-2:] == [
+        (
+            "unknown 28-3c01f0950002 on onewire, now -3.5 °C: a point records it with "
+            'driver = "ds18b20", probe = "28-3c01f0950002"'
+        ),
+        'unknown 28-3c01f0950003 on onewire: a point records it with driver = "ds18b20", probe = "28-3c01f0950002"',
+    ]
+
+
 def test_explain_goes_from_the_wire_to_the_record(vigie: Any) -> None:
     before = (
         "  before   Fri 20 Nov 16:17:03, when t.cellar turned bad (no answer from the device): "
