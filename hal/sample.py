@@ -43,6 +43,9 @@ REASONS: Final[dict[str, str]] = {
     "not_sent": "the meter does not send this label",
     "not_offered": "this machine does not tell it",
     "not_a_number": "the value is not a finite number",
+    "other_unit": "the meter sends this label in another unit than the settings say",
+    "several_meters": "several meters speak on this line: name the one that is meant",
+    "not_supported": "a meter of a kind that is not read",
     "no_pulse": "fewer than two pulses since the start: the flow is not known yet",
     # UNCERTAIN: there is a value, read why
     "unconfirmed": "not yet confirmed by the next frame",
@@ -70,6 +73,16 @@ class Sample(msgspec.Struct, frozen=True, gc=False):
     value: Value | None
     quality: Quality = GOOD
     reason: str = ""
+
+
+class Past(Sample, frozen=True, gc=False):
+    """The mean over a period that is over when it is told: the `dt_ms` before its own `t_ns`, known some time later.
+
+    Only for a channel with `past`: each period is told once and becomes one record of its own time. `dt_ms` 0 says
+    again what was told, for those who look at present values.
+    """
+
+    dt_ms: int = 0
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -118,6 +131,8 @@ class Channel(msgspec.Struct, frozen=True):
     """True when the register starts from 0 each time the device is opened (pulses counted by us)."""
     words: tuple[str, ...] = ()
     """The declared word of each number of a state."""
+    past: bool = False
+    """True for a gauge whose samples are `Past`: each brings the period that its record covers."""
 
 
 class Guard(msgspec.Struct, frozen=True):

@@ -12,7 +12,8 @@ from typing import Any, Final
 from edge.core.alarm import Alarm, AlarmList, Limit
 from edge.core.calendar import period_end_ms
 from edge.core.commands import Ack, Command, Registry, Result, journaled
-from edge.core.kinds import Counter, is_number, make_point
+from edge.core.kinds import Counter, is_number
+from edge.core.making import make_point
 from edge.core.point import Actions, Crossing, Point
 from edge.core.text import Text
 from edge.core.types import NEVER, Event, LimitSpec, PointSpec

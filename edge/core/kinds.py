@@ -5,7 +5,6 @@ All in the same order: BAD first, then scale and range, then the period it belon
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from edge.core.alarm import NOT_YET, Limit
@@ -203,15 +202,3 @@ class TextPoint(Point):
 def is_number(value: Any) -> bool:
     """Return whether a gauge, counter or state can make something of it."""
     return isinstance(value, int | float) and -LARGEST <= value <= LARGEST
-
-
-def make_point(spec: PointSpec, limits: list[Limit], end_of: Periods, now_ms: int, saved: Any) -> Point:
-    """Return the right kind of point; `saved` is its counter register from the log, if any."""
-    if spec.kind == "counter":
-        return Counter(spec, limits, end_of, now_ms, saved)
-    kinds: dict[str, Callable[[PointSpec, list[Limit], Periods, int], Point]] = {
-        "gauge": Gauge,
-        "state": State,
-        "text": TextPoint,
-    }
-    return kinds[spec.kind](spec, limits, end_of, now_ms)

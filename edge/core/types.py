@@ -27,6 +27,8 @@ class PointSpec(msgspec.Struct, frozen=True):
     wrap: int = 0
     volatile: bool = False
     words: tuple[str, ...] = ()
+    past: bool = False
+    """A gauge whose samples bring the period of their record: `edge.core.curve`."""
     low: float = -NEVER
     high: float = NEVER
     """Readings outside [low, high] (after scaling) are BAD `out_of_range`."""

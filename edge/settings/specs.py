@@ -22,6 +22,7 @@ def point_spec(entry: PointEntry) -> PointSpec:
         wrap=channel.wrap,
         volatile=channel.volatile,
         words=channel.words if point.words is None else tuple(point.words),
+        past=channel.past,
         low=-NEVER if point.min is None else point.min,
         high=NEVER if point.max is None else point.max,
         period_ms=period_ms,

@@ -16,14 +16,13 @@ import tty
 from pathlib import Path
 from typing import Final
 
-from hal.fake.meter_frames import BAUD, GAP_MS, Meter, Mode
+from hal.fake.meter_frames import BAUD, EVERY_S, GAP_MS, Meter, Mode
 
 __all__ = ["Meter", "Mode", "PtyMeter", "Recording", "read_at_wrong_speed"]
 
 CHUNK_S: Final = 0.2  # the line is looked after this often
 MOST_BEHIND_S: Final = 3.0  # what the kernel would have kept of a line that nobody read
 BITS_PER_CHARACTER: Final = 10  # start, seven data, parity, stop
-STANDARD_EVERY_S: Final = 1.0  # a standard meter sends one frame a second
 _SPEEDS: Final = {1200: termios.B1200, 9600: termios.B9600}
 
 
@@ -105,8 +104,8 @@ class PtyMeter:
             self._rest = self._rest[count:]
             if not self._rest:
                 self._at_s += GAP_MS / 1000
-                if self.meter.mode == "standard" and isinstance(self.meter, Meter):
-                    self._at_s = max(self._at_s, self._frame_s + STANDARD_EVERY_S)
+                if isinstance(self.meter, Meter):
+                    self._at_s = max(self._at_s, self._frame_s + EVERY_S[self.meter.mode])
         return now_s + CHUNK_S
 
     def send(self, data: bytes) -> None:

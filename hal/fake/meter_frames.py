@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from hal.decode.teleinfo.groups import spaced_group, tabbed_group
+from hal.fake import meter_pmepmi
 
 Triple = tuple[str, str, str | None]
 """Label, data, horodate (standard mode, where the label has one)."""
@@ -25,6 +26,8 @@ UNUSED: Final = "NONUTILE"
 
 Mode = Literal["historique", "standard", "pmepmi"]
 BAUD: Final[dict[Mode, int]] = {"historique": 1200, "pmepmi": 1200, "standard": 9600}
+EVERY_S: Final[dict[Mode, float]] = {"historique": 0.0, "standard": 1.0, "pmepmi": meter_pmepmi.EVERY_S}
+"""How long from the begin of a frame to the next one's at least."""
 
 
 def local_time(utc: datetime) -> tuple[datetime, str]:
@@ -76,6 +79,8 @@ class Meter:
         self._max_at = ""
         self._max_yesterday = (0.0, "")
         self._curve: list[tuple[str, float]] = []
+        self.business = meter_pmepmi.PmePmi()
+        """What a PME/PMI meter adds up."""
         self._half_hour = -1
         self._half_hour_wh = 0.0
         self._advance(0.0)
@@ -128,9 +133,11 @@ class Meter:
     def _advance(self, t_ms: float) -> None:
         elapsed_ms = max(t_ms - self.t_ms, 0.0)
         self._count(self.va * COS_PHI * elapsed_ms / 3_600_000)
+        self.business.count(self.va * COS_PHI * elapsed_ms / 3_600_000, self.va * elapsed_ms / 3_600_000)
         before, _ = self._local()
         self.t_ms = max(t_ms, self.t_ms)
         now, _ = self._local()
+        self.business.turn(now)
         if now.date() != before.date():
             self._max_yesterday = (self._max_va, self._max_at)
             self._max_va = 0.0
@@ -247,43 +254,16 @@ class Meter:
         return groups
 
     def _pmepmi(self) -> list[Triple]:
-        local, _ = self._local()
-        period = "HCE" if self.is_off_peak() else "HPE"
-        index_kwh = int((self.off_peak_wh if self.is_off_peak() else self.peak_wh) / 1000)
-        in_period_wh = int(self._half_hour_wh)
-        pairs = [
-            ("ADS", self.address),
-            ("MESURES1", f"BT 4 SUP{self.subscribed_kva}"),
-            ("DATE", f"{local:%d/%m/%y %H:%M:%S}"),
-            ("EA_s", f"{in_period_wh}Wh"),
-            ("ER+_s", "0varh"),
-            ("ER-_s", f"{in_period_wh // 4}varh"),
-            ("EAPP_s", f"{round(in_period_wh / COS_PHI)}VAh"),
-            ("PTCOUR1", period),
-            ("TARIFDYN", "INACTIF"),
-            ("ETATDYN1", "000"),
-            ("CONFIG", "CONSO"),
-        ]
-        ten = local.replace(minute=local.minute // 10 * 10, second=0)
-        for n in range(1, 7):
-            pairs.append((f"DATEPA{n}", f"{ten - timedelta(minutes=10 * (n - 1)):%d/%m/%y %H:%M:%S}"))
-            pairs.append((f"PA{n}_s", f"{round(self._curve[0][1] / 1000) if self._curve else 0}kW"))
-        pairs += [
-            ("DebP", "14/11/26 02:50:00"),
-            ("EAP_s", f"{index_kwh}kWh"),
-            ("ER+P_s", "229kvarh"),
-            ("ER-P_s", f"{7350 + int(self.reactive_varh / 1000)}kvarh"),
-            ("DebP-1", "14/10/26 02:25:00"),
-            ("FinP-1", "14/11/26 02:50:00"),
-            ("EAP-1_s", "5256kWh"),
-            ("PS", f"{self.subscribed_kva}kVA"),
-            ("PA1MN", f"{round(max(self.va, 0) * COS_PHI / 1000)}kW"),
-            ("PMAX_s", f"{round(self._max_va / 1000)}kVA"),
-            ("TGPHI_s", "-0,39"),
-            ("MESURES2", f"BT 4 SUP{self.subscribed_kva}"),
-            ("PTCOUR2", period),
-            ("EAP_s2", f"{index_kwh}kWh"),
-        ]
+        is_off_peak = self.is_off_peak()
+        pairs = self.business.groups(
+            self._local()[0],
+            self.address,
+            kva=self.subscribed_kva,
+            tariff="HCE" if is_off_peak else "HPE",
+            index_wh=self.off_peak_wh if is_off_peak else self.peak_wh,
+            kw=max(self.va, 0.0) * COS_PHI / 1000,
+            max_kva=self._max_va / 1000,
+        )
         return [(label, data, None) for label, data in pairs]
 
 

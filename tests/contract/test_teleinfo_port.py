@@ -265,6 +265,11 @@ def test_the_wrong_speed_gives_garbage_and_the_right_one_the_bytes() -> None:
         ({"label": "STGE", "field": "braker"}, "breaker"),
         ({"label": "HCHP", "tariff": "HPE"}, "one register"),
         ({"label": "PAPP", "speed": 1200}, "unknown field"),
+        ({"label": "PAPP", "meter": "04187619927"}, r"Expected .* matching regex"),
+        ({"label": "EA_s", "measures": 2}, "first set"),
+        ({"label": "EAP_s", "measures": 3}, "Invalid enum"),
+        ({"label": "EAP_s", "as_sent": True}, "does not begin again"),
+        ({"label": "EAP_s", "sent_unit": "kW"}, "has one unit"),
     ],
 )
 def test_options_that_no_meter_can_meet_are_refused(options: dict[str, object], words: str) -> None:
@@ -281,7 +286,14 @@ def test_channels_say_kind_unit_and_wrap() -> None:
     assert channel("EAIT") == ("counter", "Wh", 1.0, 10**9)
     assert channel("ERQ2") == ("counter", "varh", 1.0, 10**9)
     assert channel("PAPP") == ("gauge", "VA", 1.0, 0)
-    assert channel("EAPP_s") == ("gauge", "kVAh", 0.001, 0)
+    assert channel("EAPP_s") == ("counter", "kVAh", 0.001, 0)
+    assert channel("EA_s", as_sent=True) == ("gauge", "Wh", 1.0, 0)
+    assert Teleinfo.channel(TeleinfoOptions(label="EA_s")).volatile, "it counts from 0 at each opening"
+    assert channel("EAP_s", tariff="HPE", measures=2) == ("counter", "kWh", 1.0, 0)
+    assert channel("PTCOUR1", measures=2) == channel("PTCOUR2")
+    assert channel("PS") == ("gauge", "kVA", 1.0, 0)
+    assert channel("PS", sent_unit="kW") == ("gauge", "kW", 1.0, 0)
+    assert Teleinfo.channel(TeleinfoOptions(label="CCASN")).past
     assert channel("EAP_s") == ("gauge", "kWh", 1.0, 0)
     assert channel("EAP_s", tariff="HPE") == ("counter", "kWh", 1.0, 0)
     assert channel("ADCO") == ("text", "", 1.0, 0)

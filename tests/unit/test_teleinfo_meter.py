@@ -34,7 +34,7 @@ def test_every_group_of_every_frame_decodes(kind: dict[str, object]) -> None:
     assert not decoder.groups_rejected
 
 
-@pytest.mark.parametrize(("mode", "length"), [("historique", 170), ("standard", 865), ("pmepmi", 714)])
+@pytest.mark.parametrize(("mode", "length"), [("historique", 170), ("standard", 865), ("pmepmi", 886)])
 def test_frames_have_the_length_of_such_a_meters(mode: Mode, length: int) -> None:
     assert len(Meter(mode).frame(3_600_000.0)) == pytest.approx(length, abs=12)
 

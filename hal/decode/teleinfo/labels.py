@@ -19,7 +19,7 @@ Role = Literal["id", "index", "tally", "steady", "instant", "clock"]
 Value = float | int | str
 
 INDEX_WRAP: Final = 10**9  # nine digits of Wh: 54E §6.2.3
-MOMENT = r"[0-3][0-9]/[01][0-9]/[0-9]{2} [0-2][0-9]:[0-5][0-9]:[0-5][0-9]"
+MOMENT = r"(?:0[1-9]|[12][0-9]|3[01])/(?:0[1-9]|1[0-2])/[0-9]{2} (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 _HEX: Final = b"0123456789ABCDEF"
 
 

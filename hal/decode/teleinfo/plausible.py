@@ -24,7 +24,7 @@ CAP_VA: Final[dict[Mode, float]] = {"historique": 62_000.0, "standard": 62_000.0
 OVERLOAD: Final = 1.5  # a breaker lets 1.3 × the subscribed power pass for a while
 Slot = Steady | Instant | Register | Clock
 _INJECTED: Final = frozenset({"EAIT", "ERQ1", "ERQ2", "ERQ3", "ERQ4"})
-_TARIFF: Final = {"EAP_s2": "PTCOUR2"}  # whose register an index of a PME/PMI meter is: the running tariff's
+_TARIFF: Final = {"EAP_s2": "PTCOUR2"}  # whose register an index is: the running tariff's
 
 
 class Memory(msgspec.Struct):
@@ -60,6 +60,8 @@ class Judge:
         self._drawn_va: tuple[int | None, ...] = (None, None, None)  # last three frames
         self._injected_va: tuple[int | None, ...] = (None, None, None)
         self._subscription: Steady | None = None
+        self._end_ms = 0.0
+        self._number = b""  # the identifier of the last frame that had one
         if self.mode is not None:
             self._recall(self.mode, memory)
 
@@ -67,6 +69,9 @@ class Judge:
         """Take a frame; return what was replaced by it."""
         if end.mode != self.mode and not self._is_believed_mode(end.mode):
             return []
+        if end.mode == "pmepmi" and not self._identities and all(group.label != "ADS" for group in end.groups):
+            return []  # an ICE meter has labels in common with it, but not this one
+        self._end_ms = end.t_ms
         self._other_mode = 0
         if self.line.refuted:
             self.line.frame()
@@ -89,7 +94,7 @@ class Judge:
                 for register in self._registers:
                     register.forget()
             is_this_meter = is_this_meter and (identity.latest is None or after is None or identity.end is not end)
-        self._compare(end)
+        self._compare(end, is_this_meter=self._is_same_number(end))
         self._judge_registers(end, changes, is_this_meter=is_this_meter)
         return changes
 
@@ -97,7 +102,16 @@ class Judge:
         """Return what is believed of a label; None when it never came. `tariff`: of a PME/PMI meter's index."""
         key = f"{label}@{tariff}" if tariff else self._keys.get(label, label)
         slot = self._slots.get(key)
-        return None if slot is None else slot.shown()
+        if slot is None:
+            return None
+        if tariff and isinstance(slot, Register) and slot.good is not None and self._keys.get(label, key) != key:
+            # It stands still while another tariff runs. As remembered, it may have moved while nobody looked.
+            return Shown(slot.good, self._end_ms, "" if slot.good_ms is not None else "unconfirmed")
+        return slot.shown()
+
+    def cap_va(self) -> float:
+        """Return the most that this connection carries, an overload included."""
+        return CAP_VA["historique"] if self.mode is None else self._subscribed(self.mode) * OVERLOAD
 
     def confirms(self, group: Group, t_ms: float) -> bool:
         """Say whether that group of the frame that ended then is good by what came since."""
@@ -116,6 +130,11 @@ class Judge:
             return None
         is_dated = slot.group.spec.mode == "standard" and not slot.doubt and not slot.group.degraded
         return (slot.seconds, slot.end.t_ms) if is_dated else None
+
+    def date_s(self, end: FrameEnd) -> int | None:
+        """Return what this frame's DATE says (seconds since 1970), right or degraded; None unless it was confirmed."""
+        slot = self._slots.get("DATE")
+        return slot.seconds if isinstance(slot, Clock) and slot.end is end and not slot.doubt else None
 
     def memory(self) -> Memory:
         """Return what should survive a restart."""
@@ -196,7 +215,15 @@ class Judge:
             if isinstance(group, Group) and isinstance(register, Register):
                 register.good = group
 
-    def _compare(self, end: FrameEnd) -> None:
+    def _is_same_number(self, end: FrameEnd) -> bool:
+        """Say whether the frame is of the meter of the frame before, or of the confirmed one: two may share a line."""
+        number = next((group.raw for group in end.groups if group.label in self._identities), b"")
+        before, self._number = self._number, number or self._number
+        if not number or not before or number == before:
+            return True
+        return any(slot.good is not None and slot.good.raw == number for slot in self._identities.values())
+
+    def _compare(self, end: FrameEnd, *, is_this_meter: bool) -> None:
         """Judge the momentary values and the clock of this frame."""
         instants = self._instants
         values: dict[str, Any] = {label: slot.group.value for label, slot in instants.items() if slot.end is end}
@@ -208,6 +235,9 @@ class Judge:
         doubts = doubtful(values, end.mode)
         for label in doubts:
             instants[label].doubt = "inconsistent"
+        if not is_this_meter:
+            for slot in instants.values():
+                slot.doubt = (slot.doubt or "unconfirmed") if slot.end is end else slot.doubt
         power = "SINSTS" if end.mode == "standard" else "PAPP"
         self._drawn_va = (*self._drawn_va[1:], None if power in doubts else values.get(power))
         if "SINSTI" in values:
