@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import lzma
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -85,10 +87,11 @@ TOUCHES: Final = """
 set -eu
 mkdir -p "$1/hil" "$1/opt/vigie" "$1/etc/vigie" "$1/var/lib/vigie" "$1/usr/local/bin"
 printf 'guest\\n' >"$1/etc/hostname"
-printf '/dev/vda / ext4 noatime,commit=60 0 1\\n' >"$1/etc/fstab"
-: >"$1/etc/machine-id"
+printf '/dev/vda / ext4 noatime,commit=60 0 0\\n' >"$1/etc/fstab"
+printf '%032x\\n' 1 >"$1/etc/machine-id"
+touch "$1/etc/.updated" "$1/var/.updated"
 for unit in apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer systemd-timesyncd.service \
-    getty@tty1.service dpkg-db-backup.timer e2scrub_reap.service; do
+    getty@tty1.service dpkg-db-backup.timer e2scrub_reap.service systemd-update-utmp.service keyboard-setup.service; do
     ln -sf /dev/null "$1/etc/systemd/system/$unit"
 done
 ln -sfn /lib/systemd/system/multi-user.target "$1/etc/systemd/system/default.target"
@@ -138,7 +141,7 @@ def build() -> Parts:
         base = _base()
         release = (base / "release").read_text("ascii")
         return Parts(
-            kernel=base / "tree" / "boot" / f"vmlinuz-{release}",
+            kernel=base / "vmlinux",
             initramfs=_initramfs(base, release),
             root=base / "root.ext4",
             station=_station(),
@@ -216,10 +219,23 @@ def _base() -> Path:
         release = next((folder / "tree" / "lib" / "modules").iterdir()).name
         (folder / "release").write_text(release, "ascii")
         said("depmod", "-b", folder / "tree", release)
+        packed = (folder / "tree" / "boot" / f"vmlinuz-{release}").read_bytes()
+        (folder / "vmlinux").write_bytes(unpacked_kernel(packed))
         _root_image(folder, release)
         for spent in (folder / "root.tar", debs):
             shutil.rmtree(spent) if spent.is_dir() else spent.unlink()
     return place
+
+
+def unpacked_kernel(image: bytes) -> bytes:
+    """Return the ELF file in a bzImage (Documentation/x86/boot.rst): unpacking it in the guest is half of its boot."""
+    setup_sectors = image[0x1F1] or 4
+    offset, length = struct.unpack_from("<II", image, 0x248)
+    start = (setup_sectors + 1) * 512 + offset
+    packed = image[start : start + length]
+    if packed[:6] != b"\xfd7zXZ\0":
+        raise RuntimeError("the kernel is not packed with xz")
+    return lzma.LZMADecompressor(format=lzma.FORMAT_XZ).decompress(packed)
 
 
 def _root_image(folder: Path, release: str) -> None:

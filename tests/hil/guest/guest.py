@@ -307,7 +307,7 @@ class Guest:
             "nice", "qemu-system-x86_64", *clock, "-m", str(self._memory_mib), *MACHINE, "-serial", "stdio",
             "-chardev", f"socket,id=agent,fd={agent}", "-device", "virtserialport,chardev=agent,name=hil",
             "-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "chardev=monitor,mode=control",
-            "-kernel", str(parts.kernel), "-initrd", str(parts.initramfs),
+            "-bios", "qboot.rom", "-kernel", str(parts.kernel), "-initrd", str(parts.initramfs),
             "-append", f"{KERNEL_WORDS} hil.init={self._init}",
             "-drive", f"file={self.disk},if=none,id=root,format=qcow2", "-device", "virtio-blk-pci,drive=root",
             "-drive", f"file={parts.station},if=none,id=station,format=raw,readonly=on",
