@@ -12,10 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from edge.runtime import demo_chips
 from edge.settings.model import PointEntry, Settings
 from hal.fake import site
 from hal.fake.gpio import FakeGpio, PulseTrain
-from hal.fake.i2c import Ads1115Chip, FakeI2c, Sht3xChip
+from hal.fake.i2c import FakeI2c
 from hal.fake.machine import FakeMachine
 from hal.fake.meter import Meter, PtyMeter
 from hal.fake.onewire import FakeOneWire
@@ -24,17 +25,8 @@ from hal.onewire import OneWireBus
 
 WEATHER_S: Final = 1.0  # how often temperatures, powers and rates follow the clock
 PULSE_FIRST_S: Final = 0.3
+MODBUS_RAW: Final = 230
 AHEAD_WH: Final = 3  # more than any meter here turns in the second until its register is kept again
-
-
-def _blow(air: Any, field: str, course: Callable[[float], float], t_s: float) -> None:
-    """Give the sensor the air of this instant."""
-    setattr(air, field, course(t_s))
-
-
-def _drive_input(chip: Any, number: int, volts_each: float, course: Callable[[float], float], t_s: float) -> None:
-    """Put the course's value, in V or through a shunt in mA, on one input of the converter."""
-    chip.volts[number] = course(t_s) * volts_each
 
 
 def _turn(train: PulseTrain, number: int, t_s: float) -> None:
@@ -71,7 +63,7 @@ class Demo:
         for bus, (kind, _options) in settings.buses.items():
             entries = [entry for entry in settings.points if entry.point.bus == bus]
             make = {"serial": self._meter, "onewire": self._probes, "i2c": self._chips, "gpio": self._pins,
-                    "box": self._machine}.get(kind)  # fmt: skip
+                    "box": self._machine, "modbus": self._slaves}.get(kind)  # fmt: skip
             if make is not None:
                 self.handles[bus] = make(bus, folder, entries)
 
@@ -106,21 +98,25 @@ class Demo:
 
     def _chips(self, bus: str, _folder: Path, entries: list[PointEntry]) -> FakeI2c:
         fake = FakeI2c(name=bus)
-        for entry in entries:
-            options = entry.options
-            if entry.point.driver == "sht3x":
-                air: Any = fake.chips.setdefault(options.address, Sht3xChip())
-                field = "temperature_c" if options.channel == "temperature" else "humidity"
-                course = site.profile(entry.point.id, 20.0 if field == "temperature_c" else 50.0, 2.0)
-                self._courses.append(partial(_blow, air, field, course))
-            elif entry.point.driver == "ads1115":
-                chip: Any = fake.chips.setdefault(options.address, Ads1115Chip())
-                shunt_ohm = options.shunt_ohm
-                course = site.profile(entry.point.id, 11.0 if shunt_ohm else 1.4, 2.0 if shunt_ohm else 0.3)
-                volts_each = shunt_ohm / 1000 if shunt_ohm else 1.0
-                self._courses.append(partial(_drive_input, chip, int(options.input[3]), volts_each, course))
+        self._courses += demo_chips.put_on(fake, entries)
         self._closers.append(fake)
         return fake
+
+    def _slaves(self, bus: str, folder: Path, entries: list[PointEntry]) -> Any:
+        """Let slaves with the points' registers answer on a line of their own; their words stand still."""
+        from hal.drivers.modbus import register_of  # only a site with such meters loads it
+        from hal.fake.modbus import FakeSlave, RtuSlaves
+        from hal.modbus_line import ModbusLine
+        from hal.modbus_wire import RtuWire
+
+        slaves: dict[int, FakeSlave] = {}
+        for entry in entries:
+            slave = slaves.setdefault(entry.options.slave, FakeSlave())
+            slave.set(register_of(entry.options), MODBUS_RAW)
+        line = RtuSlaves(slaves, folder / f"{bus}.rs485")
+        self._steppers.append(line)
+        self._closers.append(line)
+        return ModbusLine(RtuWire(str(line.port), 115200, "N", 1, timeout_s=1.0, gap_s=0.0), timeout_s=1.0)
 
     def _pins(self, _bus: str, _folder: Path, entries: list[PointEntry]) -> Any:
         board = FakeGpio()
@@ -151,8 +147,8 @@ class Demo:
         return min(self._weather_s, *due_s)
 
     def filenos(self) -> list[int]:
-        """Only time moves it."""
-        return []
+        """Return what wakes it beside time: questions to simulated slaves."""
+        return [found for stepper in self._steppers if hasattr(stepper, "filenos") for found in stepper.filenos()]
 
     def close(self) -> None:
         """Take the devices away."""

@@ -59,10 +59,10 @@ class ModbusOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     def __post_init__(self) -> None:
         """Refuse a register that the map does not have, and keys that go against it. Raises ValueError."""
-        _register(self)
+        register_of(self)
 
 
-def _register(options: ModbusOptions) -> Register:
+def register_of(options: ModbusOptions) -> Register:
     """Return the register of a point. Raises ValueError with what to write."""
     own = {key: value for key in _OWN if (value := getattr(options, key))}
     if not options.map:
@@ -104,26 +104,26 @@ class Modbus:
     @staticmethod
     def channel(options: ModbusOptions) -> Channel:
         """Return what the register is."""
-        register = _register(options)
+        register = register_of(options)
         return Channel(register.kind, register.unit, register.scale, register.wrap, words=register.words)
 
     @staticmethod
     def busy_s(options: ModbusOptions) -> float:
         """Return what the words of one point take on a line of 9600 Bd: the least, as most share their requests."""
-        register = _register(options)
+        register = register_of(options)
         return (1 if register.table in modbus.BIT_TABLES else register.count) * BITS_A_WORD / 9600
 
     @staticmethod
     def measurement(options: ModbusOptions) -> str:
         """Return the register's place: the bits of one word are read together."""
-        register = _register(options)
+        register = register_of(options)
         return f"{register.table} {register.address}"
 
     def __init__(self, bus: Any, points: Mapping[str, ModbusOptions]) -> None:
         """Keep the line and the points; ask nothing yet."""
         self._line = bus
         self._points = dict(points)
-        self._registers = {point: _register(options) for point, options in points.items()}
+        self._registers = {point: register_of(options) for point, options in points.items()}
         maps = [modbus_maps.load(name) for name in dict.fromkeys(options.map for options in points.values()) if name]
         most = min((one.most for one in maps), default=modbus.MOST_REGISTERS)
         gap = min((one.gap for one in maps), default=0)
