@@ -41,7 +41,7 @@ def _check_buses(draft: Draft, faults: Faults) -> None:
         kind = row.good.get("kind")
         if row.options is None or kind not in _PLACES:
             continue
-        name = next(name for name in _PLACES[kind] if getattr(row.options, name))
+        name = next(name for name in _PLACES[kind] if getattr(row.options, name) not in {"", None})  # i2c-0 is one
         line = "serial" if kind == "modbus" and name == "port" else kind  # one port, whoever speaks on it
         place = (getattr(row.options, name), row.options.port) if name == "host" else getattr(row.options, name)
         first = seen.setdefault((line, place), row)

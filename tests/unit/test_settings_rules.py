@@ -308,3 +308,10 @@ def test_two_buses_with_the_probes_of_one_master_are_a_fault(first: str, second:
 def test_each_master_may_be_a_bus_of_its_own() -> None:
     masters = MASTERS.format("master = 'w1_bus_master1'", "master = 'w1_bus_master2'")
     assert len(loads(GOOD.replace(LAB, f"{LAB}\n{masters}")).buses) >= 2
+
+
+def test_the_first_i2c_adapter_of_a_machine_has_the_number_0() -> None:
+    assert loads(GOOD.replace("number = 3", "number = 0")).buses["air"][1].number == 0
+    assert_fault(
+        "number = 3", "number = 0\n[bus.b]\nkind = 'i2c'\nnumber = ‸0", "bus.b.number = 0", 'bus "air" (line 10)'
+    )
