@@ -82,6 +82,10 @@ class OneWireBus:
         """Probes whose value the last conversion has made."""
         self._fresh_s = 0.0
         self._idle: dict[Path, int] = {}
+        self._silent: dict[Path, bool] = {}
+        """Whether a master's line is without any presence pulse, asked at most once a tick."""
+        self._unsure: set[str] = set()
+        """Probes of which the kernel has taken an error's number for their resolution."""
         self._notices: list[Notice] = []
         self._said: set[tuple[Path, str]] = set()
 
@@ -90,6 +94,7 @@ class OneWireBus:
     def begin(self, due: Sequence[str]) -> None:
         """Convert the due probes at once, master by master, where two or more of one are due. Never raises OSError."""
         self._fresh.clear()
+        self._silent.clear()
         groups: dict[Path, list[str]] = {}
         for probe in due:
             master = self._master(probe) if probe[:2] in BULK else None
@@ -117,11 +122,33 @@ class OneWireBus:
             elif self._reads.get(probe, 0) < number:
                 self._files.read(file)
             self._reads[probe] = number
-            return self._files.read(file)
+            text = self._files.read(file)
+            if text and probe in self._unsure:
+                self._unsure.discard(probe)
+                self._conversion_s.pop(probe, None)
+                self._files.read(self.folder / probe / "resolution")
+            return text
         except OSError as exc:
             if exc.errno in {errno.ENOENT, errno.ENODEV}:
                 self._forget(probe)
             raise
+
+    def is_silent(self, probe: str) -> bool:
+        """Return whether nobody answers a reset on this probe's line: it is cut, or something holds it high.
+
+        `w1_slave` is empty for that and for a probe that is silent or disturbed; `resolution` says which error it was.
+        """
+        master = self._master(probe)
+        if master is None or probe[:2] == DS18S20:  # which has no such file
+            return False
+        if master not in self._silent:
+            try:
+                said = self._files.read(self.folder / probe / "resolution").strip()
+            except OSError:
+                return False
+            self._silent[master] = said == str(-errno.ENODEV)
+            self._unsure.add(probe)
+        return self._silent[master]
 
     def set_resolution(self, probe: str, bits: int) -> None:
         """Give a probe another resolution, which it keeps until its supply fails. Raises OSError."""

@@ -189,7 +189,10 @@ class Ds18b20:
             raise self._error(_REASONS.get(exc.errno or 0, "bus_error"), cause) from exc
         self._last = text
         self._wire.append(text)
-        return celsius_from_text(text, self._family)
+        outcome = celsius_from_text(text, self._family)
+        if outcome[2] == "no_answer" and self._bus.is_silent(self._probe):
+            return None, BAD, "line_high"
+        return outcome
 
     def _was_hot(self) -> bool:
         """Return whether the probe was near its power-on value before; a DS18S20 shows the same bytes for a true 85."""

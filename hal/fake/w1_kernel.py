@@ -155,8 +155,8 @@ class FakeW1Kernel:
                 self._wait(RESET_S)
                 return f"{int(probe.is_powered)}\n"
             case "resolution":
-                self._wait(TRANSFER_S)
-                return f"{probe.bits}\n"
+                probe.driver_bits = self._resolution(probe)
+                return f"{probe.driver_bits}\n"
         raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(file))
 
     def write(self, file: Path, text: str) -> None:
@@ -221,8 +221,20 @@ class FakeW1Kernel:
         octets = probe.scratchpad()
         return "" if octets is None else text_from_scratchpad(octets)
 
+    def _resolution(self, probe: FakeProbe) -> int:
+        """Return the probe's bits, or the error that the kernel then takes for them."""
+        if self.is_dead:
+            self._wait(TRIES * RESET_S)
+            return -errno.ENODEV
+        octets = probe.scratchpad()
+        if octets is None or crc8(octets[:-1]) != octets[-1]:
+            self._wait(TRIES * TRANSFER_S)
+            return -errno.EIO
+        self._wait(TRANSFER_S)
+        return probe.bits
+
     def _wait_s(self, probe: FakeProbe) -> float:
-        return WAIT_S[12 if probe.family == DS18S20 else probe.driver_bits]
+        return WAIT_S[probe.driver_bits if probe.family != DS18S20 and probe.driver_bits in WAIT_S else 12]
 
     def _wait(self, seconds: float) -> None:
         self._released.wait()

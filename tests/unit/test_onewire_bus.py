@@ -138,12 +138,44 @@ def test_a_trigger_that_came_to_nothing_gives_no_value_of_before(tmp_path: Path)
     rig.kernel.interrupts = 1
     assert [sample.value for sample in rig.tick().values()] == [50.0, 51.0, 52.0]
     rig.kernel.is_dead = True
-    assert {outcome(sample) for sample in rig.tick().values()} == {(None, "bad", "no_answer")}
+    assert {outcome(sample) for sample in rig.tick().values()} == {(None, "bad", "line_high")}
     rig.kernel.is_dead = False
     for probe in NAMES[:3]:
         rig.kernel.probes[probe].celsius += 10.0
     assert [sample.value for sample in rig.tick().values()] == [60.0, 61.0, 62.0]
     assert rig.notices() == []
+
+
+def test_a_line_that_is_cut_and_a_probe_that_is_silent_are_told_apart(tmp_path: Path) -> None:
+    """`w1_slave` is empty for both; `resolution` shows -19 for the first, at 5 ms a tick, and -5 for the second."""
+    rig = Rig(tmp_path, NAMES[:3])
+    rig.tick()
+    for probe in NAMES[:2]:
+        rig.kernel.probes[probe].fault = "no_answer"
+    said = rig.tick()
+    assert [outcome(said[probe])[2] for probe in NAMES[:3]] == ["no_answer", "no_answer", ""]
+    rig.kernel.is_dead = True
+    before_s = rig.kernel.now_s
+    assert {outcome(sample) for sample in rig.tick().values()} == {(None, "bad", "line_high")}
+    assert rig.kernel.now_s - before_s < 0.1
+    rig.kernel.is_dead = False
+    assert [outcome(sample)[2] for sample in rig.tick().values()] == ["no_answer", "no_answer", ""]
+
+
+def test_the_kernel_knows_a_probes_resolution_again_after_a_fault(tmp_path: Path) -> None:
+    """It keeps the error's number in its place, and then waits 0.75 s for a conversion of 0.1 s."""
+    rig = Rig(tmp_path, NAMES[:2])
+    for probe in NAMES[:2]:
+        rig.kernel.probes[probe].bits = rig.kernel.probes[probe].driver_bits = 9
+    rig.tick()
+    rig.kernel.is_dead = True
+    rig.tick()
+    assert min(rig.kernel.probes[probe].driver_bits for probe in NAMES[:2]) < 0
+    rig.kernel.is_dead = False
+    rig.tick()
+    before_s = rig.kernel.now_s
+    assert all(sample.quality == GOOD for sample in rig.tick().values())
+    assert rig.kernel.now_s - before_s < 0.2
 
 
 def test_marks_that_a_killed_service_left_behind_are_read_away(tmp_path: Path) -> None:
