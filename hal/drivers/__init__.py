@@ -19,6 +19,7 @@ BUILT_IN: Final[dict[str, str]] = {
     "bh1750": "hal.drivers.bh1750:Bh1750",
     "bme280": "hal.drivers.bme280:Bme280",
     "box": "hal.drivers.box:Box",
+    "clamp": "hal.drivers.clamp:Clamp",
     "contact": "hal.drivers.contact:Contact",
     "ds18b20": "hal.drivers.ds18b20:Ds18b20",
     "ds3231": "hal.drivers.ds3231:Ds3231",

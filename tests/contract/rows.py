@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from hal import modbus_maps
+from hal.fake.clamp import ClampChip, MainsCurrent
 from hal.fake.gpio import FakeGpio
 from hal.fake.gpiochip import ChipGpio
 from hal.fake.i2c import Ads1115Chip, FakeI2c, Sht3xChip
@@ -47,6 +48,8 @@ class Row(msgspec.Struct):
     """What each point reads while all is well."""
     late_ns: int = 0
     """How long before the read its value may have been taken: a meter sends frames when it wants to."""
+    estimated: frozenset[str] = frozenset()
+    """The points that always are UNCERTAIN `estimated`."""
     run: Callable[[int], None] = lambda _now_ns: None
     """Let the device live until this instant (monotonic ns)."""
     lose: Callable[[], None] | None = None
@@ -91,6 +94,24 @@ def bme280(_folder: Path) -> Row:
     points = {key: {"channel": key} for key in ("temperature", "humidity", "pressure")}
     values: dict[str, object] = {"temperature": -18.25, "humidity": about(65.0, 0.01), "pressure": about(982.5, 0.01)}
     return Row(bus, points, values, lose=lambda: bus.unplug(0x76), mend=lambda: bus.replug(0x76), close=bus.close)
+
+
+def clamp(_folder: Path) -> Row:
+    """Return a clamp around a wire of 10 A; the first reading of its index is 0."""
+    pace = VirtualPace()
+    bus = FakeI2c({0x48: ClampChip(pace, MainsCurrent(10.0))}, pace=pace)
+    channels = ("energy", "current")
+    points = {key: {"input": "AIN0", "amps_per_volt": 30, "channel": key} for key in channels}
+    values: dict[str, object] = {"energy": 0, "current": about(10.0, 0.05)}
+    return Row(
+        bus,
+        points,
+        values,
+        estimated=frozenset({"energy"}),
+        lose=lambda: bus.unplug(0x48),
+        mend=lambda: bus.replug(0x48),
+        close=bus.close,
+    )
 
 
 def contact(_folder: Path, board: type[FakeGpio] = FakeGpio) -> Row:
@@ -248,6 +269,7 @@ ROWS: Mapping[str, Callable[[Path], Row]] = {
     "box": box,
     "bh1750": bh1750,
     "bme280": bme280,
+    "clamp": clamp,
     "contact": contact,
     "contact on gpiod": partial(contact, board=ChipGpio),
     "ds18b20": ds18b20,

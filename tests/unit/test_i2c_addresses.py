@@ -54,7 +54,7 @@ def test_an_answer_that_is_none_names_nobody_who_has_a_number(answer: bytes) -> 
 def test_every_driver_on_i2c_is_in_the_table_at_the_addresses_that_it_takes() -> None:
     on_i2c = {name for name in drivers.BUILT_IN if drivers.load(name).bus_kind == "i2c"}
     assert {candidate.driver for candidate in KNOWN} - {""} <= on_i2c
-    assert on_i2c - {candidate.driver for candidate in KNOWN} <= {"clamp", "display"}  # chips of others' drivers
+    assert on_i2c - {candidate.driver for candidate in KNOWN} <= {"clamp", "display"}  # an ADS1115 by another driver
 
 
 def test_those_that_can_be_told_are_asked_first() -> None:
