@@ -96,6 +96,7 @@ class Modbus(_BusOptions, frozen=True):
     gap_ms: Annotated[
         float, Meta(ge=0, le=1000, description="RTU: silence before each request, where 3.5 characters are too few")
     ] = 0.0
+    echo: Annotated[bool, Meta(description="RTU: the adapter hears what it sends, as some two-wire ones do")] = False
 
     @property
     def busy_share(self) -> float:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 TCP_PORT: Final = 502
 KEPT: Final = 4096
 REOPEN_EACH_S: Final = 1.0
+FUNCTIONS: Final[dict[Table, int]] = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
 GATEWAY: Final = (10, 11)  # exceptions of a gateway that has no path to the slave, or no answer from it
 EXCEPTIONS: Final[dict[int, str]] = {  # Modbus Application Protocol V1.1b3, §7
     1: "illegal function", 2: "illegal data address", 3: "illegal data value", 4: "server device failure",
@@ -55,7 +56,7 @@ def open_line(options: Modbus) -> ModbusLine:
     else:
         wire = RtuWire(
             str(options.port), options.baud, options.parity, options.stop_bits,
-            timeout_s=options.timeout_s, gap_s=options.gap_ms / 1000,
+            timeout_s=options.timeout_s, gap_s=options.gap_ms / 1000, has_echo=options.echo,
         )  # fmt: skip
     line = ModbusLine(wire, timeout_s=options.timeout_s, retries=options.retries)
     line.open()
@@ -166,6 +167,8 @@ class ModbusLine:
                     self._said(slave, f"{Refused(code)}; check the slave behind the gateway and its wiring")
                 )
             raise Refused(code)
+        if answer.function_code != FUNCTIONS[table]:  # a late answer to a question about another table
+            raise self._unanswered(slave)
         self._missed = None
         if table in BIT_TABLES:
             return [int(bit) for bit in answer.bits[:count]]

@@ -140,7 +140,7 @@ def parse(text: str, path: Path) -> RegisterMap:
         made = _converted({**shared, **row}, Row, name, text, path, faults)
         if made is not None and head is not None:
             try:
-                registers[name] = register_of(name, made, head.base)
+                registers[name] = register_of(name, made, head.base, path.stem)
             except ValueError as exc:
                 faults.append(f"{path}:{_line(text, name)}: {exc}")
     if faults or head is None:
@@ -172,7 +172,7 @@ def _line(text: str, key: str) -> int:
     return next((number for number, line in enumerate(text.splitlines(), 1) if key and wanted.match(line)), 1)
 
 
-def register_of(name: str, row: Row, base: int = 0) -> Register:
+def register_of(name: str, row: Row, base: int = 0, map_name: str = "") -> Register:
     """Return the register that these keys describe; `base` is the number of the first one. Raises ValueError."""
     address = row.address - base
     is_bit = row.table in BIT_TABLES
@@ -202,7 +202,7 @@ def register_of(name: str, row: Row, base: int = 0) -> Register:
     return Register(
         name, address, row.table, kind_of, count, row.word_order, row.byte_order,
         cast("Kind", kind), row.unit, row.scale, wrap if kind == "counter" else 0, words, codes,
-        tuple(row.missing), row.bit, row.width,
+        tuple(row.missing), row.bit, row.width, map_name,
     )  # fmt: skip
 
 

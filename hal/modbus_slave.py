@@ -134,7 +134,8 @@ class Slave:
             return modbus.plan(inside, most=self._most, gap=self._gap, cuts=self.cuts)
         for register in inside:
             what = f"{register.table} register 0x{register.address:04x} ({register.name})"
-            said = f"{exc}: it has no {what}; correct the map or the point"
+            cure = f"correct the map {register.map}" if register.map else "correct the point"
+            said = f"{exc}: it has no {what}; {cure}"
             self._refused[register] = (self._now_ns + ASK_AGAIN_NS, said)
             log.warning("Modbus slave %d on %s: %s", self.number, self._line.name, said)
         return []

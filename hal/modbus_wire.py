@@ -7,6 +7,7 @@ kernel wakes us when bytes come, and the rest of an answer, whose length its hea
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import select
@@ -35,7 +36,18 @@ Hear = Callable[[bytes], None]
 class RtuWire:
     """A serial port."""
 
-    def __init__(self, port: str, baud: int, parity: str, stop_bits: int, *, timeout_s: float, gap_s: float) -> None:
+    def __init__(
+        self,
+        port: str,
+        baud: int,
+        parity: str,
+        stop_bits: int,
+        *,
+        timeout_s: float,
+        gap_s: float = 0.0,
+        has_echo: bool = False,
+    ) -> None:
+        """Keep what the port is; `gap_s` is left before each request, `has_echo` where the adapter hears itself."""
         self.name = port
         self.cure = "check its power, A and B (try them swapped), speed, parity and the slave id"
         self.gone = "check the adapter's plug"
@@ -43,6 +55,7 @@ class RtuWire:
         self._timeout_s = timeout_s
         self._byte_s = (10 + (parity != "N") + (stop_bits - 1)) / baud
         self._quiet_s = max(gap_s, FAST_QUIET_S if baud > 19200 else QUIET_CHARACTERS * 11 / baud)
+        self._has_echo = has_echo
         self._port: Any = None
         self._last_s = 0.0  # when the last byte came or went
 
@@ -71,7 +84,10 @@ class RtuWire:
             )
         except (OSError, termios.error, ValueError) as exc:
             raise _no_port(port, baud, parity, exc) from exc
-        client = Client(port, baudrate=baud, parity=parity, stopbits=stop_bits, timeout=self._longest_s(), retries=0)
+        client = Client(
+            port, baudrate=baud, parity=parity, stopbits=stop_bits, timeout=self._longest_s(), retries=0,
+            handle_local_echo=self._has_echo,
+        )  # fmt: skip
         client.socket = self._port
         _quieten()
         return client
@@ -82,15 +98,22 @@ class RtuWire:
             last_s = end_s = time.monotonic() + self._timeout_s
             with contextlib.suppress(OSError):  # the request that follows will say it
                 while (left_s := end_s - time.monotonic()) > 0 and select.select([self._port.fd], [], [], left_s)[0]:
-                    part = os.read(self._port.fd, READ)
-                    if not part:
-                        break
-                    hear(part)
+                    hear(self._read())
                     end_s = min(last_s, time.monotonic() + max(self._quiet_s, STRAY_CHARACTERS * self._byte_s))
             self._last_s = time.monotonic()
         early_s = self._last_s + self._quiet_s - time.monotonic()
         if early_s > 0:
             time.sleep(early_s)
+
+    def _read(self) -> bytes:
+        """Return what is there. Raises OSError when the port has gone."""
+        try:
+            part = os.read(self._port.fd, READ)
+        except BlockingIOError:  # woken for nothing
+            return b""
+        if not part:
+            raise OSError(errno.EIO, "the port hung up")
+        return part
 
     def _longest_s(self) -> float:
         """Return how long a request and its answer can take at most."""
@@ -106,9 +129,7 @@ class RtuWire:
             left_s = end_s - time.monotonic()
             if left_s <= 0 or not select.select([self._port.fd], [], [], left_s)[0]:
                 break
-            part = os.read(self._port.fd, READ)
-            if not part:
-                raise OSError(5, "the port hung up")
+            part = self._read()
             data += part
             hear(part)
             if len(data) >= 3:

@@ -40,7 +40,7 @@ REASONS: Final[dict[str, str]] = {
     "wrong_device": "another device than the settings say answers there",
     "stale": "no sample arrived in time",
     "no_frame": "the meter sends no complete frame",
-    "not_sent": "the meter does not send this label",
+    "not_sent": "the device does not send this value",
     "not_offered": "this machine does not tell it",
     "not_a_number": "the value is not a finite number",
     "other_unit": "the meter sends this label in another unit than the settings say",

@@ -22,7 +22,7 @@ _PAGE_HEAD: Final = """\
 Each line of `vigie doctor` that is not well ends with a code. The same codes stand in values, events, status and texts;
 `vigie doctor CODE` prints what is here, in English or French. This page is made by `python -m edge.cli.diagnosis`.
 """
-KINDS: Final = ("onewire", "i2c", "serial", "gpio", "modbus")
+KINDS: Final = ("onewire", "i2c", "serial", "gpio", "modbus", "http")
 
 
 def lines_of(

@@ -55,6 +55,8 @@ class Register(msgspec.Struct, frozen=True):
     bit: int = 0
     width: int = 1
     """Of type bits: the lowest bit that is meant, and how many."""
+    map: str = ""
+    """The map that it stands in; "" for one that a point describes."""
 
     @property
     def end(self) -> int:

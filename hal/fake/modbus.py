@@ -130,6 +130,8 @@ class RtuSlaves(_Slaves):
         self.port = port
         self._master: int | None = None
         self._slave: int | None = None
+        self.has_echo = False
+        """Whether the line brings back what was sent, as an adapter does that hears itself."""
         self._heard = b""
         self.replug()
 
@@ -142,7 +144,10 @@ class RtuSlaves(_Slaves):
         if self._master is None:
             return now_s + IDLE_S
         with contextlib.suppress(OSError):
-            self._heard += os.read(self._master, 4096)
+            came = os.read(self._master, 4096)
+            self._heard += came
+            if self.has_echo:
+                os.write(self._master, came)
         while len(self._heard) >= REQUEST:
             frame = self._heard[:REQUEST]
             if crc16(frame[:-2]) != frame[-2:]:

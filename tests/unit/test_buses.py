@@ -46,6 +46,15 @@ def test_an_unknown_kind_is_a_key_error() -> None:
         buses.open_bus("canbus", None)
 
 
+def test_modbus_without_its_library_says_what_to_install() -> None:
+    code = (
+        f"{without('pymodbus')}\nfrom hal import buses\n"
+        "try:\n buses.open_bus('modbus', buses.Modbus(host='127.0.0.1'))\nexcept OSError as e:\n print(e)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "modbus: the library pymodbus is missing; install vigie[modbus] (install.sh --modbus)\n"
+
+
 @pytest.mark.parametrize("kind", sorted(buses.KINDS))
 def test_closing_never_raises_twice_or_without_handle(kind: str) -> None:
     buses.close_bus(kind, None)

@@ -138,8 +138,7 @@ def test_a_register_that_the_device_does_not_have_is_bad_alone_named_and_asked_f
     driver = rig.driver(1, **words(0, 1, 2, 3))
     assert values(read(driver, "r0", "r1", "r2", "r3")) == {"r0": 1, "r1": 2, "r2": "not_sent", "r3": 4}
     assert driver.raw("r2") == (
-        "exception 2 (illegal data address): it has no holding register 0x0002 (register 2); "
-        "correct the map or the point"
+        "exception 2 (illegal data address): it has no holding register 0x0002 (register 2); correct the point"
     )
     rig.slaves[1].asked.clear()
     read(driver, "r0", "r1", "r2", "r3", at_s=60)
@@ -241,6 +240,23 @@ def test_an_answer_that_comes_late_is_never_taken_for_that_of_another_question(r
     rig.slaves[1].delay_s = 0.0
     assert read(driver, "r0", at_s=1)["r0"].value == 7
     assert read(driver, "r100", at_s=1)["r100"].value == 9
+
+
+def test_an_adapter_that_hears_itself_is_understood_once_it_is_said(rtu: Rig) -> None:
+    rtu.hold(a0=7)
+    assert isinstance(rtu.fake, RtuSlaves)
+    rtu.fake.has_echo = True
+    deaf = ModbusLine(RtuWire(str(rtu.fake.port), 115200, "N", 1, timeout_s=TIMEOUT_S, has_echo=True))
+    for _ in range(3):
+        assert deaf.read(1, "holding", 0, 1) == [7]
+    deaf.close()
+
+
+def test_a_refused_register_of_a_map_is_told_with_the_map(rig: Rig) -> None:
+    rig.hold(a0=0)
+    driver = rig.driver(1, v={"map": "sdm120", "register": "voltage"})
+    assert read(driver, "v")["v"].reason == "not_sent"
+    assert "no input register 0x0000 (voltage); correct the map sdm120" in driver.raw("v")
 
 
 def test_what_came_on_the_line_is_handed_over_once(rtu: Rig) -> None:
