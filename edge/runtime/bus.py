@@ -146,7 +146,7 @@ class BusWorker:
             if answer.state is not None:
                 states[device.spec.name] = answer.state
             fix = answer.fix or fix
-        notices += self._own_notices()
+        notices += self.surroundings.of_bus(self._handle)
         if self._is_open and not self._look_ms and not any(device.is_open for device in self.devices):
             self._close_bus()  # the next try opens it anew
         if samples or notices or states or fix:
@@ -180,22 +180,9 @@ class BusWorker:
         """Look around, and say what is new."""
         now_ns = self._clock.monotonic_ns()
         self.progress_s = now_ns / 1e9
-        try:
-            notices = self.surroundings.look(self._open_bus(), now_ns)
-        except OSError:
-            return  # no such bus: its devices say it
-        except Exception:  # a bug here costs no reading
-            log.exception("bus %s: looking around failed", self.bus)
-            return
-        notices += self._own_notices()
-        state = self.surroundings.state()
-        if notices or state:
-            self._post(Cycle(self.bus, now_ns, [], notices, {MEMORY: state} if state else None))
-
-    def _own_notices(self) -> list[Notice]:
-        """Return what the bus itself has to say, once over restarts."""
-        notices = getattr(self._handle, "notices", None)
-        return self.surroundings.say_once(notices()) if notices is not None else []
+        cycle = self.surroundings.cycle(self._open_bus, now_ns)
+        if cycle is not None:
+            self._post(cycle)
 
     def _open_bus(self) -> Any:
         """Return the bus's handle, opened when the first device asks for it."""

@@ -7,13 +7,13 @@ of the settings is missing and one stranger has just come, that is probably its 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from hal.driver import Found
-from hal.sample import QUALITY_NAMES, Notice, Sample
+from hal.sample import QUALITY_NAMES, Cycle, Notice, Sample
 
 MEMORY: Final = "*"
 """The name under which a bus keeps what it said, among its devices' memory: no device is called so."""
@@ -50,6 +50,24 @@ class Surroundings:
         self.missing: tuple[str, ...] = ()
         """Devices of the settings that the bus does not show."""
 
+    def cycle(self, open_bus: Callable[[], Any], now_ns: int) -> Cycle | None:
+        """Look around; return what is to be posted of it, None when nothing is new. Never raises."""
+        try:
+            handle = open_bus()
+            notices = [*self.look(handle, now_ns), *self.of_bus(handle)]
+        except OSError:
+            return None  # no such bus: its devices say it
+        except Exception:  # a bug here costs no reading
+            log.exception("bus %s: looking around failed", self._bus)
+            return None
+        state = self.state()
+        return Cycle(self._bus, now_ns, [], notices, {MEMORY: state} if state else None) if notices or state else None
+
+    def of_bus(self, handle: Any) -> list[Notice]:
+        """Return what the bus itself has to say and was not said before, in this start or an earlier one."""
+        notices = getattr(handle, "notices", None)
+        return [notice for notice in notices() if self._is_first(_key(notice))] if notices is not None else []
+
     def look(self, handle: Any, now_ns: int) -> list[Notice]:
         """Look around by the bus's handle (`hal.driver.Looks`); return what is new."""
         try:
@@ -79,10 +97,6 @@ class Surroundings:
             return None
         self._is_changed = False
         return msgspec.json.encode(self._said).decode()
-
-    def say_once(self, notices: Sequence[Notice]) -> list[Notice]:
-        """Return those of the bus's own notices that were not said before, in this start or an earlier one."""
-        return [notice for notice in notices if self._is_first(_key(notice))]
 
     def status(self, now_ns: int) -> list[dict[str, Any]]:
         """Return the strangers for whoever asks: what to write to name one, how long it is here, what it measures."""

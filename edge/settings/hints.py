@@ -62,7 +62,7 @@ SYNONYMS: Final[dict[str, str]] = {
     # words that stand as values
     "teleinfo": "linky tic",
     "onewire": "1wire 1_wire w1 one_wire",
-    "ds18b20": "ds18s20 dallas",
+    "ds18b20": "ds18s20 ds1822 ds1825 ds28ea00 max31850 dallas",
     "sht3x": "sht30 sht31 sht35",
     "contact": "switch input door porte",
     "pulse": "pulses impulsion impulsions compteur",

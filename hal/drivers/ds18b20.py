@@ -235,6 +235,7 @@ class Ds18b20:
             try:
                 self._bus.set_resolution(self._probe, self._resolution or bits)
             except OSError as exc:
+                self._bits_asked_at = -bits  # said, and not asked again
                 self._keeps(bits, f"{exc.strerror}; check the rights of {self._probe}/resolution")
         elif self._bits_asked_at == bits:
             self._bits_asked_at = -bits

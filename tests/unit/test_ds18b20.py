@@ -129,7 +129,7 @@ def test_bits_below_the_resolution_are_left_out(config: str, celsius: float) -> 
     assert celsius_from_scratchpad(with_crc(f"9f014b46{config}ff0110"))[0] == celsius
 
 
-@pytest.mark.parametrize("register", ["d107", "8ffc", "0080", "ff7f"])
+@pytest.mark.parametrize("register", ["d107", "8ffc", "10f8", "0080", "ff7f"])
 def test_what_the_probe_cannot_measure_is_out_of_range(register: str) -> None:
     assert celsius_from_scratchpad(with_crc(register + "4b467fff0f10")) == (None, BAD, "out_of_range")
 
@@ -337,7 +337,8 @@ def test_a_probe_whose_resolution_cannot_be_set_is_read_all_the_same(
     driver.open()
     for now in range(5):
         assert driver.read(["t"], now) == [Sample("t", now, 21.5, GOOD)]
-    assert caplog.text.count("keeps its resolution of 12 bits: Is a directory") == 1
+    assert caplog.text.count("keeps its resolution of 12 bits") == 1
+    assert "Is a directory; check the rights of 28-3c01f0950a21/resolution" in caplog.text
 
 
 @pytest.mark.parametrize("probe", ["", "28-3C01F0950A21", "28-3c01", "99-3c01f0950a21", "../../etc/passwd"])

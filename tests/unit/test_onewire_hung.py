@@ -47,7 +47,7 @@ class House:
             worker = BusWorker(
                 name, specs(probes_on(kernel, count, 100 * place), period_ms), clock=self.clock,
                 post=self.cycles[name].append, open_handle=kernel.bus, close_handle=lambda _bus: None,
-                look_s=LOOK_S["onewire"],
+                offset_ms=lambda: 0, look_s=LOOK_S["onewire"],
             )  # fmt: skip
             self.supervisor.add(worker, Bell())
         self.supervisor.start()
