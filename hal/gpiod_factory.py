@@ -125,6 +125,15 @@ class _Pin:
         """Hand over the edges that wait in the kernel, on this thread, before returning."""
         self._factory.reader.deliver(self._line)
 
+    @property
+    def stays_driven(self) -> bool:
+        """Whether closing an output leaves it as it is driven, as far as the kernel lets it."""
+        return self._line.stays_driven
+
+    @stays_driven.setter
+    def stays_driven(self, stays: bool) -> None:
+        self._line.stays_driven = stays
+
     # -- what gpiozero calls
 
     def close(self) -> None:

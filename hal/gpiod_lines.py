@@ -120,6 +120,8 @@ class Line:
         self.name = f"line {offset} of {chip.name}"
         self.lost_edges = 0
         """How many edges the kernel's queue lost since the line was made."""
+        self.stays_driven = False
+        """Whether an output that is given back stays as it is driven, as far as the kernel lets it."""
         self._chip = chip
         self._offset = offset
         self._on_edge = on_edge
@@ -182,12 +184,15 @@ class Line:
         return len(events) >= EVENT_BUFFER and self.lost_edges != lost_before
 
     def release(self) -> None:
-        """Give the line back; an output is made an input first, since some kernels would leave it driving."""
+        """Give the line back; an output is made an input first, since some kernels would leave it driving.
+
+        With `stays_driven` it is not: on those kernels the level then stays.
+        """
         request, self._request = self._request, None
         if request is None:
             return
         try:
-            if self._is_output:
+            if self._is_output and not self.stays_driven:
                 request.reconfigure_lines({self._offset: line_settings(LineSetup("input"))})
         except OSError:  # the chip has gone, and the line with it
             return

@@ -59,6 +59,7 @@ REASONS: Final[dict[str, str]] = {
     "meter_changed": "the meter or its register was replaced in this period",
     "lost_edges": "pulses may be missing: the kernel's queue overflowed",
     "suspect": "plausible, but a known failure looks the same",
+    "mismatch": "the pin or the feedback contact is not as it was switched",
 }
 
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from edge.core.commands import Command, Result
 from edge.core.facts import PointFacts
 from edge.core.journal_page import JournalPage, Wanted
+from edge.core.output_view import OutputView
 from edge.core.series import HistoryReader, JournalLine
 from edge.core.text import Text
 from edge.core.view import AlarmView, LimitView, ValueView
@@ -78,6 +79,7 @@ class FakeDesk:
         self.past = MemoryHistory(ZoneInfo("Europe/Paris"))
         self.known: list[PointFacts] = []
         self.strangers: list[dict[str, Any]] = []
+        self.relays: list[OutputView] = []
 
     def box(self) -> dict[str, Any]:
         """Return who this box is."""
@@ -92,6 +94,10 @@ class FakeDesk:
         if self.fails is not None:
             raise self.fails
         return draft_values(self.t_s) + self.more
+
+    def outputs(self) -> list[OutputView]:
+        """Return the outputs that the test gave it."""
+        return self.relays
 
     def alarms(self) -> list[AlarmView]:
         """Return the boiler's and the cellar's alarm."""

@@ -45,6 +45,7 @@ VERBS: Final[dict[str, Verb]] = {
     "export": Verb("edge.cli.export", "all points as CSV, or as a data package", run="export"),
     "receive": Verb("edge.cli.receive", "the reference consumer: store what boxes send, once, and acknowledge it"),
     "journal": Verb("edge.cli.journal", "what happened on the box, who did it and when"),
+    "relay": Verb("edge.cli.relay", "outputs: what they do and why; switch one on, off, for a time, or back to auto"),
     "backup": Verb("edge.cli.backup", "write all that replaces a dead box into one file"),
     "wipe": Verb("edge.cli.wipe", "erase all that the box kept, and show that it is gone"),
     "restore": Verb("edge.cli.restore", "make this box go on as the one of a backup"),

@@ -7,9 +7,10 @@ that was done before is answered again and not done again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from edge.core.text import Text
 
@@ -18,6 +19,7 @@ REMEMBERED: Final = 256  # results kept for repeats: a day's orders of a busy si
 WHY_MAX: Final = 200
 ARG_MAX: Final = 64
 ARGS_MAX: Final = 300
+ORDER_MOST_S: Final = 366 * 86_400  # an order that ends by itself at all
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -51,6 +53,14 @@ class TimeSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     at: str
 
 
+class Relay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Switch an output. `for_s` ends the order by itself; a pulse is on for so long, then as it was ordered before."""
+
+    output: str
+    to: Literal["on", "off", "auto", "pulse"]
+    for_s: Annotated[float, Meta(ge=0.1, le=ORDER_MOST_S)] | None = None
+
+
 class Verb(msgspec.Struct, frozen=True):
     """What a verb takes and which right it asks for."""
 
@@ -63,6 +73,7 @@ class Verb(msgspec.Struct, frozen=True):
 VERBS: Final[dict[str, Verb]] = {
     "ack": Verb(Ack, "operate"),
     "time.set": Verb(TimeSet, "operate"),
+    "relay": Verb(Relay, "operate"),
 }
 
 

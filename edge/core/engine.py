@@ -9,12 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import Any, Final
 
+from edge.core import relay
 from edge.core.alarm import Alarm, AlarmList, Limit
 from edge.core.calendar import period_end_ms
 from edge.core.commands import Ack, Command, Registry, Result, journaled
 from edge.core.kinds import Counter, is_number
 from edge.core.making import make_point
+from edge.core.outputs import OutputList
 from edge.core.point import Actions, Crossing, Point
+from edge.core.read_back import ReadBack
 from edge.core.text import Text
 from edge.core.types import NEVER, Event, LimitSpec, PointSpec
 from hal.sample import Cycle
@@ -24,7 +27,7 @@ GRACE_MS: Final = 1500  # a period is closed by the next reading, or this long a
 
 
 class Engine:
-    """All points and alarms of one site.
+    """All points, alarms and outputs of one site.
 
     `saved` and `saved_events` are the registers of the records' and the events' log: where counters and alarms go on.
     `utc_offset_ms` (UTC minus monotonic) places periods on the calendar; the station sets it with each clock entry.
@@ -42,6 +45,7 @@ class Engine:
         saved: Mapping[str, Any] | None = None,
         saved_events: Mapping[str, Any] | None = None,
         power_cut: bool = False,
+        outputs: OutputList | None = None,
     ) -> None:
         saved, saved_events = saved or {}, saved_events or {}
         self.boot = boot
@@ -50,6 +54,8 @@ class Engine:
         self.alarms = AlarmList(saved_events.get("alarms"))
         self.commands = Registry(saved_events.get("commands"))
         self.commands.on("ack", self._acknowledge)
+        self.outputs = outputs or OutputList([], boot=boot, now_ms=now_ms)
+        self.commands.on("relay", lambda command, args: relay.carry_out(self.outputs, command, args, self._now_ms))
         self.points: dict[str, Point] = {}
         self.limits: dict[str, Limit] = {}
         self._actions = Actions()
@@ -67,6 +73,9 @@ class Engine:
                 point.mark_first("power_cut")
             self.points[point_spec.id] = point
         self._forget_alarms_without_limit(now_ms)
+        for limit in self.limits.values():
+            if limit.active:  # an alarm that outlived the restart
+                self.outputs.follow(limit.spec.id, now_ms, active=True)
 
     def _forget_alarms_without_limit(self, now_ms: int) -> None:
         """End alarms whose limit left the settings or went to another point: nothing could ever end them."""
@@ -121,13 +130,19 @@ class Engine:
         if is_new:
             self._actions.events.append(Event("command", now_ms, "", journaled(command, result)))
             self._actions.event_registers["commands"] = self.commands.register()
+            self._tell_of_outputs()
         return result
 
     def tick(self, now_ms: int) -> None:
         """Look after what comes by time alone: periods that end, points that fall silent, delays that run out."""
         self._now_ms = max(self._now_ms, now_ms)
-        if now_ms < self._next_scan_ms:
-            return
+        if now_ms >= self._next_scan_ms:
+            self._scan(now_ms)
+        if now_ms >= self.outputs.due_ms:
+            self.outputs.step(now_ms)
+            self._tell_of_outputs()
+
+    def _scan(self, now_ms: int) -> None:
         actions = self._actions
         late_ms = now_ms - GRACE_MS
         next_ms: float = NEVER
@@ -162,6 +177,7 @@ class Engine:
             self._next_scan_ms = self._now_ms
             for point in self.points.values():
                 point.realign(self._now_ms, self._actions)
+            self.outputs.set_clock(utc_offset_ms, self._now_ms)
 
     def take_actions(self) -> Actions:
         """Return what has to be done since the last call."""
@@ -179,7 +195,26 @@ class Engine:
 
     def next_due_ms(self) -> float:
         """Return the monotonic ms of the next tick that has something to do."""
-        return self._next_scan_ms if self.points else NEVER
+        return min(self._next_scan_ms, self.outputs.due_ms) if self.points else NEVER
+
+    # -- outputs
+
+    def read_back(self, found: Mapping[str, ReadBack], now_ms: int) -> None:
+        """Take what was read from the pins of outputs."""
+        self.handle(self.outputs.read_back(found, now_ms))
+        self._tell_of_outputs()
+
+    def rest(self, now_ms: int) -> None:
+        """Take note that the outputs are in their safe states for good: the station stops."""
+        self.handle(self.outputs.rest(now_ms))
+        self._tell_of_outputs()
+
+    def _tell_of_outputs(self) -> None:
+        outputs = self.outputs
+        self._actions.events += outputs.take_events()
+        if outputs.is_changed:
+            outputs.is_changed = False
+            self._actions.event_registers["outputs"] = outputs.register()
 
     # -- alarms
 
@@ -194,6 +229,7 @@ class Engine:
 
     def _begin(self, crossing: Crossing) -> None:
         alarm = self.alarms.begin(crossing.limit, self.boot, crossing.t_ms, crossing.value)
+        self.outputs.follow(alarm.limit, self._now_ms, active=True)
         self._actions.events.append(
             Event("alarm_begin", crossing.t_ms, crossing.point.id, self._facts(alarm, crossing))
         )
@@ -203,6 +239,7 @@ class Engine:
         alarm = self.alarms.end(crossing.limit.spec.id, crossing.t_ms)
         if alarm is None:
             return
+        self.outputs.follow(alarm.limit, self._now_ms, active=False)
         values, t_ms = self._facts(alarm, crossing), crossing.t_ms
         if alarm.peak is not None:
             values["peak"] = alarm.peak

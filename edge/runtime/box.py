@@ -34,7 +34,7 @@ from edge.runtime.parts import bus_of, engine_of, historian_of, mqtt_link_of, ow
 from edge.runtime.past import Past
 from edge.runtime.sharing import Sharing
 from edge.runtime.signals import status_lamp
-from edge.runtime.station import Station
+from edge.runtime.station import Question, Station
 from edge.runtime.stores import Stores
 from edge.runtime.supervisor import Bell, Supervisor
 from edge.runtime.undated import estimated_end, last_seen
@@ -80,7 +80,14 @@ class Box:
         `leds` the folder of the machine's LEDs, where one of them is to tell how the box is.
         """
         self.settings = settings
-        self.stores = Stores(settings, state, fs)
+        self.outputs = Outputs(settings.outputs, settings.buses)
+        if hardware is None:  # before what may take long: whatever ran last may have left a relay on
+            self.outputs.open({})
+        try:
+            self.stores = Stores(settings, state, fs)
+        except OSError:
+            self.outputs.close()
+            raise
         self.records, self.events = self.stores.records, self.stores.events
         self._hardware = hardware(state / "devices") if hardware else None
         boot = self.stores.boot
@@ -107,15 +114,14 @@ class Box:
             )
             for name in settings.buses
         ]  # fmt: skip
-        self.outputs = Outputs(settings.outputs, handles, settings.buses)
+        if self._hardware is not None:
+            self.outputs.open(handles)
         self.station = self._station(was_cut=was_cut)
+        self.station.pins = self.outputs
         self.station.clock_keeper.undated_wait_s = settings.box.undated_wait_s
-        for limit in self.station.engine.limits.values():
-            if limit.active:  # an alarm that outlived the restart
-                self.outputs.follow(limit.spec.id, True)
         self.keeper = NotebookKeeper(
             self.stores.notebook, self.records, self.events, self.clock, self.dating,
-            engine=self.station.engine, outputs=settings.outputs,
+            engine=self.station.engine,
         )  # fmt: skip
         self.findings = Findings(self.clock, self.writer.post, self.stores.recalled.events.get(REGISTER))
         self.history = self.stores.open_history(settings, self.dating)
@@ -221,11 +227,10 @@ class Box:
         """Make an event of what a store found or went through."""
         self.station.post(Notice(kind, self.clock.monotonic_ns(), words))
 
-    def _alarm_changed(self, limit: str, active: bool) -> None:  # noqa: FBT001 - the station's callback
-        """Switch outputs, and wake the links: an alarm leaves at once, also while no log commits."""
+    def _alarm_changed(self, _limit: str, _active: bool) -> None:  # noqa: FBT001 - the station's callback
+        """Wake the links: an alarm leaves at once, also while no log commits."""
         for ring in self._link_bells:
             ring()
-        self.outputs.follow(limit, active)
 
     def _wire(self) -> None:
         """Give each worker its bell, in the order in which they end: sources first, links last."""
@@ -274,6 +279,9 @@ class Box:
     def stop(self, within_s: float = 2.0) -> list[str]:
         """End everything in order; return the names of workers that did not come back."""
         end_s = time.monotonic() + within_s
+        # the station hears of it first, or it would find its outputs other than it left them
+        self.station.post(Question(lambda engine: engine.rest(self.clock.monotonic_ns() // 1_000_000), lambda _: None))
+        self.outputs.rest()
         if self._api is not None:
             self._api.close()
         before = {link.name: self._last_word(end_s) for link in self.links.values()}

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from edge.core import view
+from edge.core import output_view, view
 from edge.core.clock import Clock, Dating
 from edge.core.commands import Command, Result
 from edge.core.engine import Engine
@@ -112,6 +112,10 @@ class RunningBox:
     def values(self) -> list[view.ValueView]:
         """Return all points with their present values."""
         return self._ask(lambda engine: view.values(engine, self._now_ms()))
+
+    def outputs(self) -> list[output_view.OutputView]:
+        """Return all outputs: real and wanted state, who decides, what holds them."""
+        return self._ask(lambda engine: output_view.outputs(engine, self._now_ms()))
 
     def alarms(self) -> list[view.AlarmView]:
         """Return alarms that are active or wait for an acknowledgement."""

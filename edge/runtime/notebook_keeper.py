@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -19,7 +19,6 @@ from edge.core.notes import Acknowledgement, Calibration, Device, Moment, Regist
 from edge.core.types import NEVER, Event
 from edge.runtime.compared import Compared, serial_of
 from edge.runtime.recalled import NOT_COPIED
-from edge.settings.model import Output
 from edge.store.log import Log
 from edge.store.notebook import Notebook
 from hal.sample import BAD
@@ -39,7 +38,7 @@ class NotebookKeeper:
 
     def __init__(
         self, notebook: Notebook, records: Log[Any], events: Log[Event], clock: Clock, dating: Dating,
-        *, engine: Engine, outputs: Iterable[Output],
+        *, engine: Engine,
     ) -> None:  # fmt: skip
         self.wake: Callable[[], None] = lambda: None
         self.degraded = notebook.refused
@@ -50,7 +49,6 @@ class NotebookKeeper:
         self._clock = clock
         self._dating = dating
         self._engine = engine
-        self._outputs = list(outputs)
         self._accepted: Compared | None = None
         self._alarms: Any = events.registers.get("alarms")
         self._is_alarmed = False
@@ -146,9 +144,8 @@ class NotebookKeeper:
         )  # fmt: skip
 
     def outputs(self) -> dict[str, bool]:
-        """Return of each output whether it is on: it follows its limit."""
-        limits = self._engine.limits
-        return {output.id: limits[output.limit].active for output in self._outputs if output.limit in limits}
+        """Return of each output whether it is driven to on."""
+        return {name: output.level for name, output in self._engine.outputs.by_id.items()}
 
     def _moment(self) -> Moment:
         return moment(self._clock)

@@ -1,59 +1,168 @@
-"""Outputs: a lamp, horn or relay that is on while its limit's alarm is active, and off when the box stops."""
+"""The pins of outputs: opened in their safe state, driven, read back, and left in their safe state, by gpiozero.
+
+Nothing is decided here. An output that can't be opened is tried again and never stops the station.
+"""
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
+from edge.core.read_back import MISMATCH, ReadBack
 from edge.settings.model import Output
 from hal.buses import Gpio, open_bus
+
+RETRY_MS: Final = 60_000  # a pin that did not open is tried again this often
 
 log = logging.getLogger(__name__)
 
 
-class Outputs:
-    """All outputs of a site, by gpiozero. One that can't be opened is logged and left; it never stops the station."""
+class OutputPin:
+    """One output's pin, and that of its feedback contact. Raises what gpiozero raises."""
 
-    def __init__(
-        self,
-        outputs: Sequence[Output],
-        factories: Mapping[str, Any],
-        buses: Mapping[str, tuple[str, Any]] | None = None,
-    ) -> None:
-        """Open each output, off. `factories` are the pin factories of simulated buses by name, `buses` the settings."""
-        self._devices: dict[str, list[Any]] = {}
-        for output in outputs:
+    def __init__(self, output: Output, factory: Any, *, on: bool) -> None:
+        """Claim the pins; the output begins at `on` in the same call to the kernel, so that a relay does not click."""
+        from gpiozero import GPIODevice, InputDevice, OutputDevice
+
+        self._output = output
+        self._on_level = output.active_high and output.drive == "push_pull"
+        self._feedback: Any = None
+        if output.drive == "push_pull":
+            self._device: Any = OutputDevice(
+                output.pin, active_high=output.active_high, initial_value=on, pin_factory=factory
+            )
+        else:
+            self._device = GPIODevice(output.pin, pin_factory=factory)
+            self.drive(on=on)
+        if output.readback_pin is not None:
+            pull = {"up": True, "down": False, "floating": None}[output.readback_pull]
+            state = True if pull is None else None  # gpiozero asks for it where no pull says which level is active
             try:
-                if output.bus not in factories:  # never gpiozero's own choice, which may end at /dev/mem
-                    open_bus("gpio", (buses or {}).get(output.bus, ("gpio", Gpio()))[1])
-                device = self._open(output, factories.get(output.bus))
-            except Exception:  # a missing pin library or a pin in use; the site's readings matter more
-                log.exception("output %s on GPIO%d does not open", output.id, output.pin)
-                continue
-            self._devices.setdefault(output.limit, []).append(device)
+                self._feedback = InputDevice(output.readback_pin, pull_up=pull, active_state=state, pin_factory=factory)
+            except Exception:
+                self._device.close()
+                raise
 
-    @staticmethod
-    def _open(output: Output, factory: Any) -> Any:
-        from gpiozero import DigitalOutputDevice
+    def drive(self, *, on: bool) -> None:
+        """Switch."""
+        pin = self._device.pin
+        if self._output.drive == "push_pull":
+            self._device.value = on
+        elif on:
+            pin.output_with_state(False)
+        else:
+            pin.input_with_pull("floating")
 
-        return DigitalOutputDevice(output.pin, active_high=output.active_high, initial_value=False, pin_factory=factory)
-
-    def follow(self, limit: str, active: bool) -> None:  # noqa: FBT001 - a callback of the station
-        """Switch what follows this limit."""
-        for device in self._devices.get(limit, ()):
-            try:
-                device.value = active
-            except Exception:  # the alarm itself must go its way
-                log.exception("an output of limit %s does not switch", limit)
+    def read(self, *, on: bool) -> ReadBack:
+        """Return the real state: the feedback contact's where there is one, else the pin's own."""
+        is_on = bool(self._device.pin.state) == self._on_level
+        if self._feedback is None:
+            return ReadBack(is_on)
+        told = bool(self._feedback.pin.state) != self._output.readback_active_low
+        return ReadBack(told, MISMATCH if is_on != on else "")
 
     def close(self) -> None:
-        """Switch all off and give the pins back. Never raises; may be called twice."""
-        for devices in self._devices.values():
-            for device in devices:
+        """Give the pins back. One whose safe state is on is left driven, where the kernel lets it be."""
+        if self._output.safe == "on" and hasattr(self._device.pin, "stays_driven"):
+            self._device.pin.stays_driven = True
+        for device in (self._device, self._feedback):
+            if device is not None:
+                device.close()
+
+
+class Outputs:
+    """All outputs of a site. Any thread may call it."""
+
+    def __init__(self, outputs: Sequence[Output], buses: Mapping[str, tuple[str, Any]] | None = None) -> None:
+        """Take the settings of the outputs and of the buses; nothing is touched yet."""
+        self._outputs = {output.id: output for output in outputs}
+        self._buses = buses or {}
+        self._factories: Mapping[str, Any] = {}
+        self._pins: dict[str, OutputPin] = {}
+        self._on = {output.id: output.safe == "on" for output in outputs}
+        self._retry_ms = dict.fromkeys(self._outputs, 0)
+        self._faults: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._is_resting = False
+
+    def open(self, factories: Mapping[str, Any]) -> None:
+        """Bring every output to its safe state. `factories` are the pin factories of simulated buses by name."""
+        self._factories = factories
+        with self._lock:
+            for output in self._outputs.values():
+                self._open(output)
+
+    def _open(self, output: Output) -> None:
+        try:
+            if output.bus not in self._factories:  # never gpiozero's own choice, which may end at /dev/mem
+                open_bus("gpio", self._buses.get(output.bus, ("gpio", Gpio()))[1])
+            pin = OutputPin(output, self._factories.get(output.bus), on=self._on[output.id])
+        except Exception as exc:  # a missing pin library or a pin in use; the site's readings matter more
+            if output.id not in self._faults:
+                log.exception("output %s on GPIO%d does not open", output.id, output.pin)
+            self._faults[output.id] = str(exc) or type(exc).__name__
+            return
+        self._pins[output.id] = pin
+        if self._faults.pop(output.id, ""):
+            log.info("output %s on GPIO%d opens now", output.id, output.pin)
+
+    def drive(self, name: str, *, on: bool) -> None:
+        """Switch an output; one that does not switch is logged, and shows when it is read back."""
+        with self._lock:
+            if self._is_resting:
+                return
+            self._on[name] = on
+            pin = self._pins.get(name)
+            if pin is not None:
                 try:
-                    device.off()
-                    device.close()
-                except Exception:  # the others must go off all the same
-                    log.exception("an output does not close")
-        self._devices.clear()
+                    pin.drive(on=on)
+                except Exception:  # what asked for it, an alarm perhaps, must go its way
+                    log.exception("output %s does not switch", name)
+
+    def read(self, name: str, now_ms: int) -> ReadBack | None:
+        """Return the real state of an output, None when it rests already."""
+        with self._lock:
+            if self._is_resting or name not in self._outputs:
+                return None
+            pin = self._pins.get(name)
+            if pin is None and now_ms >= self._retry_ms[name]:
+                first, self._retry_ms[name] = not self._retry_ms[name], now_ms + RETRY_MS
+                if not first:  # it has just been tried
+                    self._open(self._outputs[name])
+                    pin = self._pins.get(name)
+            if pin is None:
+                return ReadBack(None, "not_open", self._faults.get(name, ""))
+            try:
+                if self._faults.get(name):  # whoever took the pin away may have left it at another level
+                    pin.drive(on=self._on[name])
+                back = pin.read(on=self._on[name])
+            except Exception as exc:
+                if name not in self._faults:
+                    log.exception("output %s can't be read back", name)
+                self._faults[name] = str(exc) or type(exc).__name__
+                return ReadBack(None, "bus_error", self._faults[name])
+            self._faults.pop(name, None)
+            return back
+
+    def rest(self) -> None:
+        """Bring every output to its safe state for good: what is driven afterwards is not."""
+        with self._lock:
+            self._is_resting = True
+            for name, pin in self._pins.items():
+                try:
+                    pin.drive(on=self._outputs[name].safe == "on")
+                except Exception:  # the others must get there all the same
+                    log.exception("output %s does not go to its safe state", name)
+
+    def close(self) -> None:
+        """Bring all to their safe state and give the pins back. Never raises; may be called twice."""
+        self.rest()
+        with self._lock:
+            for name, pin in self._pins.items():
+                try:
+                    pin.close()
+                except Exception:  # as above
+                    log.exception("output %s does not close", name)
+            self._pins.clear()

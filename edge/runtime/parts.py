@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from edge.core.clock import Clock
 from edge.core.engine import Engine
+from edge.core.outputs import OutputList
 from edge.links.mqtt import MqttLink
 from edge.links.paho_connection import PahoConnection, target
 from edge.links.retained import Feed
@@ -20,7 +21,7 @@ from edge.runtime.device import device_specs
 from edge.runtime.stores import Stores
 from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
-from edge.settings.specs import specs
+from edge.settings.specs import output_spec, specs
 from edge.store.historian import Historian
 from edge.store.history import History
 from edge.store.history_opening import Tell
@@ -84,17 +85,22 @@ def engine_of(settings: Settings, stores: Stores, clock: Clock, *, was_cut: bool
     """Return the engine, its counters and alarms where the stores remember them."""
     points, limits = specs(settings)
     now_ms = clock.monotonic_ns() // 1_000_000
+    utc_offset_ms = clock.utc_ms() - now_ms
     engine = Engine(
         points,
         limits,
         boot=clock.boot,
         now_ms=now_ms,
-        utc_offset_ms=clock.utc_ms() - now_ms,
+        utc_offset_ms=utc_offset_ms,
         zone=ZoneInfo(settings.site.tz),
         saved=stores.recalled.records,
         saved_events=stores.recalled.events,
         power_cut=was_cut,
-    )
+        outputs=OutputList(
+            [output_spec(output) for output in settings.outputs], boot=clock.boot, now_ms=now_ms,
+            saved=stores.recalled.events.get("outputs"), utc_of=stores.dating().utc_ms, utc_offset_ms=utc_offset_ms,
+        ),
+    )  # fmt: skip
     for point in stores.recalled.doubtful(clock.boot):
         if point in engine.points:
             engine.points[point].mark_first("power_cut")

@@ -10,7 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -18,17 +18,23 @@ from edge.core import view
 from edge.core.clock import Clock, ClockEntry, Dating
 from edge.core.commands import Command, Result
 from edge.core.engine import Engine
+from edge.core.read_back import ReadBack
 from edge.core.types import Event, EventBatch, Record, RecordBatch
 from edge.links.messages import ClockWanted, TimeHeard
 from edge.runtime.clock_keeper import ClockKeeper
+from edge.runtime.outputs import Outputs
 from hal.sample import BAD, Cycle, Notice, Sample
 
 INBOX_MAX: Final = 10_000  # messages; more means that the station stands still: the oldest cycles go
 BLOCKED_AFTER_S: Final = 5.0
 BLOCKED_EVERY_MS: Final = 1000
 URGENT: Final = frozenset(
-    {"start", "stop", "unclean_stop", "clock", "alarm_begin", "alarm_end", "alarm_ack", "command", "fault"}
-)
+    {
+        "start", "stop", "unclean_stop", "clock", "alarm_begin", "alarm_end", "alarm_ack", "command", "fault",
+        "output_safe", "output_mismatch", "output_lost",
+    }
+)  # fmt: skip
+LINK_NEWS: Final = {"link_up": True, "link_down": False}
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +51,16 @@ class Order(msgspec.Struct, frozen=True):
 
     command: Command
     reply: Callable[[Result], None]
+
+
+class Pins(Protocol):
+    """Who touches the pins of the outputs."""
+
+    def drive(self, name: str, *, on: bool) -> None:
+        """Switch an output."""
+
+    def read(self, name: str, now_ms: int) -> ReadBack | None:
+        """Return its real state, None when it is no longer ours to tell."""
 
 
 class Station:
@@ -75,6 +91,8 @@ class Station:
         self._blocked = blocked
         self._points_of_bus = points_of_bus or {}
         self._alarm_changed = alarm_changed
+        self.pins: Pins = Outputs([])
+        """Who touches the pins of the outputs: to be set before the first step."""
         self.clock_keeper = keeper = ClockKeeper(clock, dating, journal, engine.set_clock, estimated)
         engine.commands.on("time.set", lambda command, args: keeper.set_by_person(command, args, engine.zone))
         self.alarm_documents: Mapping[str, Mapping[str, Any]] = view.alarm_documents(engine, dating)
@@ -122,6 +140,7 @@ class Station:
                 self._take(message, now_ms)
         self._report_blocked(now_ms)
         engine.tick(now_ms)
+        self._work_pins(now_ms)
         self._collect()
         self.clock_keeper.step(now_ms)
         if now_ms >= self._next_commit_ms:
@@ -137,6 +156,8 @@ class Station:
 
     def _take(self, message: Notice | ClockWanted | TimeHeard | Question | Order, now_ms: int) -> None:
         if isinstance(message, Notice):
+            if message.kind in LINK_NEWS:
+                self.engine.outputs.link(str(message.values["link"]), now_ms, is_up=LINK_NEWS[message.kind])
             self._events.append(Event(message.kind, message.t_ns // 1_000_000, message.point, message.values))
         elif isinstance(message, ClockWanted):
             self.clock_keeper.guess(message.boot, now_ms)
@@ -153,6 +174,17 @@ class Station:
         if isinstance(message, Order):
             return partial(message.reply, self.engine.command(message.command, now_ms))
         return partial(message.reply, message.ask(self.engine))
+
+    def _work_pins(self, now_ms: int) -> None:
+        """Switch what is to be switched and read back what is due."""
+        outputs, pins = self.engine.outputs, self.pins
+        if not outputs.by_id:
+            return
+        for name, on in outputs.to_switch():
+            pins.drive(name, on=on)
+        due = outputs.to_read(now_ms)
+        if due:
+            self.engine.read_back({name: back for name in due if (back := pins.read(name, now_ms)) is not None}, now_ms)
 
     def _report_blocked(self, now_ms: int) -> None:
         """Speak for the buses that hang in a call: their points have no value, and say why."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from edge.core.facts import BoxFacts, CalibrationFacts, LimitFacts, PointFacts
-from edge.core.types import NEVER, LimitSpec
+from edge.core.types import NEVER, LimitSpec, PointSpec
 from edge.settings.model import PointEntry, Settings
 from edge.settings.packaged import product_version
-from edge.settings.specs import limit_spec, point_spec
+from edge.settings.specs import limit_spec, output_spec, point_spec
 
 SERIAL_OPTIONS = ("probe", "serial")
 """Options of drivers that are the sensor's own number."""
@@ -25,31 +25,34 @@ def point_facts(settings: Settings) -> list[PointFacts]:
     for entry in settings.points:
         spec = point_spec(entry)
         limits = [limit_spec(limit, spec) for limit in settings.limits if limit.point == spec.id]
-        found.append(
-            PointFacts(
-                point=spec.id,
-                kind=spec.kind,
-                unit=spec.unit,
-                name=spec.name,
-                place=spec.place,
-                equipment=spec.equipment,
-                role=spec.role,
-                words=spec.words,
-                driver=entry.point.driver,
-                device=entry.device,
-                serial=_serial(entry),
-                record_ms=spec.record_ms,
-                held_ms=spec.heartbeat_ms if spec.deadband else 0,
-                deadband=spec.deadband,
-                low=None if spec.low == -NEVER else spec.low,
-                high=None if spec.high == NEVER else spec.high,
-                limits=tuple(_limit(limit) for limit in limits),
-                calibrations=(CalibrationFacts(spec.scale, spec.offset, spec.unit),)
-                if spec.kind in {"gauge", "counter"}
-                else (),
-            )
-        )
-    return found
+        found.append(_facts(spec, limits, entry.point.driver, entry.device, _serial(entry)))
+    outputs = settings.outputs
+    return found + [_facts(output_spec(output).point, [], "", f"GPIO{output.pin}", "") for output in outputs]
+
+
+def _facts(spec: PointSpec, limits: list[LimitSpec], driver: str, device: str, serial: str) -> PointFacts:
+    return PointFacts(
+        point=spec.id,
+        kind=spec.kind,
+        unit=spec.unit,
+        name=spec.name,
+        place=spec.place,
+        equipment=spec.equipment,
+        role=spec.role,
+        words=spec.words,
+        driver=driver,
+        device=device,
+        serial=serial,
+        record_ms=spec.record_ms,
+        held_ms=spec.heartbeat_ms if spec.deadband else 0,
+        deadband=spec.deadband,
+        low=None if spec.low == -NEVER else spec.low,
+        high=None if spec.high == NEVER else spec.high,
+        limits=tuple(_limit(limit) for limit in limits),
+        calibrations=(CalibrationFacts(spec.scale, spec.offset, spec.unit),)
+        if spec.kind in {"gauge", "counter"}
+        else (),
+    )
 
 
 def _limit(limit: LimitSpec) -> LimitFacts:

@@ -13,6 +13,7 @@ from edge.settings import model
 from edge.settings.draft import Draft, drafted
 from edge.settings.faults import Fault, Faults, SettingsError
 from edge.settings.implied import implied_limits
+from edge.settings.rules_outputs import check_outputs
 from edge.settings.rules_points import check_points
 from edge.settings.rules_site import check_site
 from edge.settings.rules_wiring import check_wiring
@@ -52,6 +53,7 @@ def loads(text: str, name: str = "settings") -> model.Settings:
     draft = drafted(data, faults)
     draft.limits += implied_limits(draft)
     check_points(draft, faults)
+    check_outputs(draft, faults)
     check_wiring(draft, faults)
     check_site(draft, faults)
     if faults:

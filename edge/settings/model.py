@@ -111,14 +111,45 @@ class Limit(_Table, frozen=True):
 
 
 class Output(_Table, frozen=True):
-    """A relay or lamp that is on while an alarm is active, and off when the box stops."""
+    """A relay, lamp or valve on a pin: it follows a limit, takes orders, or both (docs/outputs.md)."""
 
-    id: Annotated[str, Meta(pattern=ID_PATTERN, extra={"expect": "id"})]
+    id: Annotated[str, Meta(pattern=ID_PATTERN, description="also the id of its point", extra={"expect": "id"})]
     bus: Annotated[str, Meta(description="name of a [bus.*] table of kind gpio")]
     pin: Annotated[int, Meta(ge=0, le=27, description="GPIO number (BCM)")]
-    limit: Annotated[str, Meta(description="the limit that it follows")]
+    limit: Annotated[str, Meta(description="the limit that it follows: on while its alarm is active")] = ""
+    by_command: Annotated[bool, Meta(description="people and servers may switch it (`vigie relay`)")] = True
+    safe: Annotated[
+        Literal["off", "on"], Meta(description="at a start, at a stop, without a link, and where nothing else holds")
+    ] = "off"
     active_high: Annotated[bool, Meta(description="false for a relay board that switches on at 0 V")] = True
+    drive: Annotated[
+        Literal["push_pull", "open_collector"],
+        Meta(description="open_collector: on pulls the pin to 0 V, off lets it float"),
+    ] = "push_pull"
+    min_on_s: Annotated[float, Meta(ge=0, le=86400, description="once on, it stays on this long")] = 0.0
+    min_off_s: Annotated[
+        float, Meta(ge=0, le=86400, description="once off, and after a start, it stays off this long")
+    ] = 0.0
+    max_on_s: (
+        Annotated[float, Meta(gt=0, le=31_622_400, description="on for this long, it goes to its safe state")] | None
+    ) = None
+    link_lost_s: (
+        Annotated[
+            float, Meta(gt=0, le=31_622_400, description="without a link for this long, it goes to its safe state")
+        ]
+        | None
+    ) = None
+    readback_pin: (
+        Annotated[int, Meta(ge=0, le=27, description="GPIO number (BCM) of a contact that tells its real state")] | None
+    ) = None
+    readback_pull: Annotated[Literal["up", "down", "floating"], Meta(description="of readback_pin")] = "up"
+    readback_active_low: Annotated[bool, Meta(description="readback_pin is at 0 V while it is on")] = True
+    readback_s: Annotated[
+        float, Meta(ge=0, le=600, description="how long the contact may take to follow, before it is a mismatch")
+    ] = 1.0
     name: Annotated[str | dict[str, str], Meta(description='people\'s name, or { en = "…", fr = "…" }')] = ""
+    place: Annotated[str, Meta(description="where on the site")] = ""
+    equipment: Annotated[str, Meta(description="the machine that it belongs to")] = ""
 
 
 class Led(_Table, frozen=True):

@@ -123,36 +123,38 @@ def _check_led(led: Row, draft: Draft, faults: Faults) -> None:
 
 def _check_pins(draft: Draft, faults: Faults) -> None:
     """Note a pin used twice; the index and the flow of one pulse meter share theirs."""
-    held: dict[int, Row] = {}
+    held: dict[int, tuple[Row, str]] = {}
     _check_power_pins(draft, held, faults)
-    for row in (*draft.points, *draft.outputs, *([draft.led] if draft.led else [])):
-        pin = row.good.get("pin")
+    outputs = [(row, key) for row in draft.outputs for key in ("pin", "readback_pin")]
+    others = [(row, "pin") for row in (*draft.points, *([draft.led] if draft.led else []))]
+    for row, key in [*others, *outputs]:
+        pin = row.good.get(key)
         if isinstance(row, PointRow) and (row.driver is None or row.driver.bus_kind != "gpio"):
             continue
         if not isinstance(pin, int):
             continue
         if pin not in HEADER:
-            faults.at_value(row.key("pin"), "fault.no_such_pin", pin=pin)
+            faults.at_value(row.key(key), "fault.no_such_pin", pin=pin)
             continue
-        first = held.setdefault(pin, row)
+        first, first_key = held.setdefault(pin, (row, key))
         if isinstance(first, PointRow) and isinstance(row, PointRow) and _share_pin(first, row):
             _check_shared(first, row, faults)
-        elif first is not row:
-            at = first.key("power_pin" if isinstance(first, BusRow) else "pin")
-            faults.at_value(row.key("pin"), "fault.pin_used", pin=pin_name(pin), owner=_owner(first), line=LineOf(at))
+        elif (first, first_key) != (row, key):
+            at = LineOf(first.key(first_key))
+            faults.at_value(row.key(key), "fault.pin_used", pin=pin_name(pin), owner=_owner(first), line=at)
         for bus, line in _i2c_lines(draft, pin):
-            faults.at_value(row.key("pin"), "fault.pin_of_bus", pin=pin_name(pin), bus=bus.name, line=line)
+            faults.at_value(row.key(key), "fault.pin_of_bus", pin=pin_name(pin), bus=bus.name, line=line)
 
 
-def _check_power_pins(draft: Draft, held: dict[int, Row], faults: Faults) -> None:
+def _check_power_pins(draft: Draft, held: dict[int, tuple[Row, str]], faults: Faults) -> None:
     """Note a pin that powers two buses, or carries one itself; the others are held from here on."""
     for bus in draft.buses.values():
         pin = getattr(bus.options, "power_pin", None)
         if pin is None:
             continue
-        first = held.setdefault(pin, bus)
+        first, first_key = held.setdefault(pin, (bus, "power_pin"))
         if first is not bus:
-            at = LineOf(first.key("power_pin"))
+            at = LineOf(first.key(first_key))
             faults.at_value(bus.key("power_pin"), "fault.pin_used", pin=pin_name(pin), owner=_owner(first), line=at)
         for of_bus, line in _i2c_lines(draft, pin):
             faults.at_value(bus.key("power_pin"), "fault.pin_of_bus", pin=pin_name(pin), bus=of_bus.name, line=line)

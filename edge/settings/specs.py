@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
+from edge.core.output import OutputSpec
+from edge.core.read_back import WORDS
 from edge.core.types import NEVER, LimitSpec, PointSpec
-from edge.settings.model import Limit, PointEntry, Settings
+from edge.settings.model import Limit, Output, PointEntry, Settings
 from hal import drivers
+
+OUTPUT_READ_MS: Final = 5000  # how often an output is read back
+OUTPUT_RECORD_MS: Final = 60_000
+OUTPUT_HEARTBEAT_MS: Final = 3_600_000  # a record when it moved, or this old: most outputs rest for days
+OUTPUT_STALE_MS: Final = 30_000
 
 
 def point_spec(entry: PointEntry) -> PointSpec:
     """Return the engine's view of a point; the driver's Channel fills what the file leaves out."""
     point = entry.point
     channel = drivers.load(point.driver).channel(entry.options)
-    name = point.name if isinstance(point.name, dict) else {"en": point.name, "fr": point.name} if point.name else {}
     period_ms = round(point.period_s * 1000)
     return PointSpec(
         id=point.id,
@@ -30,11 +38,43 @@ def point_spec(entry: PointEntry) -> PointSpec:
         deadband=point.deadband,
         heartbeat_ms=round(point.heartbeat_s * 1000),
         stale_ms=round(point.stale_s * 1000) if point.stale_s else max(3 * period_ms, period_ms + 5000),
-        name=name,
+        name=_names(point.name),
         place=point.place,
         equipment=point.equipment,
         role=point.role,
     )
+
+
+def output_spec(output: Output) -> OutputSpec:
+    """Return the engine's view of an output, with the point that shows its state."""
+    point = PointSpec(
+        id=output.id,
+        kind="state",
+        words=WORDS,
+        period_ms=OUTPUT_READ_MS,
+        record_ms=OUTPUT_RECORD_MS,
+        deadband=0.5,
+        heartbeat_ms=OUTPUT_HEARTBEAT_MS,
+        stale_ms=OUTPUT_STALE_MS,
+        name=_names(output.name),
+        place=output.place,
+        equipment=output.equipment,
+    )
+    return OutputSpec(
+        point,
+        limit=output.limit,
+        safe=output.safe == "on",
+        by_command=output.by_command,
+        min_on_ms=round(output.min_on_s * 1000),
+        min_off_ms=round(output.min_off_s * 1000),
+        max_on_ms=round((output.max_on_s or 0) * 1000),
+        link_lost_ms=round((output.link_lost_s or 0) * 1000),
+        feedback_ms=0 if output.readback_pin is None else round(output.readback_s * 1000),
+    )
+
+
+def _names(name: Any) -> dict[str, str]:
+    return name if isinstance(name, dict) else {"en": name, "fr": name} if name else {}
 
 
 def limit_spec(limit: Limit, point: PointSpec) -> LimitSpec:
@@ -56,7 +96,8 @@ def limit_spec(limit: Limit, point: PointSpec) -> LimitSpec:
 
 
 def specs(settings: Settings) -> tuple[list[PointSpec], list[LimitSpec]]:
-    """Return all points and limits of a site for the engine."""
+    """Return all points and limits of a site for the engine, the outputs' points last."""
     points = [point_spec(entry) for entry in settings.points]
+    points += [output_spec(output).point for output in settings.outputs]
     by_id = {point.id: point for point in points}
     return points, [limit_spec(limit, by_id[limit.point]) for limit in settings.limits]

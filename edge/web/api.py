@@ -48,6 +48,9 @@ class Desk(Protocol):
     def values(self) -> Any:
         """Return all points with their present values."""
 
+    def outputs(self) -> Any:
+        """Return all outputs with their real and wanted states, and who decides."""
+
     def alarms(self) -> Any:
         """Return alarms that are active or wait for an acknowledgement."""
 
@@ -109,6 +112,7 @@ def make_app(desk: Desk) -> Any:
     route("points", lambda: [_point(entry) for entry in msgspec.to_builtins(desk.values())])
     route("values", desk.values)
     route("alarms", desk.alarms)
+    route("outputs", desk.outputs)
     route("buffer", desk.buffer)
     route("buses", desk.buses)
     route("time", desk.time)

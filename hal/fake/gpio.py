@@ -76,6 +76,8 @@ class FakeGpio:
 
             _state: bool
             _driven: bool | None = None
+            _stuck: bool | None = None
+            _meant = False
 
             def _set_pull(self, value: str) -> None:
                 super()._set_pull(value)
@@ -83,9 +85,16 @@ class FakeGpio:
                     self._state = self._driven
 
             def _change_state(self, value: bool) -> bool:  # noqa: FBT001 - as MockPin declares it
+                self._meant = value
+                if self._stuck is not None:
+                    value = self._stuck
                 is_change = self._state != value
                 self._state = value
                 return is_change
+
+            def hold(self, level: bool | None) -> None:  # noqa: FBT001 - a level, None to let go
+                self._stuck = level
+                self._state = self._meant if level is None else level
 
             def drive(self, t_ns: int, *, level: bool) -> None:
                 self._driven = level
@@ -103,6 +112,10 @@ class FakeGpio:
         line = self._lines[pin]
         for at_ns, at_level in bouncing(t_ns, level=level, bounces=bounces):
             line.drive(at_ns, level=at_level)
+
+    def hold(self, pin: int, level: bool | None) -> None:  # noqa: FBT001 - a level, None to let go
+        """Keep a pin at this level against whoever drives it, as a short circuit does; None lets go."""
+        self._lines[pin].hold(level)
 
     def contact(self, pin: int, t_ns: int, *, closed: bool, bounces: int = 0) -> None:
         """Open or close a contact to ground, as it is wired with a pull-up."""

@@ -121,6 +121,7 @@ class FakeLine:
         """Every direction that it was given."""
         self._chip = chip
         self._driven: bool | None = None
+        self._stuck: bool | None = None
 
     def drive(self, t_ns: int, *, level: bool) -> None:
         """Bring the line to this level from outside, at this time."""
@@ -144,8 +145,13 @@ class FakeLine:
 
     def output(self, level: bool) -> None:  # noqa: FBT001 - a level is a boolean
         """Take the level that we drive it to."""
-        self.level = level
+        self.level = level if self._stuck is None else self._stuck
         self.outputs.append(level)
+
+    def hold(self, level: bool | None) -> None:  # noqa: FBT001 - a level, None to let go
+        """Keep the line at this level against whoever drives it; None lets go."""
+        self._stuck = level
+        self.level = self.outputs[-1] if level is None and self.outputs else bool(level)
 
     def check(self) -> None:
         """Raise ENODEV once the chip has gone."""

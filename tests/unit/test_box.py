@@ -60,6 +60,8 @@ def test_an_alarm_that_outlives_the_box_has_its_lamp_on_again_at_the_next_start(
     second.chip.volts[0] = 3.0
     box = Box(load(second.config), tmp_path / "state", hardware=lambda _: Bench(gpio=second.board.factory))
     try:
+        assert second.lamp() == ("output", False), "safe first"
+        box.station.step(time.monotonic())
         assert second.lamp() == ("output", True), "before anything is read"
     finally:
         box.outputs.close()

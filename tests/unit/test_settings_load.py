@@ -34,7 +34,8 @@ def test_a_good_file_becomes_typed_settings() -> None:
 
 def test_the_engine_gets_what_the_driver_says_and_the_file_overrides() -> None:
     points, limits = specs(loads(GOOD))
-    water, door, air = points
+    water, door, air, lamp = points
+    assert (lamp.id, lamp.kind, lamp.words) == ("lamp", "state", ("off", "on"))
     assert (water.kind, water.unit, water.scale, water.volatile) == ("counter", "m3", 0.001, True)
     assert (door.kind, door.words, door.period_ms, door.record_ms) == ("state", ("open", "closed"), 90_000, 90_000)
     assert door.name == {"en": "Door", "fr": "Door"}
