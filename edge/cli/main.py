@@ -37,7 +37,7 @@ VERBS: Final[dict[str, Verb]] = {
     ),
     "schema": Verb("edge.cli.settings", "print the JSON Schema of the settings file", "add_schema_arguments", "schema"),
     "simulate": Verb("edge.cli.simulate", "run a site in virtual time and print what it sends, writes and costs"),
-    "tic": Verb("edge.cli.tic", "decode a Téléinfo stream"),
+    "tic": Verb("edge.cli.tic", "decode a Téléinfo stream, or record one from a port"),
     "scan": Verb("edge.cli.scan", "what is wired to this machine, and what to write for it"),
     "doctor": Verb("edge.cli.doctor", "may you leave? each part well, to look at or failed, with its remedy"),
     "time": Verb("edge.cli.clock", "what time the box believes it is, and by whom; `time set` to tell it"),

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Final, TextIO
 
 import msgspec
 
+from edge.cli import tic_record
 from hal.decode.teleinfo import fields
 from hal.decode.teleinfo.frames import Decoder, Event, FrameEnd
 from hal.decode.teleinfo.groups import Group
@@ -36,15 +37,18 @@ class _Frame(msgspec.Struct):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add `decode` and its arguments."""
+    """Add `decode` and `record` with their arguments."""
     verbs = parser.add_subparsers(dest="tic_verb", metavar="VERB", required=True)
     command = verbs.add_parser("decode", help="decode a captured or piped stream")
     command.add_argument("file", help="a capture, or - for the standard input")
     command.add_argument("--json", action="store_true", help="one JSON object a frame, and a summary last")
+    tic_record.add_arguments(verbs.add_parser("record", help="keep what a port says in a file, and tell what it is"))
 
 
 def run(args: argparse.Namespace) -> int:
     """Carry out `vigie tic …`; return the exit code."""
+    if args.tic_verb == "record":
+        return tic_record.run(args)
     return decode(args.file, args.json, sys.stdout, sys.stdin.buffer)
 
 

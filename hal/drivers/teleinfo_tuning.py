@@ -19,11 +19,14 @@ GROUPS_TO_FIND: Final = 3
 class Tuning:
     """Which speed to listen at. `heard` after each read, `next_baud` then says what to set."""
 
-    def __init__(self, mode: Literal["auto", "historique", "standard"], baud: int = 0) -> None:
-        """`baud` is the speed that worked last, 0 when none is known."""
+    def __init__(
+        self, mode: Literal["auto", "historique", "standard"], baud: int = 0, dwell_ms: float = DWELL_MS
+    ) -> None:
+        """`baud` is the speed that worked last, 0 when none is known; each is tried for `dwell_ms`."""
         self._speeds = SPEEDS[mode]
         self.baud = baud if baud in self._speeds else self._speeds[0]
         self.is_found = False
+        self._dwell_ms = dwell_ms
         self._groups = 0
         self._since_ms: float | None = None
         self._valid_ms = 0.0
@@ -47,7 +50,7 @@ class Tuning:
                 self.is_found = False
                 self._begin(now_ms)
                 self.baud = self._other()
-        elif now_ms - self._since_ms > DWELL_MS:
+        elif now_ms - self._since_ms > self._dwell_ms:
             self._begin(now_ms)
             self.baud = self._other()
         return self.baud
