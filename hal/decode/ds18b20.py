@@ -34,13 +34,20 @@ Outcome = tuple[float | None, Quality, str]
 """Degrees Celsius or None, quality, reason."""
 
 
+def _crc_of_octet(octet: int) -> int:
+    for _ in range(8):
+        octet = octet >> 1 ^ 0x8C if octet & 1 else octet >> 1
+    return octet
+
+
+_CRC_OF_OCTET: Final = bytes(map(_crc_of_octet, range(256)))
+
+
 def crc8(data: bytes) -> int:
     """Return the Dallas/Maxim CRC-8 (x⁸ + x⁵ + x⁴ + 1, reflected, start 0): 0xa2 for 02 1c b8 01 00 00 00."""
     crc = 0
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ 0x8C if crc & 1 else crc >> 1
+    for octet in data:
+        crc = _CRC_OF_OCTET[crc ^ octet]
     return crc
 
 

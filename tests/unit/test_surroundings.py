@@ -11,12 +11,14 @@ import pytest
 from edge.runtime.bus import BusWorker
 from edge.runtime.device import DeviceSpec
 from edge.runtime.surroundings import MEMORY, Surroundings
+from edge.store.offline import stored_logs
 from hal.buses import LOOK_S
 from hal.driver import Found
 from hal.drivers.ds18b20 import Ds18b20, Ds18b20Options
 from hal.fake.w1_kernel import FakeW1Kernel
 from hal.sample import Cycle, Sample
-from tests.support import ManualClock
+from tests.box_rig import Bench, box_here, point, write_site
+from tests.support import ManualClock, eventually
 
 FLOW, CELLAR, NEW, OTHER = (f"28-3c01f095000{number}" for number in range(4))
 
@@ -208,3 +210,24 @@ def test_what_was_said_stays_small(tmp_path: Path) -> None:
     assert len(msgspec.json.decode(state)) == 100
     assert found.state() is None
     assert MEMORY == "*"
+
+
+def test_a_running_box_shows_a_stranger_journals_it_once_and_remembers_that(tmp_path: Path) -> None:
+    kernel = FakeW1Kernel(tmp_path / "w1")
+    kernel.plug(FLOW, 55.5)
+    kernel.plug(NEW, -7.25)
+    config = write_site(
+        tmp_path, bus={"w1": {"kind": "onewire"}}, point=[point("boiler.flow", "w1", "ds18b20", probe=FLOW)]
+    )
+
+    for _ in range(2):
+        with box_here(config, tmp_path / "state", hardware=lambda _folder: Bench(w1=kernel.bus())) as box:
+            eventually(lambda: box.desk.buses()[0]["unknown"], 10, "the stranger is shown")
+            (told,) = box.desk.buses()[0]["unknown"]
+            assert (told["device"], told["value"], told["unit"]) == (NEW, -7.25, "Cel")
+            eventually(lambda: box.station.engine.points["boiler.flow"].value == 55.5, 10, "the named one is read")
+    with stored_logs(tmp_path / "state") as logs:
+        entries = logs.events.read(logs.events.first_seq(), 1000).entries
+    assert [(entry.values["bus"], entry.values["device"]) for entry in entries if entry.kind == "probe_new"] == [
+        ("w1", NEW)
+    ]
