@@ -76,7 +76,7 @@ def _wire(wire: Mapping[str, Any], say: Words) -> list[tuple[str, str]]:
     state = say("explain.open") if wire["is_open"] else say("explain.not_open")
     if wire["fault"]:
         state += f"{say.colon} {wire['fault']}"
-    options = ", ".join(f"{key} = {value}" for key, value in wire["options"].items() if value not in {None, ""})
+    options = ", ".join(f"{key} = {value}" for key, value in wire["options"].items() if value not in (None, "", []))
     return [
         ("device", device),
         ("options", options),

@@ -41,7 +41,7 @@ class ModbusOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         Literal["", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64", "bits", "string"],
         Meta(description="without a map: uint16 where absent"),
     ] = ""
-    count: Annotated[int, Meta(ge=0, le=125, description="without a map: registers of a string")] = 0
+    count: Annotated[int, Meta(ge=1, le=125, description="without a map: registers of a string")] | None = None
     word_order: Annotated[
         Literal["", "big", "little"], Meta(description="without a map: which word comes first; big where absent")
     ] = ""
@@ -55,7 +55,7 @@ class ModbusOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     missing: Annotated[
         list[Annotated[int, Meta(ge=0)]], Meta(description="without a map: raw numbers that say: no value (0x8000)")
     ] = []
-    bit: Annotated[int, Meta(ge=0, le=15, description="without a map: the lowest bit of type bits")] = 0
+    bit: Annotated[int, Meta(ge=0, le=15, description="without a map: the bit of type bits")] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a register that the map does not have, and keys that go against it. Raises ValueError."""
@@ -64,7 +64,7 @@ class ModbusOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 def register_of(options: ModbusOptions) -> Register:
     """Return the register of a point. Raises ValueError with what to write."""
-    own = {key: value for key in _OWN if (value := getattr(options, key))}
+    own = {key: value for key in _OWN if (value := getattr(options, key)) not in (None, "", [])}
     if not options.map:
         if isinstance(options.register, str):
             raise ValueError(f"{options.register!r} is a name: write the `map` that has it, or the address as a number")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from edge.cli import explained
+from edge.cli.words import Words
 from edge.runtime.bus import BusWorker
 from edge.runtime.device import device_specs
 from edge.settings.load import loads
@@ -121,6 +123,15 @@ def test_a_dead_slave_does_not_starve_the_others(tmp_path: Path, plants: list[Pl
     plant.slaves[2].is_silent = False
     plant.run(40)
     assert plant.cycles[-1].samples[1].quality == GOOD
+
+
+def test_a_point_explains_itself_with_its_register_and_its_words(tmp_path: Path, plants: list[Plant]) -> None:
+    plant = Plant(tmp_path, {1: {"power": 1}})
+    plants.append(plant)
+    plant.run(2)
+    lines = dict(explained._wire(plant.worker.explain("s1.power"), Words("en")))
+    assert lines["options"] == "slave = 1, map = sdm630, register = power"
+    assert lines["raw"] == "slave 1 input 0x0034: 0000 0000"
 
 
 def test_a_lost_line_is_opened_again(tmp_path: Path, plants: list[Plant]) -> None:
