@@ -55,6 +55,8 @@ class FakeSlave(msgspec.Struct):
     delay_s: float = 0.0
     garbage: bytes = b""
     """Comes before each answer."""
+    instead: bytes = b""
+    """RTU: comes in the place of each answer."""
     asked: list[tuple[Table, int, int]] = []
     """Every request that reached it."""
 
@@ -109,7 +111,7 @@ class _Slaves:
             frame = head + struct.pack(">H", len(answer)) + answer
         else:
             crc = crc16(answer)
-            frame = answer + (bytes((crc[0] ^ 0xFF, crc[1])) if slave.has_wrong_crc else crc)
+            frame = slave.instead or answer + (bytes((crc[0] ^ 0xFF, crc[1])) if slave.has_wrong_crc else crc)
         self._leaving.append((now_s + slave.delay_s, descriptor, slave.garbage + frame))
 
     def _leave(self, now_s: float) -> float:

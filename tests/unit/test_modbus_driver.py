@@ -16,7 +16,7 @@ from hal.decode.modbus import Register
 from hal.driver import DriverError
 from hal.drivers.modbus import Modbus, ModbusOptions
 from hal.fake.modbus import FakeSlave, RtuSlaves, TcpSlaves, crc16, slave_of
-from hal.modbus_line import ModbusLine
+from hal.modbus_line import ModbusLine, Refused
 from hal.modbus_wire import RtuWire, TcpWire
 from hal.sample import BAD, GOOD, UNCERTAIN, Sample
 from tests.served import Served
@@ -240,6 +240,28 @@ def test_an_answer_that_comes_late_is_never_taken_for_that_of_another_question(r
     rig.slaves[1].delay_s = 0.0
     assert read(driver, "r0", at_s=1)["r0"].value == 7
     assert read(driver, "r100", at_s=1)["r100"].value == 9
+
+
+def test_an_answer_damaged_anywhere_is_the_value_or_none(rtu: Rig) -> None:
+    """One byte wrong, one left out or one too many, at every place of an answer."""
+    rtu.hold(a0=0x1234, a1=0x5678)
+    line = ModbusLine(RtuWire(str(rtu.fake.port), 115200, "N", 1, timeout_s=0.02), retries=0)
+    assert isinstance(rtu.fake, RtuSlaves)
+    whole = bytes.fromhex("01 03 04 12 34 56 78")
+    whole += crc16(whole)
+    got = []
+    for place in range(len(whole)):
+        damaged = whole[:place] + bytes((whole[place] ^ 0x41,)) + whole[place + 1 :]
+        for frame in (damaged, whole[:place] + whole[place + 1 :], whole[:place] + b"\x03" + whole[place:]):
+            rtu.slaves[1].instead = frame
+            try:
+                got.append(line.read(1, "holding", 0, 2))
+            except (DriverError, Refused):
+                continue
+    line.close()
+    assert all(found == [0x1234, 0x5678] for found in got)
+    rtu.slaves[1].instead = whole
+    assert rtu.line.read(1, "holding", 0, 2) == [0x1234, 0x5678]
 
 
 def test_an_adapter_that_hears_itself_is_understood_once_it_is_said(rtu: Rig) -> None:
