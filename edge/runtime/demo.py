@@ -20,6 +20,7 @@ from hal.fake.i2c import FakeI2c
 from hal.fake.machine import FakeMachine
 from hal.fake.meter import Meter, PtyMeter
 from hal.fake.onewire import FakeOneWire
+from hal.fake.pace import VirtualPace
 from hal.host import Host
 from hal.onewire import OneWireBus
 
@@ -52,7 +53,9 @@ class Demo:
 
     name = "demo"
 
-    def __init__(self, settings: Settings, folder: Path, now_s: float) -> None:
+    def __init__(self, settings: Settings, folder: Path, now_s: float, pace: VirtualPace | None = None) -> None:
+        """`pace`: by whose time drivers wait for their chips, where it is not the machine's."""
+        self._pace = pace
         folder.mkdir(parents=True, exist_ok=True)
         self._began_s = now_s
         self._weather_s = now_s
@@ -97,7 +100,7 @@ class Demo:
         return tree.bus
 
     def _chips(self, bus: str, _folder: Path, entries: list[PointEntry]) -> FakeI2c:
-        fake = FakeI2c(name=bus)
+        fake = FakeI2c(name=bus, pace=self._pace)
         self._courses += demo_chips.put_on(fake, entries)
         self._closers.append(fake)
         return fake

@@ -17,22 +17,27 @@ from hal.sample import Channel, Sample
 WH_PER_VA_S: Final = 1 / 3600.0
 STEP_S: Final = 10.0
 INDEX_START_WH: Final = 14_253_681
+KWH_PER_WH: Final = 1e-3
+MAINS_V: Final = 230.0
+USUAL: Final = {"%RH": (48.0, 8.0), "hPa": (1008.0, 11.0), "ppm": (820.0, 390.0), "lx": (310.0, 290.0)}
+"""Mean and swing of what the air usually has, by the unit."""
 Course = Callable[[float], Any]
 
 
 class Energy:
-    """The site's energy index: power added up, so that index and power agree."""
+    """The site's energy index: power added up, so that index and power agree; in Wh, or in so many parts of one."""
 
-    def __init__(self, start_wh: int = INDEX_START_WH) -> None:
+    def __init__(self, start_wh: int = INDEX_START_WH, parts: int = 1) -> None:
         self._wh = float(start_wh)
+        self._parts = parts
         self._t_s = 0.0
 
     def __call__(self, t_s: float) -> int:
-        """Return the index in Wh at t_s; never goes back."""
+        """Return the index at t_s; never goes back."""
         while self._t_s + STEP_S <= t_s:
             self._wh += site.power_va(self._t_s) * STEP_S * WH_PER_VA_S
             self._t_s += STEP_S
-        return int(self._wh)
+        return int(self._wh * self._parts)
 
 
 class Pulses:
@@ -53,6 +58,9 @@ class Pulses:
 
 def course_of(entry: PointEntry, spec: PointSpec, number: int) -> Course:
     """Return what a point's driver would read at a given time, before scaling."""
+    own = _COURSES.get((entry.point.driver, spec.kind))
+    if own is not None:
+        return own(spec)
     if spec.kind == "counter":
         return Pulses(number) if spec.volatile else Energy()
     if spec.kind == "text":
@@ -65,8 +73,21 @@ def course_of(entry: PointEntry, spec: PointSpec, number: int) -> Course:
         return lambda t_s: round(site.power_va(t_s) / 230)
     if entry.point.driver == "pulse":
         return lambda t_s: site.pulses_per_second(number, t_s)
-    known = site.profile(entry.point.id, 12.0, 1.5)
+    known = site.profile(entry.point.id, *USUAL.get(spec.unit, (12.0, 1.5)))
     return lambda t_s: round(known(t_s), 4)
+
+
+def _clamp(spec: PointSpec) -> Course:
+    volts = MAINS_V if spec.unit == "A" else 1.0
+    return lambda t_s: round(site.power_va(t_s) / volts, 3)
+
+
+_COURSES: Final[dict[tuple[str, str], Callable[[PointSpec], Course]]] = {
+    ("clamp", "counter"): lambda spec: Energy(0, round(KWH_PER_WH / spec.scale)),
+    ("clamp", "gauge"): _clamp,
+    ("ds3231", "state"): lambda _spec: lambda _t_s: 1,
+}
+"""The courses of devices that differ from what others of the same kind of point read."""
 
 
 def course_driver(courses: Mapping[str, Course], began_ns: int) -> type[Driver]:

@@ -34,6 +34,7 @@ from edge.store.historian import Historian
 from edge.store.history import CONSUMER, History
 from edge.store.log import Log
 from edge.store.writer import Writer
+from hal.fake.pace import VirtualPace
 
 BEGIN: Final = round(datetime(2026, 11, 20, tzinfo=UTC).timestamp() * 1000)
 MIN_PERIOD_MS: Final = 10_000
@@ -150,7 +151,7 @@ class Simulation:
         )  # fmt: skip
         by_id = {point.id: point for point in points}
         now_s = self.clock.now_ns / 1e9
-        wire = None if wire_folder is None else Demo(settings, wire_folder, now_s)
+        wire = None if wire_folder is None else Demo(settings, wire_folder, now_s, VirtualPace())
         self._sources: list[Worker] = []
         """What reads, and what moves what is read: the first to end."""
         for bus in settings.buses:
