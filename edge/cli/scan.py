@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from edge.cli.client import DEFAULT_CONFIG
+from edge.cli.client import DEFAULT_CONFIG, Client, NotRunningError, RefusedError, socket_path
 from edge.cli.printed import aligned
 from edge.cli.words import Words, own_words
 from edge.settings.faults import SettingsError
@@ -22,10 +22,19 @@ from edge.settings.model import Settings
 from hal import scan
 from hal.buses import I2c, close_bus, open_bus
 from hal.scan import Seen
+from hal.tic_listen import listen
 
 I2C_NODE: Final = re.compile(r"i2c-(\d+)")
 LISTEN_S: Final = 6.0
+MODBUS_S: Final = 120.0
 EXIT_NOT_ALL: Final = 1
+
+
+KIND_OF: Final = {"ds18b20": "onewire", "teleinfo": "serial", "modbus": "modbus"}
+"""Driver -> the kind of its bus; all others are on I2C."""
+
+
+ASK_MORE: Final = {"teleinfo": "a point for each label", "modbus": "a point for each register"}
 
 
 class Row(msgspec.Struct):
@@ -40,6 +49,7 @@ class Row(msgspec.Struct):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `vigie scan` takes."""
     parser.add_argument("--config", metavar="FILE", type=Path, default=DEFAULT_CONFIG, help="the site's settings file")
+    parser.add_argument("--socket", metavar="PATH", help=argparse.SUPPRESS)
     parser.add_argument("--dev", metavar="DIR", type=Path, default=Path("/dev"), help=argparse.SUPPRESS)
     parser.add_argument("--w1", metavar="DIR", type=Path, default=Path("/sys/bus/w1/devices"), help=argparse.SUPPRESS)
     parser.add_argument(
@@ -49,6 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=LISTEN_S,
         help="seconds to listen at each serial port, 0 for none (default 6)",
     )
+    parser.add_argument("--modbus", metavar="PORT", help="look for Modbus slaves on this serial port, or at HOST[:502]")
+    parser.add_argument(
+        "--for", dest="seconds", metavar="S", type=float, default=MODBUS_S, help="for at most so long (120)"
+    )
     parser.add_argument("--toml", action="store_true", help="print points to paste for what no point reads yet")
     parser.add_argument("--json", action="store_true", help="everything as JSON")
 
@@ -56,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Look around and print."""
     settings, say = _site(args.config)
-    rows = [*_i2c(args.dev, settings), *_onewire(args.w1, settings), *_ports(args, settings)]
+    rows = [*_i2c(args.dev, settings), *_onewire(args.w1, settings), *_ports(args, settings), *_slaves(args, settings)]
     if args.json:
         print(msgspec.json.encode(rows).decode())
     elif args.toml:
@@ -113,10 +127,52 @@ def _onewire(folder: Path, settings: Settings | None) -> Iterator[Row]:
 
 
 def _ports(args: argparse.Namespace, settings: Settings | None) -> Iterator[Row]:
+    """Yield each serial port with what a meter says there; those that a running box reads are left to it."""
     named = _named(settings, "serial", lambda bus, _options: Path(bus.port).resolve())
+    is_running = bool(named) and _is_running(args.socket)
     for port in scan.serial_ports(args.dev):
         points = named.get(Path(port).resolve(), [])
-        yield Row(Seen(port, ""), points)
+        if (points and is_running) or not args.listen:
+            yield Row(Seen(port, ""), points)
+            continue
+        try:
+            heard = listen(port, args.listen)
+        except OSError as exc:
+            yield Row(Seen(port, ""), points, fault=str(exc))
+            continue
+        what = (f"Téléinfo {heard.mode} {heard.baud} Bd",) if heard.mode else ()
+        yield Row(Seen(port, "meter" if heard.mode else "", what, "teleinfo" if heard.mode else ""), points)
+
+
+def _is_running(socket: str | None) -> bool:
+    try:
+        Client(socket_path(socket)).get("box")
+    except (NotRunningError, RefusedError):
+        return False
+    return True
+
+
+def _slaves(args: argparse.Namespace, settings: Settings | None) -> Iterator[Row]:
+    """Yield the Modbus slaves that answer on the line asked for."""
+    if not args.modbus:
+        return
+    from hal import modbus_scan
+
+    named = _named(settings, "modbus", lambda _bus, options: getattr(options, "slave", None))
+    host, _, port = args.modbus.partition(":")
+    search = (
+        modbus_scan.search_port(args.modbus, within_s=args.seconds)
+        if "/" in args.modbus
+        else modbus_scan.search_host(host, int(port or 502), within_s=args.seconds)
+    )
+    try:
+        for answer in search.run():
+            how = f"{answer.baud} Bd {answer.parity}" if answer.baud else "TCP"
+            names = tuple(name for name in (answer.map, how) if name)
+            options: dict[str, Any] = {"slave": answer.slave, **({"map": answer.map} if answer.map else {})}
+            yield Row(Seen(args.modbus, f"slave {answer.slave}", names, "modbus", options), named.get(answer.slave, []))
+    except OSError as exc:
+        yield Row(Seen(args.modbus, ""), fault=str(exc))
 
 
 def lines_of(rows: list[Row], say: Words) -> list[str]:
@@ -126,7 +182,8 @@ def lines_of(rows: list[Row], say: Words) -> list[str]:
     table = []
     for row in rows:
         seen = row.seen
-        what = say("scan.or").join(seen.names) if seen.names else "" if not seen.device else say("scan.nobody_knows")
+        joint = ", " if seen.driver in {"modbus", "teleinfo"} else say("scan.or")
+        what = joint.join(seen.names) if seen.names else "" if not seen.device else say("scan.nobody_knows")
         who = ", ".join(row.points) if row.points else _new(seen, say)
         table.append((seen.where, seen.device, row.fault or what, "" if row.fault else who))
     return aligned(table)
@@ -146,7 +203,10 @@ def toml_of(rows: list[Row], settings: Settings | None) -> list[str]:
         seen = row.seen
         if row.points or not seen.driver:
             continue
-        kind = "i2c" if seen.where.startswith("i2c-") else "onewire"
+        if seen.driver in ASK_MORE:
+            lines += [f"# {seen.where}: {seen.device}, driver {seen.driver}: {ASK_MORE[seen.driver]}", ""]
+            continue
+        kind = KIND_OF.get(seen.driver, "i2c")
         bus = next((name for name, each in kinds.items() if each == kind), kind)
         name = re.sub(r"[^a-z0-9_.-]", "-", seen.device.lower())
         lines += ["[[point]]", f'id = "new.{name}"', f'bus = "{bus}"', f'driver = "{seen.driver}"']

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from edge.cli.main import main
 from edge.settings.load import loads
+from hal import modbus_maps
+from hal.fake.meter import Meter, PtyMeter
+from hal.fake.modbus import TcpSlaves, slave_of
+from tests.served import Served
 
 SITE = """
 [box]
@@ -91,3 +97,40 @@ def test_damaged_settings_do_not_keep_it_from_looking(
     (tmp_path / "site.toml").write_text("[box\n", encoding="utf-8")
     assert main(words) == 0
     assert "boiler.flow" not in capsys.readouterr().out
+
+
+@pytest.mark.slow(reason="a meter's frames at their true bit rate, twice the time that one takes")
+def test_a_meter_that_speaks_on_a_port_is_named_with_its_mode_(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    meter = Meter()
+    line = PtyMeter(meter, tmp_path / "dev" / "ttyUSB0")
+    running = threading.Event()
+
+    def speak() -> None:
+        while not running.wait(0.05):
+            line.step(time.monotonic())
+
+    thread = threading.Thread(target=speak)
+    thread.start()
+    try:
+        assert main([*words, "--listen", "4", "--socket", str(tmp_path / "none")]) == 0
+    finally:
+        running.set()
+        thread.join()
+        line.close()
+    out = capsys.readouterr().out
+    assert "Téléinfo historique 1200 Bd" in out
+    assert "no point yet: driver teleinfo" in out
+
+
+def test_modbus_slaves_are_looked_for_where_somebody_asks(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registers = modbus_maps.load("sdm120").registers
+    slaves = TcpSlaves({3: slave_of(registers.values(), {"voltage": 230.0})})
+    with Served(slaves):
+        assert main([*words, "--modbus", f"127.0.0.1:{slaves.port}", "--for", "1", "--toml"]) == 0
+    assert "slave 3, driver modbus" in capsys.readouterr().out
+    assert main([*words, "--modbus", str(tmp_path / "none"), "--for", "1"]) == 1
+    assert "none" in capsys.readouterr().out
