@@ -26,6 +26,7 @@ PAUSE_S: Final = 0.5
 MOST_WAITING: Final = 3  # more would still be told when the hand has long left the wire
 
 PULSE, FRAME, DEVICE = 1, 2, 3  # flashes
+NEWCOMERS: Final = frozenset({"probe_new", "probe_swapped"})  # devices that no point names yet
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +41,8 @@ class Ears:
         self._known: set[str] = set()
 
     def flashes(self, cycle: Cycle) -> list[int]:
-        """Return what is new in a cycle: 1 for each pulse, 2 a frame, 3 a device that answers for the first time."""
-        found: list[int] = []
+        """Return what is new in a cycle: 1 for each pulse, 2 a frame, 3 a device that is there for the first time."""
+        found = [DEVICE for notice in cycle.notices if notice.kind in NEWCOMERS]
         framed: set[str] = set()
         for sample in cycle.samples:
             device, heard_as = self._wiring.get(sample.point, ("", ""))

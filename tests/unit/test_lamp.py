@@ -19,7 +19,7 @@ from edge.settings.model import Led
 from hal.fake.gpio import FakeGpio
 from hal.fake.lamp import FakeLamp
 from hal.lamp import BoardLamp, LampError, PinLamp, board_lamp
-from hal.sample import BAD, GOOD, UNCERTAIN, Cycle, Sample
+from hal.sample import BAD, GOOD, UNCERTAIN, Cycle, Notice, Sample
 from tests.support import ROOT
 from tests.unit.rig import Rig, gauge
 from tests.unit.settings_good import GOOD as SITE
@@ -376,3 +376,9 @@ def test_a_lamp_on_a_pin_is_taken_as_written() -> None:
     settings = loads(SITE.replace("[bus.gpio]", '[led]\npin = 26\nbus = "gpio"\n[bus.gpio]'))
     assert (settings.led.pin, settings.led.bus, settings.led.active_high) == (26, "gpio", True)
     assert loads(SITE).led == Led()
+
+
+def test_a_probe_that_no_point_names_flashes_as_a_device_does() -> None:
+    ears = Ears(WIRING)
+    for kind, flashes in (("probe_new", [3]), ("probe_swapped", [3]), ("probe_copy", []), ("device_lost", [])):
+        assert ears.flashes(Cycle("w1", 1, [], [Notice(kind, 1, {"device": "28-3c01f0950002"})])) == flashes
