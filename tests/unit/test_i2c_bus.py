@@ -14,10 +14,10 @@ from edge.runtime.bus import BusWorker
 from edge.runtime.device import DeviceSpec
 from edge.runtime.supervisor import Bell, Supervisor
 from hal import buses, drivers
-from hal.driver import DriverError
 from hal.drivers.i2c_fault import i2c_fault
 from hal.fake.gpio import FakeGpio
 from hal.fake.i2c import Ads1115Chip, FakeI2c, Sht3xChip
+from hal.fake.i2c_air import Bme280Chip
 from hal.fake.pace import VirtualPace
 from hal.i2c_bus import I2C_RETRIES, I2C_TIMEOUT, I2cBus
 from hal.i2c_power import SETTLES_S, BusPower
@@ -229,9 +229,40 @@ def test_a_bus_that_counts_nothing_has_no_counts() -> None:
     made.close()
 
 
-def test_a_wrong_address_is_one_clear_message_and_the_rest_is_read() -> None:
-    bus = FakeI2c({0x45: Sht3xChip(21.0, 40.0)})
-    kind = drivers.load("sht3x")
-    with pytest.raises(DriverError) as caught:
-        kind(bus, {"p": msgspec.convert({"channel": "humidity"}, kind.Options)}).open()
-    assert str(caught.value) == "SHT3x at 0x44 on i2c-1: no answer (errno 121); check wiring and pull-ups"
+def test_wrong_address_wrong_chip_and_dead_chip_are_one_message_each_and_the_rest_is_read(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bus = Adapter(
+        {0x45: Sht3xChip(21.0, 40.0), 0x76: Bme280Chip(number=0x61), 0x48: Ads1115Chip(1.0, busy_reads=10**9)},
+        pace=VirtualPace(),
+    )
+    points: dict[str, tuple[str, dict[str, Any]]] = {
+        "absent": ("sht3x", {"channel": "humidity"}),
+        "other": ("bme280", {"channel": "humidity"}),
+        "dead": ("ads1115", {"input": "AIN0", "rate_per_s": 860}),
+        "well": ("sht3x", {"channel": "humidity", "address": 0x45}),
+    }
+    specs = []
+    for point, (driver, keys) in points.items():
+        kind = drivers.load(driver)
+        options = msgspec.convert(keys, kind.Options)
+        specs.append(DeviceSpec(f"{driver} {kind.device(options)}", kind, {point: options}, {point: 1000}))
+    cycles: list[Cycle] = []
+    clock = ManualClock()
+    made = BusWorker(
+        "i2c1", specs, clock=clock, post=cycles.append, open_handle=lambda: bus, close_handle=lambda _handle: None
+    )
+    for _ in range(20):
+        made.step(clock.now_ns / 1e9)
+        clock.advance(1.0)
+    made.close()
+    reasons = {sample.point: sample.reason for cycle in cycles for sample in cycle.samples}
+    assert reasons == {"absent": "no_answer", "other": "wrong_device", "dead": "no_answer", "well": ""}
+    assert [record.message for record in caplog.records] == [
+        "bus i2c1: SHT3x at 0x44 on i2c-1: no answer (errno 121); check wiring and pull-ups",
+        (
+            "bus i2c1: BME280 at 0x76 on i2c-1: a BME680 answers (id 0x61); "
+            "a BME280 says 0x60, a BMP280 0x58: check which one is fitted"
+        ),
+        "bus i2c1: ADS1115 at 0x48 on i2c-1: a conversion does not end; check its supply",
+    ]
