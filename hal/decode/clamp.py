@@ -1,10 +1,9 @@
 """Current clamps: the effective (RMS) value of a mains current from single conversions and their times.
 
-The converter's rate is only known within 10 % and a thread wakes up when it wants, so nothing here counts samples or
-trusts an interval: a curve of the mains' frequency and its harmonics is fitted to the samples where they lie in time
-(least squares), with a bias that may drift. The frequency is found in the samples too. Each harmonic is put right for
-what the converter's averaging takes away, sinc(f × conversion time) (SBAS444, digital filter); what no harmonic
-explains counts as it is.
+A thread wakes up when it wants, so nothing here counts samples or trusts an interval: a curve of the mains' frequency
+and its harmonics is fitted to the samples where they lie in time (least squares), with a bias that may drift. The
+frequency is found in the samples too. Each harmonic is put right for what the converter's averaging takes away,
+sinc(f × conversion time) (SBAS444, digital filter); what no harmonic explains counts as it is.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class Wave(msgspec.Struct, frozen=True):
 def wave(times_s: Sequence[float], values: Sequence[float], *, conversion_s: float) -> Wave | None:
     """Return what the samples say, or None where they are too few or too short for it.
 
-    `conversion_s` is what one conversion averages, by its name; an error of 10 % in it is one of 0.1 % in a sine.
+    `conversion_s` is what one conversion averages; an error of 10 % in it is one of 0.1 % in a sine.
     """
     if len(times_s) < LEAST_SAMPLES or times_s[-1] - times_s[0] < LEAST_SPAN_S:
         return None

@@ -21,6 +21,9 @@ from hal.sample import BAD, GOOD, UNCERTAIN, Channel, Sample
 
 RATE_PER_S: Final = 860
 CONVERTS_S: Final = ads1115.SLOWEST / RATE_PER_S + 0.0001  # at its slowest, and waking up
+FASTEST: Final = 0.9  # the other end of the data sheet's tolerance
+CLOCKED_PER_S: Final = 8
+"""The rate at which the chip's clock is measured: of 125 ms a look of 0.5 ms is little."""
 GIVE_UP_S: Final = 3 * SPAN_S
 LEAST_BIAS_V: Final = 0.2  # against ground: below it the negative half waves are cut off
 MWH_A_WATT_SECOND: Final = 1 / 3.6
@@ -86,11 +89,12 @@ class Clamp:
         self._chip = I2cChip("ADS1115", bus, next(iter(points.values())).address)
         self._energies = {point: Energy() for point, o in self._points.items() if o.channel == "energy"}
         self._waves: dict[str, Wave] = {}
+        self._conversion_s = 1 / RATE_PER_S
         self._has_begun = False
 
     def open(self) -> None:
-        """Ask for the configuration, so that an absent chip is named at the start; energies begin at 0."""
-        self._chip.register(ads1115.CONFIG_REGISTER, 2)
+        """Measure the chip's clock by one slow conversion: 0.13 s; energies begin at 0. Raises DriverError."""
+        self._conversion_s = self._slowness() / RATE_PER_S
         self._energies = {point: Energy() for point in self._energies}
         self._has_begun = False
 
@@ -153,7 +157,7 @@ class Clamp:
         if any(ads1115.is_clipped(register) for register in registers):
             return "over_range"
         volts = [ads1115.volts(register, options.full_scale_mv) for register in registers]
-        seen = wave(times, volts, conversion_s=1 / RATE_PER_S)
+        seen = wave(times, volts, conversion_s=self._conversion_s)
         if seen is None:
             cure = "take a faster bus (dtparam=i2c_arm_baudrate=400000) or fewer devices on it"
             raise self._chip.error(f"{len(times)} conversions in {GIVE_UP_S:.1f} s are too few; {cure}", "bus_error")
@@ -161,6 +165,19 @@ class Clamp:
         if "-" not in options.input and seen.mean < LEAST_BIAS_V:
             return "out_of_range"
         return seen
+
+    def _slowness(self) -> float:
+        """Return how much longer the chip's conversions take than their rate's name says: 0.9 to 1.1."""
+        chip, pace = self._chip, self._chip.pace
+        word = ads1115.config_word("AIN0", 4096, CLOCKED_PER_S).to_bytes(2, "big")
+        chip.set_register(ads1115.CONFIG_REGISTER, word)
+        began_s = pace.monotonic_s()
+        pace.sleep(FASTEST / CLOCKED_PER_S)
+        while not chip.register(ads1115.CONFIG_REGISTER, 2)[0] & ads1115.IDLE >> 8:
+            if pace.monotonic_s() - began_s > 2 / CLOCKED_PER_S:
+                raise chip.error("a conversion does not end; check its supply")
+        slowness = (pace.monotonic_s() - began_s) * CLOCKED_PER_S
+        return min(max(slowness, FASTEST), ads1115.SLOWEST)  # what lies outside is a machine that slept too long
 
     def _conversions(self, options: ClampOptions) -> tuple[list[float], list[bytes]]:
         """Return when each conversion of the span began, and its register."""
