@@ -10,11 +10,12 @@ from typing import Any, Final
 
 import msgspec
 
+from edge.cli.defaults import DEFAULT_CONFIG, DEFAULT_SOCKET, DEFAULT_STATE, socket_path
 from edge.cli.words import own_words
 
-DEFAULT_SOCKET: Final = "/run/vigie/api.sock"
-DEFAULT_CONFIG: Final = Path("/etc/vigie/vigie.toml")
-DEFAULT_STATE: Final = Path("/var/lib/vigie")
+__all__ = [
+    "DEFAULT_CONFIG", "DEFAULT_SOCKET", "DEFAULT_STATE", "Client", "NotRunningError", "RefusedError", "socket_path",
+]  # fmt: skip
 DEADLINE_S: Final = 5.0
 
 
@@ -30,11 +31,6 @@ class RefusedError(LookupError):
         super().__init__(body.get("text", f"refused ({status})"))
         self.status = status
         self.code: str = body.get("error", "")
-
-
-def socket_path(given: str | None = None) -> Path:
-    """Return the API's socket: as given, or VIGIE_SOCKET, or the installed one."""
-    return Path(given or os.environ.get("VIGIE_SOCKET") or DEFAULT_SOCKET)
 
 
 class _UnixConnection(http.client.HTTPConnection):

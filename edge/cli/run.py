@@ -6,14 +6,14 @@ import argparse
 import importlib
 from pathlib import Path
 
-from edge.cli import client
+from edge.cli.defaults import DEFAULT_SOCKET
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `vigie run`."""
     parser.add_argument("--config", type=Path, help="the site's settings (default /etc/vigie/vigie.toml)")
     parser.add_argument("--state", type=Path, help="where records are kept (default /var/lib/vigie)")
-    parser.add_argument("--socket", help=f"the local API (default {client.DEFAULT_SOCKET})")
+    parser.add_argument("--socket", help=f"the local API (default {DEFAULT_SOCKET})")
     parser.add_argument("--demo", action="store_true", help="simulated devices: no hardware, no root")
     parser.add_argument("--live", action="store_true", help="with --demo: a broker, a consumer and the live table too")
     parser.add_argument("--mosquitto", default="mosquitto", metavar="PROGRAM", help="with --live: the broker to start")

@@ -1,4 +1,8 @@
-"""The service itself: settings in, a running box until SIGTERM or Ctrl-C, one line of figures at the end."""
+"""The service itself: settings in, a running box until SIGTERM or Ctrl-C, one line of figures at the end.
+
+Outputs are brought to their safe state as soon as the settings are read, before the rest of the program is even loaded:
+on a small box that takes more than twice as long as all before it.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +17,18 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from edge.cli import client
-from edge.cli.client import DEFAULT_CONFIG, DEFAULT_STATE
-from edge.runtime.box import Box, Hardware
-from edge.runtime.last_resort import asker
-from edge.runtime.signals import show_refused
+from edge.cli.defaults import DEFAULT_CONFIG, DEFAULT_STATE, socket_path
+from edge.runtime.outputs import Outputs
 from edge.runtime.systemd import notify, watchdog_s
 from edge.settings.faults import SettingsError
 from edge.settings.load import load
 from edge.settings.model import Settings
 from edge.settings.packaged import find
-from edge.settings.report import language, report
+
+if TYPE_CHECKING:
+    from edge.runtime.box import Box, Hardware
 
 LEDS: Final = Path("/sys/class/leds")
 STOP_WITHIN_S: Final = 1.8  # Ctrl-C ends all within 2 s, a stuck bus included
@@ -56,27 +59,38 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = load(config)
     except SettingsError as exc:
+        from edge.settings.report import language, report
+
         sys.stderr.write(report(str(config), exc.faults, language(os.environ, config)) + "\n")
         if "NOTIFY_SOCKET" in os.environ:  # it is the service that is refused, not a person's try
+            from edge.runtime.signals import show_refused
+
             show_refused(LEDS)
         return 2
+    outputs = Outputs(settings.outputs, settings.buses)
+    if not args.demo:
+        outputs.open({})
     args.config = config.absolute()
     if args.demo and args.state is None:
         with tempfile.TemporaryDirectory(prefix="vigie-demo-") as folder:
-            return serve(args, settings, Path(folder), Path(args.socket or f"{folder}/api.sock"))
-    return serve(args, settings, args.state or DEFAULT_STATE, client.socket_path(args.socket))
+            return serve(args, settings, Path(folder), Path(args.socket or f"{folder}/api.sock"), outputs)
+    return serve(args, settings, args.state or DEFAULT_STATE, socket_path(args.socket), outputs)
 
 
-def serve(args: argparse.Namespace, settings: Settings, state: Path, socket: Path) -> int:
-    """Run one box to its end."""
+def serve(args: argparse.Namespace, settings: Settings, state: Path, socket: Path, outputs: Outputs) -> int:
+    """Run one box to its end; on real devices its outputs are open already."""
+    from edge.runtime.box import Box
+    from edge.runtime.last_resort import asker
+
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
     try:
         hardware = partial(_demo, settings) if args.demo else None
         box = Box(
-            settings, state, socket=socket, hardware=hardware, config=args.config, leds=None if args.demo else LEDS
-        )
+            settings, state, socket=socket, hardware=hardware, config=args.config,
+            leds=None if args.demo else LEDS, outputs=outputs,
+        )  # fmt: skip
         ask = asker()
         if ask is not None:
             box.reboot_by(ask)

@@ -72,16 +72,18 @@ class Box:
         machine: Machine | None = None,
         config: Path | None = None,
         leds: Path | None = None,
+        outputs: Outputs | None = None,
     ) -> None:
         """Open the logs and put everything together; nothing runs yet. Raises OSError when the state can't be used.
 
         `hardware` makes simulated devices in a folder, `clock` the clock of a start; `machine` is what that goes by
         otherwise, `fs` the disk under the logs, `config` the file of the settings, for backups,
-        `leds` the folder of the machine's LEDs, where one of them is to tell how the box is.
+        `leds` the folder of the machine's LEDs, where one of them is to tell how the box is, `outputs` the site's
+        outputs, opened already where they are real.
         """
         self.settings = settings
-        self.outputs = Outputs(settings.outputs, settings.buses)
-        if hardware is None:  # before what may take long: whatever ran last may have left a relay on
+        self.outputs = outputs or Outputs(settings.outputs, settings.buses)
+        if hardware is None and outputs is None:  # before what may take long: what ran last may have left a relay on
             self.outputs.open({})
         try:
             self.stores = Stores(settings, state, fs)
