@@ -2,6 +2,7 @@
 
 With --json one object a line: a frame `{"mode","t","groups":[{"label","horodate","value","unit","raw","quality"}],
 "rejected":[{"raw","why"}]}` each, and last `{"summary":{"bytes","frames_complete","groups_ok","groups_rejected"}}`.
+Of a meter that is not read the summary has `"not_read"` (ICE, unknown) and `"labels"`, and none of its values is good.
 `t` is seconds since the stream began, by its bytes at the line's bit rate. A frame is printed when the next one has
 come, because that one confirms it.
 """
@@ -17,7 +18,9 @@ from typing import Any, BinaryIO, Final, TextIO
 import msgspec
 
 from edge.cli import tic_record
+from edge.cli.words import own_words
 from hal.decode.teleinfo import fields
+from hal.decode.teleinfo.foreign import Strangers
 from hal.decode.teleinfo.frames import Decoder, Event, FrameEnd
 from hal.decode.teleinfo.groups import Group
 from hal.decode.teleinfo.plausible import Judge
@@ -68,26 +71,35 @@ def decode(path: str, as_json: bool, out: TextIO, stdin: BinaryIO) -> int:  # no
 
 def _decode(stream: BinaryIO, out: TextIO, *, as_json: bool) -> int:
     decoder = Decoder()
-    judge = Judge()
+    judge, strangers = Judge(), Strangers()
     waiting: _Frame | None = None
     for event in _events(stream, decoder):
         if not isinstance(event, FrameEnd):
             continue
-        judge.frame(event)
+        is_strange = strangers.see(event)
+        if not is_strange:
+            judge.frame(event)
         if waiting is not None:
             _print(waiting, judge, out, as_json=as_json)
-        waiting = _Frame(event, [_doubt(judge, group, event) for group in event.groups])
+        waiting = _Frame(
+            event, ["not_supported" if is_strange else _doubt(judge, group, event) for group in event.groups]
+        )
     if waiting is not None:
         _print(waiting, judge, out, as_json=as_json)
-    summary = {
+    summary: dict[str, Any] = {
         "bytes": decoder.bytes,
         "frames_complete": decoder.frames_complete,
         "groups_ok": decoder.groups_ok,
         "groups_rejected": dict(sorted(decoder.groups_rejected.items())),
     }
+    if strangers.kind:
+        summary |= {"not_read": strangers.kind, "labels": strangers.labels()}
     if as_json:
         out.write(msgspec.json.encode({"summary": summary}).decode() + "\n")
     else:
+        if strangers.kind:
+            words = {"mode": strangers.kind, "baud": round(BITS_PER_BYTE * 1000 / (decoder.byte_ms or 1))}
+            out.write(own_words()("tic.not_read", labels=strangers.labels(), **words) + "\n")
         out.write(_summary_line(decoder) + "\n")
     return 0 if decoder.groups_ok else 1
 

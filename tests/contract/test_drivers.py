@@ -14,7 +14,7 @@ from hal import buses, drivers
 from hal.driver import Driver
 from hal.sample import BAD, GOOD, REASONS, UNCERTAIN, Kind, Quality, Sample
 from tests.contract.rows import ROWS, Row
-from tests.support import eventually
+from tests.support import ROOT, eventually
 
 NOW_NS = 10_000_000_000
 
@@ -130,6 +130,56 @@ def test_what_was_read_can_be_shown(rig: Rig) -> None:
     rig.read()
     for point in rig.options:
         assert rig.driver.raw(point)
+
+
+def test_two_reads_in_a_row_say_the_same(rig: Rig) -> None:
+    rig.driver.open()
+    rig.row.run(NOW_NS)
+    samples: dict[str, Sample] = {}
+
+    def is_well() -> bool:
+        samples.update(rig.read())
+        return all(sample.quality == rig.well(sample) for sample in samples.values())
+
+    eventually(is_well, 5, "every point has a value")
+    again = rig.read(NOW_NS + 1)
+    assert set(again) == set(samples)
+    for point, sample in samples.items():
+        assert again[point].value == pytest.approx(sample.value, abs=0.002)
+        assert again[point].quality == sample.quality
+        assert again[point].t_ns >= sample.t_ns
+
+
+def test_what_the_wire_brought_is_handed_over_once(rig: Rig) -> None:
+    trace = getattr(rig.driver, "trace", None)
+    if trace is None:
+        pytest.skip("this driver's wire brings no bytes")
+    assert trace() == b"", "not open yet"
+    rig.driver.open()
+    rig.row.run(NOW_NS)
+    rig.read()
+    first = trace()
+    assert isinstance(first, bytes)
+    assert first
+    assert trace() == b""
+    if rig.row.lose is not None:
+        rig.row.lose()
+        rig.read(NOW_NS + 1)
+        assert isinstance(trace(), bytes), "asked also after a read that raised"
+    rig.driver.close()
+    assert isinstance(trace(), bytes)
+
+
+def test_every_option_stands_in_the_reference_page(rig: Rig) -> None:
+    page = (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
+    name = next(name for name in drivers.names() if drivers.load(name) is rig.kind)
+    head = f'### `driver = "{name}"` on a bus of kind `{rig.kind.bus_kind}`'
+    assert head in page
+    section = page.partition(head)[2].partition("\n##")[0]
+    for field in rig.kind.Options.__struct_encode_fields__:
+        assert f"| `{field}` |" in section, (
+            f"run: python -m edge.settings.reference > docs/reference/settings.md ({field})"
+        )
 
 
 def test_only_due_points_are_read(rig: Rig) -> None:

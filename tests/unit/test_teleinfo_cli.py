@@ -13,6 +13,7 @@ import pytest
 from edge.cli import tic
 from hal.fake.meter_frames import Meter
 from tests.support import shared_data
+from tests.unit.test_teleinfo_strangers import ICE_FRAME
 
 
 def decode(data: bytes) -> tuple[int, list[dict[str, Any]]]:
@@ -122,3 +123,13 @@ def test_the_command_line_takes_decode_a_file_and_json(tmp_path: Path, capsys: p
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["summary"]["groups_ok"] == 11
     with pytest.raises(SystemExit):
         parser.parse_args([])
+
+
+def test_a_meter_that_is_not_read_is_named_and_none_of_its_values_is_good() -> None:
+    _, objects = decode(ICE_FRAME * 4)
+    assert objects[-1]["summary"]["not_read"] == "ICE"
+    assert "CONTRAT" in objects[-1]["summary"]["labels"]
+    qualities = {group["quality"] for frame in objects[:-1] for group in frame["groups"]}
+    assert qualities == {"uncertain"}, "DATEPA1 and PA1MN are labels of other meters too"
+    lines = text(ICE_FRAME * 4).splitlines()
+    assert "not read (ICE) at 1200 Bd; it sends CONTRAT" in lines[-2]

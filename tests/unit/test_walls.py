@@ -23,7 +23,8 @@ OUTSIDE_WORLD = {
 # what reaches outside without an import
 FORBIDDEN_CALLS = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}
 OWN_CLOCKS = {"now", "today", "utcnow"}
-VENDOR = {"serial", "smbus2", "gpiozero", "w1thermsensor", "paho", "tinydb", "gpiod", "lgpio", "gammu"}
+VENDOR = {"serial", "smbus2", "gpiozero", "w1thermsensor", "paho", "tinydb", "gpiod", "lgpio", "gammu", "pymodbus",
+          "luma", "PIL"}  # fmt: skip
 LINTER = Path(sys.executable).with_name("lint-imports")
 
 
