@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -15,8 +14,6 @@ import msgspec
 from msgspec import Meta
 
 from hal.host import Host
-from hal.i2c_bus import I2cBus
-from hal.i2c_power import BusPower, bus_power
 
 
 class _BusOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -138,7 +135,7 @@ LOOK_S: Final[dict[str, float]] = {"onewire": 30.0}
 """How often a bus of this kind looks around for devices; the others can't without disturbing them."""
 
 HARMFUL: Final = frozenset({"native", "pigpio"})
-"""Factories of gpiozero that are refused: see `_ensure_pin_factory`."""
+"""Factories of gpiozero that are refused: see `ensure_pin_factory`."""
 GATHER_S: Final = 0.2
 """How long edges may collect in the kernel, which stamps them (1,024 in 0.2 s are 5 kHz); drivers ask each second."""
 _FACTORY_LOCK: Final = threading.Lock()
@@ -156,13 +153,15 @@ def open_bus(kind: str, options: Any) -> Any:
     OSError with what to look at when the bus is not there.
     """
     if kind == "i2c":
-        return _i2c(options)
+        from hal.i2c_open import open_i2c
+
+        return open_i2c(options)
     if kind == "onewire":
         return _onewire(Path(options.path), options.master)
     if kind == "serial":
         return options.port  # each driver opens it with its own speed, and again when it was unplugged
     if kind == "gpio":
-        _ensure_pin_factory(options.chip)
+        ensure_pin_factory(options.chip)
         return None
     if kind == "box":
         return Host()  # the station gives one with its own figures
@@ -193,45 +192,6 @@ def close_bus(kind: str, handle: Any) -> None:
         handle.close()
 
 
-def _i2c(options: I2c, adapter: Callable[[int], Any] | None = None) -> I2cBus:
-    """`adapter` opens an adapter by its number; smbus2's where absent."""
-    name = f"i2c-{options.number}"
-    power = _i2c_power(name, options)
-    from smbus2 import SMBus
-
-    try:
-        found = (adapter or SMBus)(options.number)
-    except FileNotFoundError as exc:
-        cure = "switch I2C on (dtparam=i2c_arm=on in config.txt) and load i2c-dev"
-        raise BusError(f"{name}: /dev/{name} does not exist; {cure}") from exc
-    except PermissionError as exc:
-        raise BusError(f"{name}: no right to /dev/{name}; add the user to group i2c") from exc
-    except OSError as exc:
-        raise BusError(f"{name}: {exc.strerror} (errno {exc.errno}); check the adapter") from exc
-    try:
-        return I2cBus(name, found, timeout_ms=options.timeout_ms, switch_off=power.switch_off if power else None)
-    except OSError as exc:
-        found.close()
-        raise BusError(f"{name}: it takes no deadline: {exc.strerror}; check that it is an I2C adapter") from exc
-
-
-def _i2c_power(name: str, options: I2c) -> BusPower | None:
-    """Return the switch of the bus's devices, switched on; None where no pin powers them."""
-    if options.power_pin is None:
-        return None
-    from gpiozero import GPIOZeroError
-
-    _ensure_pin_factory("")
-    try:
-        power = bus_power(options.power_pin, active_high=options.power_active_high, off_s=options.power_off_s)
-    except (GPIOZeroError, OSError) as exc:
-        raise BusError(f"{name}: GPIO{options.power_pin}, its power_pin: {exc}; check what else uses it") from exc
-    left_s = power.switch_on()
-    if left_s > 0:
-        raise BusError(f"{name}: its devices held the bus; their power is off for {left_s:.1f} s more; wait")
-    return power
-
-
 def _onewire(path: Path, master: str) -> Any:
     from hal.onewire import OneWireBus
 
@@ -244,7 +204,7 @@ def _onewire(path: Path, master: str) -> Any:
     return OneWireBus(path / master)
 
 
-def _ensure_pin_factory(chip: str) -> None:
+def ensure_pin_factory(chip: str) -> None:
     """Set gpiozero's default factory unless one is set already, by a test or by GPIOZERO_PIN_FACTORY.
 
     gpiozero by itself falls back, with a warning, to its native factory, which writes to physical addresses through

@@ -54,7 +54,7 @@ class Demo:
     name = "demo"
 
     def __init__(self, settings: Settings, folder: Path, now_s: float, pace: VirtualPace | None = None) -> None:
-        """`pace`: by whose time drivers wait for their chips, where it is not the machine's."""
+        """`pace`: by whose time drivers wait for their chips, where it is not the machine's; it follows `now_s`."""
         self._pace = pace
         folder.mkdir(parents=True, exist_ok=True)
         self._began_s = now_s
@@ -142,6 +142,8 @@ class Demo:
 
     def step(self, now_s: float) -> float:
         """Move the site on to now."""
+        if self._pace is not None:
+            self._pace.now_s = max(self._pace.now_s, now_s)
         if now_s >= self._weather_s:
             self._weather_s = now_s + WEATHER_S
             for course in self._courses:

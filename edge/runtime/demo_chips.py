@@ -5,6 +5,7 @@ A chip that is not here is a device that the demonstration does not have: its po
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final
@@ -13,9 +14,11 @@ import msgspec
 
 from edge.settings.model import PointEntry
 from hal.fake import site
+from hal.fake.clamp import ClampChip, MainsCurrent
 from hal.fake.i2c import Ads1115Chip, FakeI2c, Sht3xChip
 from hal.fake.i2c_air import Bh1750Chip, Bme280Chip, Scd4xChip
 from hal.fake.i2c_cabinet import Ds3231Chip, Ina219Chip
+from hal.pace import Pace
 
 Move = Callable[[float], None]
 
@@ -23,14 +26,17 @@ Move = Callable[[float], None]
 class Kind(msgspec.Struct, frozen=True):
     """A chip, and the attribute, mean and swing of each channel that its surroundings move."""
 
-    make: Callable[[], Any]
+    make: Callable[[Pace], Any]
+    """By the time in which its bus lives."""
     fields: dict[str, tuple[str, float, float]]
 
 
 KINDS: Final[dict[str, Kind]] = {
-    "sht3x": Kind(Sht3xChip, {"temperature": ("temperature_c", 20.0, 2.0), "humidity": ("humidity", 50.0, 2.0)}),
+    "sht3x": Kind(
+        lambda _pace: Sht3xChip(), {"temperature": ("temperature_c", 20.0, 2.0), "humidity": ("humidity", 50.0, 2.0)}
+    ),
     "bme280": Kind(
-        Bme280Chip,
+        lambda _pace: Bme280Chip(),
         {
             "temperature": ("temperature_c", 20.0, 2.0),
             "humidity": ("humidity", 50.0, 2.0),
@@ -38,18 +44,19 @@ KINDS: Final[dict[str, Kind]] = {
         },
     ),
     "scd4x": Kind(
-        Scd4xChip,
+        lambda pace: Scd4xChip(pace=pace),
         {
             "co2": ("co2_ppm", 900.0, 400.0),
             "temperature": ("temperature_c", 21.0, 2.0),
             "humidity": ("humidity", 45.0, 5.0),
         },
     ),
-    "bh1750": Kind(Bh1750Chip, {"": ("lux", 350.0, 300.0)}),
+    "bh1750": Kind(lambda _pace: Bh1750Chip(), {"": ("lux", 350.0, 300.0)}),
     "ina219": Kind(
-        Ina219Chip, {"voltage": ("volt", 12.2, 0.3), "current": ("ampere", 0.5, 0.2), "power": ("ampere", 0.5, 0.2)}
+        lambda _pace: Ina219Chip(),
+        {"voltage": ("volt", 12.2, 0.3), "current": ("ampere", 0.5, 0.2), "power": ("ampere", 0.5, 0.2)},
     ),
-    "ds3231": Kind(Ds3231Chip, {}),
+    "ds3231": Kind(lambda pace: Ds3231Chip(int(time.time()), pace=pace), {}),
 }
 
 
@@ -58,13 +65,13 @@ def put_on(fake: FakeI2c, entries: Iterable[PointEntry]) -> list[Move]:
     moves: list[Move] = []
     for entry in entries:
         options = entry.options
-        if entry.point.driver == "ads1115":
-            moves.append(_input(fake, entry))
+        if entry.point.driver in {"ads1115", "clamp"}:
+            moves.append(_input(fake, entry) if entry.point.driver == "ads1115" else _clamp(fake, entry))
             continue
         kind = KINDS.get(entry.point.driver)
         if kind is None:
             continue
-        chip = fake.chips.setdefault(options.address, kind.make())
+        chip = fake.chips.setdefault(options.address, kind.make(fake.pace))
         found = kind.fields.get(getattr(options, "channel", ""))
         if found is not None:
             name, mean, swing = found
@@ -79,6 +86,16 @@ def _input(fake: FakeI2c, entry: PointEntry) -> Move:
     shunt_ohm = options.shunt_ohm
     course = site.profile(entry.point.id, 11.0 if shunt_ohm else 1.4, 2.0 if shunt_ohm else 0.3)
     return partial(_drive, chip, int(options.input[3]), shunt_ohm / 1000 if shunt_ohm else 1.0, course)
+
+
+def _clamp(fake: FakeI2c, entry: PointEntry) -> Move:
+    """Put a clamp around the mains, on one input of a converter of its own."""
+    options = entry.options
+    chip: Any = fake.chips.setdefault(options.address, ClampChip(fake.pace, *(MainsCurrent(0.0) for _ in range(4))))
+    current = chip.clamps[int(options.input[3])] = MainsCurrent(
+        0.0, amps_per_volt=options.amps_per_volt, harmonics={3: 0.2, 5: 0.1}
+    )
+    return partial(_blow, current, "ampere", lambda t_s: site.power_va(t_s) / options.volts)
 
 
 def _blow(air: Any, field: str, course: Callable[[float], float], t_s: float) -> None:

@@ -151,7 +151,7 @@ class Simulation:
         )  # fmt: skip
         by_id = {point.id: point for point in points}
         now_s = self.clock.now_ns / 1e9
-        wire = None if wire_folder is None else Demo(settings, wire_folder, now_s, VirtualPace())
+        wire = None if wire_folder is None else Demo(settings, wire_folder, now_s, VirtualPace(now_s))
         self._sources: list[Worker] = []
         """What reads, and what moves what is read: the first to end."""
         for bus in settings.buses:

@@ -54,9 +54,11 @@ class Ina219Chip:
 
 
 class Ds3231Chip:
-    """A DS3231 whose time stands still: what it shows is set, by a test or by a driver."""
+    """A DS3231. Its time goes on by `pace`; without one it stands still, as a test or a driver set it."""
 
-    def __init__(self, utc_s: int = 1_795_166_000, temperature_c: float = 24.25) -> None:
+    def __init__(self, utc_s: int = 1_795_166_000, temperature_c: float = 24.25, *, pace: Pace | None = None) -> None:
+        self._pace = pace
+        self._begun_s = 0.0 if pace is None else pace.monotonic_s() - utc_s
         self.registers = bytearray(0x13)
         self.registers[0:7] = ds3231.octets_from(utc_s)
         self.registers[0x11:0x13] = ds3231.temperature_octets(temperature_c)
@@ -70,11 +72,20 @@ class Ds3231Chip:
         """Take a register's number and the bytes from there on; OSF can only be cleared."""
         self._pointer = octets[0]
         if len(octets) > 1:
+            self._set(octets[0], octets[1:])
             stood_still = self.registers[ds3231.STATUS] & ds3231.STOPPED
             self.registers[self._pointer : self._pointer + len(octets) - 1] = octets[1:]
             if not stood_still:
                 self.registers[ds3231.STATUS] &= ~ds3231.STOPPED
 
+    def _set(self, register: int, octets: bytes) -> None:
+        """Go on from the time that is written."""
+        utc_s = ds3231.utc_s(octets) if register == ds3231.TIME else None
+        if self._pace is not None and utc_s is not None:
+            self._begun_s = self._pace.monotonic_s() - utc_s
+
     def read(self, length: int) -> bytes:
         """Return the registers from the one named last on."""
+        if self._pace is not None and not self.registers[ds3231.STATUS] & ds3231.STOPPED:
+            self.registers[0:7] = ds3231.octets_from(int(self._pace.monotonic_s() - self._begun_s))
         return bytes(self.registers[self._pointer : self._pointer + length])

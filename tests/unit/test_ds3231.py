@@ -16,6 +16,7 @@ from hal.decode import ds3231
 from hal.drivers.ds3231 import Ds3231
 from hal.fake.i2c import FakeI2c
 from hal.fake.i2c_cabinet import Ds3231Chip
+from hal.fake.pace import VirtualPace
 from hal.sample import BAD, GOOD, Cycle, Fix, Sample
 from tests.support import ManualClock
 
@@ -110,6 +111,20 @@ def test_a_clock_that_runs_tells_the_time_each_ten_seconds() -> None:
     assert driver.fix() is None
     driver.read(["clock"], 15 * S)
     assert driver.fix() is not None
+
+
+def test_a_simulated_clock_goes_on_by_its_pace_also_from_the_time_it_was_set_to() -> None:
+    pace = VirtualPace()
+    chip = Ds3231Chip(UTC_S, pace=pace)
+    driver = opened(chip)
+    pace.now_s += 100
+    driver.read(["clock"], 100 * S)
+    assert driver.fix() == Fix("rtc", 100 * S, (UTC_S + 100) * 1000 + 500, 1000)
+    driver.take_time(100 * S, 1_800_000_000_000)
+    driver.read(["clock"], 100 * S)
+    pace.now_s += 60
+    driver.read(["clock"], 160 * S)
+    assert driver.fix() == Fix("rtc", 160 * S, 1_800_000_060_500, 1000)
 
 
 def test_a_clock_that_stood_still_is_said_and_tells_no_time() -> None:

@@ -20,6 +20,7 @@ from hal.fake.i2c import Ads1115Chip, FakeI2c, Sht3xChip
 from hal.fake.i2c_air import Bme280Chip
 from hal.fake.pace import VirtualPace
 from hal.i2c_bus import I2C_RETRIES, I2C_TIMEOUT, I2cBus
+from hal.i2c_open import open_i2c
 from hal.i2c_power import SETTLES_S, BusPower
 from hal.sample import GOOD, Cycle
 from tests.support import ManualClock, eventually
@@ -55,7 +56,7 @@ def test_an_adapter_that_takes_no_deadline_is_closed_and_named() -> None:
     adapter.fd = os.open("/dev/null", os.O_RDWR)  # no I2C device: ENOTTY
     try:
         with pytest.raises(buses.BusError, match=r"i2c-3: it takes no deadline: .*; check that it is an I2C adapter"):
-            buses._i2c(buses.I2c(3), lambda _number: adapter)
+            open_i2c(buses.I2c(3), lambda _number: adapter)
     finally:
         os.close(adapter.fd)
     assert adapter.closings == 1
@@ -71,7 +72,7 @@ def test_an_adapter_that_takes_no_deadline_is_closed_and_named() -> None:
 )
 def test_a_bus_that_cannot_be_opened_says_what_to_do(number: int, words: str) -> None:
     with pytest.raises(buses.BusError, match=words):
-        buses._i2c(buses.I2c(), refusing(number))
+        open_i2c(buses.I2c(), refusing(number))
 
 
 @pytest.mark.parametrize(
