@@ -267,3 +267,34 @@ def test_wrong_address_wrong_chip_and_dead_chip_are_one_message_each_and_the_res
         ),
         "bus i2c1: ADS1115 at 0x48 on i2c-1: a conversion does not end; check its supply",
     ]
+
+
+def test_a_crc_that_is_wrong_once_in_twenty_gives_no_wrong_value_and_is_counted_each_time() -> None:
+    class Disturbed(Sht3xChip):
+        reads = 0
+
+        def read(self, length: int) -> bytes:
+            self.reads += 1
+            self.corrupt_at = self.reads % 6 if self.reads % 20 == 0 else None
+            return super().read(length)
+
+    bus = FakeI2c({0x44: Disturbed(-12.5, 71.0)}, pace=VirtualPace())
+    kind = drivers.load("sht3x")
+    points = {key: msgspec.convert({"channel": key}, kind.Options) for key in ("temperature", "humidity")}
+    spec = DeviceSpec("0x44", kind, points, dict.fromkeys(points, 1000))
+    clock = ManualClock()
+    cycles: list[Cycle] = []
+    made = BusWorker(
+        "i2c1", [spec], clock=clock, post=cycles.append, open_handle=lambda: bus, close_handle=lambda _handle: None
+    )
+    for _ in range(401):
+        made.step(clock.now_ns / 1e9)
+        clock.advance(1.0)
+    samples = [sample for cycle in cycles for sample in cycle.samples]
+    bad = [sample for sample in samples if sample.quality != GOOD]
+    assert (len(samples), len(bad)) == (800, 20)
+    assert {(sample.value, sample.reason) for sample in bad} == {(None, "crc")}
+    right = {"temperature": pytest.approx(-12.5, abs=0.01), "humidity": pytest.approx(71.0, abs=0.01)}
+    assert all(sample.value == right[sample.point] for sample in samples if sample.quality == GOOD)
+    assert made.devices[0].bad["crc"] == 20
+    made.close()
