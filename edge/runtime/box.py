@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -25,6 +26,7 @@ from edge.runtime.announced import announced
 from edge.runtime.clock import Machine, RealMachine
 from edge.runtime.clock_start import dated_as, power_up, system_clock
 from edge.runtime.desk import RunningBox, product_version
+from edge.runtime.device import DeviceSpec
 from edge.runtime.feed import feed_of, store_facts
 from edge.runtime.findings import REGISTER, Findings
 from edge.runtime.last_resort import LastResort, machine_uptime_s
@@ -33,6 +35,7 @@ from edge.runtime.outputs import Outputs
 from edge.runtime.parts import bus_of, engine_of, historian_of, mqtt_link_of, own_figures, own_handles
 from edge.runtime.past import Past
 from edge.runtime.sharing import Sharing
+from edge.runtime.showing import Showing, Today, display_device
 from edge.runtime.signals import status_lamp
 from edge.runtime.station import Question, Station
 from edge.runtime.stores import Stores
@@ -113,6 +116,7 @@ class Box:
                 settings, name, self.stores, self.clock, handles,
                 post=self._take_in,
                 offset_ms=lambda: self.station.engine.utc_offset_ms,
+                guests=self._guests(),
             )
             for name in settings.buses
         ]  # fmt: skip
@@ -132,6 +136,10 @@ class Box:
             want_clock=lambda boot: self.station.post(ClockWanted(CONSUMER, boot)),
         )  # fmt: skip
         self.historian.open()
+        self.today = (
+            None if settings.display is None
+            else Today(self.station.engine, lambda: self.history, self.clock, ZoneInfo(settings.site.tz))
+        )  # fmt: skip
         self._announce(was_cut=was_cut)
         if settings.links.mqtt is not None:
             version = product_version()
@@ -214,6 +222,18 @@ class Box:
             box=self.settings.box.id, site=self.settings.site.name, outputs=self.keeper.outputs(),
         )  # fmt: skip
 
+    def _guests(self) -> dict[str, list[DeviceSpec]]:
+        """Return what is on a bus beside the points' devices: the display."""
+        shown = self.settings.display
+        if shown is None:
+            return {}
+        showing = Showing(
+            self.settings, shown, lambda: self.station.engine, self.clock,
+            today=lambda: self.today.base if self.today else {}, links=self.links, waiting=self.waiting,
+            is_kept=lambda: self.writer.trouble() is None,
+        )  # fmt: skip
+        return {shown.bus: [display_device(shown, showing)]}
+
     def _take_in(self, cycle: Cycle) -> None:
         """Hand what a bus says to the station, and let the lamp hear it."""
         self.station.post(cycle)
@@ -243,7 +263,7 @@ class Box:
         self.writer.on_commit.append(self.keeper.look)
         self._link_bells += [self.supervisor.add(link, Bell()) for link in self.links.values()]
         self.writer.on_commit += self._link_bells
-        by_the_hour = Sharing("keeping", [self.keeper, self.historian])
+        by_the_hour = Sharing("keeping", [self.keeper, self.historian, *([self.today] if self.today else [])])
         # after the writer, whose work they copy, and after the links: what those wait for at the end is short
         ring = self.supervisor.add(by_the_hour, Bell())
         self.keeper.wake = by_the_hour.wake(self.keeper, ring)

@@ -70,10 +70,9 @@ class BusWorker:
         named = {spec.name: list(spec.options) for spec in devices}
         self.surroundings = Surroundings(name, named, memory.get(MEMORY))
         self._plans: dict[tuple[int, ...], list[tuple[Device, list[str]]]] = {}
-        self._drain_ms = round(1000 * max((getattr(spec.driver, "tick_s", 0.0) for spec in devices), default=0.0))
+        self._tick_ms = [round(1000 * getattr(spec.driver, "tick_s", 0.0)) for spec in devices]
         periods = {period for spec in devices for period in spec.period_ms.values()}
-        if self._drain_ms:
-            periods.add(self._drain_ms)
+        periods |= {tick_ms for tick_ms in self._tick_ms if tick_ms}
         self._due_ms = dict.fromkeys(sorted(periods), 0)
         self._clocks = [device for device in self.devices if hasattr(device.spec.driver, "take_time")]
         self._time_due_ns = 0
@@ -124,7 +123,9 @@ class BusWorker:
                 (device, [point for point, period_ms in device.spec.period_ms.items() if period_ms in periods])
                 for device in self.devices
             ]
-            plan = self._plans[periods] = [pair for pair in dues if pair[1] or self._drain_ms in periods]
+            plan = self._plans[periods] = [
+                pair for pair, own_ms in zip(dues, self._tick_ms, strict=True) if pair[1] or own_ms in periods
+            ]
         return plan
 
     def _tick(self, periods: tuple[int, ...], tick_ns: int) -> None:

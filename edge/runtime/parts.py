@@ -17,7 +17,7 @@ from edge.links.mqtt import MqttLink
 from edge.links.paho_connection import PahoConnection, target
 from edge.links.retained import Feed
 from edge.runtime.bus import BusWorker
-from edge.runtime.device import device_specs
+from edge.runtime.device import DeviceSpec, device_specs
 from edge.runtime.stores import Stores
 from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
@@ -41,15 +41,19 @@ def bus_of(
     *,
     post: Callable[[Cycle], None],
     offset_ms: Callable[[], int],
+    guests: Mapping[str, Sequence[DeviceSpec]],
 ) -> BusWorker:
-    """Return the worker of one bus, its devices with their memory; `simulated` holds handles of simulated ones."""
+    """Return the worker of one bus, its devices with their memory; `simulated` holds handles of simulated ones.
+
+    `guests`: by bus, the devices on it that are no point's.
+    """
     kind, options = settings.buses[name]
     prefix = f"device/{name}/"
     memory = {key[len(prefix) :]: state for key, state in stores.recalled.records.items() if key.startswith(prefix)}
     is_simulated = name in simulated
     return BusWorker(
         name,
-        device_specs(settings, name),
+        [*device_specs(settings, name), *guests.get(name, ())],
         clock=clock,
         post=post,
         open_handle=(lambda: simulated[name]) if is_simulated else (lambda: open_bus(kind, options)),

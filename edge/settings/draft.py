@@ -21,7 +21,7 @@ from hal import buses, drivers
 from hal.driver import Driver
 from hal.sample import Channel
 
-TABLES: Final = ("box", "site", "history", "bus", "point", "limit", "output", "led", "link")
+TABLES: Final = ("box", "site", "history", "bus", "point", "limit", "output", "led", "display", "link")
 SEVERAL: Final = ("point", "limit", "output")
 LINKS: Final = ("mqtt",)
 
@@ -63,6 +63,7 @@ class Draft(msgspec.Struct):
     site: Row | None = None
     history: Row | None = None
     led: Row | None = None
+    display: Row | None = None
     mqtt: Row | None = None
     buses: dict[str, BusRow] = {}
     points: list[PointRow] = []
@@ -80,6 +81,7 @@ def drafted(data: Mapping[str, Any], faults: Faults) -> Draft:
         site=_single("site", model.Site, data, faults),
         history=_single("history", model.History, data, faults) if "history" in data else None,
         led=_single("led", model.Led, data, faults) if "led" in data else None,
+        display=_single("display", model.Display, data, faults) if "display" in data else None,
         limits=[_row(path, raw, model.Limit, faults) for path, raw in _several("limit", data, faults)],
         outputs=[_row(path, raw, model.Output, faults) for path, raw in _several("output", data, faults)],
         points=[_point(path, raw, faults) for path, raw in _several("point", data, faults)],

@@ -42,6 +42,8 @@ def flat(settings: Settings) -> dict[str, Any]:
         for row in rows:
             found.update(_table(f"{table}.{row.id}", row))
     found.update(_table("led", settings.led))
+    if settings.display is not None:
+        found.update(_table("display", settings.display))
     for name in settings.links.__struct_fields__:
         link = getattr(settings.links, name)
         if link is not None:

@@ -78,6 +78,7 @@ def _settings(draft: Draft) -> model.Settings:
         ],
         limits=[model.Limit(**row.good) for row in draft.limits],
         outputs=[model.Output(**row.good) for row in draft.outputs],
+        display=None if draft.display is None else model.Display(**draft.display.good),
         led=model.Led(**draft.led.good if draft.led else {}),
         history=model.History(**draft.history.good if draft.history else {}),
         links=model.Links(mqtt=None if draft.mqtt is None else model.MqttLink(**draft.mqtt.good)),

@@ -162,6 +162,21 @@ class Led(_Table, frozen=True):
     active_high: Annotated[bool, Meta(description="false where the pin's low level lights it")] = True
 
 
+class Display(_Table, frozen=True):
+    """A small OLED display on an I2C bus: site, time, today's figures, alarms, link (docs/inputs.md).
+
+    It needs `vigie[display]`. One that fails or is missing is an event and stops nothing.
+    """
+
+    bus: Annotated[str, Meta(description="name of a [bus.*] table of kind i2c")]
+    chip: Annotated[Literal["ssd1306", "sh1106"], Meta(description="sh1106 is usual from 1.3 inches on")] = "ssd1306"
+    address: Annotated[int, Meta(ge=0x3C, le=0x3D, description="0x3c, or 0x3d by a solder bridge")] = 0x3C
+    height: Annotated[Literal[32, 64], Meta(description="pixels; all are 128 wide")] = 64
+    flip: Annotated[bool, Meta(description="true where it hangs upside down")] = False
+    turn_s: Annotated[float, Meta(ge=2, le=60, description="how long a page stands")] = 6.0
+    points: Annotated[list[str], Meta(description="ids of points whose present value is shown as well")] = []
+
+
 class MqttLink(_Table, frozen=True):
     """An MQTT 5 broker upstream."""
 
@@ -210,3 +225,4 @@ class Settings(msgspec.Struct, frozen=True):
     links: Links
     history: History = History()
     led: Led = Led()
+    display: Display | None = None

@@ -77,6 +77,7 @@ def page() -> str:
         _LIMITS,
         _section("`[[output]]`", model.Output),
         _section("`[led]`", model.Led),
+        _section("`[display]`", model.Display),
         _section("`[link.mqtt]`", model.MqttLink),
         _unit_section(),
     ]

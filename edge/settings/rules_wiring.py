@@ -12,6 +12,7 @@ from edge.settings.hints import nearest
 from edge.settings.pins import HEADER, I2C_LINES, pin_name
 from edge.settings.rules_load import check_load
 
+DISPLAY_ADDRESS: Final = 0x3C  # model.Display's own, when the file says nothing
 SHARED: Final = ("pull", "active_low", "debounce_ms", "weight", "weight_unit", "max_per_s")
 """What two points on one pin must say alike."""
 _PLACES: Final = {
@@ -32,6 +33,8 @@ def check_wiring(draft: Draft, faults: Faults) -> None:
         _check_bus_of_output(output, draft, faults)
     if draft.led is not None:
         _check_led(draft.led, draft, faults)
+    if draft.display is not None:
+        _check_display(draft.display, draft, faults)
 
 
 def _check_buses(draft: Draft, faults: Faults) -> None:
@@ -119,6 +122,31 @@ def _check_led(led: Row, draft: Draft, faults: Faults) -> None:
             faults.at_key(led.key("name"), "fault.led_name")
     elif led.good.get("bus"):
         faults.at_key(led.key("bus"), "fault.led_pin")
+
+
+def _check_display(display: Row, draft: Draft, faults: Faults) -> None:
+    """Note a display on no I2C bus, at a sensor's address, or of points that are not there."""
+    name, address = display.good.get("bus"), display.good.get("address", DISPLAY_ADDRESS)
+    bus = draft.buses.get(name or "")
+    if name is not None and bus is None:
+        _note_no_bus(display, name, draft, faults)
+    elif bus is not None and bus.good.get("kind") not in {None, "i2c"}:
+        faults.at_value(display.key("bus"), "fault.display_bus", found=bus.good["kind"], line=LineOf(bus.path))
+    for row in draft.points:
+        if row.good.get("bus") == name and getattr(row.options, "address", None) == address:
+            faults.at_value(
+                display.key("address"),
+                "fault.address_used",
+                address=f"0x{address:02x}",
+                owner=_owner(row),
+                driver=row.good.get("driver", ""),
+                line=LineOf(row.key("address")),
+            )
+            break
+    known = {row.good.get("id"): row for row in draft.points}
+    for place, point in enumerate(display.good.get("points", [])):
+        if point not in known and not faults.is_partial:
+            faults.at_value((*display.path, "points", place), "fault.no_point", known=sorted(map(str, known))[:8])
 
 
 def _check_pins(draft: Draft, faults: Faults) -> None:

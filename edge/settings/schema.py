@@ -28,6 +28,7 @@ def file_schema(options: Mapping[str, type[msgspec.Struct]] | None = None) -> di
         "site": _table(model.Site, defs),
         "history": _table(model.History, defs),
         "led": _table(model.Led, defs),
+        "display": _table(model.Display, defs),
         "bus": {
             "type": "object",
             "description": "Where devices are wired: [bus.NAME], each with a thread of its own.",

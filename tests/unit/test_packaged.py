@@ -12,7 +12,7 @@ from tests.support import ROOT
 HEAVY = "import sys; import edge.runtime.box, edge.cli.serve; print(*sorted(sys.modules))"
 NEVER_IN_THE_SERVICE = {
     "bottle", "waitress", "gpiozero", "smbus2", "serial", "w1thermsensor", "tinydb", "tomlkit", "asyncio",
-    "importlib.metadata", "difflib", "hal.fake.meter", "edge.runtime.demo", "paho.mqtt.client",
+    "importlib.metadata", "difflib", "PIL", "luma", "hal.fake.meter", "edge.runtime.demo", "paho.mqtt.client",
 }  # fmt: skip
 
 
