@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from hal.driver import DriverError
 from hal.host import Host
 
 
@@ -141,8 +142,11 @@ GATHER_S: Final = 0.2
 _FACTORY_LOCK: Final = threading.Lock()
 
 
-class BusError(OSError):
+class BusError(DriverError):
     """A bus is not there or may not be opened. The message names it, the cause and what to look at."""
+
+    def __init__(self, message: str, reason: str = "not_open") -> None:
+        super().__init__(message, reason)
 
 
 def open_bus(kind: str, options: Any) -> Any:
@@ -196,7 +200,7 @@ def _onewire(path: Path, master: str) -> Any:
     from hal.onewire import OneWireBus
 
     if not path.is_dir():
-        cure = "switch 1-Wire on (dtoverlay=w1-gpio in config.txt) and load w1-therm"
+        cure = "switch 1-Wire on (dtoverlay=w1-gpio in /boot/firmware/config.txt, then reboot)"
         raise BusError(f"1-Wire: {path} does not exist; {cure}")
     if not (path / master).is_dir():
         there = ", ".join(sorted(each.name for each in path.glob("w1_bus_master*"))) or "none"

@@ -25,10 +25,10 @@ def open_i2c(options: I2c, adapter: Callable[[int], Any] | None = None) -> I2cBu
     try:
         found = (adapter or SMBus)(options.number)
     except FileNotFoundError as exc:
-        cure = "switch I2C on (dtparam=i2c_arm=on in config.txt) and load i2c-dev"
+        cure = "switch I2C on (dtparam=i2c_arm=on in /boot/firmware/config.txt, then reboot) and load i2c-dev"
         raise BusError(f"{name}: /dev/{name} does not exist; {cure}") from exc
     except PermissionError as exc:
-        raise BusError(f"{name}: no right to /dev/{name}; add the user to group i2c") from exc
+        raise BusError(f"{name}: no right to /dev/{name}; add the user to group i2c (usermod -aG i2c vigie)") from exc
     except OSError as exc:
         raise BusError(f"{name}: {exc.strerror} (errno {exc.errno}); check the adapter") from exc
     try:
@@ -51,5 +51,7 @@ def _power(name: str, options: I2c) -> BusPower | None:
         raise BusError(f"{name}: GPIO{options.power_pin}, its power_pin: {exc}; check what else uses it") from exc
     left_s = power.switch_on()
     if left_s > 0:
-        raise BusError(f"{name}: its devices held the bus; their power is off for {left_s:.1f} s more; wait")
+        raise BusError(
+            f"{name}: its devices held the bus; their power is off for {left_s:.1f} s more; wait", "bus_error"
+        )
     return power

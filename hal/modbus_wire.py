@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from hal import serial_facts
 from hal.driver import DriverError
 
 if TYPE_CHECKING:
@@ -184,13 +185,8 @@ def _quieten() -> None:
 
 def _no_port(port: str, baud: int, parity: str, exc: BaseException) -> DriverError:
     number = exc.args[0] if isinstance(exc, termios.error) else getattr(exc, "errno", None)
-    if number in (1, 13):
-        return DriverError(f"Modbus on {port}: no permission; is the user in group dialout?", "bus_error")
-    if number in (11, 16):
-        return DriverError(f"Modbus on {port}: another program holds it; one bus a port", "bus_error")
-    if number == 2:
-        cure = "check the plug, and the name under /dev/serial/by-id"
-        return DriverError(f"Modbus on {port}: it does not exist; {cure}", "unplugged")
+    if number in serial_facts.KNOWN:
+        return serial_facts.fault("Modbus", port, exc)
     return DriverError(
         f"Modbus on {port}: cannot be set to {baud} Bd, parity {parity} ({exc}); check the adapter", "bus_error"
     )

@@ -16,12 +16,16 @@ from typing import Final
 
 from hal.driver import DriverError
 
+KNOWN: Final = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EAGAIN, errno.EBUSY, errno.ENOENT, errno.ENXIO, errno.ENODEV}
+)
+"""Error numbers of which `fault` says more than the system does."""
 PROC: Final = Path("/proc")
 SYS: Final = Path("/sys")
 MINI_UART: Final = b"brcm,bcm2835-aux-uart"  # device tree; the PL011 is "arm,pl011"
 CONSOLE_CURE: Final = (
-    "the serial console uses it: remove console=serial0,115200 from cmdline.txt (raspi-config: Interface Options, "
-    "Serial Port, no login shell), then reboot"
+    "the serial console uses it; switch that off (raspi-config nonint do_serial_cons 1, which takes "
+    "console=serial0,115200 from /boot/firmware/cmdline.txt) and reboot"
 )
 
 
@@ -107,16 +111,18 @@ def fault(who: str, port: str, exc: BaseException, proc: Path = PROC, sys: Path 
     if number in (errno.EACCES, errno.EPERM):
         group = group_of(port)
         cure = f"add the user of the service to group {group} (usermod -aG {group} vigie) and restart it"
-        return DriverError(f"{head}: no permission; {cure}", "bus_error")
+        return DriverError(f"{head}: no permission; {cure}", "not_open")
     if number in (errno.EAGAIN, errno.EBUSY):
         if is_console(port, proc, sys):
-            return DriverError(f"{head}: held; {CONSOLE_CURE}", "bus_error")
+            return DriverError(f"{head}: {CONSOLE_CURE}", "not_open")
         by = holder(port, proc)
         cure = f"end {by}" if by else f"find it with `sudo fuser -v {port}`"
-        return DriverError(f"{head}: another program holds it; {cure}", "bus_error")
+        return DriverError(f"{head}: another program holds it; {cure}", "not_open")
     if number in (errno.ENOENT, errno.ENXIO, errno.ENODEV):
         cure = "check the plug, and the name under /dev/serial/by-id"
         if re.fullmatch(r"(?:/dev/)?(?:ttyAMA|ttyS|serial)[0-9]+", port):
-            cure = "switch the port on (enable_uart=1 in config.txt), and check its name"
+            cure = (
+                "switch it on in /boot/firmware/config.txt (enable_uart=1, on a Pi 5 dtparam=uart0=on); check its name"
+            )
         return DriverError(f"{head}: there is no such port; {cure}", "unplugged")
     return DriverError(f"{head}: {exc}; check the plug, and the name under /dev/serial/by-id", "unplugged")

@@ -58,7 +58,7 @@ class TicPort:
         self._serial: serial.Serial | None = None
         if serial_facts.is_console(name, proc, sys):
             # Its login would take half of the bytes, and the kernel's words would go out on the line.
-            raise DriverError(f"Téléinfo on {name}: {serial_facts.CONSOLE_CURE}", "bus_error")
+            raise DriverError(f"Téléinfo on {name}: {serial_facts.CONSOLE_CURE}", "not_open")
         if serial_facts.is_mini_uart(name, sys):
             self.has_parity = False
             self._warnings.append(NO_PARITY)

@@ -79,7 +79,7 @@ def test_the_serial_console_is_not_taken_away_from_the_kernel(terminal: tuple[in
     active = tmp_path / "class/tty/console"
     active.mkdir(parents=True)
     (active / "active").write_text(f"tty1 {name.removeprefix('/dev/')}\n", encoding="ascii")
-    with pytest.raises(DriverError, match=r"remove console=serial0,115200 from cmdline\.txt"):
+    with pytest.raises(DriverError, match=r"console=serial0,115200 from /boot/firmware/cmdline\.txt"):
         TicPort(name, 1200, sys=tmp_path)
 
 

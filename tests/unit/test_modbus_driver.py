@@ -346,7 +346,7 @@ def test_an_unplugged_line_is_said_and_used_again_when_it_is_back(rig: Rig) -> N
 
 def test_a_line_that_cannot_be_opened_is_not_tried_again_for_a_second(tmp_path: Path) -> None:
     line = ModbusLine(RtuWire(str(tmp_path / "absent"), 9600, "N", 1, timeout_s=0.05, gap_s=0))
-    with pytest.raises(DriverError, match="it does not exist; check the plug") as first:
+    with pytest.raises(DriverError, match="there is no such port; check the plug") as first:
         line.open()
     with pytest.raises(DriverError) as second:
         line.read(1, "holding", 0, 1)

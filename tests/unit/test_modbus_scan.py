@@ -66,7 +66,7 @@ def test_a_damaged_answer_is_nobody(tmp_path: Path) -> None:
 
 
 def test_a_port_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(DriverError, match="it does not exist"):
+    with pytest.raises(DriverError, match="there is no such port"):
         list(search_port(str(tmp_path / "absent")).run())
 
 

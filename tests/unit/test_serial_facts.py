@@ -77,10 +77,14 @@ def test_the_process_that_holds_a_port_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("exc", "reason", "words"),
     [
-        (PermissionError(errno.EACCES, "Permission denied"), "bus_error", "to group dialout .*usermod"),
-        (OSError(errno.EBUSY, "busy"), "bus_error", "another program holds it; find it with `sudo fuser"),
-        (BlockingIOError(errno.EAGAIN, "again"), "bus_error", "another program holds it"),
-        (FileNotFoundError(errno.ENOENT, "No such file"), "unplugged", "no such port; switch the port on"),
+        (PermissionError(errno.EACCES, "Permission denied"), "not_open", "to group dialout .*usermod"),
+        (OSError(errno.EBUSY, "busy"), "not_open", "another program holds it; find it with `sudo fuser"),
+        (BlockingIOError(errno.EAGAIN, "again"), "not_open", "another program holds it"),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file"),
+            "unplugged",
+            "no such port; switch it on in /boot/firmware/config.txt",
+        ),
         (termios.error(errno.EIO, "Input/output error"), "unplugged", "check the plug"),
         (OSError("device reports readiness to read but returned no data"), "unplugged", "check the plug"),
     ],
