@@ -66,7 +66,7 @@ def course_of(entry: PointEntry, spec: PointSpec, number: int) -> Course:
     if spec.kind == "text":
         return lambda _t_s: "031664001115"
     if spec.kind == "state":
-        return lambda t_s: 0 if site.is_door_closed(t_s) else 1
+        return lambda t_s: int(site.is_door_closed(t_s))  # a contact: 0 is open
     if spec.unit == "VA":
         return lambda t_s: round(site.power_va(t_s), -1)
     if spec.unit == "A":

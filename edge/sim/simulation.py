@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ import msgspec
 
 from edge.core.clock import Dating
 from edge.core.engine import Engine
+from edge.core.outputs import OutputList
 from edge.core.ports import Worker
 from edge.core.types import Event, PointSpec, Record
 from edge.links.mqtt import MqttLink
@@ -21,11 +22,12 @@ from edge.runtime.bus import BusWorker
 from edge.runtime.demo import Demo
 from edge.runtime.device import device_specs
 from edge.runtime.feed import feed_of, store_facts
+from edge.runtime.outputs import Outputs
 from edge.runtime.station import Station
 from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
 from edge.settings.room import events_bytes
-from edge.settings.specs import specs
+from edge.settings.specs import output_spec, specs
 from edge.sim.devices import simulated_bus
 from edge.sim.loop import Loop, VirtualClock
 from edge.sim.upstream import Outage, SimConnection, SimUpstream
@@ -34,6 +36,7 @@ from edge.store.historian import Historian
 from edge.store.history import CONSUMER, History
 from edge.store.log import Log
 from edge.store.writer import Writer
+from hal.fake.gpio import FakeGpio
 from hal.fake.pace import VirtualPace
 
 BEGIN: Final = round(datetime(2026, 11, 20, tzinfo=UTC).timestamp() * 1000)
@@ -82,6 +85,13 @@ class Report(msgspec.Struct, frozen=True):
 
 def _given(handle: Any) -> Any:
     return handle
+
+
+def _outputs(settings: Settings, handles: Mapping[str, Any] | None) -> Outputs:
+    """Return the site's outputs on simulated pins: those of the wire, where it is simulated."""
+    outputs = Outputs(settings.outputs)
+    outputs.open({output.bus: FakeGpio().factory for output in settings.outputs} if handles is None else handles)
+    return outputs
 
 
 def coarser(point: PointSpec) -> PointSpec:
@@ -140,16 +150,20 @@ class Simulation:
         points, limits = specs(settings)
         if wire_folder is None:
             points = [coarser(point) for point in points]
+        now_ms = self.clock.now_ns // 1_000_000
+        by_id = {point.id: point for point in points}
+        outputs = [
+            msgspec.structs.replace(spec, point=by_id[spec.id]) for spec in map(output_spec, settings.outputs)
+        ]  # read back as coarsely as the rest
         engine = Engine(
-            points, limits, boot=1, now_ms=self.clock.now_ns // 1_000_000, zone=ZoneInfo(settings.site.tz),
-            utc_offset_ms=BEGIN - self.clock.now_ns // 1_000_000,
+            points, limits, boot=1, now_ms=now_ms, zone=ZoneInfo(settings.site.tz), utc_offset_ms=BEGIN - now_ms,
+            outputs=OutputList(outputs, boot=1, now_ms=now_ms, utc_offset_ms=BEGIN - now_ms),
         )  # fmt: skip
         self.begun = self.ended = 0
         self.station = Station(
             engine, self.clock, self.dating, save=self.writer.post, journal=self.writer.post,
             commit_s=max(settings.box.commit_s, MIN_PERIOD_MS / 1000), alarm_changed=self._count_alarm,
         )  # fmt: skip
-        by_id = {point.id: point for point in points}
         now_s = self.clock.now_ns / 1e9
         wire = None if wire_folder is None else Demo(settings, wire_folder, now_s, VirtualPace(now_s))
         self._sources: list[Worker] = []
@@ -163,6 +177,7 @@ class Simulation:
             )  # fmt: skip
             self._sources.append(worker)
         self._sources += [wire] if wire is not None else []
+        self.station.pins = self.outputs = _outputs(settings, None if wire is None else wire.handles)
         for source in reversed(self._sources):
             self.loop.add(source)
         self.station.wake_by(self.loop.add(self.station))
@@ -225,6 +240,7 @@ class Simulation:
             day += 1
             records, octets, batches, sent = (now - was for now, was in zip(self._figures(), before, strict=True))
             per_day.append(Day(day, records, octets, batches, sent, self.waiting()))
+        self.outputs.close()
         self.loop.retire(*self._sources, self.station)
         self.loop.run_until(began_s + days * DAY_S + DRAIN_S)
         self.loop.retire(self.writer, *([self.link] if self.link is not None else []), *self._last)

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from edge.core.commands import Command
+from edge.core.journal_page import Wanted
 from edge.core.series import HistoryRecord
 from edge.core.types import Event
 from edge.runtime.box import Box
@@ -66,6 +68,34 @@ def test_an_alarm_that_outlives_the_box_has_its_lamp_on_again_at_the_next_start(
     finally:
         box.outputs.close()
         box.stores.close()
+
+
+def test_an_order_is_in_values_records_and_journal_and_the_stop_is_safe(tmp_path: Path) -> None:
+    plant = Plant(tmp_path)
+    with plant.box(tmp_path / "state") as box:
+        result = box.desk.order(Command("c1", "relay", {"output": "lamp", "to": "on"}, "anna", "local"))
+        assert result.done
+        assert plant.lamp() == ("output", True), "before it is answered"
+        (view,) = box.desk.outputs()
+        assert (view.state, view.mode, view.author) == ("on", "order", "anna")
+        assert next(shown.word for shown in box.desk.values() if shown.point == "lamp") == "on"
+        eventually(lambda: "command" in kinds(box.events), 5, "the order is durable")
+    assert plant.lamp() == ("input", False)
+    with stored_logs(tmp_path / "state") as stored:
+        records, events = stored.records, stored.events
+        lamp = [entry for entry in records.read(records.first_seq(), 5000).entries if entry.point == "lamp"]
+        assert [(record.value, record.changes) for record in lamp][-1] == (0, 2), "off, on by order, off at the stop"
+        said = [event for event in events.read(events.first_seq(), 1000).entries if event.point == "lamp"]
+        assert [event.values["word"] for event in said if event.kind == "state"] == ["on", "off"]
+        assert not [event for event in said if event.kind == "output_mismatch"]
+        assert events.registers["outputs"]["lamp"]["author"] == "anna"
+    second = Plant(tmp_path)
+    with second.box(tmp_path / "state") as box:
+        assert second.lamp() == ("output", False)
+        wanted = Wanted(frozenset({"output_order_end"}))
+        eventually(lambda: box.desk.journal(None, 9, wanted).lines, 5, "the order's end is told")
+        (ended,) = box.desk.journal(None, 9, wanted).lines
+        assert ended.values == {"why": "restart", "to": "on", "author": "anna", "channel": "local"}
 
 
 # -- alive, and the end

@@ -9,9 +9,14 @@ import pytest
 from edge.core.clock import Dating
 from edge.core.commands import Command, Result
 from edge.core.engine import Engine
+from edge.core.output import OutputSpec
+from edge.core.outputs import OutputList
 from edge.core.types import Event, EventBatch, LimitSpec, PointSpec, RecordBatch
+from edge.runtime.outputs import Outputs
 from edge.runtime.station import Order, Question, Station
-from hal.sample import BAD, Cycle, Sample
+from edge.settings.model import Output
+from hal.fake.gpio import FakeGpio
+from hal.sample import BAD, Cycle, Notice, Sample
 from tests.support import ManualClock
 
 
@@ -201,3 +206,40 @@ def test_an_alarm_that_began_before_the_time_was_known_is_dated_upstream_afterwa
     rig.step(1)
 
     assert rig.station.alarm_documents["1"]["t"] > 1_795_000_000
+
+
+# -- outputs
+
+
+def test_the_links_word_that_it_is_lost_brings_outputs_to_their_safe_state() -> None:
+    rig = Rig()
+    point = PointSpec(id="pump", kind="state", words=("off", "on"), period_ms=5000)
+    outputs = OutputList([OutputSpec(point, link_lost_ms=60_000)], boot=1, now_ms=1000)
+    rig.station.engine = Engine([point], [], boot=1, now_ms=1000, outputs=outputs)
+    board = FakeGpio()
+    rig.station.pins = pins = Outputs([Output(id="pump", bus="gpio", pin=5)])
+    pins.open({"gpio": board.factory})
+
+    def link(kind: str) -> None:
+        rig.station.post(Notice(kind, rig.clock.now_ns, {"link": "mqtt"}))
+        rig.step(0.1)
+
+    link("link_up")
+    results: list[Result] = []
+    rig.station.post(Order(Command("id1", "relay", {"output": "pump", "to": "on"}, "anna", "mqtt"), results.append))
+    rig.step(0.1)
+    assert results[0].done
+    link("link_down")
+    rig.step(59)
+    assert board.factory.pin(5).state
+    rig.step(1)
+    assert not board.factory.pin(5).state
+    assert [event.values["why"] for event in rig.events() if event.kind == "output_safe"] == ["link_lost"]
+    assert {event.kind for event in rig.events()} >= {"link_up", "link_down"}, "the journal has them all the same"
+    pins.close()
+
+
+def test_a_site_without_outputs_is_not_woken_for_them() -> None:
+    rig = Rig()
+    rig.station.engine.next_due_ms()
+    assert rig.station.engine.outputs.due_ms == float("inf")
