@@ -69,7 +69,12 @@ def registers() -> list[dict[str, Any]]:
 
 
 def clamps() -> list[dict[str, Any]]:
-    return [point(f"clamp{n}", "i2c3", "clamp", 10, address=0x48, input=f"AIN{n}", ratio_a_per_v=30) for n in range(4)]
+    keys = {"address": 0x48, "amps_per_volt": 30}
+    return [
+        point(f"clamp{n}.{channel}", "i2c3", "clamp", 10, input=f"AIN{n}", channel=channel, **keys)
+        for n in range(4)
+        for channel in ("current", "energy")
+    ]
 
 
 BUSES: dict[str, dict[str, Any]] = {
@@ -78,13 +83,14 @@ BUSES: dict[str, dict[str, Any]] = {
     **{f"tic{n}": {"kind": "serial", "port": f"/dev/none{n}"} for n in (1, 2, 3)},
     "i2c1": {"kind": "i2c", "number": 1},
     "i2c2": {"kind": "i2c", "number": 2},
+    "i2c3": {"kind": "i2c", "number": 3},
     "rs485": {"kind": "modbus", "port": "/dev/none"},
 }
 
 
 def write_site(path: Path) -> int:
     """Write the site's settings; return how many points it has."""
-    points = [*probes(), *pulses(), *meters(), *loops(), *sensors(), *registers()]
+    points = [*probes(), *pulses(), *meters(), *loops(), *sensors(), *registers(), *clamps()]
     document = {
         "box": {"id": "bench", "trust_clock": True, "buffer_mb": 64},
         "site": {"name": "Bench"},
