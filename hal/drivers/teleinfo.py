@@ -16,7 +16,7 @@ from hal.decode.teleinfo.foreign import Strangers, strange_labels
 from hal.decode.teleinfo.frames import Decoder, FrameEnd
 from hal.decode.teleinfo.groups import Group
 from hal.decode.teleinfo.lineup import Lineup, number_of
-from hal.decode.teleinfo.plausible import Memory
+from hal.decode.teleinfo.memory import Memory
 from hal.driver import DriverError
 from hal.drivers.teleinfo_meter import MeterView
 from hal.drivers.teleinfo_options import TeleinfoOptions, channel
@@ -77,6 +77,7 @@ class Teleinfo:
         self._fix: Fix | None = None
         self._kept = LineMemory()
         self._kept_ms: float | None = None
+        self._shape: list[tuple[object, ...]] = []
         self._trace = b""
 
     def open(self) -> None:
@@ -123,28 +124,19 @@ class Teleinfo:
         heard_ms = max((view.frame_ms for view in self._meters.values() if view.frame_ms is not None), default=None)
         if heard_ms is None:
             return None
-        kept = self._kept
         told = {point: utc_s for view in self._meters.values() for point, utc_s in view.told().items()}
         is_due = self._kept_ms is None or heard_ms - self._kept_ms >= REMEMBER_EACH_MS
-        memories = {number: view.judge.memory() for number, view in self._meters.items()}
-        if told == kept.told and not is_due and not self._is_another(memories):
+        shape = [view.judge.shape() for view in self._meters.values()]
+        if not is_due and shape == self._shape and told == self._kept.told:
             return None
+        memories = {number: view.judge.memory() for number, view in self._meters.items()}
         one = memories.pop("", Memory())
         memory = LineMemory(one.mode, one.identity, one.indexes, memories, told, self._tuning.baud)
-        if memory == kept or not any(each.identity for each in (one, *memories.values())):
+        self._shape = shape
+        if memory == self._kept or not any(each.identity for each in (one, *memories.values())):
             return None
         self._kept, self._kept_ms = memory, heard_ms
         return msgspec.json.encode(memory).decode()
-
-    def _is_another(self, memories: Mapping[str, Memory]) -> bool:
-        """Say whether a meter is another one than was kept, or has a register more."""
-        for number, memory in memories.items():
-            kept = self._kept.meters.get(number) if number else self._kept
-            if kept is None or (kept.mode, kept.identity) != (memory.mode, memory.identity):
-                return True
-            if kept.indexes.keys() != memory.indexes.keys():
-                return True
-        return False
 
     def restore(self, state: str) -> None:
         """Take back what `state` gave; damaged text is ignored."""

@@ -8,7 +8,8 @@ from typing import Final
 from hal.decode.teleinfo import fields
 from hal.decode.teleinfo.frames import FrameEnd
 from hal.decode.teleinfo.groups import Group
-from hal.decode.teleinfo.plausible import Change, Judge, Memory
+from hal.decode.teleinfo.memory import Memory
+from hal.decode.teleinfo.plausible import Change, Judge
 from hal.decode.teleinfo.slots import Shown
 from hal.decode.teleinfo.tally import Total
 from hal.drivers.teleinfo_curve import Curve, Told

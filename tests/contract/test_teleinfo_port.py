@@ -184,7 +184,8 @@ def test_state_survives_a_restart_and_a_lower_index_is_not_believed_at_once(tmp_
 
 
 def test_damaged_state_is_ignored() -> None:
-    for text in ("", "{", '{"mode":"elsewhere"}', '{"indexes":{"HCHP":-5,"NONE":1}}', "\x00"):
+    strange = '{"mode":"historique","identity":{"ADCO":"\u00e9"},"meters":{"x":{"mode":"pmepmi"}},"told":{"p":-1}}'
+    for text in ("", "{", strange, '{"mode":"elsewhere"}', '{"indexes":{"HCHP":-5,"NONE":1}}', "\x00"):
         Teleinfo("/nowhere", {"p": TeleinfoOptions(label="PAPP")}).restore(text)
 
 

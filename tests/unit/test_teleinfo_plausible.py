@@ -7,7 +7,8 @@ import pytest
 
 from hal.decode.teleinfo.frames import Decoder, FrameEnd
 from hal.decode.teleinfo.groups import spaced_group, tabbed_group
-from hal.decode.teleinfo.plausible import Change, Judge, Memory
+from hal.decode.teleinfo.memory import Memory
+from hal.decode.teleinfo.plausible import Change, Judge
 from hal.fake.meter_frames import Meter, Mode
 
 DATA = {"ADCO": "041876199277", "OPTARIF": "HC..", "ISOUSC": "45", "HCHC": "001000000", "HCHP": "002000000"}

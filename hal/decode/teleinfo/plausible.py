@@ -2,7 +2,6 @@
 
 The checksum alone lets 33 to 50 of 49 damaged groups through in well-known readers. Here an identifier, a word or an
 index is good only when the next frame agrees; three consistent frames against the state replace it, and say so.
-`Memory` is what must survive a restart; the time that passed since is then unknown.
 """
 
 from __future__ import annotations
@@ -14,8 +13,9 @@ import msgspec
 from hal.decode.teleinfo import fields
 from hal.decode.teleinfo.agreement import doubtful
 from hal.decode.teleinfo.frames import FrameEnd
-from hal.decode.teleinfo.groups import Group, parse, spaced_group, tabbed_group
-from hal.decode.teleinfo.labels import INDEX_WRAP, Mode, spaced, tabbed
+from hal.decode.teleinfo.groups import Group
+from hal.decode.teleinfo.labels import Mode
+from hal.decode.teleinfo.memory import Memory, remembered
 from hal.decode.teleinfo.registers import Conditions, Register
 from hal.decode.teleinfo.slots import FRAMES_TO_CONFIRM, FRAMES_TO_REPLACE, Clock, Instant, Line, Shown, Steady
 
@@ -25,15 +25,6 @@ OVERLOAD: Final = 1.5  # a breaker lets 1.3 × the subscribed power pass for a w
 Slot = Steady | Instant | Register | Clock
 _INJECTED: Final = frozenset({"EAIT", "ERQ1", "ERQ2", "ERQ3", "ERQ4"})
 _TARIFF: Final = {"EAP_s2": "PTCOUR2"}  # whose register an index is: the running tariff's
-
-
-class Memory(msgspec.Struct):
-    """What is known of a meter for good: JSON-serialisable, persisted with the counters."""
-
-    mode: Mode | None = None
-    identity: dict[str, str] = {}
-    indexes: dict[str, int] = {}
-    """Last confirmed value of each register; of PME/PMI meters per tariff: "EAP_s@HPE"."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -63,7 +54,7 @@ class Judge:
         self._end_ms = 0.0
         self._number = b""  # the identifier of the last frame that had one
         if self.mode is not None:
-            self._recall(self.mode, memory)
+            self._recall(memory)
 
     def frame(self, end: FrameEnd) -> list[Change]:
         """Take a frame; return what was replaced by it."""
@@ -136,6 +127,11 @@ class Judge:
         slot = self._slots.get("DATE")
         return slot.seconds if isinstance(slot, Clock) and slot.end is end and not slot.doubt else None
 
+    def shape(self) -> tuple[object, ...]:
+        """Return what changes when `memory` is another meter's or has a register more: its mode, numbers, registers."""
+        known = sum([register.good is not None for register in self._registers])
+        return (self.mode, known, *[slot.good and slot.good.raw for slot in self._identities.values()])
+
     def memory(self) -> Memory:
         """Return what should survive a restart."""
         identity = {label: str(slot.good.value) for label, slot in self._identities.items() if slot.good is not None}
@@ -197,23 +193,12 @@ class Judge:
         self._slots[key] = slot
         return slot
 
-    def _recall(self, mode: Mode, memory: Memory) -> None:
-        """Put the remembered identity and indexes into their slots; what can't be is left out."""
-        compose = tabbed_group if mode == "standard" else spaced_group
-        table = tabbed() if mode == "standard" else spaced()
-        for label, text in memory.identity.items():
-            group = parse(compose(label, text))
-            steady = self._made(label, "id", "")
-            if isinstance(group, Group) and isinstance(steady, Steady):
-                steady.good = group
-        for key, value in memory.indexes.items():
-            spec = table.get(key.partition("@")[0].encode("ascii", "replace"))
-            if spec is None or not 0 <= value < INDEX_WRAP:
-                continue
-            group = parse(compose(spec.name, f"{value}{spec.unit}" if spec.units else f"{value:0{spec.length}}"))
-            register = self._made(key, "index", spec.unit)
-            if isinstance(group, Group) and isinstance(register, Register):
-                register.good = group
+    def _recall(self, memory: Memory) -> None:
+        """Put the remembered identity and indexes into their slots."""
+        for key, group in remembered(memory):
+            slot = self._made(key, group.spec.role, group.spec.unit)
+            if isinstance(slot, Steady | Register):
+                slot.good = group
 
     def _is_same_number(self, end: FrameEnd) -> bool:
         """Say whether the frame is of the meter of the frame before, or of the confirmed one: two may share a line."""
