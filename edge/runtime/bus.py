@@ -200,7 +200,14 @@ class BusWorker:
             self._close_handle(handle)
 
     def close(self) -> None:
-        """Close all devices and the bus."""
+        """Take the edges that still wait, so that a clean stop costs no pulse; close all devices and the bus."""
+        samples: list[Sample] = []
+        now_ns = self._clock.monotonic_ns()
+        for device in self.devices:
+            if device.is_open and device.lets_edges_wait:
+                samples += device.read(device.volatile, now_ns).samples
+        if samples:
+            self._post(Cycle(self.bus, now_ns, samples))
         for device in self.devices:
             device.close()
         self._close_bus()

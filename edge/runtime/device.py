@@ -88,6 +88,8 @@ class Device:
         self._remembers = hasattr(spec.driver, "state")
         self._tells_time = hasattr(spec.driver, "fix")
         self._traces = hasattr(spec.driver, "trace")
+        self.lets_edges_wait = getattr(spec.driver, "tick_s", 0.0) > 0
+        """Whether something gathers between two readings that only the next one would fetch."""
         self._fault = ""
         self._reason = "not_open"
         self._retry_s = 0.0
@@ -96,6 +98,12 @@ class Device:
         self._steady_s = STEADY_S
         self._back_s = float("-inf")
         self._last: dict[str, Sample] = {}
+
+    @property
+    def volatile(self) -> list[str]:
+        """The points whose count is nowhere but in this process: what is not read before it ends is lost."""
+        driver = self.spec.driver
+        return [point for point, options in self.spec.options.items() if driver.channel(options).volatile]
 
     @property
     def is_open(self) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from edge.runtime.bus import BusWorker
 from edge.runtime.device import DeviceSpec
 from hal.driver import DriverError
-from hal.sample import BAD, Channel, Cycle, Fix, Notice, Sample
+from hal.sample import BAD, GOOD, Channel, Cycle, Fix, Notice, Sample
 from tests.support import ManualClock
 
 
@@ -335,3 +335,41 @@ def test_a_bus_tells_how_late_it_comes_to_its_ticks() -> None:
     assert told["p50"] <= 0.25
     assert 200 < told["worst"] < 300
     worker.close()
+
+
+class Metering(Scripted):
+    """One whose count grows between two readings, and is gone with the process."""
+
+    tick_s = 1.0
+
+    @staticmethod
+    def channel(options: Any) -> Channel:
+        return Channel("counter", volatile=True)
+
+
+def test_a_bus_that_ends_reads_once_more_what_only_this_process_has_counted() -> None:
+    Scripted.opened = []
+    Scripted.script = {"pulses": [100, 105], "degrees": [20.5], "broken": [7, OSError("unplugged")]}
+    clock, cycles, worker = rig({"broken": (Metering, 1000), "pulses": (Metering, 1000), "degrees": (Scripted, 1000)})
+    turn(clock, worker, 1)
+    cycles.clear()
+    clock.advance(0.4)
+
+    worker.close()
+
+    (last,) = cycles
+    assert last.t_ns == clock.now_ns
+    assert [(sample.point, sample.value, sample.quality) for sample in last.samples if sample.quality != BAD] == [
+        ("pulses", 105, GOOD)
+    ]
+    assert [sample.point for sample in last.samples if sample.quality == BAD] == ["broken"]
+    assert Scripted.opened == []
+
+
+def test_a_bus_that_ends_before_its_first_reading_opens_nothing_for_it() -> None:
+    Scripted.opened = []
+    Scripted.script = {"pulses": [100]}
+    _, cycles, worker = rig({"pulses": (Metering, 1000)})
+    worker.close()
+    assert cycles == []
+    assert Scripted.opened == []
