@@ -29,7 +29,6 @@ CACHE: Final = ROOT / ".run" / "hil"
 PATH: Final = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 PROGRAMS: Final = {
     "qemu-system-x86_64": "qemu-system-x86",
-    "qemu-img": "qemu-utils",
     "mmdebstrap": "mmdebstrap",
     "mkfs.ext4": "e2fsprogs",
     "cpio": "cpio",
