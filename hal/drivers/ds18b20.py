@@ -236,7 +236,8 @@ class Ds18b20:
                 self._bus.set_resolution(self._probe, self._resolution or bits)
             except OSError as exc:
                 self._bits_asked_at = -bits  # said, and not asked again
-                self._keeps(bits, f"{exc.strerror}; check the rights of {self._probe}/resolution")
+                group = "add the user to group gpio and " if exc.errno in {errno.EACCES, errno.EPERM} else ""
+                self._keeps(bits, f"{exc.strerror}; {group}check the rights of {self._probe}/resolution")
         elif self._bits_asked_at == bits:
             self._bits_asked_at = -bits
             self._keeps(bits, "it does not take another one")
