@@ -287,3 +287,20 @@ def test_a_frame_without_the_meters_number_makes_no_value_before_one_was_seen() 
     assert samples["power"].value is None
     assert site.hear(frame(("PA1MN", "7kW")))["power"].value == 7
     assert site.hear(groups)["power"].value == 6
+
+
+def test_two_frames_that_damage_made_one_do_not_date_a_word_to_the_later_one() -> None:
+    """The marks between them were hit, so that the end of one stands before the begin of the next."""
+    site = Site(mean=TeleinfoOptions(label="PA1_s"))
+    for _ in range(3):
+        site.hear(frame(("PA1_s", "61kW"), ("DATEPA1", "20/11/26 19:30:00")))
+    before_ns = site.now()["mean"].t_ns
+    hit = b"\n" + b"\x7f" * 9 + b"\r"
+    site.hear(
+        b"\n" + spaced_group("PA1_s", "61kW") + b"\r" + hit * 6 + b"\n" + spaced_group("PTCOUR1", "HPE") + b"\r\x03"
+    )
+    shown = site.now()["mean"]
+    assert (shown.value, shown.t_ns) == (61, before_ns), "true, and not of this frame for sure"
+    for _ in range(3):
+        shown = site.hear(frame(("PA1_s", "44kW")))["mean"]
+    assert (shown.value, shown.quality) == (44, GOOD)

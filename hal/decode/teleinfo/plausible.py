@@ -21,6 +21,8 @@ from hal.decode.teleinfo.slots import FRAMES_TO_CONFIRM, FRAMES_TO_REPLACE, Cloc
 
 IDENTITY: Final = ("ADCO", "ADSC", "ADS")
 CAP_VA: Final[dict[Mode, float]] = {"historique": 62_000.0, "standard": 62_000.0, "pmepmi": 10e6}  # 3 × 90 A × 230 V
+LONGEST_FRAME: Final[dict[Mode, int]] = {"historique": 350, "standard": 1750, "pmepmi": 1100}
+"""Octets of the longest frame of each mode, and a fifth more."""
 OVERLOAD: Final = 1.5  # a breaker lets 1.3 × the subscribed power pass for a while
 Slot = Steady | Instant | Register | Clock
 _INJECTED: Final = frozenset({"EAIT", "ERQ1", "ERQ2", "ERQ3", "ERQ4"})
@@ -69,13 +71,15 @@ class Judge:
         known = [(label, slot, slot.good) for label, slot in self._identities.items()]
         slots = self._slots
         per_tariff = end.mode == "pmepmi"
+        is_one = not end.rejected or _is_one_frame(end)
         for group in end.groups:
             slot = slots.get(group.label)
             if slot is None or (per_tariff and group.spec.role == "index"):
                 slot = self._slot(group, end)
                 if slot is None:
                     continue
-            slot.see(group, end)
+            if is_one or not isinstance(slot, Steady):
+                slot.see(group, end)
         changes: list[Change] = []
         is_this_meter = True
         for label, identity, before in known:
@@ -259,6 +263,17 @@ class Judge:
         else:
             value *= 1000
         return value or CAP_VA[mode]
+
+
+def _is_one_frame(end: FrameEnd) -> bool:
+    """Say whether this is surely not the rest of one frame with the begin of the next, whose marks were both hit.
+
+    What such a frame says is true, and some of it a frame older than its date: a word that just changed would stand
+    again for what it was before.
+    """
+    octets = sum([len(group.raw) + 2 for group in end.groups]) + sum([len(found.raw) + 2 for found in end.rejected])
+    is_clean = len(end.rejected) <= max(1, len(end.groups) // 10)
+    return (end.complete or is_clean) and octets <= LONGEST_FRAME[end.mode]
 
 
 def _range_va(powers: tuple[int | None, ...]) -> tuple[float | None, float | None]:
