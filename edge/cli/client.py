@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import os
 import socket
@@ -63,12 +64,18 @@ class Client:
         try:
             connection.request(method, f"/v1/{name}", body)
             response = connection.getresponse()
-            answer = msgspec.json.decode(response.read())
+            octets = response.read()
+            if not octets:
+                raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))  # it ended midway
+            answer = msgspec.json.decode(octets)
+        except http.client.IncompleteRead as exc:
+            why = os.strerror(errno.ECONNRESET)
+            raise NotRunningError(own_words()("console.no_box", socket=self._path, why=why)) from exc
         except OSError as exc:
             raise NotRunningError(
                 own_words()("console.no_box", socket=self._path, why=str(exc.strerror or exc))
             ) from exc
-        except (http.client.HTTPException, msgspec.DecodeError) as exc:  # something else listens, or it ended midway
+        except (http.client.HTTPException, msgspec.DecodeError) as exc:  # something else listens
             raise NotRunningError(own_words()("console.not_a_box", socket=self._path, why=repr(exc))) from exc
         finally:
             connection.close()

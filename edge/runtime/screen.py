@@ -114,7 +114,11 @@ def _box(facts: ScreenFacts, clock: str, lang: str, per_page: int) -> Iterator[D
     def say(key: str, **values: Any) -> str:
         return catalogue.render(lang, f"display.{key}", values)
 
-    alarms = say("alarms", count=len(facts.alarms)) if facts.alarms else say("no_alarm")
+    alarms = (
+        say("alarms", count=len(facts.alarms))
+        if len(facts.alarms) > 1
+        else say("one_alarm" if facts.alarms else "no_alarm")
+    )
     state = catalogue.word(lang, "link_state", facts.link) if facts.link else say("none")
     lines = [(say("link"), state), (say("waiting"), str(facts.waiting)), (alarms, "")]
     if not facts.is_kept:

@@ -264,3 +264,22 @@ def test_output_cut_off_by_a_pipe_is_no_error(path: Path) -> None:
     )  # fmt: skip
     assert done.stdout.split() == ["point", "value", "quality", "age"]
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.0 200 OK\r\n\r\n", b"HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n{"])
+def test_a_box_that_ends_midway_is_one_that_does_not_answer(tmp_path: Path, answer: bytes) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen(1)
+
+        def end_midway() -> None:
+            asking, _ = listener.accept()
+            with asking:
+                asking.recv(4096)
+                asking.sendall(answer)
+
+        thread = threading.Thread(target=end_midway)
+        thread.start()
+        with pytest.raises(NotRunningError, match="no box answers"):
+            Client(tmp_path / "s").get("box")
+        thread.join()

@@ -83,7 +83,7 @@ def test_an_alarm_comes_first_and_between_all_other_pages() -> None:
     pages = screen_pages(changed(alarms=[HOT]), "fr", 64)
     assert [page.is_alarm for page in pages] == [True, False, True, False]
     assert text_of(pages[0]) == ["! ALARME 12     16:20", "surchauffe", "Chaudière départ", "              92,5 °C"]
-    assert "1 alarmes" in text_of(pages[-1])[-1]
+    assert "1 alarme" in text_of(pages[-1])[-1]
 
 
 def test_more_alarms_than_pages_are_all_shown() -> None:
