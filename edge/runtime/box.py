@@ -160,6 +160,7 @@ class Box:
             degraded=self.writer.trouble,
             is_demo=hardware is not None,
         )
+        self.desk.output_wire = self.outputs.explain
         self.desk.history_status = self.history.status
         self.desk.backup = lambda: self._backup(config)
         self.lamp = status_lamp(

@@ -76,6 +76,8 @@ class RunningBox:
         self._degraded = degraded
         self.history_status: Callable[[], Mapping[str, Any]] = dict
         """What history says of itself, once there is one."""
+        self.output_wire: Callable[[str], dict[str, Any]] = lambda _output: {}
+        """What is known of an output on the side of its pin."""
         self.backup: Callable[[], Any] = dict
         """Return all that a new box needs to go on as this one."""
         self._is_demo = is_demo
@@ -168,7 +170,7 @@ class RunningBox:
         )
         if value is None:
             raise KeyError(point)
-        wire = next((found for bus in self._buses if (found := bus.explain(point))), {})
+        wire = next((found for bus in self._buses if (found := bus.explain(point))), self.output_wire(point))
         spec = self._ask(lambda engine: engine.points[point].spec)
         rules = {
             name: getattr(spec, name)

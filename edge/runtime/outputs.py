@@ -10,13 +10,26 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
+
 from edge.core.read_back import MISMATCH, ReadBack
 from edge.settings.model import Output
 from hal.buses import Gpio, open_bus
+from hal.sample import Sample
 
 RETRY_MS: Final = 60_000  # a pin that did not open is tried again this often
 
 log = logging.getLogger(__name__)
+
+
+def told(output: Output) -> dict[str, Any]:
+    """Return what is written of an output, without what holds anyway.
+
+    >>> told(Output(id="pump", bus="gpio", pin=17, min_off_s=180.0))
+    {'pin': 17, 'min_off_s': 180.0}
+    """
+    plain, bare = msgspec.to_builtins(output), msgspec.to_builtins(Output(id="", bus="", pin=-1))
+    return {key: value for key, value in plain.items() if value != bare[key] and key not in {"id", "bus"}}
 
 
 class OutputPin:
@@ -63,6 +76,13 @@ class OutputPin:
         told = bool(self._feedback.pin.state) != self._output.readback_active_low
         return ReadBack(told, MISMATCH if is_on != on else "")
 
+    def levels(self) -> str:
+        """Return what is on the pins, such as "GPIO17 high, GPIO27 low"."""
+        pins = {self._output.pin: self._device, self._output.readback_pin: self._feedback}
+        return ", ".join(
+            f"GPIO{number} {'high' if device.pin.state else 'low'}" for number, device in pins.items() if device
+        )
+
     def close(self) -> None:
         """Give the pins back. One whose safe state is on is left driven, where the kernel lets it be."""
         if self._output.safe == "on" and hasattr(self._device.pin, "stays_driven"):
@@ -84,6 +104,7 @@ class Outputs:
         self._on = {output.id: output.safe == "on" for output in outputs}
         self._retry_ms = dict.fromkeys(self._outputs, 0)
         self._faults: dict[str, str] = {}
+        self._last: dict[str, Sample] = {}
         self._lock = threading.Lock()
         self._is_resting = False
 
@@ -144,7 +165,27 @@ class Outputs:
                 self._faults[name] = str(exc) or type(exc).__name__
                 return ReadBack(None, "bus_error", self._faults[name])
             self._faults.pop(name, None)
+            if back.level is not None:
+                self._last[name] = Sample(name, now_ms * 1_000_000, int(back.level))
             return back
+
+    def explain(self, name: str) -> dict[str, Any]:
+        """Return what is known of an output on this side, as a device tells of a point; nothing where there is none."""
+        output = self._outputs.get(name)
+        if output is None:
+            return {}
+        with self._lock:
+            pin = self._pins.get(name)
+            last = self._last.get(name)
+            try:
+                raw = "" if pin is None else pin.levels()
+            except Exception as exc:  # noqa: BLE001 - the chip has gone: that is what there is to tell
+                raw = f"{type(exc).__name__}: {exc}"
+            return {
+                "bus": output.bus, "device": f"GPIO{output.pin}", "driver": "output", "options": told(output),
+                "is_open": pin is not None, "fault": self._faults.get(name, ""), "raw": raw,
+                "sample": None if last is None else msgspec.to_builtins(last),
+            }  # fmt: skip
 
     def rest(self) -> None:
         """Bring every output to its safe state for good: what is driven afterwards is not."""

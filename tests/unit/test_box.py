@@ -76,6 +76,7 @@ def test_an_order_is_in_values_records_and_journal_and_the_stop_is_safe(tmp_path
         result = box.desk.order(Command("c1", "relay", {"output": "lamp", "to": "on"}, "anna", "local"))
         assert result.done
         assert plant.lamp() == ("output", True), "before it is answered"
+        assert box.desk.explain("lamp")["wire"]["raw"] == "GPIO21 high"
         (view,) = box.desk.outputs()
         assert (view.state, view.mode, view.author) == ("on", "order", "anna")
         assert next(shown.word for shown in box.desk.values() if shown.point == "lamp") == "on"

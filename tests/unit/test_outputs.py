@@ -184,6 +184,20 @@ def test_a_line_is_left_as_it_is_driven_only_where_on_is_the_safe_state() -> Non
     board.close()
 
 
+def test_an_output_is_explained_from_its_pins(board: FakeGpio) -> None:
+    board.contact(6, 0, closed=False)
+    with closing(opened(board.factory, output(readback_pin=6, min_off_s=60.0))) as outputs:
+        outputs.drive("pump", on=True)
+        assert outputs.explain("pump")["sample"] is None
+        outputs.read("pump", 7)
+        known = outputs.explain("pump")
+        assert (known["sample"]["value"], known["sample"]["t_ns"]) == (0, 7_000_000), "the contact's word"
+        assert (known["bus"], known["device"], known["is_open"], known["fault"]) == ("gpio", "GPIO5", True, "")
+        assert known["raw"] == "GPIO5 high, GPIO6 high"
+        assert known["options"] == {"pin": 5, "min_off_s": 60.0, "readback_pin": 6}
+        assert outputs.explain("pomp") == {}
+
+
 def test_an_output_of_a_real_bus_asks_for_the_chip_of_its_bus_and_never_for_gpiozeros_own_choice(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
