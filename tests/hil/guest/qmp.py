@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
+import time
 from typing import Any
 
 ANSWER_S = 60.0
@@ -19,9 +21,8 @@ class Qmp:
     def __init__(self, connection: socket.socket) -> None:
         self.events: list[str] = []
         self._connection = connection
-        self._connection.settimeout(ANSWER_S)
-        self._file = connection.makefile("rb")
-        self._line()  # the greeting
+        self._rest = b""
+        self._line(ANSWER_S)  # the greeting
         self.ask("qmp_capabilities")
 
     def ask(self, command: str, **arguments: Any) -> Any:
@@ -33,24 +34,35 @@ class Qmp:
         except OSError as exc:
             raise QmpError(f"{command}: QEMU is gone") from exc
         while True:
-            answer = self._line()
+            answer = self._line(ANSWER_S)
             if "error" in answer:
                 raise QmpError(f"{command}: {answer['error']['desc']}")
             if "return" in answer:
                 return answer["return"]
 
+    def wait(self, event: str, timeout_s: float) -> None:
+        """Return when this has happened, at once when it has before. Raises QmpError."""
+        deadline_s = time.monotonic() + timeout_s
+        while event not in self.events:
+            self._line(deadline_s - time.monotonic())
+
     def close(self) -> None:
         """Let go of the socket."""
-        self._file.close()
         self._connection.close()
 
-    def _line(self) -> dict[str, Any]:
-        try:
-            line = self._file.readline()
-        except OSError as exc:
-            raise QmpError("QEMU does not answer") from exc
-        if not line:
-            raise QmpError("QEMU is gone")
+    def _line(self, timeout_s: float) -> dict[str, Any]:
+        deadline_s = time.monotonic() + timeout_s
+        while b"\n" not in self._rest:
+            if not select.select([self._connection], [], [], max(0.0, deadline_s - time.monotonic()))[0]:
+                raise QmpError(f"QEMU does not answer; it told of {', '.join(self.events) or 'nothing'}")
+            try:
+                received = self._connection.recv(65536)
+            except ConnectionResetError:
+                received = b""
+            if not received:
+                raise QmpError("QEMU is gone")
+            self._rest += received
+        line, _, self._rest = self._rest.partition(b"\n")
         answer: dict[str, Any] = json.loads(line)
         if "event" in answer:
             self.events.append(answer["event"])
