@@ -24,7 +24,7 @@ def options(**keys: Any) -> Any:
 
 
 def opened(chip: Ads1115Chip, **points: Any) -> Ads1115:
-    driver = Ads1115(FakeI2c({0x48: chip}), points)
+    driver = Ads1115(FakeI2c({0x48: chip}, pace=VirtualPace()), points)
     driver.open()
     return driver
 

@@ -88,6 +88,7 @@ def test_a_persons_time_is_taken_told_and_kept_over_a_restart_of_the_service(tmp
         event = kinds(running.events, "clock")[-1]
         assert (event["author"], event["channel"], event["source"]) == ("anna", "local", "person")
         assert event["utc_ms"] - event["before"] == event["step_ms"]
+        eventually(lambda: bool(kinds(running.events, "command")), 5, "the order too, in a batch of its own")
         command = kinds(running.events, "command")[-1]
         assert (command["verb"], command["author"], command["after"][:4]) == ("time.set", "anna", "2026")
     with box(tmp_path, Computer()) as again:
