@@ -124,7 +124,7 @@ class Limit:
         """Return whether this reading calls for the alarm; None when it says nothing about it."""
         spec = self.spec
         if spec.kind == "fault":
-            return quality == BAD
+            return quality == BAD or reason == "mismatch"  # an output that is not where it was switched
         if spec.kind == "stale":
             return quality == BAD and reason == "stale"
         if value is None or reason in NOT_YET:

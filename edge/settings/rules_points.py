@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from edge.core import units
+from edge.core.read_back import WORDS
 from edge.settings.draft import Draft, PointRow, Row
 from edge.settings.faults import Faults, LineOf
 from edge.settings.hints import nearest
 from hal.sample import Channel
 
+OUTPUT = Channel("state", words=WORDS)
 RECORD_S = 60.0  # model.Point's own, when the file says nothing
 
 # valid names of other units that were meant for the quantity at hand
@@ -29,12 +31,16 @@ def check_points(draft: Draft, faults: Faults) -> None:
         _check_scale(row, faults)
         _check_words(row, faults)
         _check_debounce(row, faults)
-    points = {row.good["id"]: row for row in draft.points if "id" in row.good}
+    outputs = {row.good["id"]: row for row in draft.outputs if "id" in row.good}
+    points = {**outputs, **{row.good["id"]: row for row in draft.points if "id" in row.good}}
     for limit in draft.limits:
         _check_limit(limit, points, faults)
     limits = {row.good["id"]: row for row in draft.limits if "id" in row.good}
     for output in draft.outputs:
         _check_reference(output, "limit", limits, faults)
+        followed = limits.get(output.good.get("limit", ""))
+        if followed is not None and followed.good.get("point") in outputs:  # two could switch each other for ever
+            faults.at_value(output.key("limit"), "fault.limit_of_output", point=followed.good["point"])
 
 
 def _check_ids(rows: Sequence[Row], faults: Faults) -> None:
@@ -146,7 +152,7 @@ def _check_debounce(row: PointRow, faults: Faults) -> None:
         faults.at_value(row.key(at), "fault.debounce", debounce=debounce_ms, most=math.floor(5000 / fastest) / 10)
 
 
-def _check_limit(limit: Row, points: dict[str, PointRow], faults: Faults) -> None:
+def _check_limit(limit: Row, points: dict[str, Row], faults: Faults) -> None:
     _check_reference(limit, "point", points, faults)
     kind = limit.good.get("kind")
     if kind is None:
@@ -163,19 +169,24 @@ def _check_limit(limit: Row, points: dict[str, PointRow], faults: Faults) -> Non
     point = points.get(limit.good.get("point", ""))
     if kind in {"high", "low"} and isinstance(limit.good.get("value"), str):
         faults.at_value(limit.key("value"), "fault.limit_number")
-    elif point is not None and point.channel is not None and "value" in limit.good:
-        _check_limit_value(limit, kind, point, faults)
+    elif point is not None and (channel := _channel(point)) is not None and "value" in limit.good:
+        _check_limit_value(limit, kind, point, channel, faults)
 
 
-def _check_limit_value(limit: Row, kind: str, point: PointRow, faults: Faults) -> None:
+def _channel(row: Row) -> Channel | None:
+    """Return what a point is, or the point of an output; None where its driver is not right."""
+    return row.channel if isinstance(row, PointRow) else OUTPUT
+
+
+def _check_limit_value(limit: Row, kind: str, point: Row, channel: Channel, faults: Faults) -> None:
     """Note a limit whose value the point can never have: a number against words, or outside what is possible."""
     value = limit.good["value"]
-    of_point = point.channel.kind if point.channel else ""
+    of_point = channel.kind
     is_order = kind in {"high", "low"}
     if of_point == "text" or (of_point == "state" and is_order):
         faults.at_value(limit.key("kind"), "fault.limit_kind_text" if of_point == "text" else "fault.limit_kind_state")
     elif of_point == "state":
-        words = point.good.get("words") or (list(point.channel.words) if point.channel else [])
+        words = point.good.get("words") or list(channel.words)
         _check_word(limit, value, words, faults)
     elif isinstance(value, str):
         faults.at_value(limit.key("value"), "fault.limit_number")

@@ -203,6 +203,16 @@ def test_a_pin_that_does_not_follow_shows_its_real_state_and_is_told_once_each_w
     assert rig.records[0].reason == "mismatch", "the minute's record says it too"
 
 
+def test_a_limit_makes_an_alarm_of_a_pin_that_does_not_follow() -> None:
+    rig = Relays(LimitSpec(id="pump.stuck", point="pump", kind="fault"))
+    rig.pin = ReadBack(level=False)
+    rig.order(1, "on")
+    assert [event.values["why"] for event in rig.told("alarm_begin")] == ["mismatch"]
+    rig.pin = None
+    rig.go(5)
+    assert [event.values["limit"] for event in rig.told("alarm_end")] == ["pump.stuck"]
+
+
 def test_an_output_that_is_forced_on_while_it_rests_is_seen_within_its_period() -> None:
     rig = Relays()
     rig.pin = ReadBack(level=True)

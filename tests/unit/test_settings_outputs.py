@@ -7,7 +7,7 @@ import pytest
 from edge.settings.facts import point_facts
 from edge.settings.load import loads
 from edge.settings.model import Settings
-from edge.settings.specs import output_spec
+from edge.settings.specs import output_spec, specs
 from tests.unit.settings_good import GOOD, assert_fault
 
 LAMP = 'pin = 22\nlimit = "lab.hot"'
@@ -50,9 +50,32 @@ FAULTS = [
 ]
 
 
+STUCK = '[[limit]]\nid = "lamp.stuck"\npoint = "lamp"\n'
+FAULTS += [
+    (
+        LAMP,
+        f'pin = 22\nlimit = ‸"lamp.stuck"\n{STUCK}kind = "fault"',
+        'output "lamp".limit',
+        "an output can't follow another",
+    ),
+    (LAMP, f'{LAMP}\n{STUCK}kind = "equal"\nvalue = ‸"running"', 'limit "lamp.stuck".value', "there are: off, on"),
+    (LAMP, f'{LAMP}\n{STUCK}kind = ‸"high"\nvalue = 1', 'limit "lamp.stuck".kind', "the point is a state"),
+]
+
+
 @pytest.mark.parametrize(("old", "new", "head", "message"), FAULTS)
 def test_an_output_that_could_never_work_is_refused(old: str, new: str, head: str, message: str) -> None:
     assert_fault(old, new, head, message)
+
+
+def test_limits_may_watch_an_output() -> None:
+    on = STUCK.replace("stuck", "on")
+    settings = loads(GOOD.replace(LAMP, f'{LAMP}\n{STUCK}kind = "fault"\n{on}kind = "equal"\nvalue = "on"'))
+    _points, limits = specs(settings)
+    assert [(limit.id, limit.kind, limit.value) for limit in limits if limit.point == "lamp"] == [
+        ("lamp.stuck", "fault", 0.0),
+        ("lamp.on", "equal", 1.0),
+    ]
 
 
 def test_a_link_that_a_site_does_not_have_can_not_be_lost() -> None:

@@ -26,7 +26,7 @@ REFERENCES = [
         'point = "lab.t"',
         'point = ‸"xyz"',
         'limit "lab.hot".point = "xyz"',
-        "no such point; there are: door, lab.t, water",
+        "no such point; there are: door, lab.t, lamp, water",
     ),
     ('limit = "lab.hot"', 'limit = ‸"hot"', 'output "lamp".limit = "hot"', 'the nearest is "lab.hot" (line 38)'),
     ('bus = "air"', 'bus = ‸"aire"', 'point "lab.t".bus = "aire"', 'no such bus; the nearest is "air" (line 10)'),
