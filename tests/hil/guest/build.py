@@ -342,6 +342,7 @@ def _station() -> Path:
         for unit in (ROOT / "image").glob("vigie*.*"):
             shutil.copy(unit, folder / "etc")
         shutil.copy(ROOT / "config" / "60-vigie.rules", folder / "etc")
+        shutil.copy(ROOT / "config" / "modules-load.conf", folder / "etc" / "modules-load")
         (folder / "tree").mkdir()
         shutil.copy(ROOT / "pyproject.toml", folder / "tree")
         shutil.copytree(ROOT / "tests", folder / "tree" / "tests", ignore=shutil.ignore_patterns("__pycache__"))

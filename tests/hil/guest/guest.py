@@ -16,7 +16,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Literal, Self
 
@@ -88,6 +88,9 @@ class Guest:
         self.share = folder / "share"
         self.disk = folder / "disk.raw"
         self.share.mkdir(parents=True, exist_ok=True)
+        self.meanwhile: Callable[[float], float] | None = None
+        """Called while the host waits for the guest, with the monotonic time; returns when to be called again."""
+        self._meanwhile_due_s = 0.0
         self._boots = 0
         self._parts = build()
         self._clock, self._init, self._modules, self._options = clock, init, tuple(modules), tuple(options)
@@ -196,10 +199,9 @@ class Guest:
         self._finish(job, timeout_s)
         return Result(job.rc or 0, job.lines, job.folder)
 
-    def wait_line(self, job: Job, text: str, timeout_s: float = 120.0) -> str:
-        """Return the first line of a running script that holds this text; pause the guest there with `pause`."""
+    def wait_line(self, job: Job, text: str, timeout_s: float = 120.0, seen: int = 0) -> str:
+        """Return the first line of a running script, after those `seen`, that holds this text."""
         deadline_s = time.monotonic() + timeout_s
-        seen = 0
         while True:
             for line in job.lines[seen:]:
                 seen += 1
@@ -270,8 +272,9 @@ class Guest:
 
     def _listen(self, deadline_s: float, complaint: str) -> None:
         """Take what the agent sends next."""
-        if not select.select([self._connection], [], [], max(0.0, deadline_s - time.monotonic()))[0]:
-            raise self._failure(complaint)
+        while not select.select([self._connection], [], [], self._patience_s(deadline_s))[0]:
+            if time.monotonic() >= deadline_s:
+                raise self._failure(complaint)
         try:
             received = self._connection.recv(65536)
         except ConnectionResetError:
@@ -287,6 +290,14 @@ class Guest:
                 job.lines.append(text)
             if mark:
                 job.rc = int(code)
+
+    def _patience_s(self, deadline_s: float) -> float:
+        """Return how long to wait for the agent, after what else is due has been done."""
+        now_s = time.monotonic()
+        if self.meanwhile is not None and now_s >= self._meanwhile_due_s:
+            self._meanwhile_due_s = self.meanwhile(now_s)
+        due_s = deadline_s if self.meanwhile is None else min(deadline_s, self._meanwhile_due_s)
+        return max(0.0, due_s - now_s)
 
     def _failure(self, what: str) -> GuestError:
         return GuestError(f"{what}\n-- console ({self.folder / 'console.log'}):\n{self.console()}")
