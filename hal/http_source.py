@@ -28,6 +28,8 @@ class _Octets(io.RawIOBase):
 
     def __init__(self, source: socket.socket, end_s: float) -> None:
         self._source, self._end_s = source, end_s
+        # a file of its own keeps the socket open: the library closes its connection before a last answer was read
+        self._file: Any = source.makefile("rb", buffering=0)
 
     def readable(self) -> bool:
         """Return true."""
@@ -39,7 +41,12 @@ class _Octets(io.RawIOBase):
         if left_s <= 0:
             raise TimeoutError
         self._source.settimeout(left_s)
-        return self._source.recv_into(into)
+        return int(self._file.readinto(into))
+
+    def close(self) -> None:
+        """Give the socket back; may be called twice."""
+        self._file.close()
+        super().close()
 
 
 class _Source:
@@ -91,16 +98,8 @@ class HttpSource:
         connection = self._connection(end_s)
         try:
             connection.request("GET", path, headers={**self._authorization(), "Connection": "close"})
-            answer = connection.getresponse()
-            if answer.status != http.client.OK:
-                raise self._refused(answer.status, path)
-            body = bytearray()
-            while part := answer.read1(CHUNK):
-                body += part
-                if len(body) > most:
-                    raise DriverError(f"{self.name}{path}: more than {most} bytes; is this the right page?", "no_frame")
-            if answer.length:
-                raise DriverError(f"{self.name}{path}: the answer ends too early; check the network", "no_frame")
+            with connection.getresponse() as answer:
+                body = self._body(answer, path, most)
         except TimeoutError as exc:
             raise DriverError(
                 f"{self.name}: no answer within {self._timeout_s:g} s; check its power and network"
@@ -116,6 +115,18 @@ class HttpSource:
             raise self._unreached(exc) from exc
         finally:
             connection.close()
+        return body
+
+    def _body(self, answer: http.client.HTTPResponse, path: str, most: int) -> bytes:
+        if answer.status != http.client.OK:
+            raise self._refused(answer.status, path)
+        body = bytearray()
+        while part := answer.read1(CHUNK):
+            body += part
+            if len(body) > most:
+                raise DriverError(f"{self.name}{path}: more than {most} bytes; is this the right page?", "no_frame")
+        if answer.length:
+            raise DriverError(f"{self.name}{path}: the answer ends too early; check the network", "no_frame")
         return bytes(body)
 
     def close(self) -> None:

@@ -142,6 +142,10 @@ def document(content: bytes) -> dict[str, str]:
             except expat.ExpatError as again:
                 exc = again
         raise DocumentError(f"no whole XML ({exc}); it begins with {content[:24]!r}") from exc
+    except DocumentError:
+        raise
+    except (LookupError, ValueError) as exc:  # expat asks Python for an encoding that it does not know by itself
+        raise DocumentError(f"an encoding that no WES has ({exc}); it begins with {content[:48]!r}") from exc
 
 
 class _Reader:

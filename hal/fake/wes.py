@@ -158,5 +158,5 @@ class FakeWes:
 
 
 def _answer(status: int, body: bytes, more: str = "") -> bytes:
-    head = f"HTTP/1.1 {status} WES\r\nContent-Type: text/xml\r\n{more}Content-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    head = f"HTTP/1.1 {status} WES\r\nContent-Type: text/xml\r\n{more}Content-Length: {len(body)}\r\n"
+    return f"{head}Connection: close\r\n\r\n".encode() + body  # as it was asked to

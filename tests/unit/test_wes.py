@@ -128,6 +128,8 @@ def test_85_degrees_may_be_a_probe_that_lost_its_supply() -> None:
         (b"<data>" + b"<a/>" * 5000 + b"</data>", "more than 4000 tags"),
         (b"<data>" + b" " * wes.MOST_BYTES + b"</data>", "longer than"),
         (b"<data>&boom;</data>", "no whole XML"),
+        (b'<?xml version="1.0" encoding="utf-9"?><data/>', "an encoding that no WES has"),
+        (b'<?xml version="1.0" encoding="shift_jis"?><data/>', "an encoding that no WES has"),
     ],
 )
 def test_a_page_that_is_none_is_refused_whole(content: bytes, said: str) -> None:
@@ -164,6 +166,12 @@ def test_one_question_serves_all_points_of_a_tick(rig: Rig) -> None:
     assert driver.raw("tic1.PAP") == "tic1.PAP: '870' (the server's clock: 21/11/26 14:05)"
     assert driver.trace().startswith(b"<?xml")
     assert driver.trace() == b""
+
+
+def test_a_server_that_closes_after_its_answer_is_read_to_the_end(rig: Rig) -> None:
+    """Asked to close, most do say so; the library then closes its side before the body was read."""
+    assert len(page()) > 8192, "more than one buffer of the library"
+    assert rig.source.get(wes.PATH, wes.MOST_BYTES) == page()
 
 
 def test_a_field_that_a_server_leaves_out_is_bad_alone(rig: Rig) -> None:
