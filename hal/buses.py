@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from hal.addresses import check_host, check_url
 from hal.driver import DriverError
 from hal.host import Host
 
@@ -105,6 +106,8 @@ class Modbus(_BusOptions, frozen=True):
         """Refuse what is neither a serial port nor a TCP device. Raises ValueError."""
         if self.host and not (self.port == "" or (isinstance(self.port, int) and 1 <= self.port <= 65535)):
             raise ValueError(f"with `host`, `port` is a TCP port from 1 to 65535, not {self.port!r}")
+        if self.host:
+            check_host(self.host)
         if not self.host and not (isinstance(self.port, str) and self.port):
             raise ValueError("write `port`, a serial port (/dev/serial/by-id/…), or `host` for Modbus TCP")
 
@@ -118,6 +121,10 @@ class Http(_BusOptions, frozen=True):
     user: Annotated[str, Meta(description="HTTP Basic; over http:// whoever listens can read it")] = ""
     password_file: Annotated[str, Meta(description="a path, or the name of a systemd credential")] = ""
     timeout_s: Annotated[float, Meta(ge=0.1, le=60, description="for a whole answer")] = 10.0
+
+    def __post_init__(self) -> None:
+        """Refuse a host or port that can't be one. Raises ValueError."""
+        check_url(self.url)
 
 
 KINDS: Final[dict[str, type[_BusOptions]]] = {
