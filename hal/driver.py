@@ -145,7 +145,10 @@ class Traces(Protocol):
 
 
 class HasCondition(Protocol):
-    """Optional: a driver that can say how its device does, beside values: pulses counted, the mode that is heard."""
+    """Optional: a driver that can say how its device does, beside values: pulses counted, the mode that is heard.
+
+    A bus's handle may have it too.
+    """
 
     def condition(self) -> dict[str, Value]:
         """Return figures and words by name, for `vigie doctor`; called on another thread: touches no device."""

@@ -88,6 +88,7 @@ class OneWireBus:
         """Probes of which the kernel has taken an error's number for their resolution."""
         self._notices: list[Notice] = []
         self._said: set[tuple[Path, str]] = set()
+        self._one_by_one: dict[str, Value] = {}
 
     # -- reading
 
@@ -103,6 +104,9 @@ class OneWireBus:
         for master, probes in groups.items():
             if len(probes) > 1:
                 why = self._convert(master, probes)
+                if self._one_by_one.get(master.name, "") != why:
+                    kept = {name: each for name, each in self._one_by_one.items() if name != master.name}
+                    self._one_by_one = {**kept, master.name: why} if why else kept
                 if why and (master, why) not in self._said:
                     self._said.add((master, why))
                     words: dict[str, Value] = {"master": master.name, "why": why, "count": len(probes)}
@@ -159,6 +163,10 @@ class OneWireBus:
         """Return and forget what is to be said: why probes are converted one by one, once a master and reason."""
         notices, self._notices = self._notices, []
         return notices
+
+    def condition(self) -> dict[str, Value]:
+        """Return the masters whose probes are converted one by one, and why. Any thread may ask."""
+        return self._one_by_one
 
     # -- what is plugged in
 

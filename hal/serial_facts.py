@@ -125,4 +125,6 @@ def fault(who: str, port: str, exc: BaseException, proc: Path = PROC, sys: Path 
                 "switch it on in /boot/firmware/config.txt (enable_uart=1, on a Pi 5 dtparam=uart0=on); check its name"
             )
         return DriverError(f"{head}: there is no such port; {cure}", "unplugged")
+    if number in (None, errno.EIO):  # so says pyserial, so the kernel, of a port whose adapter was pulled out
+        exc = OSError("it has gone, or another program reads it too")
     return DriverError(f"{head}: {exc}; check the plug, and the name under /dev/serial/by-id", "unplugged")

@@ -68,6 +68,24 @@ def padded(text: str, width: int, *, right: bool = False) -> str:
     return space + text if right else text + space
 
 
+def wrapped(text: str, width: int, first: int | None = None) -> list[str]:
+    """Return the text, printable, as lines of at most `width` cells, the first one of at most `first`.
+
+    It is broken at spaces only: a path or an id that is longer stays whole, so that it can be copied.
+
+    >>> wrapped("check the wires of 28-3c01f0950a21", 14)
+    ['check the', 'wires of', '28-3c01f0950a21']
+    """
+    lines, room = [""], width if first is None else first
+    for word in map(printable, text.split(" ")):  # a space that does not break is one only after this
+        if lines[-1] and cells(lines[-1]) + 1 + cells(word) > room:
+            lines.append(word)
+            room = width
+        else:
+            lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
+    return lines
+
+
 def plain(line: Line) -> str:
     """Return what a line says."""
     return "".join(piece.text for piece in line)

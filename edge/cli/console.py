@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import shutil
 import sys
 import time
 import uuid
@@ -25,6 +26,8 @@ EXIT_REFUSED: Final = 1
 EXIT_BAD_INPUT: Final = 2
 EXIT_NO_BOX: Final = 3
 NEAREST: Final = 3
+WIDTH_LEAST: Final = 40
+WIDTH_MOST: Final = 120  # beyond, the eye loses the line
 
 Ask = Callable[[Client, argparse.Namespace], int]
 
@@ -83,6 +86,11 @@ def complain(text: str) -> None:
 def write_lines(lines: Sequence[str]) -> None:
     """Write lines on stdout."""
     sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def screen_width() -> int:
+    """Return how wide what is printed may be: the terminal's width within reason, 80 where it goes elsewhere."""
+    return min(max(shutil.get_terminal_size((80, 24)).columns, WIDTH_LEAST), WIDTH_MOST)
 
 
 def write_json(answer: Any) -> int:

@@ -6,7 +6,7 @@ Exit codes: 0 ready to leave, 1 not ready, 2 an unknown code was asked about.
 from __future__ import annotations
 
 import argparse
-import os
+import errno
 import threading
 import time
 from collections.abc import Mapping
@@ -16,18 +16,18 @@ from typing import Any, Final
 import msgspec
 
 from edge.cli.client import DEFAULT_CONFIG, DEFAULT_STATE, Client, NotRunningError, RefusedError, socket_path
-from edge.cli.diagnosis import codes_like, known_codes, lines_of, page_of, remedy_of
-from edge.cli.machine_facts import listening_ports, machine_figures, readable_secrets
-from edge.cli.printed import aligned
+from edge.cli.console import screen_width
+from edge.cli.diagnosis import codes_like, known_codes, lines_of, page_lines, words_of
+from edge.cli.machine_facts import listening_ports, machine_figures, missing_extras, readable_secrets
+from edge.cli.site_file import settings_of
 from edge.cli.words import Words, own_words, zone_of
-from edge.core.doctor import AT_REST, Facts, Finding, examine, is_ready
-from edge.settings.faults import SettingsError
-from edge.settings.load import load
-from edge.settings.model import Settings
-from edge.settings.report import fault_lines, language
+from edge.core.doctor import Facts, Finding, examine, is_ready
 
 FIRST_READINGS_S: Final = 20.0  # a box that has just started is given so long to have read everything once
-LOOK_EACH_S: Final = 1.0
+LOOK_EACH_S: Final = 0.5
+FIRST: Final = frozenset({"not_open", "no_frame", "stale"})
+"""Reasons that a device has before its first answer, too."""
+DAY_MS: Final = 86_400_000
 EXIT_NOT_READY: Final = 1
 EXIT_BAD_INPUT: Final = 2
 
@@ -38,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--socket", metavar="PATH", help="the box's API socket (default: $VIGIE_SOCKET, or the service's)"
     )
-    parser.add_argument("--config", metavar="FILE", type=Path, default=DEFAULT_CONFIG, help="the site's settings file")
+    parser.add_argument(
+        "--config", metavar="FILE", type=Path, help="the site's settings file (default: the one that the box runs on)"
+    )
     parser.add_argument("--json", action="store_true", help="findings as JSON")
 
 
@@ -54,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         print(msgspec.json.encode(_document(findings, took_s, say)).decode())
     else:
         box = None if facts.live is None else facts.live
-        for line in lines_of(findings, box, took_s, say, zone_of(box) if box else None):
+        for line in lines_of(findings, box, took_s, say, zone_of(box) if box else None, screen_width()):
             print(line)
     return 0 if is_ready(findings) else EXIT_NOT_READY
 
@@ -66,23 +68,30 @@ def _facts(args: argparse.Namespace) -> tuple[Facts, Words]:
         client = Client(socket_path(args.socket))
         try:
             live = _settled(client)
-            asked = {name: client.get(name) for name in ("buses", "time")}
+            asked = {name: client.get(name) for name in ("buses", "outputs", "time")}
+            asked["cut"] = _cut(client, live["box"]["utc_ms"])
         except (NotRunningError, RefusedError) as exc:
-            why = getattr(exc.__cause__, "strerror", None) or str(exc)
-    settings, count, first = _settings(args.config)
+            live, why = None, _why(exc)
+    config = args.config or Path((live["box"].get("settings") if live else "") or DEFAULT_CONFIG)
+    found = settings_of(config)
+    settings = found.settings
     lang = live["box"]["site"]["lang"] if live else settings.site.lang if settings else own_words().lang
-    changed_ms = args.config.stat().st_mtime * 1000 if settings is not None else 0
+    is_demo = bool(live and live["box"].get("demo"))
+    is_newer = live is not None and not is_demo and found.changed_ms > live["box"]["started_utc_ms"]
     return Facts(
         live=live,
         why_no_box=why,
         buses=asked.get("buses", ()),
-        unknown=[{"bus": bus["bus"], **each} for bus in asked.get("buses", ()) for each in bus.get("unknown", ())],
+        outputs=asked.get("outputs", ()),
         time=asked.get("time", {}),
+        cut_ago_ms=asked.get("cut"),
         machine=machine_figures(DEFAULT_STATE),
-        settings=str(args.config) if settings is not None or count else "",
-        faults=count,
-        first_fault=first,
-        is_newer=live is not None and changed_ms > live["box"]["started_utc_ms"] and not live["box"].get("demo"),
+        settings=str(config) if found.is_there else "",
+        faults=found.faults,
+        first_fault=found.first,
+        is_newer=is_newer,
+        is_unread=found.is_unread,
+        extras=missing_extras(settings) if settings and not is_demo else (),
         readable=readable_secrets(settings) if settings else (),
         ports=listening_ports(),
     ), Words(lang)
@@ -95,21 +104,31 @@ def _settled(client: Client) -> Mapping[str, Any]:
         live: Mapping[str, Any] = client.get("live")
         box = live["box"]
         runs_s = (box["utc_ms"] - box["started_utc_ms"]) / 1000
-        is_awaited = any(view["quality"] == "bad" and view["reason"] not in AT_REST for view in live["values"])
-        if runs_s >= FIRST_READINGS_S or not is_awaited:
+        waits = {view["point"] for view in live["values"] if view["quality"] == "bad" and view["reason"] in FIRST}
+        if waits and runs_s < FIRST_READINGS_S:  # a device that has failed is not waited for
+            waits -= {
+                point for bus in client.get("buses") for each in bus["devices"] if each["fault"]
+                for point in each["points"]
+            }  # fmt: skip
+        if runs_s >= FIRST_READINGS_S or not waits:
             return live
         pause.wait(LOOK_EACH_S)
 
 
-def _settings(file: Path) -> tuple[Settings | None, int, str]:
-    """Return the settings, or how many faults their file has and the first; none of both where there is no file."""
-    if not file.exists():
-        return None, 0, ""
+def _cut(client: Client, now_ms: int) -> float | None:
+    """Return how long ago the box began again after it was cut off; None where that is more than a day, or never."""
     try:
-        return load(file), 0, ""
-    except SettingsError as exc:
-        first = fault_lines(str(file), exc.faults[0], language(os.environ, file))
-        return None, len(exc.faults), " ".join(line.strip() for line in first[:2])
+        lines = client.get(f"journal?kinds=unclean_stop&limit=1&since={now_ms - DAY_MS}")["lines"]
+    except RefusedError:  # a journal that can't be read has findings of its own
+        return None
+    return float(max(0, now_ms - lines[0]["t_ms"])) if lines and lines[0]["t_ms"] else None
+
+
+def _why(exc: NotRunningError | RefusedError) -> str:
+    """Return a word of the table no_box, or what the system says."""
+    number = getattr(exc.__cause__, "errno", None)
+    word = {errno.ENOENT: "no_socket", errno.EACCES: "no_right", errno.ECONNREFUSED: "refused"}.get(number or 0)
+    return word or getattr(exc.__cause__, "strerror", None) or str(exc)
 
 
 def _document(findings: list[Finding], took_s: float, say: Words) -> dict[str, Any]:
@@ -121,8 +140,9 @@ def _document(findings: list[Finding], took_s: float, say: Words) -> dict[str, A
                 "level": finding.level,
                 "code": finding.code,
                 "subject": finding.subject,
-                "text": say(finding.text.key, **finding.text.values),
-                "remedy": remedy_of(finding.remedy, say),
+                "text": words_of(finding, say)[0],
+                "remedy": words_of(finding, say)[1],
+                "detail": finding.detail,
             }
             for finding in findings
         ],
@@ -134,6 +154,6 @@ def _explain(code: str, say: Words) -> int:
         near = codes_like(code)
         print(say("doctor.unknown_code", code=code, near=near) if near else say("doctor.no_code", code=code))
         return EXIT_BAD_INPUT
-    for line in aligned(page_of(code, say)):
+    for line in page_lines(code, say, screen_width()):
         print(line)
     return 0

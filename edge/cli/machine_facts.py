@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,10 @@ from hal.host import Host
 MEASURES: Final = ("undervoltage", "throttled", "cpu_temperature", "disk_used", "card_wear")
 LISTEN: Final = "0A"  # proc_net_tcp: TCP_LISTEN
 OTHERS: Final = 0o007
+NEEDS: Final = {"gpio": {"gpio"}, "modbus": {"modbus"}, "display": {"display"}}
+"""Extra -> the kinds of bus that need it; a display is one here."""
+LIBRARIES: Final = {"gpio": ("gpiod", "lgpio"), "modbus": ("pymodbus",), "display": ("luma",)}
+"""Extra -> libraries of which one is enough."""
 
 
 def machine_figures(state: Path, root: Path = Path("/")) -> dict[str, float | None]:
@@ -53,6 +58,19 @@ def readable_secrets(settings: Settings) -> list[str]:
     mqtt: Any = settings.links.mqtt
     files = [] if mqtt is None else [mqtt.password_file, mqtt.key_file]
     return [file for file in files if file and "/" in file and _is_open(Path(file))]
+
+
+def is_installed(library: str) -> bool:
+    """Return whether this Python finds a library."""
+    return find_spec(library) is not None
+
+
+def missing_extras(settings: Settings, is_there: Callable[[str], bool] = is_installed) -> list[str]:
+    """Return the extras of the installation that these settings need and that are missing: gpio, modbus, display."""
+    kinds = {kind for kind, _options in settings.buses.values()}
+    kinds |= {"display"} if settings.display is not None else set()
+    needed = [name for name, kinds_of in NEEDS.items() if kinds & kinds_of]
+    return [name for name in needed if not any(map(is_there, LIBRARIES[name]))]
 
 
 def _is_open(file: Path) -> bool:

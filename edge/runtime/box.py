@@ -161,8 +161,7 @@ class Box:
             is_demo=hardware is not None,
         )
         self.desk.output_wire = self.outputs.explain
-        self.desk.history_status = self.history.status
-        self.desk.backup = lambda: self._backup(config)
+        self._tell_desk(config)
         self.lamp = status_lamp(
             settings, self.station.engine, self.clock, leds=leds, handles=handles, links=self.links,
             is_kept=lambda: self.writer.trouble() is None,
@@ -272,6 +271,12 @@ class Box:
             self.lamp.wake = self.supervisor.add(self.lamp, Bell())
         if self._hardware is not None:
             self.supervisor.add(self._hardware, Bell())
+
+    def _tell_desk(self, config: Path | None) -> None:
+        """Give the local API what it tells beside the station."""
+        self.desk.history_status = self.history.status
+        self.desk.backup = lambda: self._backup(config)
+        self.desk.config = config
 
     def reboot_by(self, ask: Callable[[], None]) -> None:
         """Let this ask for a reboot of the machine when the card can't be written for hours. To be called once."""

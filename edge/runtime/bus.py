@@ -227,13 +227,16 @@ class BusWorker:
     def status(self) -> dict[str, Any]:
         """Return how the bus and each of its devices are; any thread may ask."""
         devices = [device.status() for device in self.devices]
+        condition = getattr(self._handle, "condition", None)
         return {
             "bus": self.bus,
             "is_open": self._is_open,
             "errors": self.errors(),
             "wire": self.counts(),
+            "condition": condition() if callable(condition) else {},
             "late_ms": self.late.told(),
             "devices": devices,
+            "missing": list(self.surroundings.missing),
             "unknown": self.surroundings.status(self._clock.monotonic_ns()),
         }
 

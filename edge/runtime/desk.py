@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -81,6 +82,8 @@ class RunningBox:
         self.backup: Callable[[], Any] = dict
         """Return all that a new box needs to go on as this one."""
         self._is_demo = is_demo
+        self.config: Path | None = None
+        """The settings file, where there is one."""
         self.past = past
         self.answer_within_s = ANSWER_WITHIN_S
         self._started_ms = clock.monotonic_ns() // 1_000_000
@@ -106,6 +109,7 @@ class RunningBox:
             "utc_ms": utc_ms,
             "clock": self._clock.trust(),
             "demo": self._is_demo,
+            "settings": "" if self.config is None else str(self.config),
             "notebook": self.past.degraded() or "ok",
             "readings": self._station.readings,
             "records": self._station.records_made,

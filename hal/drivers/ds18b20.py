@@ -246,7 +246,7 @@ class Ds18b20:
         _log.warning("%s keeps its resolution of %d bits: %s", self._probe, bits, why)
 
     def _error(self, reason: str, cause: str) -> DriverError:
-        cure = "check plug and cable (ls shows the probes that answer)"
+        cure = "check plug and cable; vigie scan shows the probes that answer"
         return DriverError(f"probe {self._probe} in {self._bus.folder}: {cause}; {cure}", reason)
 
 

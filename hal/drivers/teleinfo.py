@@ -79,6 +79,8 @@ class Teleinfo:
         self._kept_ms: float | None = None
         self._shape: list[tuple[object, ...]] = []
         self._trace = b""
+        self._heard: FrameEnd | None = None
+        """The last whole frame."""
 
     def open(self) -> None:
         """Open the port at the speed that worked last. Raises DriverError."""
@@ -110,6 +112,21 @@ class Teleinfo:
         """Return and forget the meter's time of day, as its last sound frame told it."""
         told, self._fix = self._fix, None
         return told
+
+    def condition(self) -> dict[str, Value]:
+        """Return mode and speed that are heard, the groups of the last frame, and those since the speed was found.
+
+        Nothing while no meter is heard.
+        """
+        line, frame = self._line, self._heard
+        if line is None or frame is None or not self._tuning.is_found:
+            return {}
+        decoder = self._decoder
+        return {
+            "mode": frame.mode, "baud": self._tuning.baud, "frame_ok": len(frame.groups),
+            "frame_bad": len(frame.rejected), "groups_ok": decoder.groups_ok,
+            "groups_bad": sum(decoder.groups_rejected.copy().values()),
+        }  # fmt: skip
 
     def trace(self) -> bytes:
         """Return and forget the bytes that came since the last call, the newest 16 KiB of them."""
@@ -176,6 +193,8 @@ class Teleinfo:
     def _frame(self, end: FrameEnd) -> None:
         if not end.groups:
             return
+        if end.complete:
+            self._heard = end
         number = number_of(end)
         view = self._meters.get(number) if number else None
         if view is None or not number:

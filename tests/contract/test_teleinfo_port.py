@@ -93,6 +93,29 @@ def test_mode_and_speed_are_found_within_a_minute(
         assert [(n.kind, n.values["mode"], n.values["baud"]) for n in bench.notices] == [("tic_mode", mode, baud)]
         for _ in range(20):
             assert all_good(bench.second())
+        told = bench.driver.condition()
+        assert (told["mode"], told["baud"], told["frame_bad"]) == (mode, baud, 0)
+        assert told["frame_ok"] == len(meter_groups(mode))
+        assert int(told["groups_ok"]) >= 2 * int(told["frame_ok"])
+
+
+def meter_groups(mode: Mode) -> list[bytes]:
+    return Meter(mode).frame(0.0).split(b"\r")[:-1]
+
+
+def test_how_a_line_does_counts_what_arrives_damaged_and_says_nothing_while_nobody_is_heard(tmp_path: Path) -> None:
+    meter = Meter()
+    with closing(Bench(tmp_path, meter, "PAPP")) as bench:
+        assert bench.driver.condition() == {}
+        bench.until(all_good, 60)
+        before = bench.driver.condition()
+        whole = meter.frame(bench.now_s * 1000)
+        bench.line.send(whole.replace(b"PAPP", b"PAQP"))
+        bench.second()
+        after = bench.driver.condition()
+        assert int(after["groups_bad"]) > int(before["groups_bad"])
+        bench.driver.close()
+        assert bench.driver.condition() == {}
 
 
 def test_nothing_is_ever_good_before_it_was_confirmed(tmp_path: Path) -> None:

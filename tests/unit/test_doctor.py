@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,20 @@ import msgspec
 import pytest
 
 from edge.cli import diagnosis
-from edge.cli.machine_facts import listening_ports, machine_figures, readable_secrets
+from edge.cli.cells import cells
+from edge.cli.diagnosis import words_of
+from edge.cli.machine_facts import (
+    LIBRARIES,
+    is_installed,
+    listening_ports,
+    machine_figures,
+    missing_extras,
+    readable_secrets,
+)
 from edge.cli.main import main
 from edge.cli.words import Words
-from edge.core.doctor import CODES, Facts, Finding, examine, is_ready
+from edge.core.doctor import CODES, Facts, examine, is_ready
+from edge.core.series import JournalLine
 from edge.settings import catalogue
 from edge.settings.load import loads
 from hal.fake.machine import FakeMachine
@@ -31,18 +43,33 @@ def live_of(desk: FakeDesk) -> dict[str, Any]:
     return found
 
 
+GPIO: dict[str, Any] = {
+    "bus": "gpio", "kind": "gpio", "devices": [
+        {"device": "GPIO17", "points": ["water.cold"], "fault": "", "reason": "", "condition": {"pulses": 3}}
+    ],
+}  # fmt: skip
+STRANGER = {
+    "device": "28-3c01f0950a77", "driver": "ds18b20", "options": {"probe": "28-3c01f0950a77"}, "value": -21.5,
+    "unit": "Cel", "quality": "good",
+}  # fmt: skip
+
+
+def relay(**changes: Any) -> dict[str, Any]:
+    """An output that does as it is told."""
+    known = {
+        "output": "pump", "state": "on", "driven": "on", "quality": "good", "reason": "", "mode": "auto",
+        "author": "", "name": {"en": "Pump", "fr": "Pompe"},
+    }  # fmt: skip
+    return {**known, **changes}
+
+
 def well() -> Facts:
     """A box on which nothing is wrong."""
     live = live_of(FakeDesk())
     live["values"] = [view for view in live["values"] if view["quality"] == "good"]
     live["alarms"] = []
-    bus = {
-        "bus": "gpio", "kind": "gpio", "devices": [
-            {"device": "GPIO17", "points": ["water.cold"], "fault": "", "reason": "", "condition": {"pulses": 3}}
-        ],
-    }  # fmt: skip
     return Facts(
-        live=live, buses=[bus], time={"source": "ntp", "error_ms": 50}, settings="site.toml", ports=[22],
+        live=live, buses=[GPIO], time={"source": "ntp", "error_ms": 50}, settings="site.toml", ports=[22],
         machine={"undervoltage": 0, "throttled": 0, "cpu_temperature": 48.0, "disk_used": 36.2, "card_wear": 20.0},
     )  # fmt: skip
 
@@ -81,7 +108,14 @@ CASES: list[tuple[Facts, tuple[str, str, str]]] = [
     (but(machine={"card_wear": 110.0}), ("warn", "card_worn", "disk")),
     (but(time={"source": "floor", "error_ms": None}), ("fail", "clock_unset", "clock")),
     (but(readable=["/etc/vigie/mqtt"]), ("warn", "readable_secret", "secrets")),
-    (but(unknown=[{"bus": "w1", "device": "28-3c01f0950a77"}]), ("warn", "unknown_device", "28-3c01f0950a77")),
+    (but(is_unread=True), ("warn", "settings_unread", "settings")),
+    (but(extras=["modbus"]), ("fail", "extra_missing", "settings")),
+    (but(cut_ago_ms=3_600_000.0), ("warn", "unclean_stop", "service")),
+    (but(buses=[{**GPIO, "unknown": [STRANGER]}]), ("warn", "unknown_device", "28-3c01f0950a77")),
+    (but(buses=[{**GPIO, "late_ms": {"ticks": 20, "p99": 500.0}}]), ("warn", "bus_slow", "gpio")),
+    (but(buses=[{**GPIO, "condition": {"w1_bus_master1": "parasite"}}]), ("warn", "probes_one_by_one", "gpio")),
+    (but(outputs=[relay(mode="order", author="anna")]), ("warn", "output_ordered", "pump")),
+    (but(outputs=[relay(mode="max_on")]), ("warn", "output_forced", "pump")),
     (ill(lambda live: live["buffer"].update(links={})), ("warn", "no_link", "server")),
     (ill(lambda live: live["buffer"]["records"].update(degraded="EIO")), ("fail", "store_degraded", "disk")),
     (ill(lambda live: live["buffer"].update(history={"degraded": "EIO"})), ("warn", "history_degraded", "disk")),
@@ -99,9 +133,9 @@ def test_what_is_wrong_is_found_alone_with_a_sentence_and_a_remedy_in_both_langu
     for lang in ("en", "fr"):
         say = Words(lang)
         assert finding.remedy is not None
-        for text in (say(finding.text.key, **finding.text.values), diagnosis.remedy_of(finding.remedy, say)):
+        for text in words_of(finding, say):
             assert text
-            assert finding.code not in text.split()[0]
+            assert not text.startswith("doctor"), "a sentence that is missing is shown by its key"
 
 
 def with_device(kind: str, reason: str, fault: str = "") -> Facts:
@@ -121,19 +155,115 @@ def with_device(kind: str, reason: str, fault: str = "") -> Facts:
 
 
 def test_a_lost_device_is_one_failure_under_its_first_points_name() -> None:
-    facts = with_device("i2c", "no_answer", "SHT3x at 0x44 on i2c-1: no answer")
+    facts = with_device("i2c", "no_answer", "SHT3x at 0x44 on i2c-1: no answer (errno 121); check wiring and pull-ups")
     assert found(facts) == [("fail", "no_answer", "water.cold")]
-    say = Words("en")
     finding = next(f for f in examine(facts) if f.level == "fail")
-    assert say(finding.text.key, **finding.text.values) == "d: SHT3x at 0x44 on i2c-1: no answer"
-    assert diagnosis.remedy_of(finding.remedy, say).startswith("check SDA, SCL")
+    assert words_of(finding, Words("en")) == (
+        "SHT3x at 0x44 on i2c-1: no answer (errno 121)", "check SDA, SCL, supply and the address: vigie scan"
+    )  # fmt: skip
+    text, remedy = words_of(finding, Words("fr"))
+    assert text == "pas de réponse de l'appareil\u00a0: SHT3x at 0x44 on i2c-1: no answer (errno 121)"
+    assert remedy.startswith("vérifier SDA, SCL")
+
+
+def test_what_could_not_be_opened_is_cured_as_the_driver_says_where_several_causes_share_the_code() -> None:
+    facts = with_device("serial", "not_open", "Téléinfo on /dev/ttyUSB0: no permission; add the user to group tty")
+    finding = next(f for f in examine(facts) if f.level == "fail")
+    assert words_of(finding, Words("en"))[1] == "add the user to group tty"
+    assert "usermod -aG dialout vigie" in words_of(finding, Words("fr"))[1]
+
+
+def test_a_lost_device_counts_its_other_points_and_is_named_as_people_call_it() -> None:
+    facts = with_device("i2c", "no_answer", "SHT3x: no answer")
+    device = {**facts.buses[0]["devices"][0], "points": ["t.cellar", "water.cold", "tic.papp"]}
+    live = copy.deepcopy(live_of(FakeDesk()))
+    facts = msgspec.structs.replace(facts, live=live, buses=[{**facts.buses[0], "devices": [device]}])
+    finding = next(f for f in examine(facts) if f.code == "no_answer")
+    assert words_of(finding, Words("en"))[0] == "Cellar and 2 more points: SHT3x: no answer"
+    assert words_of(finding, Words("fr"))[0].startswith("Cave et 2 autres points\u00a0: pas de réponse")
 
 
 @pytest.mark.parametrize("kind", ["onewire", "i2c", "serial", "gpio", "own"])
 def test_a_bad_point_of_a_device_that_answers_fails_with_its_reason(kind: str) -> None:
     facts = with_device(kind, "crc")
     assert found(facts) == [("fail", "crc", "water.cold")]
-    assert diagnosis.remedy_of(examine(facts)[4].remedy, Words("fr"))
+    finding = next(f for f in examine(facts) if f.code == "crc")
+    assert words_of(finding, Words("fr"))[1]
+
+
+def test_one_fault_of_all_points_of_a_device_is_one_finding() -> None:
+    facts = with_device("serial", "no_frame")
+    points = ["water.cold", "water.flow"]
+
+    def change(live: dict[str, Any]) -> None:
+        for view in live["values"]:
+            if view["point"] in points:
+                view.update(quality="bad", reason="no_frame", value=None)
+
+    device = {**facts.buses[0]["devices"][0], "points": points}
+    facts = msgspec.structs.replace(ill(change), buses=[{**facts.buses[0], "devices": [device]}])
+    assert found(facts) == [("fail", "no_frame", "water.cold")]
+    assert next(f for f in examine(facts) if f.code == "no_frame").others == 1
+
+
+def meter(**changes: Any) -> Facts:
+    condition = {
+        "mode": "historique", "baud": 1200, "frame_ok": 11, "frame_bad": 1, "groups_ok": 99, "groups_bad": 1, **changes
+    }  # fmt: skip
+    device = {"device": "meter", "points": ["tic.papp"], "fault": "", "reason": "", "condition": condition}
+    return but(buses=[{"bus": "meter1", "kind": "serial", "devices": [device]}])
+
+
+def test_a_meter_says_its_mode_and_how_much_of_its_last_frame_was_whole() -> None:
+    finding = next(f for f in examine(meter()) if f.subject == "meter1")
+    assert finding.level == "ok"
+    assert words_of(finding, Words("en"))[0] == "Téléinfo historique 1200 Bd, 11/12 groups, 1 point"
+    assert words_of(finding, Words("fr"))[0] == "Téléinfo historique 1200 Bd, 11/12 groupes, 1 point"
+
+
+@pytest.mark.parametrize(("good", "bad", "is_noisy"), [(98, 2, True), (97, 2, False), (199, 3, False), (0, 100, True)])
+def test_a_meters_line_that_loses_groups_is_to_be_looked_at_once_that_means_something(
+    good: int, bad: int, is_noisy: bool
+) -> None:
+    facts = meter(groups_ok=good, groups_bad=bad)
+    assert found(facts) == ([("warn", "crc", "meter1")] if is_noisy else [])
+
+
+def test_a_stranger_may_stand_in_the_place_of_what_is_missing() -> None:
+    probe = {"device": "28-3c01f0950a21", "points": ["boiler.flow"], "fault": "gone; look", "reason": "unplugged"}
+    bus = {"bus": "w1", "kind": "onewire", "devices": [probe], "missing": ["28-3c01f0950a21"], "unknown": [STRANGER]}
+    say = Words("en")
+    one = next(f for f in examine(but(buses=[bus])) if f.code == "unknown_device")
+    assert words_of(one, say) == (
+        "on w1, belongs to no point; it says -21.5 °C",
+        'if it replaces 28-3c01f0950a21: probe = "28-3c01f0950a77" at boiler.flow; else unplug it',
+    )
+    two = but(buses=[{**bus, "unknown": [STRANGER, {**STRANGER, "device": "28-3c01f0950a78"}]}])
+    cures = [words_of(f, say)[1] for f in examine(two) if f.code == "unknown_device"]
+    assert len(cures) == 2
+    assert not any("replaces" in cure for cure in cures), "nobody knows which one it is"
+
+
+@pytest.mark.parametrize(("ticks", "p99"), [(19, 9000.0), (20, 499.0), (0, 0.0)])
+def test_a_bus_that_is_hardly_late_or_has_just_begun_is_not_slow(ticks: int, p99: float) -> None:
+    assert found(but(buses=[{**GPIO, "late_ms": {"ticks": ticks, "p99": p99}}])) == []
+
+
+def test_outputs_say_their_states_and_one_that_does_not_obey_fails() -> None:
+    finding = next(
+        f
+        for f in examine(but(outputs=[relay(), relay(output="fan", state="off")]))
+        if f.code == "ok" and f.subject == "outputs"
+    )
+    assert words_of(finding, Words("en"))[0] == "pump on, fan off"
+    assert words_of(finding, Words("fr"))[0] == "pump en marche, fan à l'arrêt"
+    stuck = but(outputs=[relay(state="off", quality="uncertain", reason="mismatch")])
+    assert found(stuck) == [("fail", "mismatch", "pump")]
+    assert words_of(next(f for f in examine(stuck) if f.code == "mismatch"), Words("en"))[0] == (
+        "Pump: switched on, and is off"
+    )
+    lost = but(outputs=[relay(state="", quality="bad", reason="not_open")])
+    assert found(lost) == [("fail", "not_open", "pump")]
 
 
 def test_a_meter_that_rests_is_to_be_looked_at_and_no_failure() -> None:
@@ -165,9 +295,18 @@ def test_a_doubtful_value_is_to_be_looked_at_and_an_estimate_is_none() -> None:
 
 
 def test_active_alarms_are_named_and_a_flood_is_cut() -> None:
-    alarm = {"active": True, "number": 1, "limit": "l", "point": "water.cold"}
+    alarm = {"active": True, "number": 1, "kind": "high", "point": "water.cold", "at": 3.0, "unit": "m3"}
     facts = ill(lambda live: live.update(alarms=[alarm] * 50 + [{**alarm, "active": False}]))
     assert found(facts) == [("warn", "alarm_active", "water.cold")] * 5
+    finding = next(f for f in examine(facts) if f.code == "alarm_active")
+    assert words_of(finding, Words("en"))[0] == "alarm 1 HIGH > 3 m³"
+
+
+def test_the_alarm_of_a_lost_point_is_its_devices_finding() -> None:
+    alarm = {"active": True, "number": 1, "kind": "fault", "point": "water.cold"}
+    facts = with_device("onewire", "crc")
+    live = {**(facts.live or {}), "alarms": [alarm]}
+    assert found(msgspec.structs.replace(facts, live=live)) == [("fail", "crc", "water.cold")]
 
 
 @pytest.mark.parametrize(
@@ -258,20 +397,51 @@ def test_the_command_prints_a_line_a_part_its_remedy_and_the_verdict(
 ) -> None:
     assert main(["doctor", "--socket", str(path), "--config", str(tmp_path / "none.toml")]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "vigie doctor   b0042   Fri 20 Nov 16:20"
+    assert lines[0] == "vigie doctor   b0042 Gymnase Sud   Fri 20 Nov 16:20"
     at = next(n for n, line in enumerate(lines) if line.startswith("FAIL  t.cellar"))
-    assert "28-3c01f0950a21" in lines[at]
-    assert "[no_answer]" in lines[at + 1]
-    assert lines[-1].split("  ")[1] == "more: vigie doctor no_answer"
-    assert "Not ready to leave." in lines[-1]
-    assert max(map(len, (line for line in lines if "→" not in line and "28-3c" not in line))) <= diagnosis.WIDTH
+    assert "Cellar: DS18B20 28-3c01f0950a21: no answer" in lines[at]
+    assert "[no_answer]" in "".join(lines[at + 1 : at + 4])
+    assert "Not ready to leave." in "".join(lines[-2:])
+    assert lines[-1].endswith("more: vigie doctor no_answer")
+    assert max(map(cells, lines)) <= 80
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_no_line_is_wider_than_the_screen_whatever_is_wrong(lang: str, width: int) -> None:
+    findings = [finding for facts, _expected in CASES for finding in examine(facts) if finding.level != "ok"]
+    lines = diagnosis.lines_of(findings, None, 1.0, Words(lang), None, width)
+    too_wide = [line for line in lines if cells(line) > width and len(line.split()) > 1]
+    assert too_wide == []
+    assert len(lines) > len(CASES)
+
+
+@pytest.mark.parametrize(("count", "lang", "words"), [
+    (1, "en", "1 FAIL"), (2, "en", "2 FAIL"), (1, "fr", "1 ÉCHEC "), (2, "fr", "2 ÉCHECS "), (0, "fr", "Vous pouvez"),
+])  # fmt: skip
+def test_the_verdict_counts_in_the_plural(count: int, lang: str, words: str) -> None:
+    failed = [f for f in examine(but(machine={"undervoltage": 1})) if f.level == "fail"] * count
+    lines = diagnosis.lines_of(failed, None, 0.2, Words(lang), None)
+    assert any(words in line for line in lines), lines
+    assert any("1 s" in line for line in lines), "nobody believes in 0 s"
+
+
+def test_a_box_that_was_cut_off_within_a_day_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    desk = FakeDesk()
+    desk.lines = [JournalLine("0c77d1e2", 7, 3, NOW_MS - 3_600_000, "ntp", "unclean_stop")]
+    with serving(desk, tmp_path / "api.sock") as path:
+        assert main(["doctor", "--json", "--socket", str(path), "--config", str(tmp_path / "none.toml")]) == 1
+    findings = {each["code"]: each for each in json.loads(capsys.readouterr().out)["findings"]}
+    assert findings["unclean_stop"]["text"].startswith("cut off 1 h ago")
+    (_before, limit, wanted) = desk.journal_asked[-1]
+    assert (limit, wanted.kinds, wanted.since_ms) == (1, {"unclean_stop"}, NOW_MS - 86_400_000)
 
 
 def test_its_json_is_whole(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--json", "--socket", str(path), "--config", str(tmp_path / "none.toml")]) == 1
     answer = json.loads(capsys.readouterr().out)
     assert answer["ready"] is False
-    assert {"level", "code", "subject", "text", "remedy"} == set(answer["findings"][0])
+    assert {"level", "code", "subject", "text", "remedy", "detail"} == set(answer["findings"][0])
     assert "no_answer" in {finding["code"] for finding in answer["findings"]}
 
 
@@ -282,9 +452,31 @@ def test_without_a_box_the_settings_and_the_machine_are_looked_at_all_the_same(
     config.write_text(GOOD.replace("pin = 27", "pin = 99"), encoding="utf-8")
     assert main(["doctor", "--socket", str(tmp_path / "none.sock"), "--config", str(config)]) == 1
     out = capsys.readouterr().out
-    assert "no box answers" in out
-    assert "site.toml: faults 1, the first:" in out
-    assert 'point "door".pin = 99 a whole number' in out
+    told = " ".join(out.split())
+    assert "no box answers: none runs, or it has another socket" in told
+    assert "site.toml has faults (1), the first:" in told
+    assert 'point "door".pin = 99 a whole number' in told
+
+
+def test_settings_that_this_user_may_not_read_are_no_fault_of_theirs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "vigie" / "site.toml"
+    config.parent.mkdir()
+    config.write_text(GOOD, encoding="utf-8")
+    words = ["-m", "edge.cli.main", "doctor", "--socket", str(tmp_path / "none"), "--config", str(config), "--json"]
+    config.parent.chmod(0)
+    try:
+        asked = subprocess.run(
+            ["setpriv", "--bounding-set=-dac_override,-dac_read_search", sys.executable, *words],
+            capture_output=True, check=False, cwd=ROOT,
+        )  # fmt: skip
+    finally:
+        config.parent.chmod(0o700)
+    assert asked.returncode == 1, asked.stderr
+    findings = {each["code"]: each for each in json.loads(asked.stdout)["findings"]}
+    assert "group vigie" not in findings["no_box"]["text"]
+    assert "usermod -aG vigie" in findings["settings_unread"]["remedy"]
 
 
 def test_a_code_is_explained_in_the_language_of_who_asks(capsys: pytest.CaptureFixture[str]) -> None:
@@ -294,7 +486,7 @@ def test_a_code_is_explained_in_the_language_of_who_asks(capsys: pytest.CaptureF
         assert main(["doctor", "no_answer"]) == 0
     finally:
         os.environ["LC_ALL"] = before
-    assert capsys.readouterr().out.splitlines()[0] == "no_answer  pas de réponse de l'appareil"
+    assert capsys.readouterr().out.splitlines()[0] == "no_answer : pas de réponse de l'appareil"
     assert main(["doctor", "no_anser"]) == 2
     assert capsys.readouterr().out == "no code no_anser; did you mean no_answer?\n"
     assert main(["doctor", "qqqqqq"]) == 2
@@ -312,13 +504,24 @@ def test_every_code_has_a_meaning_and_each_that_fails_or_warns_a_remedy() -> Non
         assert page[0][1], code
         assert len(page) > 1 or code in quiet, f"{code} has no remedy: write one in [remedy] or [doctor_link]"
     for code in CODES:
-        assert catalogue.has("fr", f"doctor.{code}"), code
+        for table in ("doctor", "doctor_meaning"):
+            assert f"{table}.{code}" in catalogue.catalogue("fr"), code
+    for code in diagnosis.known_codes():
+        for lang in ("en", "fr"):
+            lines = diagnosis.page_lines(code, Words(lang), 80)
+            assert not any("{" in line or cells(line) > 80 for line in lines), lines
+
+
+def test_extras_that_the_settings_need_are_looked_for() -> None:
+    settings = loads(GOOD)
+    assert missing_extras(settings, lambda _library: False) == ["gpio"]
+    assert missing_extras(settings, lambda library: library == "lgpio") == [], "either of the two is enough"
+    modbus = loads(GOOD + '\n[bus.rs485]\nkind = "modbus"\nport = "/dev/ttyUSB0"\n')
+    assert missing_extras(modbus, lambda library: library == "gpiod") == ["modbus"]
+    assert all(is_installed(library) for library in LIBRARIES["modbus"]), "the tests have it"
+    assert not is_installed("no_such_library")
 
 
 def test_the_page_of_codes_is_the_one_that_the_program_makes() -> None:
     page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
     assert page == diagnosis.troubleshooting(), "run: python -m edge.cli.diagnosis > docs/troubleshooting.md"
-
-
-def test_a_finding_is_plain_and_frozen() -> None:
-    assert Finding.__struct_config__.frozen

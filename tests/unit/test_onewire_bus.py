@@ -97,6 +97,7 @@ def test_what_prevents_a_conversion_for_all_is_said_once_and_costs_time_alone(
         assert [sample.value for sample in rig.tick().values()] == [tick + number / 4 for number in range(4)]
     assert rig.kernel.conversions == 24
     assert rig.notices() == [("probes_one_by_one", {"master": "w1_bus_master1", "why": why, "count": 4})]
+    assert rig.worker.status()["condition"] == {"w1_bus_master1": why}
 
 
 def test_the_trigger_is_written_with_its_newline_or_nothing_would_be_converted(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_a_named_probe_shows_its_point_and_a_new_one_its_driver(
     assert main(words) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"w1  {KNOWN}  DS18B20  boiler.flow",
-        f"w1  {NEW}  DS18B20  no point yet: driver ds18b20",
+        f"w1  {NEW}  DS18B20  no point yet (driver ds18b20)",
     ]
 
 
@@ -121,7 +121,7 @@ def test_a_meter_that_speaks_on_a_port_is_named_with_its_mode_(
         line.close()
     out = capsys.readouterr().out
     assert "Téléinfo historique 1200 Bd" in out
-    assert "no point yet: driver teleinfo" in out
+    assert "no point yet (driver teleinfo)" in out
 
 
 def test_modbus_slaves_are_looked_for_where_somebody_asks(
