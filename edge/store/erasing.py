@@ -124,6 +124,7 @@ def _fill(folder: Path, told: Callable[[int, int], None]) -> int:
         for number, size in enumerate(
             (CHUNK, status.f_frsize, status.f_frsize)
         ):  # again: what the first file's own end left over
+            os.sync()  # ext4 hands out what was freed only after the commit of its journal
             path = folder / f"wipe-fill-{number}"
             files.append(path)
             written = _fill_one(path, size, written, lambda done: told(done, wanted))

@@ -18,6 +18,7 @@ ASKING = {
     "values": [],
     "alarms": [],
     "buffer": [],
+    "relay": [],
     "explain": ["boiler.flow"],
     "time": [],
     "journal": [],
