@@ -27,6 +27,8 @@ RATES_PER_S: Final = (8, 16, 32, 64, 128, 250, 475, 860)
 
 SLOWEST: Final = 1.1  # §7.5: the rate may be 10 % lower than its name, or higher
 
+FORGOTTEN: Final = "its settings are others than were written; check its supply, and that no other program uses it"
+
 LOOP_BROKEN_MA: Final = 3.6
 LOOP_OVER_MA: Final = 21.0
 LOOP_MA: Final = (4.0, 20.0)
@@ -45,6 +47,11 @@ def running_word(analog_input: str, full_scale_mv: int, per_s: int) -> int:
     gain = FULL_SCALES_MV.index(full_scale_mv) << 9
     rate = RATES_PER_S.index(per_s) << 5
     return mux | gain | rate | _NO_COMPARATOR
+
+
+def is_idle(config: bytes) -> bool:
+    """Return whether the configuration register says that no conversion is running."""
+    return bool(config[0] & IDLE >> 8)
 
 
 def volts(register: bytes, full_scale_mv: int) -> float:

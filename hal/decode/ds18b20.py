@@ -156,7 +156,7 @@ def _sixteenths(scratchpad: bytes, family: str) -> Outcome:
 def _half_degrees(scratchpad: bytes) -> Outcome:
     half_degrees = int.from_bytes(scratchpad[:2], "little", signed=True)
     remain, per_degree = scratchpad[6:8]
-    if per_degree == 0:
+    if remain > per_degree or per_degree == 0:  # the rest of a degree that is more than one
         return None, BAD, "crc"
     celsius = (half_degrees >> 1) - 0.25 + (per_degree - remain) / per_degree
     if celsius == POWER_ON_C and remain == POWER_ON_BYTE:

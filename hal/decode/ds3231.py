@@ -12,10 +12,13 @@ from typing import Final
 TIME, TIME_LENGTH = 0x00, 7
 STATUS, TEMPERATURE = 0x0F, 0x11
 STOPPED: Final = 0x80  # OSF, in the status register
+ALWAYS_0: Final = 0x70  # of that register
 
 _HALF_DAYS: Final = 0x40
 _IS_AFTERNOON: Final = 0x20
 _CENTURY: Final = 0x80
+RANGE_C: Final = (-45.0, 90.0)
+"""Where it works, and its error."""
 
 #  0 seconds   1 minutes   2 hours: 0 12/24 AM-PM tens units   3 day of week 1..7   4 date   5 century, month   6 year
 
@@ -56,8 +59,13 @@ def octets_from(utc: int) -> bytes:
 
 
 def celsius(octets: bytes) -> float | None:
-    """Return degrees Celsius from registers 0x11 and 0x12: ten bits, two's complement, 0.25 a step; None if short."""
-    return None if len(octets) != 2 else (int.from_bytes(octets, "big", signed=True) >> 6) / 4
+    """Return degrees Celsius from registers 0x11 and 0x12: ten bits, two's complement, 0.25 a step.
+
+    None where bytes are missing, or hold bits that are always 0.
+    """
+    if len(octets) != 2 or octets[1] & 0x3F:
+        return None
+    return (int.from_bytes(octets, "big", signed=True) >> 6) / 4
 
 
 def temperature_octets(celsius_there: float) -> bytes:

@@ -22,6 +22,7 @@ _ONE_OF_BOTH: Final = 0x3  # mode: shunt and bus voltage, once
 _IS_READY: Final = 0x2
 _SHUNT_STEP_V: Final = 10e-6
 _BUS_STEP_V: Final = 4e-3
+_MOST_BUS: Final = 8000  # §8.6.3.2: 32 V; of more steps the register holds none
 
 
 def config_word(range_mv: int, samples: int) -> int:
@@ -55,6 +56,8 @@ def outcome(
     """Return volts of the bus, A or W, with quality and reason; the current has the sign of the shunt's voltage."""
     if len(shunt) != 2 or len(bus) != 2:
         return None, BAD, "bus_error"
+    if int.from_bytes(bus, "big") >> 3 > _MOST_BUS:
+        return None, BAD, "over_range"
     if channel == "voltage":
         return bus_volts(bus), GOOD, ""
     volt = shunt_volts(shunt)
@@ -68,5 +71,5 @@ def registers_from(shunt_volt: float, bus_volt: float, range_mv: int) -> tuple[b
     """Return the shunt's and the bus's register of a chip that has just measured these voltages."""
     most = round(range_mv / 1000 / _SHUNT_STEP_V)
     shunt = max(-most, min(most, round(shunt_volt / _SHUNT_STEP_V)))
-    bus = max(0, min(0x1FFF, round(bus_volt / _BUS_STEP_V))) << 3 | _IS_READY
+    bus = max(0, min(_MOST_BUS, round(bus_volt / _BUS_STEP_V))) << 3 | _IS_READY
     return shunt.to_bytes(2, "big", signed=True), bus.to_bytes(2, "big")

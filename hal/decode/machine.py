@@ -12,16 +12,17 @@ UNDERVOLTAGE: Final = 1 << 0
 SLOWED: Final = 1 << 1 | 1 << 2 | 1 << 3  # frequency capped, throttled, soft temperature limit
 LIFE_STEPS: Final = 11  # 1: up to 10 % of the life is used, … 10: up to 100 %, 11: beyond it
 WORN_EACH_PERCENT: Final = 10.0
+LOWEST_MC, HIGHEST_MC = -60_000, 200_000  # a zone that has not measured says -274,000 (THERMAL_TEMP_INVALID)
 
 
 def celsius(text: str) -> float | None:
     """Return °C from the millidegrees of a thermal zone.
 
-    >>> celsius("48312"), celsius("-5000"), celsius("")
-    (48.312, -5.0, None)
+    >>> celsius("48312"), celsius("-5000"), celsius(""), celsius("-274000")
+    (48.312, -5.0, None, None)
     """
     number = _integer(text, 10)
-    return None if number is None else number / 1000
+    return number / 1000 if number is not None and LOWEST_MC <= number <= HIGHEST_MC else None
 
 
 def memory_used_percent(meminfo: str) -> float | None:

@@ -128,10 +128,12 @@ class Ads1115:
         chip.set_register(ads1115.CONFIG_REGISTER, plan.word)
         give_up_s = chip.pace.monotonic_s() + ads1115.SLOWEST * plan.conversion_s + SPARE_S
         chip.pace.sleep(plan.conversion_s)  # one rest a conversion, not one a look
-        while not chip.register(ads1115.CONFIG_REGISTER, 2)[0] & ads1115.IDLE >> 8:
+        while not ads1115.is_idle(config := chip.register(ads1115.CONFIG_REGISTER, 2)):
             if chip.pace.monotonic_s() >= give_up_s:
                 raise chip.error("a conversion does not end; check its supply")
             chip.pace.sleep(plan.conversion_s / TRIES)
+        if config != plan.word:  # the register is 0 then: 0 V would be shown of a chip that measured nothing
+            raise chip.error(ads1115.FORGOTTEN, "bus_error")
         return chip.register(ads1115.CONVERSION_REGISTER, 2)
 
 

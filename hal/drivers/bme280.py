@@ -125,9 +125,12 @@ class Bme280:
             return None, BAD, "power_on_value"
         fine = bme280.fine_temperature(counts.temperature, found)
         value: float | None
+        low, high = bme280.RANGE_C
+        if not low <= bme280.celsius(fine) <= high:  # which corrects the others: all zeros would be 0 % of humidity
+            return None, BAD, "out_of_range"
         if channel == "temperature":
-            value, (low, high) = bme280.celsius(fine), bme280.RANGE_C
-        elif channel == "humidity":
+            return bme280.celsius(fine), GOOD, ""
+        if channel == "humidity":
             if counts.humidity is None:
                 return None, BAD, "power_on_value"
             value, (low, high) = bme280.relative_humidity(counts.humidity, fine, found), (0.0, 100.0)

@@ -173,7 +173,7 @@ class Clamp:
         chip.set_register(ads1115.CONFIG_REGISTER, word)
         began_s = pace.monotonic_s()
         pace.sleep(FASTEST / CLOCKED_PER_S)
-        while not chip.register(ads1115.CONFIG_REGISTER, 2)[0] & ads1115.IDLE >> 8:
+        while not ads1115.is_idle(chip.register(ads1115.CONFIG_REGISTER, 2)):
             if pace.monotonic_s() - began_s > 2 / CLOCKED_PER_S:
                 raise chip.error("a conversion does not end; check its supply")
         slowness = (pace.monotonic_s() - began_s) * CLOCKED_PER_S
@@ -193,8 +193,11 @@ class Clamp:
             pace.sleep(CONVERTS_S)
             registers.append(chip.register(ads1115.CONVERSION_REGISTER, 2))
             span_s = times[-1] - began_s
-        if not chip.register(ads1115.CONFIG_REGISTER, 2)[0] & ads1115.IDLE >> 8:
+        config = chip.register(ads1115.CONFIG_REGISTER, 2)
+        if not ads1115.is_idle(config):
             raise chip.error("a conversion does not end; check its supply")
+        if config != word:
+            raise chip.error(ads1115.FORGOTTEN, "bus_error")
         return times, registers
 
 

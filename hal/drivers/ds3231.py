@@ -70,6 +70,8 @@ class Ds3231:
         if not due:
             return []
         status = self._chip.register(ds3231.STATUS, 1)
+        if status[0] & ds3231.ALWAYS_0:
+            raise self._chip.error("its status arrives damaged; check wiring and pull-ups", "crc")
         octets = self._chip.register(ds3231.TIME, ds3231.TIME_LENGTH)
         is_running = not status[0] & ds3231.STOPPED
         utc_s = ds3231.utc_s(octets)
@@ -108,7 +110,10 @@ class Ds3231:
             return int(is_running), GOOD, ""
         read = self._last[point] = self._chip.register(ds3231.TEMPERATURE, 2)
         celsius = ds3231.celsius(read)
-        return (None, BAD, "bus_error") if celsius is None else (celsius, GOOD, "")
+        low, high = ds3231.RANGE_C
+        if celsius is None:
+            return None, BAD, "bus_error"
+        return (celsius, GOOD, "") if low <= celsius <= high else (None, BAD, "out_of_range")
 
     def _take(self, status: int, shown_s: int | None, now_ns: int) -> bool:
         """Set the clock where it stands or differs by more than a second; return whether it runs then."""

@@ -33,7 +33,10 @@ class I2cChip:
             octets = bytes(self._bus.read_i2c_block_data(self._address, number, length))
         except OSError as exc:
             raise i2c_fault(self.name, self._bus, exc) from exc
-        return self._keep(octets)
+        self._keep(octets)
+        if len(octets) != length:  # the kernel gives what its adapter says that came
+            raise self.error(f"{len(octets)} bytes instead of {length}; check wiring and pull-ups", "bus_error")
+        return octets
 
     def set_register(self, number: int, octets: bytes) -> None:
         """Write a register; a command of two bytes is a register and its byte. Raises DriverError."""

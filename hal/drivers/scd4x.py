@@ -22,6 +22,8 @@ ADDRESS: Final = 0x62
 UNITS: Final = {"co2": "ppm", "temperature": "Cel", "humidity": "%RH"}
 WORDS: Final = ("co2", "temperature", "humidity")
 KEPT_NS: Final = round(2.2 * scd4x.EACH_S * 1e9)
+RESTART_NS: Final = round(5 * scd4x.EACH_S * 1e9)
+"""Without a measurement for so long it does not measure: it lost its supply, and waits to be started."""
 BUSY_S: Final = 0.006  # two commands and their answers at 100 kHz, 1 ms each for the sensor, and waking up
 
 
@@ -79,6 +81,7 @@ class Scd4x:
         self._chip = I2cChip("SCD4x", bus, ADDRESS)
         self._words: tuple[int | None, ...] = ()
         self._taken_ns = 0
+        self._heard_ns: int | None = None  # of the last measurement, or the first look after a start
         self._last = b""
         self._serial = ""
 
@@ -87,7 +90,7 @@ class Scd4x:
 
         Just powered up it answers nobody for a second; its bus tries again after that.
         """
-        self._words = ()
+        self._words, self._heard_ns = (), None
         self._send(scd4x.STOP, scd4x.STOPS_AFTER_S)
         serial = scd4x.words(self._ask(scd4x.SERIAL, 9), 3)
         found = [word for word in serial if word is not None]
@@ -100,13 +103,22 @@ class Scd4x:
         self._send(scd4x.START, scd4x.ANSWERS_AFTER_S)
 
     def read(self, due: Sequence[str], now_ns: int) -> list[Sample]:
-        """Return the due points' samples of the newest measurement, each with the time at which it was fetched."""
+        """Return the due points' samples of the newest measurement, each with the time at which it was fetched.
+
+        Raises DriverError when the sensor does not answer, or does not measure: opened again, it is started.
+        """
         if not due:
             return []
         ready = scd4x.words(self._ask(scd4x.IS_READY, 3), 1)[0]
         if ready is not None and scd4x.is_ready(ready):
             self._last = self._ask(scd4x.READ, 9)
             self._words, self._taken_ns = scd4x.words(self._last, 3), now_ns
+            self._heard_ns = now_ns
+        elif self._heard_ns is None:
+            self._heard_ns = now_ns
+        elif ready is not None and now_ns - self._heard_ns > RESTART_NS:
+            cure = "it is started again; check its supply if it goes on"
+            raise self._chip.error(f"no measurement for {RESTART_NS / 1e9:g} s; {cure}", "stale")
         return [self._sample(point, now_ns) for point in due]
 
     def raw(self, point: str) -> str:

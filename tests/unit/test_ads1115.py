@@ -184,6 +184,17 @@ def test_a_conversion_that_never_ends_is_given_up_in_time() -> None:
     assert caught.value.reason == "no_answer"
 
 
+def test_a_chip_that_loses_its_supply_in_a_conversion_is_no_0_volt() -> None:
+    class Dips(Ads1115Chip):
+        def write(self, octets: bytes) -> None:
+            super().write(octets)
+            self._config, self._conversion = 0x8583, bytes(2)  # data sheet: both registers after reset
+
+    with pytest.raises(DriverError, match="its settings are others than were written; check its supply") as caught:
+        opened(Dips(1.0), p=options()).read(["p"], 1)
+    assert caught.value.reason == "bus_error"
+
+
 def test_an_absent_chip_is_named() -> None:
     with pytest.raises(DriverError) as caught:
         Ads1115(FakeI2c(), {"p": options(address=0x4A)}).open()

@@ -148,6 +148,18 @@ def test_an_answer_of_the_wrong_length_is_refused(octets: bytes) -> None:
         bme280.counts(octets)
 
 
+@pytest.mark.parametrize("octets", [bytes(8), b"\xff" * 8, b"\xff\xff\xf0" + bytes(5)])
+def test_a_temperature_that_cannot_be_takes_humidity_and_pressure_with_it(octets: bytes) -> None:
+    class Held(Bme280Chip):
+        """Its data lines are held: all zeros would else be 0 % of humidity."""
+
+        def read(self, length: int) -> bytes:
+            return octets if length == 8 else super().read(length)
+
+    samples = opened(Held()).read(list(CHANNELS), 1)
+    assert [(sample.value, sample.reason) for sample in samples] == [(None, "out_of_range")] * 3
+
+
 @given(st.integers(0, 0xFFFFF), st.integers(0, 0xFFFFF), st.binary(min_size=26, max_size=26))
 def test_no_numbers_of_whatever_chip_break_the_formula(adc: int, adc_p: int, common: bytes) -> None:
     try:

@@ -210,6 +210,7 @@ def test_a_ds18s20_counts_halves_and_the_rest() -> None:
     assert celsius_from_scratchpad(with_crc("ceff4b46ffff0c10"), "10") == (-25.0, GOOD, "")
     assert celsius_from_scratchpad(with_crc("aa004b46ffff0c10"), "10") == (None, BAD, "power_on_value")
     assert celsius_from_scratchpad(with_crc("25004b46ffff0500"), "10") == (None, BAD, "crc")
+    assert celsius_from_scratchpad(with_crc("25004b46ffff1110"), "10") == (None, BAD, "crc"), "more than a degree left"
 
 
 @pytest.mark.parametrize("text", ["", "\n", " \n\n"])

@@ -97,6 +97,8 @@ def test_a_year_that_the_chip_cannot_hold_is_refused(utc_s: int) -> None:
         ("7fc0", 127.75),
         ("8000", -128.0),
         ("19", None),
+        ("ffff", None),
+        ("1941", None),
     ],
 )
 def test_temperature_is_two_complement_of_ten_bits(octets: str, celsius: float | None) -> None:
@@ -135,6 +137,12 @@ def test_a_clock_that_stood_still_is_said_and_tells_no_time() -> None:
     assert (clock.value, clock.quality) == (0, GOOD)
     assert temperature.value == -7.75
     assert driver.fix() is None
+
+
+@pytest.mark.parametrize(("celsius", "reason"), [(-128.0, "out_of_range"), (127.75, "out_of_range"), (-40.0, "")])
+def test_a_temperature_at_which_no_clock_works_is_out_of_range(celsius: float, reason: str) -> None:
+    driver = opened(Ds3231Chip(UTC_S, temperature_c=celsius), "temperature")
+    assert driver.read(["temperature"], 1)[0].reason == reason
 
 
 def test_damaged_registers_are_bad_and_tell_no_time() -> None:

@@ -77,6 +77,14 @@ def test_a_current_beyond_the_range_is_over_range_and_never_the_end_of_it(ampere
     assert quality == [(None, "over_range"), (None, "over_range"), (12.0, "")]
 
 
+@pytest.mark.parametrize("bus", [b"\xff\xff", b"\xfa\x08"])
+def test_more_than_32_volt_is_none_that_the_chip_can_hold(bus: bytes) -> None:
+    for channel in ("voltage", "current", "power"):
+        found = ina219.outcome(channel, bytes(2), bus, shunt_ohm=0.1, range_mv=320)
+        assert found == (None, BAD, "over_range")
+    assert ina219.outcome("voltage", bytes(2), b"\xfa\x02", shunt_ohm=0.1, range_mv=320) == (32.0, GOOD, "")
+
+
 def test_a_chip_that_lost_its_supply_measures_as_before() -> None:
     chip = Ina219Chip(5.0, 0.25)
     driver = opened(chip, a=options(range_mv=40, samples=1))

@@ -91,6 +91,27 @@ def test_a_sensor_that_stops_measuring_is_stale_before_a_third_measurement_is_mi
     assert [(s.value, s.quality, s.reason) for s in rig.read(6.5)] == [(None, BAD, "stale")] * 3
 
 
+def test_a_sensor_that_lost_its_supply_for_a_moment_is_started_again() -> None:
+    rig = opened()
+    assert rig.read(5.1)[0].quality == GOOD
+    rig.chip.power_up()
+    assert rig.read(12.0)[0].reason == "stale", "it answers, and measures nothing"
+    with pytest.raises(DriverError, match="no measurement for 25 s; it is started again") as caught:
+        rig.read(14.0)
+    assert caught.value.reason == "stale"
+    rig.driver.open()  # as its bus does
+    assert rig.read(5.1)[0].value == 1234.0
+
+
+def test_a_damaged_answer_to_ready_starts_nothing_again_however_seldom_it_is_read() -> None:
+    rig = opened()
+    rig.read(60.0)
+    rig.chip.corrupt_at = 0
+    assert rig.read(60.0)[0].reason == "stale"
+    rig.chip.corrupt_at = None
+    assert rig.read(60.0)[0].value == 1234.0
+
+
 def test_a_damaged_word_is_bad_alone() -> None:
     rig = opened()
     rig.pace.sleep(5.1)
