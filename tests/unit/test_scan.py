@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hal import scan
-from hal.fake.i2c import Ads1115Chip, FakeI2c, Sht3xChip
+from hal.fake.i2c import Ads1115Chip, FakeI2c, Sht3xChip, refusal
 from hal.fake.i2c_air import Bme280Chip
+from hal.fake.pace import VirtualPace
 from hal.scan import Seen
 
 
@@ -23,8 +25,18 @@ class Untouched:
         raise AssertionError(f"{length} bytes were read")
 
 
-class Busy(Untouched):
-    """One that does not acknowledge the first calls, as while it measures."""
+class Busy:
+    """A bus whose chip does not acknowledge the first calls, as while it measures."""
+
+    def __init__(self, bus: FakeI2c, refused: int) -> None:
+        self.bus, self.refused = bus, refused
+        self.pace = bus.pace
+
+    def i2c_rdwr(self, *messages: Any) -> None:
+        if messages[0].addr in self.bus.chips and self.refused:
+            self.refused -= 1
+            raise refusal(errno.EREMOTEIO)
+        self.bus.i2c_rdwr(*messages)
 
 
 def test_who_acknowledges_is_told_with_the_driver_that_reads_it() -> None:
@@ -38,12 +50,23 @@ def test_who_acknowledges_is_told_with_the_driver_that_reads_it() -> None:
 
 def test_a_chip_that_says_who_it_is_is_named_alone() -> None:
     (seen,) = scan.i2c(FakeI2c({0x44: Sht3xChip()}), "i2c-1")
-    assert "SHT3x" in seen.names
+    assert seen == Seen("i2c-1", "0x44", ("SHT3x",), "sht3x", {"address": 0x44})
+
+
+def test_a_chip_that_measures_is_called_again_and_one_that_never_answers_is_not_there() -> None:
+    def found(refused: int) -> list[str]:
+        bus = FakeI2c({0x44: Sht3xChip()}, pace=VirtualPace())
+        return [seen.device for seen in scan.i2c(Busy(bus, refused), "i2c-1")]
+
+    assert found(scan.CALLS - 1) == ["0x44"]
+    assert found(scan.CALLS) == []
 
 
 def test_a_device_in_use_is_called_and_not_asked() -> None:
     (seen,) = scan.i2c(FakeI2c({0x44: Untouched()}), "i2c-1", named=[0x44])
     assert seen.device == "0x44"
+    with pytest.raises(AssertionError, match="it was sent"):
+        scan.i2c(FakeI2c({0x44: Untouched()}), "i2c-1")
 
 
 def test_an_empty_bus_has_nobody() -> None:
