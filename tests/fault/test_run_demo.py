@@ -270,8 +270,8 @@ def test_two_boxes_on_one_state_the_second_refuses_and_the_first_goes_on(demo: S
     code, said = refusal(demo.folder, "--demo", "--state", str(demo.folder / "other"), "--socket", str(demo.socket))
     assert code == 1
     assert f"local API on {demo.socket}: another box serves there" in said
-    before = Client(demo.socket).get("buffer")["records"]["next"]
-    eventually(lambda: Client(demo.socket).get("buffer")["records"]["next"] > before, 30, "the first goes on")
+    before = Client(demo.socket).get("box")["readings"]
+    eventually(lambda: Client(demo.socket).get("box")["readings"] > before, 30, "the first goes on")
 
 
 # -- without a broker

@@ -88,15 +88,18 @@ def test_an_outage_over_two_midnights_loses_nothing() -> None:
     assert report.most_waiting > report.records / 3
 
 
-@pytest.mark.slow(reason="the byte stream of a whole virtual hour through a pty, decoded by the real driver")
-def test_an_hour_down_to_the_wire_loses_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "hours",
+    [0.2, pytest.param(1.0, marks=pytest.mark.campaign(reason="the byte stream of a whole hour through a pty"))],
+)
+def test_hours_down_to_the_wire_lose_nothing(tmp_path: Path, hours: float) -> None:
     simulation = Simulation(load(DEMO), seed=1, outages=[], wire_folder=tmp_path)
 
-    report = simulation.run(1 / 24)
+    report = simulation.run(hours / 24)
 
     points = simulation.station.engine.points
     assert (report.stored, report.lost, report.waiting) == (report.records, 0, 0)
-    assert report.readings > 3600 * 8 / 2  # eight labels of the meter every 2 s
+    assert report.readings > hours * 3600 * 8 / 2  # eight labels of the meter every 2 s
     assert {point.id for point in points.values() if point.quality} == set()
     index = points["tic.index.hp"].value
     assert isinstance(index, float)

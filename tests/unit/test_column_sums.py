@@ -76,13 +76,13 @@ def columns(draw: st.DrawFn) -> Columns:
 
 
 @given(columns(), st.sampled_from(KINDS))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_the_sum_of_columns_is_that_of_their_records_to_the_last_bit(made: Columns, kind: Kind) -> None:
     assert exact(sum_of_columns(made, kind)) == exact(sum_of(made.records(), kind))
 
 
 @given(st.lists(columns(), min_size=1, max_size=4))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_columns_joined_cut_and_ordered_are_those_of_the_records(parts: list[Columns]) -> None:
     records = [record for part in parts for record in part]
     made = chained(parts)

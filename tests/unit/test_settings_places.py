@@ -208,7 +208,7 @@ def paths_of(value: Any, path: KeyPath = ()) -> set[KeyPath]:
 
 
 @given(st.randoms(use_true_random=False), st.sampled_from(("\n", "\r\n")), st.sampled_from(("", "\ufeff")))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_every_key_of_a_generated_file_is_found_at_its_true_place(rng: random.Random, end: str, mark: str) -> None:
     writer = Writer(rng, end)
     writer.document()
