@@ -211,4 +211,4 @@ def outlives(order: Override | None, safe: bool) -> Override | None:  # noqa: FB
     """
     while order is not None and order.level != safe:
         order = order.then
-    return order
+    return None if order is None else msgspec.structs.replace(order, then=outlives(order.then, safe))

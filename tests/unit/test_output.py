@@ -225,6 +225,14 @@ def test_only_an_order_to_the_safe_level_outlives_a_restart() -> None:
     assert outlives(None, safe=False) is None
 
 
+def test_an_order_to_the_other_level_does_not_come_back_behind_a_pulse_that_outlived_it() -> None:
+    """An output that is on at rest was ordered off, and a pulse switched it on for a moment as the box restarted."""
+    pulse = order(True, 0, 5000, then=order(False))
+    assert outlives(pulse, safe=True) == order(True, 0, 5000)
+    kept = order(True, 0, 5000, then=order(True, author="anna"))
+    assert outlives(kept, safe=True) == kept
+
+
 MINIMA = st.sampled_from([0, 700, 3000])
 ACTS = st.lists(
     st.tuples(st.integers(0, 2500), st.sampled_from(["on", "off", "auto", "active", "over", "up", "down"])), max_size=30
