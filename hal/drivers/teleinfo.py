@@ -196,6 +196,8 @@ class Teleinfo:
         if end.complete:
             self._heard = end
         number = number_of(end)
+        if not number and len(self._meters) > 1:
+            return  # its number arrived damaged: of several meters nobody knows whose values these are
         view = self._meters.get(number) if number else None
         if view is None or not number:
             view = self._unnamed(number, end)

@@ -55,6 +55,10 @@ class Curve:
         utc_s = _ends_s(shown)
         if date_s is None or utc_s is None:
             return
+        if (
+            self.told_s > date_s + EARLY_S
+        ):  # the meter's clock was ahead and has been set back, or the memory is damaged
+            self.told_s, self.last = 0, None
         other_s = _ends_s(judge.shown(self._other))
         if other_s is not None and 0 < abs(utc_s - other_s) <= LONGEST_STEP_S:
             self._step_s = abs(utc_s - other_s)

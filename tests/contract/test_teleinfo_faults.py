@@ -228,3 +228,26 @@ def test_the_bytes_of_the_line_can_be_had_once(tmp_path: Path) -> None:
         for _ in range(300):
             bench.second()
         assert len(bench.driver.trace()) == MOST_TRACE
+
+
+class LosesNumbers(TakingTurns):
+    """Two meters whose numbers arrive damaged in every third frame."""
+
+    def frame(self, t_ms: float) -> bytes:
+        octets = super().frame(t_ms)
+        return octets.replace(b"ADCO 0", b"ADCO 1", 1) if self.turn % 3 == 0 else octets
+
+
+def test_a_frame_without_its_number_is_nobodys_where_one_meter_is_named_and_the_other_is_not(tmp_path: Path) -> None:
+    with closing(Bench(tmp_path, LosesNumbers(*two_meters().meters))) as bench:
+        bench.driver.close()
+        bench.points = {
+            "first": TeleinfoOptions(label="PAPP", meter="041876199271"),
+            "other": TeleinfoOptions(label="PAPP"),
+        }
+        bench.driver = Teleinfo(str(bench.line.port), bench.points)
+        bench.driver.open()
+        bench.until(all_good, 60)
+        for _ in range(60):
+            samples = bench.second()
+            assert {name: sample.value for name, sample in samples.items()} == {"first": 1000, "other": 5000}

@@ -113,6 +113,25 @@ def test_the_point_before_is_told_by_its_own_label_too() -> None:
     assert site.ends_s() == pytest.approx([0, HALF_S, 2 * HALF_S], abs=2)
 
 
+@pytest.mark.parametrize("told_s", [EPOCH_S + 30 * 86_400, 10**17])
+def test_a_meter_whose_clock_was_ahead_and_is_set_right_goes_on_telling_its_curve(told_s: int) -> None:
+    site = CurveSite()
+    site.view.restore(LineMemory(told={"curve": told_s}), {"curve": told_s})
+    site.run(3 * HALF_S + 60)
+    assert site.ends_s() == pytest.approx([HALF_S, 2 * HALF_S, 3 * HALF_S], abs=2)
+
+
+def test_a_clock_that_is_set_back_while_it_is_heard_costs_no_more_than_that_time() -> None:
+    site = CurveSite()
+    site.meter.clock_off_s = 10 * 86_400.0
+    site.run(2 * HALF_S + 60)
+    before = len(site.told)
+    site.meter.clock_off_s = 0.0
+    site.run(5 * HALF_S + 60)
+    assert len(site.told) - before >= 2
+    assert site.ends_s()[-1] == pytest.approx(5 * HALF_S, abs=2)
+
+
 def test_a_degraded_clock_leaves_the_distance_right_and_says_so() -> None:
     site = CurveSite()
     site.meter.is_clock_degraded = True
