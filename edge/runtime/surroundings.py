@@ -7,6 +7,7 @@ of the settings is missing and one stranger has just come, that is probably its 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -18,6 +19,10 @@ from hal.sample import QUALITY_NAMES, Cycle, Notice, Sample
 MEMORY: Final = "*"
 """The name under which a bus keeps what it said, among its devices' memory: no device is called so."""
 REMEMBERED: Final = 100
+MOST_TAKEN_BACK: Final = 1000
+NEW_AN_HOUR: Final = 50
+"""So many strangers are said in an hour: noise on a line makes new ones without end. The others are said later."""
+HOUR_NS: Final = 3_600_000_000_000
 RECENT_S: Final = 1800.0  # the kernel shows a probe for minutes after it was unplugged: who replaces it comes before
 
 log = logging.getLogger(__name__)
@@ -43,6 +48,8 @@ class Surroundings:
         self._bus = bus
         self._named = named
         self._said = _taken_back(memory)
+        self._said_ns: deque[int] = deque(maxlen=NEW_AN_HOUR)
+        """When strangers were said, the last ones of them."""
         self._is_changed = False
         self._is_lost = False
         self.strangers: tuple[Stranger, ...] = ()
@@ -119,21 +126,32 @@ class Surroundings:
         swapped = recent[0].found.device if len(self.missing) == len(recent) == 1 else ""
         for each in self.strangers:
             device = each.found.device
+            if f"new {device}" not in self._said and self._are_many(now_ns):
+                continue
             is_new = self._is_first(f"new {device}")
             words = {"device": device, "driver": each.found.driver}
             if device == swapped and self._is_first(f"swap {self.missing[0]} {device}"):
                 was = self.missing[0]
                 notices += [Notice("probe_swapped", now_ns, {**words, "was": was}, point) for point in self._named[was]]
+                self._said_ns.append(now_ns)
             elif is_new:
+                self._said_ns.append(now_ns)
                 notices.append(Notice("probe_new", now_ns, dict(words)))
         return notices
 
     def _is_first(self, key: str) -> bool:
         if key in self._said:
             return False
-        self._said = [*self._said, key][-REMEMBERED:]
+        self._said.append(key)
+        if len(self._said) > REMEMBERED:  # those that are still there stay, or they would be said again and again
+            there = {f"new {each.found.device}" for each in self.strangers}
+            gone = next((said for said in self._said[:-1] if said not in there), "")
+            self._said = [said for said in self._said if said != gone]
         self._is_changed = True
         return True
+
+    def _are_many(self, now_ns: int) -> bool:
+        return len(self._said_ns) == NEW_AN_HOUR and now_ns - self._said_ns[0] < HOUR_NS
 
 
 def _key(notice: Notice) -> str:
@@ -143,6 +161,6 @@ def _key(notice: Notice) -> str:
 
 def _taken_back(memory: str | None) -> list[str]:
     try:
-        return msgspec.json.decode(memory or "[]", type=list[str])[-REMEMBERED:]
+        return msgspec.json.decode(memory or "[]", type=list[str])[-MOST_TAKEN_BACK:]
     except (msgspec.MsgspecError, ValueError):
         return []

@@ -10,7 +10,7 @@ import pytest
 
 from edge.runtime.bus import BusWorker
 from edge.runtime.device import DeviceSpec
-from edge.runtime.surroundings import MEMORY, Surroundings
+from edge.runtime.surroundings import MEMORY, NEW_AN_HOUR, REMEMBERED, Surroundings
 from edge.store.offline import stored_logs
 from hal.buses import LOOK_S
 from hal.driver import Found
@@ -204,12 +204,35 @@ def test_what_was_said_stays_small(tmp_path: Path) -> None:
     found = Surroundings("w1", {}, None)
     for number in range(500):
         handle.devices = [f"probe{number}"]
-        found.look(handle, number)
+        found.look(handle, number * 3_600_000_000_000)
     state = found.state()
     assert state is not None
     assert len(msgspec.json.decode(state)) == 100
     assert found.state() is None
     assert MEMORY == "*"
+
+
+LOOK_NS = 300_000_000_000
+LOOKS_AN_HOUR = 12
+
+
+def test_noise_that_makes_new_names_without_end_fills_no_journal() -> None:
+    handle, said = Handle(), 0
+    found = Surroundings("w1", {}, None)
+    for number in range(24 * LOOKS_AN_HOUR):
+        handle.devices = [f"{family}-{number:012x}" for family in (10, 22, 28, 42, "3b", 11)]
+        said += len(found.look(handle, number * LOOK_NS))
+    assert 23 * NEW_AN_HOUR <= said <= 25 * NEW_AN_HOUR
+
+
+def test_more_strangers_than_are_remembered_are_each_said_once() -> None:
+    handle = Handle()
+    handle.devices = [f"probe{number}" for number in range(2 * REMEMBERED)]
+    found = Surroundings("w1", {}, None)
+    said = [each.values["device"] for look in range(10 * LOOKS_AN_HOUR) for each in found.look(handle, look * LOOK_NS)]
+    assert sorted(said, key=str) == sorted(handle.devices)
+    again = Surroundings("w1", {}, found.state())
+    assert again.look(handle, 0) == [], "also over a restart"
 
 
 def test_a_running_box_shows_a_stranger_journals_it_once_and_remembers_that(tmp_path: Path) -> None:
