@@ -74,10 +74,12 @@ class I2cBus:
 
     def close(self) -> None:
         """Close the adapter; where the bus is stuck and its power can be switched, take it off. May be called twice."""
-        if self._switch_off is not None and self.is_stuck:
-            self._switch_off()
-            self._in_a_row = 0
-        self._adapter.close()
+        is_stuck, self._in_a_row = self.is_stuck, 0
+        try:
+            if self._switch_off is not None and is_stuck:
+                self._switch_off()
+        finally:
+            self._adapter.close()
 
     # what smbus2.SMBus has
 

@@ -196,8 +196,11 @@ class BusWorker:
         if self._is_open:
             self._is_open = False
             handle, self._handle = self._handle, None
-            self._counts.update(counts_of(handle))
-            self._close_handle(handle)
+            self._counts = self._counts + Counter(counts_of(handle))  # a new one: another thread may be reading it
+            try:
+                self._close_handle(handle)
+            except Exception:  # it promised not to; the devices of the bus are tried again all the same
+                log.exception("bus %s failed while closing", self.bus)
 
     def close(self) -> None:
         """Take the edges that still wait, so that a clean stop costs no pulse; close all devices and the bus."""

@@ -161,7 +161,11 @@ class Device:
         """Return the driver, opened; it is kept as soon as it is made, so that one that fails is closed."""
         driver: Any = self.spec.driver(self._handle(), self.spec.options)
         if self._memory is not None and self._remembers:
-            driver.restore(self._memory)
+            try:
+                driver.restore(self._memory)
+            except Exception:  # of another driver, or of a version before: better forgotten than never opened
+                log.exception("bus %s: %s can't take back what it remembered", self._bus, self.spec.name)
+                driver, self._memory = self.spec.driver(self._handle(), self.spec.options), None
         self._driver = driver
         driver.open()
         return driver
@@ -214,7 +218,12 @@ class Device:
             self._flight.turned_bad(sample.t_ns // 1_000_000, self.spec.name, sample.point, sample.reason)
 
     def _trace(self, driver: Any, now_ns: int) -> None:
-        octets = driver.trace()
+        try:
+            octets = driver.trace()
+        except Exception:  # it promised not to; the reading stands without
+            log.exception("bus %s: %s can't tell what its wire brought: not asked again", self._bus, self.spec.name)
+            self._traces = False
+            return
         if octets:
             self._flight.note(now_ns // 1_000_000, self._place, octets)
 
@@ -229,7 +238,6 @@ class Device:
 
     def status(self) -> dict[str, Any]:
         """Return how the device is, for those who look after the box: open or why not, reads, failures by reason."""
-        condition = getattr(self._driver, "condition", None)
         return {
             "device": self.spec.name,
             "driver": self.spec.driver.__name__,
@@ -239,8 +247,17 @@ class Device:
             "reason": self._reason if self._fault else "",
             "reads": self.reads,
             "bad": dict(self.bad),
-            "condition": condition() if callable(condition) else {},
+            "condition": self._asked("condition") or {},
         }
+
+    def _asked(self, name: str, *words: str) -> Any:
+        """Return what the driver says of itself on another thread than its bus's; None where it doesn't."""
+        method = getattr(self._driver, name, None)
+        try:
+            return method(*words) if callable(method) else None
+        except Exception:  # what is asked of the others must not fail with it
+            log.exception("bus %s: %s can't say its %s", self._bus, self.spec.name, name)
+            return None
 
     def explain(self, point: str, offset_ms: int = 0) -> dict[str, Any]:
         """Return what is known of a point on this side: device, options, last sample, raw bytes, fault, recording.
@@ -249,7 +266,6 @@ class Device:
         """
         recording = self._flight.recording(self.spec.name)
         last = self._last.get(point)
-        raw = getattr(self._driver, "raw", None)
         return {
             "bus": self._bus,
             "device": self.spec.name,
@@ -258,6 +274,6 @@ class Device:
             "is_open": self.is_open,
             "fault": self._fault,
             "sample": None if last is None else msgspec.to_builtins(last),
-            "raw": raw(point) if callable(raw) else "",
+            "raw": self._asked("raw", point) or "",
             "recording": None if recording is None else told(recording, offset_ms),
         }

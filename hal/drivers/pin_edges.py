@@ -114,7 +114,9 @@ class PinEdges:
                 level = self._seen = bool(level)
             found.append((round(ticks * 1e9), level))
         self.count += sum(level is not None for _, level in found)
-        if self._is_full:  # asked after the edges were taken: one may be cut meanwhile on the factory's thread
+        if (
+            self._is_full and found
+        ):  # asked after the edges were taken: one may be cut meanwhile on the factory's thread
             self._is_full = False
             found.append((found[-1][0], None))
         return found

@@ -373,3 +373,69 @@ def test_a_bus_that_ends_before_its_first_reading_opens_nothing_for_it() -> None
     worker.close()
     assert cycles == []
     assert Scripted.opened == []
+
+
+class Treacherous(Scripted):
+    """One that raises in everything it promised not to raise in."""
+
+    broken: ClassVar[set[str]] = set()
+
+    def _perhaps(self, name: str) -> None:
+        if name in self.broken:
+            raise RuntimeError(f"a bug in {name}")
+
+    def restore(self, state: str) -> None:
+        self._perhaps("restore")
+
+    def state(self) -> str | None:
+        return None
+
+    def trace(self) -> bytes:
+        self._perhaps("trace")
+        return b"x"
+
+    def raw(self, point: str) -> str:
+        self._perhaps("raw")
+        return "raw"
+
+    def condition(self) -> dict[str, Any]:
+        self._perhaps("condition")
+        return {"well": 1}
+
+    def close(self) -> None:
+        super().close()
+        self._perhaps("close")
+
+
+@pytest.mark.parametrize("name", ["restore", "trace", "raw", "condition", "close"])
+def test_a_driver_that_breaks_what_it_promised_costs_no_reading_of_its_own_or_of_the_others(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    Scripted.opened.clear()
+    Treacherous.broken = {name}
+    Scripted.script = {"a": [1.0, 2.0, DriverError("gone", "no_answer"), 4.0], "z": [7.0]}
+    clock, cycles, worker = rig({"a": (Treacherous, 1000), "z": (Scripted, 1000)}, memory={"a": "of another driver"})
+    turn(clock, worker, 8)
+    values = [{sample.point: sample.value for sample in cycle.samples} for cycle in cycles]
+    assert [found["z"] for found in values] == [7.0] * len(values)
+    assert [found["a"] for found in values[:4]] == [1.0, 2.0, None, 4.0]
+    status, explained = worker.status(), worker.explain("a")
+    assert (status["devices"][0]["condition"] == {}) == (name == "condition")
+    assert (explained["raw"] == "") == (name == "raw")
+    worker.close()
+    assert Scripted.opened == []
+    assert caplog.text.count(f"a bug in {name}\n") <= 2, "said, and not at each reading"
+
+
+def test_a_bus_that_can_not_be_closed_is_opened_again_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    Scripted.script = {"a": [DriverError("gone", "no_answer"), 4.0]}
+    clock, cycles, worker = rig({"a": (Scripted, 1000)})
+
+    def fails(_handle: object) -> None:
+        raise RuntimeError("a bug")
+
+    worker._close_handle = fails
+    turn(clock, worker, 6)
+    assert [cycle.samples[0].value for cycle in cycles][:3] == [None, 4.0, 4.0]
+    worker.close()
+    assert "bus b failed while closing" in caplog.text

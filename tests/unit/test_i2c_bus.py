@@ -157,6 +157,21 @@ def test_only_a_stuck_bus_loses_its_power_when_it_is_closed_and_gets_it_back_in_
     board.close()
 
 
+def test_a_power_pin_that_cannot_be_switched_leaves_no_adapter_open() -> None:
+    def fails() -> None:
+        raise RuntimeError("the chip of the pins has gone")
+
+    wire = Adapter()
+    stuck = I2cBus("i2c-1", wire, switch_off=fails)
+    wire.fail(errno.EIO)
+    for _ in range(3):
+        with pytest.raises(OSError, match="Input/output"):
+            stuck.write_byte(0x48, 0)
+    with pytest.raises(RuntimeError):
+        stuck.close()
+    assert wire.closings == 1
+
+
 def worker(name: str, bus: FakeI2c, driver: str, options: dict[str, Any], cycles: list[Cycle]) -> BusWorker:
     kind = drivers.load(driver)
     points = {"p": msgspec.convert(options, kind.Options)}
