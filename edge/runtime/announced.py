@@ -6,12 +6,14 @@ from typing import Any
 
 import msgspec
 
-from edge.core.clock import Clock
+from edge.core.clock import Clock, Dating
 from edge.core.types import Event
 from edge.runtime.compared import Compared, compared
 from edge.runtime.notebook_keeper import moment
 from edge.runtime.stores import Stores
+from edge.runtime.undated import last_seen
 from edge.settings.model import Settings
+from edge.settings.packaged import product_version
 
 
 class Announced(msgspec.Struct, frozen=True):
@@ -23,10 +25,14 @@ class Announced(msgspec.Struct, frozen=True):
     compared: Compared
 
 
-def announced(stores: Stores, settings: Settings, clock: Clock) -> Announced:
-    """Return what is to be told at this start."""
+def announced(stores: Stores, settings: Settings, clock: Clock, dating: Dating, *, was_cut: bool) -> Announced:
+    """Return what is to be told at this start: the unclean end before it, itself, then what it found."""
     now, notebook, recalled = moment(clock), stores.notebook, stores.recalled
-    events = []
+    events = [Event("start", now.at_ms, "", {"version": product_version(), "boot": clock.boot})]
+    if was_cut:
+        boot = clock.boot - 1
+        seen = last_seen(boot, dating, (stores.records, stores.events))
+        events.insert(0, Event("unclean_stop", now.at_ms, "", {"boot": boot, **seen}))
     if notebook.damage:
         values = {"taken": "nothing" if notebook.was_empty else "backup"}
         if notebook.kept_as:

@@ -7,8 +7,6 @@ buses ─→ station ─→ writer ─→ logs ─→ links            each with
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -19,7 +17,7 @@ import msgspec
 
 from edge.core.clock import Clock, ClockEntry, Dating
 from edge.core.ports import Worker
-from edge.core.types import Event, EventBatch, RecordBatch
+from edge.core.types import EventBatch, RecordBatch
 from edge.links.messages import ClockWanted
 from edge.links.mqtt import MqttLink
 from edge.runtime.announced import announced
@@ -30,6 +28,7 @@ from edge.runtime.device import DeviceSpec
 from edge.runtime.feed import feed_of, store_facts
 from edge.runtime.findings import REGISTER, Findings
 from edge.runtime.last_resort import LastResort, machine_uptime_s
+from edge.runtime.life import Life
 from edge.runtime.notebook_keeper import NotebookKeeper, moment
 from edge.runtime.outputs import Outputs
 from edge.runtime.parts import bus_of, engine_of, historian_of, mqtt_link_of, own_figures, own_handles
@@ -37,10 +36,10 @@ from edge.runtime.past import Past
 from edge.runtime.sharing import Sharing
 from edge.runtime.showing import Showing, Today, display_device
 from edge.runtime.signals import status_lamp
-from edge.runtime.station import Question, Station
+from edge.runtime.station import Station
 from edge.runtime.stores import Stores
 from edge.runtime.supervisor import Bell, Supervisor
-from edge.runtime.undated import estimated_end, last_seen
+from edge.runtime.undated import estimated_end
 from edge.settings.model import Settings
 from edge.store.fs import Fs
 from edge.store.history import CONSUMER
@@ -49,7 +48,6 @@ from edge.web.api import ApiServer
 from hal.sample import Cycle, Notice, Value
 
 ALIVE_WITHIN_S: Final = 60.0
-LAST_WORD_S: Final = 1.0  # what a link gets at the end to send the last batch and hear its acknowledgement
 
 log = logging.getLogger(__name__)
 
@@ -167,9 +165,12 @@ class Box:
             is_kept=lambda: self.writer.trouble() is None,
             is_sound=lambda: not (self.keeper.degraded or self.history.degraded),
         )  # fmt: skip
-        self._api = ApiServer(self.desk, socket) if socket is not None else None
-        self._api_thread: threading.Thread | None = None
         self._wire()
+        self._life = Life(
+            self.supervisor, self.station, self.clock, self.writer, self.outputs, self.stores, self.links, self.waiting,
+            api=None if socket is None else ApiServer(self.desk, socket),
+            moves=None if self._hardware is None else self._hardware.name,
+        )  # fmt: skip
 
     # -- putting together
 
@@ -195,15 +196,10 @@ class Box:
     def _announce(self, *, was_cut: bool) -> None:
         """Put the start, and an unclean end before it, first into the events log."""
         now_ms = self.clock.monotonic_ns() // 1_000_000
-        entries = [Event("start", now_ms, "", {"version": product_version(), "boot": self.clock.boot})]
-        if was_cut:
-            boot = self.clock.boot - 1
-            values = {"boot": boot, **last_seen(boot, self.dating, (self.records, self.events))}
-            entries.insert(0, Event("unclean_stop", now_ms, "", values))
-        found = announced(self.stores, self.settings, self.clock)
+        found = announced(self.stores, self.settings, self.clock, self.dating, was_cut=was_cut)
         registers = {**found.event_registers, "running": True, "power_up": msgspec.to_builtins(self._power_up)}
         self.writer.post(
-            EventBatch(self.clock.boot, [*entries, *found.events], registers),
+            EventBatch(self.clock.boot, found.events, registers),
             lambda: self.keeper.accept(found.compared),
         )
         if found.registers:
@@ -287,58 +283,16 @@ class Box:
 
     def start(self) -> None:
         """Start all workers and the API. Raises OSError when the API's socket can't be had; nothing runs then."""
-        if self._api is not None:
-            try:
-                self._api.open()
-            except OSError:
-                self._give_back()
-                raise
-        self.supervisor.start()
-        if self._api is not None:
-            self._api_thread = threading.Thread(target=self._api.run, name="api", daemon=True)
-            self._api_thread.start()
+        self._life.start()
         log.info("box %s: %d points, start %d", self.settings.box.id, len(self.settings.points), self.clock.boot)
 
     def is_alive(self, within_s: float = ALIVE_WITHIN_S) -> bool:
         """Return whether the station turns and the writer answers: what the watchdog is fed for."""
-        now_s = time.monotonic()
-        return self.supervisor.turned(self.station.name, now_s, within_s) and now_s - self.writer.answered_s < within_s
+        return self._life.is_alive(within_s)
 
     def stop(self, within_s: float = 2.0) -> list[str]:
         """End everything in order; return the names of workers that did not come back."""
-        end_s = time.monotonic() + within_s
-        # the station hears of it first, or it would find its outputs other than it left them
-        self.station.post(Question(lambda engine: engine.rest(self.clock.monotonic_ns() // 1_000_000), lambda _: None))
-        self.outputs.rest()
-        if self._api is not None:
-            self._api.close()
-        before = {link.name: self._last_word(end_s) for link in self.links.values()}
-        if self._hardware is not None:
-            before[self._hardware.name] = self.outputs.close  # while there still are pins to switch off
-        left = self.supervisor.stop(within_s, before=before)
-        if self._api_thread is not None:
-            self._api_thread.join(max(0.0, end_s - time.monotonic()))
-        self._give_back()
-        return left
-
-    def _give_back(self) -> None:
-        self.outputs.close()
-        self.stores.close()
-
-    def _last_word(self, end_s: float) -> Callable[[], None]:
-        """Return what lets a link send and hear about the last batch before it ends, if there is time."""
-
-        def wait() -> None:
-            until_s = min(time.monotonic() + LAST_WORD_S, end_s - 0.3)
-            pause = threading.Event()
-            while (
-                time.monotonic() < until_s
-                and self.waiting()
-                and any(link.status()["state"] == "up" for link in self.links.values())
-            ):
-                pause.wait(0.02)
-
-        return wait
+        return self._life.stop(within_s)
 
     def summary(self) -> str:
         """Return the figures of this run in one line, as JSON."""
