@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.hil.guest import Guest, GuestError
+from tests.hil.modules.build import build
 
 pytestmark = pytest.mark.hil
 
@@ -27,5 +28,24 @@ def test_a_guest_runs_this_trees_station_in_a_time_of_its_own_and_survives_a_pow
         guest.power_cut()
         guest.boot()
         assert guest.run("cd /var/lib/vigie; cat flushed; ls").lines == ["here", "flushed"]
+    finally:
+        guest.close()
+
+
+def test_the_pin_tests_of_this_folder_pass_on_the_guests_kernel(guest_folder: Path, is_full: bool) -> None:
+    """They need gpio-sim and root, so elsewhere they are mostly skipped."""
+    if not is_full:
+        pytest.skip("takes a minute: make hil FULL=1")
+    files = {file.name: file for file in build(Guest.release())}
+    guest = Guest(guest_folder, clock="host", modules=[files["irq_sim_vigie.ko"], files["gpio-sim.ko"]])
+    try:
+        guest.boot()
+        done = guest.run(
+            "cd /opt/vigie/tree; exec /opt/vigie/bin/python -m pytest -p no:xdist -p no:hypothesispytest "
+            "-p no:cacheprovider tests/hil/test_gpio_sim.py",
+            300,
+        )
+        assert " passed" in done.lines[-1]
+        assert "skipped" not in done.lines[-1]
     finally:
         guest.close()

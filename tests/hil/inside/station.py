@@ -103,7 +103,8 @@ def live(state: str, pulses: int, hertz: int) -> None:
 def offline(state: str) -> None:
     with stored_logs(Path(state)) as logs:
         say("registers", logs.records.registers)
-    for row in csv.DictReader(io.StringIO(printed("export", "--state", state, "--config", SITE))):
+    table = printed("export", "--state", state, "--config", SITE).splitlines()
+    for row in csv.DictReader(line for line in table if not line.startswith("#")):
         say("record", row)
     say("journal", json.loads(printed("journal", "--state", state, "--config", SITE, "--json"))["lines"])
 
