@@ -26,6 +26,7 @@ from hal.onewire import OneWireBus
 
 WEATHER_S: Final = 1.0  # how often temperatures, powers and rates follow the clock
 PULSE_FIRST_S: Final = 0.3
+WIDTHS: Final = 2  # a pulse lasts so many times what its input takes for bouncing
 MODBUS_RAW: Final = 230
 AHEAD_WH: Final = 3  # more than any meter here turns in the second until its register is kept again
 
@@ -128,7 +129,8 @@ class Demo:
         for entry in entries:
             pin = entry.options.pin
             if entry.point.driver == "pulse" and pin not in meters:
-                train = board.meter(pin, first_ns, site.pulses_per_second(len(meters), 0.0), bounces=2)
+                rate, width_ms = site.pulses_per_second(len(meters), 0.0), WIDTHS * entry.options.debounce_ms
+                train = board.meter(pin, first_ns, rate, bounces=2, width_ms=max(30.0, width_ms))
                 self._courses.append(partial(_turn, train, len(meters)))
                 meters.add(pin)
             elif entry.point.driver == "contact":

@@ -12,6 +12,7 @@ from edge.settings.load import load
 from hal.decode.teleinfo.frames import Decoder
 from hal.decode.teleinfo.groups import Group
 from hal.drivers.ds18b20 import Ds18b20
+from hal.drivers.pulse import Pulse
 from tests.support import ROOT
 
 SETTINGS = load(ROOT / "config" / "sites" / "demo.toml")
@@ -76,6 +77,25 @@ def test_a_register_file_that_says_nothing_is_a_first_start(tmp_path: Path, text
     (tmp_path / "old" / "meter1.wh").write_text(text, encoding="ascii")
     with closing(demo(tmp_path / "old")) as made:
         assert indexes(made, 0.0) == expected
+
+
+def test_every_meter_that_turns_is_counted(tmp_path: Path) -> None:
+    points = {
+        e.point.id: e.options for e in SETTINGS.points if e.point.driver == "pulse" and e.options.channel == "index"
+    }
+    with closing(demo(tmp_path)) as made:
+        drivers = {name: Pulse(made.handles["gpio"], {name: options}) for name, options in points.items()}
+        for driver in drivers.values():
+            driver.open()
+        counted: dict[str, object] = {}
+        for second in range(60):
+            made.step(100.0 + second)
+            for name, driver in drivers.items():
+                counted[name] = driver.read([name], (100 + second) * 10**9)[-1].value
+        for driver in drivers.values():
+            driver.close()
+    assert len(counted) == 16
+    assert [name for name, pulses in counted.items() if not pulses] == []
 
 
 def test_it_may_be_closed_twice(tmp_path: Path) -> None:
