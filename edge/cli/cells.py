@@ -6,11 +6,14 @@ and NO_COLOR read the same line.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 ELLIPSIS: Final = "…"
+_MARK: Final = re.compile(r"(?<=\S) ([:;?!»])(?= |$)")
+_COLUMN: Final = re.compile(r"(?<=\S) {2,}(?=\S)")
 
 
 class Piece(NamedTuple):
@@ -75,15 +78,35 @@ def wrapped(text: str, width: int, first: int | None = None) -> list[str]:
 
     >>> wrapped("check the wires of 28-3c01f0950a21", 14)
     ['check the', 'wires of', '28-3c01f0950a21']
+    >>> wrapped("un relais ou un contact ?", 23)
+    ['un relais ou un', 'contact ?']
     """
     lines, room = [""], width if first is None else first
-    for word in map(printable, text.split(" ")):  # a space that does not break is one only after this
+    kept = _MARK.sub("\u00a0\\1", text)  # French marks stay with their word
+    for word in map(printable, kept.split(" ")):  # a space that does not break is one only after this
         if lines[-1] and cells(lines[-1]) + 1 + cells(word) > room:
             lines.append(word)
             room = width
         else:
             lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
     return lines
+
+
+def folded(line: str, width: int) -> list[str]:
+    """Return a line of a table or a text as lines of at most `width` cells: it goes on under its last column.
+
+    >>> folded("pump  on  order of anna", 16)
+    ['pump  on  order', '          of', '          anna']
+    >>> folded("  the broker does not answer", 20)
+    ['  the broker does', '    not answer']
+    """
+    if cells(line) <= width:
+        return [line]
+    columns = [match.end() for match in _COLUMN.finditer(line) if cells(line[: match.end()]) <= width * 2 // 3]
+    at = columns[-1] if columns else len(line) - len(line.lstrip(" "))
+    indent = cells(line[:at]) if columns else at + 2
+    first, *others = wrapped(line[at:], width - indent, width - cells(line[:at]))
+    return [line[:at] + first, *(" " * indent + other for other in others)]
 
 
 def plain(line: Line) -> str:

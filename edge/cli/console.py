@@ -18,6 +18,7 @@ from urllib.parse import quote
 import msgspec
 
 from edge.cli import printed
+from edge.cli.cells import folded
 from edge.cli.client import DEFAULT_SOCKET, Client, NotRunningError, RefusedError, socket_path
 from edge.cli.words import Words, clock_time, zone_of
 from edge.core.commands import Command
@@ -84,7 +85,9 @@ def complain(text: str) -> None:
 
 
 def write_lines(lines: Sequence[str]) -> None:
-    """Write lines on stdout."""
+    """Write lines on stdout, folded to the terminal's width; whole where a program reads them."""
+    if sys.stdout.isatty():
+        lines = [part for line in lines for part in folded(line, screen_width())]
     sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 

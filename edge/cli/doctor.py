@@ -47,9 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Examine and print; or explain a code."""
     began_s = time.monotonic()
-    facts, say = _facts(args)
+    client = Client(socket_path(args.socket))
     if args.code:
-        return _explain(args.code, say)
+        return _explain(args.code, _words(client))
+    facts, say = _facts(args, client)
     findings = examine(facts)
     took_s = time.monotonic() - began_s
     if args.json:
@@ -61,17 +62,15 @@ def run(args: argparse.Namespace) -> int:
     return 0 if is_ready(findings) else EXIT_NOT_READY
 
 
-def _facts(args: argparse.Namespace) -> tuple[Facts, Words]:
+def _facts(args: argparse.Namespace, client: Client) -> tuple[Facts, Words]:
     live, why = None, ""
     asked: dict[str, Any] = {}
-    if not args.code:
-        client = Client(socket_path(args.socket))
-        try:
-            live = _settled(client)
-            asked = {name: client.get(name) for name in ("buses", "outputs", "time")}
-            asked["cut"] = _cut(client, live["box"]["utc_ms"])
-        except (NotRunningError, RefusedError) as exc:
-            live, why = None, _why(exc)
+    try:
+        live = _settled(client)
+        asked = {name: client.get(name) for name in ("buses", "outputs", "time")}
+        asked["cut"] = _cut(client, live["box"]["utc_ms"])
+    except (NotRunningError, RefusedError) as exc:
+        live, why = None, _why(exc)
     config = args.config or Path((live["box"].get("settings") if live else "") or DEFAULT_CONFIG)
     found = settings_of(config)
     settings = found.settings
@@ -95,6 +94,14 @@ def _facts(args: argparse.Namespace) -> tuple[Facts, Words]:
         readable=readable_secrets(settings) if settings else (),
         ports=listening_ports(),
     ), Words(lang)
+
+
+def _words(client: Client) -> Words:
+    """Return words in the language of the box, of the person at the terminal where none answers."""
+    try:
+        return Words(client.get("box")["site"]["lang"])
+    except (NotRunningError, RefusedError):
+        return own_words()
 
 
 def _settled(client: Client) -> Mapping[str, Any]:

@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import Any, Final
 
+from edge.cli.banner import STATES
 from edge.cli.cells import printable
+from edge.cli.diagnosis import remedy_of
 from edge.cli.format import MISSING, bound, value_text, with_unit
 from edge.cli.words import Words, clock_time
+from edge.core.doctor_devices import AT_REST, remedy_of_bus
 from hal.sample import QUALITY_NAMES
 
-LABEL_WIDTH: Final = 9
+LABEL_WIDTH: Final = 10
 RECORDED: Final = 12  # readings of a recording that fit a screen; --json gives all
-OCTETS_WIDTH: Final = 60
+OCTETS_WIDTH: Final = 42  # with time and device a line of 80
 _MARKS: Final = {2: "␂", 3: "␃", 4: "␄", 9: "→", 10: "↵", 13: None}
 _RULE_TIMES: Final = ("period_ms", "record_ms", "stale_ms")
 
@@ -26,6 +29,7 @@ def explained(answer: Mapping[str, Any], say: Words, zone: tzinfo = UTC) -> list
         *_wire(answer.get("wire") or {}, say),
         ("rules", _rules(answer.get("rules") or {}, say)),
         ("value", _value(value, say)),
+        ("remedy", _remedy(answer.get("wire") or {}, value, say)),
         *(("limit", _limit(limit, value["unit"], say)) for limit in value["limits"]),
     ]
     recording = (answer.get("wire") or {}).get("recording")
@@ -36,14 +40,21 @@ def explained(answer: Mapping[str, Any], say: Words, zone: tzinfo = UTC) -> list
     ]
 
 
+def _remedy(wire: Mapping[str, Any], value: Mapping[str, Any], say: Words) -> str:
+    """Return what to do where there is no value, or one to look at."""
+    if value["quality"] == "good" or value["reason"] in AT_REST:
+        return ""
+    return remedy_of(remedy_of_bus(wire.get("kind", ""), value["reason"]), say)
+
+
 def _recording(recording: Mapping[str, Any], say: Words, zone: tzinfo) -> list[str]:
     """Return the last readings of the bus before the device turned bad: how long before, of which device, its bytes."""
     entries: Sequence[Mapping[str, Any]] = recording["entries"]
     at = f"{say.date(recording['utc_ms'], zone)} {clock_time(recording['utc_ms'], zone, seconds=True)}"
     reason = say.word("reason", recording["reason"])
+    key = "explain.recorded" if entries else "explain.recorded_nothing"
     head = say(
-        "explain.recorded", time=at, point=recording["point"], why=reason, shown=min(RECORDED, len(entries)),
-        count=len(entries),
+        key, time=at, point=recording["point"], why=reason, shown=min(RECORDED, len(entries)), count=len(entries)
     )  # fmt: skip
     shown = entries[-RECORDED:]
     width = max((len(entry["device"]) for entry in shown), default=0)
@@ -130,7 +141,9 @@ def _value(value: Mapping[str, Any], say: Words) -> str:
 
 def _limit(limit: Mapping[str, Any], unit: str, say: Words) -> str:
     """Return one limit and how it stands."""
-    text = f"{limit['id']}{say.colon} {limit['kind']}"
+    kind = limit["kind"]
+    named = say.word("sign", kind) if kind in STATES else say.word("alarm", kind).lower()
+    text = f"{limit['id']}{say.colon} {named}"
     if limit.get("at") is not None:
         text += f" {with_unit(bound(limit['at'], unit, say.point), unit)}"
     if limit.get("active"):

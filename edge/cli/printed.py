@@ -156,7 +156,7 @@ def links(buffer: Mapping[str, Any], now_ms: int, say: Words) -> list[str]:
         lines.append(say("live.no_link", kept=number(kept, 0)))
     lasts_days = buffer["records"].get("lasts_days")
     if lasts_days is not None:
-        lines.append(f"  {say('live.lasts', days=number(lasts_days, 0 if lasts_days >= WHOLE_DAYS else 1))}")
+        lines.append(f"  {say('live.lasts', days=number(lasts_days, 0 if lasts_days >= WHOLE_DAYS else 1, say.point))}")
     trouble = degraded(buffer, now_ms, say)
     return [*lines, trouble] if trouble else lines
 
@@ -184,5 +184,5 @@ def history_line(buffer: Mapping[str, Any], zone: tzinfo, say: Words) -> list[st
         return [say("console.history_degraded", why=history["degraded"])]
     if history["octets"] is None or history["since_ms"] is None:
         return [say("console.history_empty")]
-    since, size = say.date(history["since_ms"], zone), number(history["octets"] / 2**20, 1)
+    since, size = say.date(history["since_ms"], zone), number(history["octets"] / 2**20, 1, say.point)
     return [say("console.history", since=since, size=size, behind=number(history["behind"], 0))]

@@ -181,6 +181,8 @@ class RunningBox:
             for name in ("scale", "offset", "low", "high", "period_ms", "record_ms", "stale_ms", "deadband")
             if abs(getattr(spec, name)) != float("inf")
         }
+        if wire.get("bus") in self._settings.buses:
+            wire["kind"] = self._settings.buses[wire["bus"]][0]
         return {"wire": wire, "rules": rules, "value": msgspec.to_builtins(value)}
 
     def history(self) -> HistoryReader:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge.cli.cells import cells
 from edge.cli.client import Client, NotRunningError, RefusedError, socket_path
 from edge.cli.main import main
 from tests.fake_desk import FakeDesk, serving
@@ -47,6 +49,24 @@ def test_status_says_why_a_link_is_down_and_that_the_card_fails(vigie: Any, desk
         "  no broker listens on this port: look at host and port in [link.mqtt], and whether the broker runs",
         "  acknowledged 48 213, buffer 1 214",
     ]
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_a_terminal_gets_lines_of_its_width_and_a_pipe_whole_ones(desk: FakeDesk, tmp_path: Path, lang: str) -> None:
+    desk.lang = lang
+    master, slave = pty.openpty()
+    with serving(desk, tmp_path / "narrow.sock") as path:
+        for words in (["status"], ["explain", "t.cellar"]):
+            subprocess.run(
+                [sys.executable, "-m", "edge.cli.main", *words, "--socket", str(path)],
+                stdout=slave, check=True, cwd=ROOT, env={**os.environ, "COLUMNS": "60"},
+            )  # fmt: skip
+    told = os.read(master, 65_536).decode().splitlines()
+    os.close(slave)
+    os.close(master)
+    assert max(map(cells, told)) <= 60
+    assert any("ALARM" in line for line in told)
+    assert any(line.startswith("            ") for line in told), "what goes on stands under its column"
 
 
 def test_values_mark_alarm_bad_and_uncertain_and_show_no_number_for_a_bad_one(vigie: Any) -> None:
@@ -110,21 +130,22 @@ def test_points_show_what_is_plugged_in_and_not_named_with_what_to_write(vigie: 
 
 def test_explain_goes_from_the_wire_to_the_record(vigie: Any) -> None:
     before = (
-        "  before   Fri 20 Nov 16:17:03, when t.cellar turned bad (no answer from the device): "
+        "  before    Fri 20 Nov 16:17:03, when t.cellar turned bad (no answer from the device): "
         "the last 2 of 2 readings of the bus; --json gives all"
     )
     code, out, _err = vigie("explain", "t.cellar")
     assert code == 0
     assert out.splitlines() == [
         "t.cellar  Cellar  cellar",
-        "  device   28-3c01f0950a21 on bus onewire, driver Ds18b20",
-        "  options  resolution = 12",
-        "  state    not open: DS18B20 28-3c01f0950a21: no answer; check data wire and pull-up",
-        "  raw      50 05 4b 46 7f ff 0c 10 1c",
-        "  sample   -  bad no_answer: no answer from the device",
-        "  rules    possible from -55 up; read every 1 s; a record covers 1 min; stale after 5 s",
-        "  value    -  bad no_answer: no answer from the device (last sample 3 min ago)",
-        "  limit    cellar.lost: fault  IN ALARM",
+        "  device    28-3c01f0950a21 on bus onewire, driver Ds18b20",
+        "  options   resolution = 12",
+        "  state     not open: DS18B20 28-3c01f0950a21: no answer; check data wire and pull-up",
+        "  raw       50 05 4b 46 7f ff 0c 10 1c",
+        "  sample    -  bad no_answer: no answer from the device",
+        "  rules     possible from -55 up; read every 1 s; a record covers 1 min; stale after 5 s",
+        "  value     -  bad no_answer: no answer from the device (last sample 3 min ago)",
+        "  do        check supply, wiring and address",
+        "  limit     cellar.lost: fault  IN ALARM",
         before,
         "        -2.0 s  28-3c01f0950a21  91 01 4b 46 7f ff 0c 10 1c",
         "        -1.0 s  28-3c01f0950a99  43 t=25062↵",

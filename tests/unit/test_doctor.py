@@ -479,7 +479,9 @@ def test_settings_that_this_user_may_not_read_are_no_fault_of_theirs(
     assert "usermod -aG vigie" in findings["settings_unread"]["remedy"]
 
 
-def test_a_code_is_explained_in_the_language_of_who_asks(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_code_is_explained_in_the_language_of_the_box_or_of_who_asks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = os.environ["LC_ALL"]
     os.environ["LC_ALL"] = "fr_FR.UTF-8"
     try:
@@ -487,6 +489,13 @@ def test_a_code_is_explained_in_the_language_of_who_asks(capsys: pytest.CaptureF
     finally:
         os.environ["LC_ALL"] = before
     assert capsys.readouterr().out.splitlines()[0] == "no_answer : pas de réponse de l'appareil"
+    with serving(FakeDesk(), tmp_path / "api.sock") as path:
+        os.environ["LC_ALL"] = "fr_FR.UTF-8"
+        try:
+            assert main(["doctor", "no_answer", "--socket", str(path)]) == 0
+        finally:
+            os.environ["LC_ALL"] = before
+    assert capsys.readouterr().out.startswith("no_answer: no answer from the device\n"), "the box speaks English"
     assert main(["doctor", "no_anser"]) == 2
     assert capsys.readouterr().out == "no code no_anser; did you mean no_answer?\n"
     assert main(["doctor", "qqqqqq"]) == 2
