@@ -13,6 +13,7 @@ import msgspec
 
 from edge.cli import client
 from edge.cli.words import Words, own_words
+from edge.runtime.backup import MAPS
 from edge.runtime.clock import SystemClock
 from edge.runtime.clock_witnesses import witnesses
 from edge.runtime.identity import Chosen, chosen, is_choice, trusts_clock
@@ -27,6 +28,7 @@ EXIT_BAD_INPUT: Final = 2
 MOST_SHOWN: Final = 20
 LARGEST: Final = 64 << 20
 CONFIG_MODE: Final = 0o640
+MAPS_MODE: Final = 0o755
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,6 +75,8 @@ def _restore(args: argparse.Namespace, backup: Backup, say: Words) -> int:
         if plan is not None:
             carry_out(plan, onto, RealFs(args.config.parent), args.config.name)
             own(args.state, args.config if plan.settings is not None else None)
+            if backup.maps:
+                own_maps(args.config.parent / MAPS)
     if args.json:
         print(msgspec.json.encode(_facts(backup, plan, settings)).decode())
         return 0
@@ -93,6 +97,15 @@ def own(state: Path, config: Path | None) -> None:
         config.chmod(CONFIG_MODE)
         if os.geteuid() == 0:
             os.chown(config, 0, config.parent.stat().st_gid)
+
+
+def own_maps(folder: Path) -> None:
+    """Let the service read the register maps."""
+    folder.chmod(MAPS_MODE)
+    for path in folder.glob("*.toml"):
+        path.chmod(CONFIG_MODE)
+        if os.geteuid() == 0:
+            os.chown(path, 0, folder.parent.stat().st_gid)
 
 
 def _facts(backup: Backup, plan: Plan | None, settings: Chosen) -> dict[str, Any]:

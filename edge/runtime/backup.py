@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -24,6 +25,9 @@ from edge.store.fs import StoreError
 from edge.store.notebook import Notebook
 from edge.store.offline import ReadOnlyFs, stored_logs
 
+MAPS: Final = "modbus"
+"""The folder of the installer's register maps, beside the settings (hal.modbus_maps.FOLDERS)."""
+
 
 def backup_of(
     records: Kept, events: Kept, notebook: Notebook, taken: Moment, config: Path | None,
@@ -32,6 +36,7 @@ def backup_of(
     """Return the backup of what two logs and a notebook hold, with the settings file as it stands now."""
     found = recalled(records, events, notebook.registers())
     text, names, notes = settings_text(config)
+    maps, unread = maps_beside(config)
     copy = notebook.registers()
     return Backup(
         box=box or notebook.box().get("id", ""),
@@ -41,7 +46,7 @@ def backup_of(
         boot=found.boot,
         settings=text,
         blanked=names,
-        notes=[*notes, *notebook.damage, *([notebook.refused] if notebook.refused else [])],
+        notes=[*notes, *unread, *notebook.damage, *([notebook.refused] if notebook.refused else [])],
         indexes={point: index_of(register) for point, register in counters(found.records).items()},
         records=found.records,
         events={name: value for name, value in found.events.items() if name not in NOT_COPIED},
@@ -57,6 +62,7 @@ def backup_of(
         made=list(notebook.settings().values()),
         acknowledgements=notebook.acknowledgements(),
         outputs=dict(outputs if outputs is not None else copy.outputs if copy else {}),
+        maps=maps,
     )
 
 
@@ -72,6 +78,18 @@ def settings_text(config: Path | None) -> tuple[str, list[str], list[str]]:
     except ValueError as exc:  # also what is no UTF-8
         return "", [], [f"the settings are not in here: {config} has faults, and its secrets can't be told ({exc})"]
     return text, names, []
+
+
+def maps_beside(config: Path | None) -> tuple[dict[str, str], list[str]]:
+    """Return the installer's register maps by file name, and which of them can't be read."""
+    maps, notes = {}, []
+    for path in sorted((config.parent / MAPS).glob("*.toml")) if config is not None else ():
+        try:
+            with path.open("rb") as file:
+                maps[path.name] = file.read(MOST_BYTES).decode("utf-8")
+        except (OSError, UnicodeDecodeError) as exc:
+            notes.append(f"{path} is not in here: {exc}")
+    return maps, notes
 
 
 def backup_of_folder(state: Path, config: Path) -> Backup:

@@ -1,7 +1,7 @@
 """Restoring a backup into a state folder where no box runs, in steps of which a power cut leaves a clear state.
 
 1. the plan, whole, as the file `restoring`: from here on no box starts on this folder until the restore is finished
-2. the settings file   3. the records' log   4. the events' log   5. the notebook   6. `restoring` is removed
+2. register maps, the settings file   3. the records' log   4. the events' log   5. the notebook   6. `restoring` goes
 
 A cut before 1 is durable leaves the box as it was; after it, restoring again carries the same plan out to its end:
 each step sets what the plan says, and is left out where that is there already.
@@ -18,6 +18,7 @@ import msgspec
 from edge.core.clock import ClockEntry
 from edge.core.notes import Moment, RegisterCopy
 from edge.core.types import Event, EventBatch, RecordBatch
+from edge.runtime.backup import MAPS
 from edge.runtime.joining import (
     RESTORED,
     Joined,
@@ -180,6 +181,7 @@ def carry_out(plan: Plan, onto: Target, config_fs: Fs, config: str) -> None:
     octets = sealed(MAGIC, VERSION, msgspec.json.encode(plan))
     if not _holds(fs, RESTORING, octets):
         replace_file(fs, RESTORING, octets)
+    _write_maps(plan.backup.maps, config_fs)
     if plan.settings is not None and not _holds(config_fs, config, plan.settings.encode()):
         replace_file(config_fs, config, plan.settings.encode())
     mine = plan.records[RESTORED]
@@ -195,6 +197,16 @@ def carry_out(plan: Plan, onto: Target, config_fs: Fs, config: str) -> None:
 
 def _holds(fs: Fs, path: str, octets: bytes) -> bool:
     return fs.exists(path) and read_file(fs, path) == octets
+
+
+def _write_maps(maps: Mapping[str, str], fs: Fs) -> None:
+    """Put the installer's register maps beside the settings; one of that name that is there stays."""
+    if not maps:
+        return
+    fs.mkdir(MAPS)
+    for name, text in maps.items():
+        if "/" not in name and not fs.exists(f"{MAPS}/{name}"):
+            replace_file(fs, f"{MAPS}/{name}", text.encode())
 
 
 def _write_notebook(plan: Plan, onto: Target) -> None:

@@ -53,6 +53,8 @@ class Backup(msgspec.Struct, frozen=True):
     made: list[MadeSetting]
     acknowledgements: list[Acknowledgement]
     outputs: dict[str, bool]
+    maps: dict[str, str] = {}
+    """Register maps that the installer wrote: file name in the folder `modbus` beside the settings -> its text."""
 
     @property
     def id(self) -> str:

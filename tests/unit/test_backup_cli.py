@@ -148,6 +148,25 @@ def test_a_box_whose_restore_was_cut_short_is_not_backed_up(tmp_path: Path, old:
     assert not (tmp_path / "f").exists()
 
 
+def test_register_maps_beside_the_settings_go_along_and_an_unreadable_one_is_said(tmp_path: Path, old: Path) -> None:
+    config = tmp_path / "etc" / "vigie.toml"
+    maps = config.parent / "modbus"
+    maps.mkdir(parents=True)
+    shutil.copy(old / "site.toml", config)
+    (maps / "pump.toml").write_text('title = "pump"\n', encoding="utf-8")
+    (maps / "broken.toml").write_bytes(b"\xff\xfe")
+    (maps / "notes.txt").write_text("mine", encoding="utf-8")
+    file, new = tmp_path / "b.vigie", tmp_path / "new"
+    words = ["--state", str(old / "state"), "--config", str(config)]
+    assert main(["backup", str(file), *words]) == 0
+    found = written(file)
+    assert found.maps == {"pump.toml": 'title = "pump"\n'}
+    assert any("broken.toml" in note for note in found.notes)
+    assert main(["restore", str(file), "--state", str(new / "state"), "--config", str(new / "vigie.toml")]) == 0
+    assert (new / "modbus" / "pump.toml").read_text(encoding="utf-8") == 'title = "pump"\n'
+    assert (new / "modbus").stat().st_mode & 0o777 == 0o755
+
+
 def test_where_there_is_no_box_nothing_is_written(tmp_path: Path, capsys: Any) -> None:
     assert main(["backup", str(tmp_path / "f"), "--state", str(tmp_path / "none")]) == 3
     assert not (tmp_path / "f").exists()

@@ -19,6 +19,7 @@ from edge.runtime.restore import Plan, Target, carry_out, plan_for, target
 from edge.runtime.stores import RESTORING, Stores
 from edge.settings.load import loads
 from edge.store.backup_file import Backup, LogState, decode, encode
+from edge.store.checked import replace_file
 from edge.store.fs import FormatError, StoreError, read_file
 from edge.store.fs_memory import MODELS, Fault, MemoryFs, prefixes
 from edge.store.notebook import Notebook
@@ -267,6 +268,16 @@ def test_a_backup_of_a_newer_version_and_one_of_another_shape_are_refused() -> N
 
 
 # -- power cuts
+
+
+def test_register_maps_of_the_installer_are_put_back_and_one_that_is_there_stays() -> None:
+    fs = MemoryFs()
+    fs.mkdir("modbus")
+    replace_file(fs, "modbus/mine.toml", b"here")
+    restore(fs, backup(maps={"mine.toml": "backup", "pump.toml": "title = 1", "../x.toml": "never"}))
+    assert sorted(fs.listdir("modbus")) == ["mine.toml", "pump.toml"]
+    assert read_file(fs, "modbus/mine.toml") == b"here"
+    assert read_file(fs, "modbus/pump.toml") == b"title = 1"
 
 
 def test_a_start_after_a_restore_that_was_cut_short_says_to_restore_again(tmp_path: Any) -> None:
