@@ -83,7 +83,7 @@ def words_of(finding: Finding, say: Words) -> tuple[str, str]:
         text = f"{text}{say.colon} {cause}"
     name = say.name({"name": finding.name})
     if finding.others:
-        name = f"{name} {say.count('doctor.others', finding.others)}".strip()
+        text = f"{text}, {say.count('doctor.others', finding.others)}"
     return f"{name}{say.colon} {text}" if name else text, remedy
 
 

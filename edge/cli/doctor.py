@@ -113,8 +113,8 @@ def _settled(client: Client) -> Mapping[str, Any]:
         runs_s = (box["utc_ms"] - box["started_utc_ms"]) / 1000
         waits = {view["point"] for view in live["values"] if view["quality"] == "bad" and view["reason"] in FIRST}
         if waits and runs_s < FIRST_READINGS_S:  # a device that has failed is not waited for
-            waits -= {
-                point for bus in client.get("buses") for each in bus["devices"] if each["fault"]
+            waits &= {
+                point for bus in client.get("buses") for each in bus["devices"] if not each["fault"]
                 for point in each["points"]
             }  # fmt: skip
         if runs_s >= FIRST_READINGS_S or not waits:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
+
 from edge.core.finding import Facts, Finding, Level, counted, found, ok
 from edge.core.text import Text
 
-AT_REST: Final = frozenset({"no_pulse", "not_sent"})
+AT_REST: Final = frozenset({"no_pulse", "not_sent", "not_offered"})
 """Reasons for which a point has no value though nothing is broken."""
 DOUBTS: Final = frozenset({"suspect", "lost_edges", "mismatch", "inconsistent"})
 """Reasons of an uncertain value that somebody on site can do something about."""
@@ -24,10 +26,8 @@ def devices(facts: Facts) -> Iterator[Finding]:
     """Find what is wrong with each bus and its devices; one line that all is well where nothing failed."""
     values = {view["point"]: view for view in facts.live["values"]} if facts.live else {}
     for bus in facts.buses if facts.live else ():
-        findings = [
-            *(finding for device in bus["devices"] for finding in _device(bus, device, values)),
-            *_bus(bus),
-        ]
+        findings = _joined([finding for device in bus["devices"] for finding in _device(bus, device, values)])
+        findings += _bus(bus)
         yield from findings
         if bus["devices"] and not any(finding.level == "fail" for finding in findings):
             yield _good(bus, values)
@@ -56,6 +56,19 @@ def _device(bus: _View, device: _View, values: Mapping[str, _View]) -> Iterator[
         if view["reason"] != "no_pulse" or pulses is None:  # else it was said, or is the flow after a first pulse
             yield _bad("warn" if view["reason"] in AT_REST else "fail", bus, device, view, view["reason"])
     yield from _noise(bus, condition)
+
+
+def _joined(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings with devices that are lost for one reason, such as a bus that is missing, as one."""
+    joined: dict[object, Finding] = {}
+    for place, finding in enumerate(findings):
+        key = finding.detail or place
+        first = joined.get(key)
+        if first is None:
+            joined[key] = finding
+        else:
+            joined[key] = msgspec.structs.replace(first, others=first.others + finding.others + 1)
+    return list(joined.values())
 
 
 def _lost(bus: _View, device: _View, values: Mapping[str, _View]) -> Finding:
@@ -148,7 +161,7 @@ def outputs(facts: Facts) -> Iterator[Finding]:
     for view in facts.outputs:
         name, output = view.get("name") or {}, view["output"]
         if view["quality"] == "bad":
-            text = Text("doctor.output_bad", {"driven": view["driven"], "reason": view["reason"]})
+            text = Text("doctor.output_bad", {"reason": view["reason"]})
             yield Finding("fail", view["reason"], output, text, remedy_of_bus("gpio", view["reason"]), name)
         elif view["quality"] != "good":
             told = {"driven": view["driven"], "state": view["state"]}

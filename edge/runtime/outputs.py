@@ -121,8 +121,9 @@ class Outputs:
                 open_bus("gpio", self._buses.get(output.bus, ("gpio", Gpio()))[1])
             pin = OutputPin(output, self._factories.get(output.bus), on=self._on[output.id])
         except Exception as exc:  # a missing pin library or a pin in use; the site's readings matter more
-            if output.id not in self._faults:
-                log.exception("output %s on GPIO%d does not open", output.id, output.pin)
+            if output.id not in self._faults:  # an OSError says what to look at; anything else is for a developer
+                level, trace = (logging.WARNING, None) if isinstance(exc, OSError) else (logging.ERROR, exc)
+                log.log(level, "output %s on GPIO%d does not open: %s", output.id, output.pin, exc, exc_info=trace)
             self._faults[output.id] = str(exc) or type(exc).__name__
             return
         self._pins[output.id] = pin

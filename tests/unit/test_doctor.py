@@ -179,8 +179,8 @@ def test_a_lost_device_counts_its_other_points_and_is_named_as_people_call_it() 
     live = copy.deepcopy(live_of(FakeDesk()))
     facts = msgspec.structs.replace(facts, live=live, buses=[{**facts.buses[0], "devices": [device]}])
     finding = next(f for f in examine(facts) if f.code == "no_answer")
-    assert words_of(finding, Words("en"))[0] == "Cellar and 2 more points: SHT3x: no answer"
-    assert words_of(finding, Words("fr"))[0].startswith("Cave et 2 autres points\u00a0: pas de réponse")
+    assert words_of(finding, Words("en"))[0] == "Cellar: SHT3x: no answer, with 2 more points"
+    assert words_of(finding, Words("fr"))[0].startswith("Cave\u00a0: pas de réponse")
 
 
 @pytest.mark.parametrize("kind", ["onewire", "i2c", "serial", "gpio", "own"])
@@ -204,6 +204,20 @@ def test_one_fault_of_all_points_of_a_device_is_one_finding() -> None:
     facts = msgspec.structs.replace(ill(change), buses=[{**facts.buses[0], "devices": [device]}])
     assert found(facts) == [("fail", "no_frame", "water.cold")]
     assert next(f for f in examine(facts) if f.code == "no_frame").others == 1
+
+
+def test_a_bus_that_is_missing_is_one_finding_however_many_devices_it_has() -> None:
+    lost = {"fault": "i2c-97: no such bus; switch it on", "reason": "not_open"}
+    devices = [{"device": f"0x{n:02x}", "points": [f"p{n}", f"q{n}"], **lost} for n in range(0x40, 0x48)]
+    other = {"device": "0x50", "points": ["r"], "fault": "BH1750: no answer", "reason": "no_answer"}
+    facts = but(buses=[{"bus": "i2c97", "kind": "i2c", "devices": [*devices, other]}])
+    assert found(facts) == [("fail", "not_open", "p64"), ("fail", "no_answer", "r")]
+    assert [f.others for f in examine(facts) if f.level == "fail"] == [15, 0]
+
+
+def test_what_a_machine_does_not_tell_keeps_nobody_there() -> None:
+    facts = with_device("box", "not_offered")
+    assert found(facts) == [("warn", "not_offered", "water.cold")]
 
 
 def meter(**changes: Any) -> Facts:
