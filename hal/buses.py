@@ -47,7 +47,7 @@ class I2c(_BusOptions, frozen=True):
 class OneWire(_BusOptions, frozen=True):
     """A 1-Wire bus as the kernel shows it: a folder with one sub-folder a probe."""
 
-    path: Annotated[str, Meta(description="folder of the probes")] = "/sys/bus/w1/devices"
+    path: Annotated[str, Meta(min_length=1, description="folder of the probes")] = "/sys/bus/w1/devices"
     master: Annotated[
         str,
         Meta(

@@ -12,6 +12,7 @@ Every fault is said with file and line.
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -62,7 +63,12 @@ class _Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     base: Annotated[int, Meta(ge=0, le=LAST_ADDRESS)] = 0
     most: Annotated[int, Meta(ge=1, le=MOST_REGISTERS)] = MOST_REGISTERS
     gap: Annotated[int, Meta(ge=0, le=MOST_GAP)] = 10
-    code: dict[str, int] = {}
+    code: dict[str, Annotated[int, Meta(ge=0, le=LAST_ADDRESS)]] = {}
+
+    def __post_init__(self) -> None:
+        """Refuse half of a code. Raises ValueError."""
+        if self.code and self.code.keys() != {"address", "value"}:
+            raise ValueError("code holds the address of the register with the model, and its value")
 
 
 class RegisterMap(msgspec.Struct, frozen=True):
@@ -86,7 +92,7 @@ class MapError(ValueError):
 def load(name: str, folders: Sequence[Path] = FOLDERS) -> RegisterMap:
     """Return the map of this name, or of this path where it holds a slash. Raises MapError."""
     paths = [Path(name)] if "/" in name else [folder / f"{name}.toml" for folder in folders]
-    path = next((path for path in paths if path.is_file()), None)
+    path = next((path for path in paths if _is_file(path)), None)
     if path is None:
         known = names(folders)
         near = difflib.get_close_matches(name, known, n=1)
@@ -97,6 +103,13 @@ def load(name: str, folders: Sequence[Path] = FOLDERS) -> RegisterMap:
         return _read(path, changed.st_mtime_ns, changed.st_size)
     except OSError as exc:
         raise MapError(f"{path}: {exc.strerror}; may the user vigie read it?") from exc
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # no file system has such a name
+        return False
 
 
 def names(folders: Sequence[Path] = FOLDERS) -> list[str]:
@@ -194,8 +207,10 @@ def register_of(name: str, row: Row, base: int = 0, map_name: str = "") -> Regis
         )
     if row.bit + row.width > 16:
         raise ValueError(f"{name}: a register has bits 0 to 15: bit {row.bit} and width {row.width} reach beyond")
-    if not row.scale:
-        raise ValueError(f"{name}: scale 0 makes 0 of every value")
+    if not row.scale or not math.isfinite(row.scale):
+        raise ValueError(f"{name}: scale {row.scale:g} leaves nothing of any value")
+    if row.scale < 0 and kind == "counter":
+        raise ValueError(f"{name}: a counter only grows: its scale is positive")
     words, codes = _words(name, row, kind)
     unsigned = kind_of.startswith("u") and kind == "counter"
     wrap = row.wrap if row.wrap is not None else (1 << 16 * count if unsigned else 0)

@@ -44,3 +44,7 @@ def test_any_text_is_a_host_or_refused_and_one_that_is_taken_can_be_asked_for(te
         except ValueError:
             continue
         (text.partition("%")[0] or "x").encode("idna")
+
+
+def test_a_folder_of_probes_without_a_name_is_refused() -> None:
+    assert "flat.path" in refusal(f'{SITE}kind = "onewire"\npath = ""\n')

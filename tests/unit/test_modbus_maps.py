@@ -82,6 +82,7 @@ pump = { address = 40001, table = "coil" }
         (HEAD + "base = 40001\n[registers]\na = { address = 3 }\n", "F:5: a: address 3 lies outside"),
         (HEAD + 'tabel = "input"\n[registers]\na = { address = 1 }\n', "F:3: unknown key 'tabel': is it 'table'?"),
         (HEAD + "most = 200\n[registers]\na = { address = 1 }\n", "F:3: Expected `int` <= 125"),
+        (HEAD + "code = { address = 1 }\n[registers]\na = { address = 1 }\n", "code holds the address"),
         (HEAD + '[registers]\nb = { address = 1 }\na = { unit = "V" }\n', "F:5: a: Object missing required field"),
     ],
 )  # fmt: skip
@@ -101,6 +102,9 @@ def test_a_map_that_is_wrong_is_refused_with_its_line_and_what_to_write(tmp_path
         ('address = 1, type = "bool"', "a bool stands in a coil"),
         ('address = 1, kind = "text"', "kind 'text' does not go with uint16"),
         ("address = 1, scale = 0", "scale 0"),
+        ("address = 1, scale = nan", "scale nan leaves nothing"),
+        ("address = 1, scale = inf", "scale inf leaves nothing"),
+        ('address = 1, kind = "counter", scale = -1', "a counter only grows"),
         ('address = 1, type = "bits", bit = 12, width = 8', "a register has bits 0 to 15"),
         ('address = 1, words = { x = "on" }', "the keys of words are numbers"),
     ],
@@ -124,6 +128,9 @@ def test_a_damaged_or_huge_or_unreadable_file_is_refused(tmp_path: Path) -> None
         modbus_maps.load(str(path))
     with pytest.raises(MapError, match="is it 'sdm630'"):
         modbus_maps.load("smd630")
+    for name in ("x" * 300, "a\0b", "/" + "y" * 5000, ""):  # that no file system has
+        with pytest.raises(MapError, match="there is no register map"):
+            modbus_maps.load(name)
 
 
 def test_a_changed_map_is_read_again(tmp_path: Path) -> None:
