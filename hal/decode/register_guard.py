@@ -1,7 +1,8 @@
 """What to believe of a register that goes back: its reporter was restarted, or it is another meter's.
 
 A device that has just started tells 0 until it has heard its meter; taken at its word, the way back up would be counted
-as consumption. So a register below the last one is not believed before it has stayed there for a while.
+as consumption. So a register below the last one is not believed before it has stayed there for a while, and one that
+fell to exactly 0 not before it moves: a meter that is out of reach, its cable pulled, reads 0 for days.
 """
 
 from __future__ import annotations
@@ -25,16 +26,16 @@ class RegisterGuard:
         """Return "" for a register that can be believed, else "unconfirmed"."""
         last = self.last.get(point)
         has_wrapped = last is not None and wrap and last >= wrap * (1 - WRAP_MARGIN) and raw < wrap * WRAP_MARGIN
-        if last is None or raw >= last or has_wrapped:
+        if (raw if last is None else raw >= last) or has_wrapped:
             self._lower.pop(point, None)
             self.last[point] = raw
             return ""
         lowest, since_ms, reads = self._lower.get(point, (raw, t_ms, 0))
-        if raw < lowest or t_ms < since_ms:
+        if raw < lowest or t_ms < since_ms or (raw and not lowest):
             since_ms, reads = t_ms, 0
         reads += 1
-        if reads >= CONFIRM_READS and t_ms - since_ms >= CONFIRM_MS:
-            del self._lower[point]
+        if reads >= CONFIRM_READS and t_ms - since_ms >= CONFIRM_MS and (raw or last is None):
+            self._lower.pop(point, None)
             self.last[point] = raw
             return ""
         self._lower[point] = (raw, since_ms, reads)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.core.counter import Kept
 from hal.decode import modbus
 from hal.decode.modbus import Block, Register
 from hal.decode.register_guard import RegisterGuard
@@ -162,10 +163,67 @@ def test_whatever_is_wanted_lies_in_exactly_one_request(addresses: set[int], mos
 def test_a_register_that_falls_is_not_believed_for_five_minutes() -> None:
     guard = RegisterGuard()
     assert guard.judge("p", 12_000, 0) == ""
-    said = [guard.judge("p", 0, t_ms) for t_ms in range(1000, 302_000, 10_000)]
+    said = [guard.judge("p", 7, t_ms) for t_ms in range(1000, 302_000, 10_000)]
     assert set(said[:-1]) == {"unconfirmed"}
     assert said[-1] == ""
-    assert guard.last == {"p": 0}
+    assert guard.last == {"p": 7}
+
+
+def test_a_meter_that_is_out_of_reach_for_days_and_back_costs_nothing() -> None:
+    """Its reporter shows 0 meanwhile; believed, the whole index would be consumption when it is back."""
+    guard = RegisterGuard()
+    guard.judge("p", 12_000, 0)
+    days_ms = range(10_000, 3 * 86_400_000, 600_000)
+    assert {guard.judge("p", 0, t_ms) for t_ms in days_ms} == {"unconfirmed"}
+    assert guard.judge("p", 12_003, 4 * 86_400_000) == ""
+
+
+def test_a_new_meter_that_begins_at_0_is_believed_five_minutes_after_it_first_moves() -> None:
+    guard = RegisterGuard()
+    guard.judge("p", 12_000, 0)
+    assert guard.judge("p", 0, 10_000) == "unconfirmed"
+    assert guard.judge("p", 0, 7_200_000) == "unconfirmed"
+    assert [guard.judge("p", 1 + n, 7_200_000 + n * 150_000) for n in range(3)] == ["unconfirmed", "unconfirmed", ""]
+
+
+def test_a_first_reading_of_0_may_be_a_device_that_just_starts() -> None:
+    guard = RegisterGuard()
+    assert [guard.judge("p", 0, t_ms) for t_ms in (0, 10_000)] == ["unconfirmed", "unconfirmed"]
+    assert guard.judge("p", 12_000, 20_000) == ""
+    assert [guard.judge("unused", 0, t_ms) for t_ms in (0, 150_000, 300_000, 310_000)] == [
+        *("unconfirmed",) * 2,
+        "",
+        "",
+    ]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["count", "away", "back", "stale", "restart", "wait"]), st.integers(1, 50)),
+        max_size=60,
+    )
+)
+def test_however_a_reporter_loses_its_meter_what_is_counted_is_what_the_meter_counted(
+    acts: list[tuple[str, int]],
+) -> None:
+    """The engine's own counter behind the guard, against the meter itself: never more, and no less in the end."""
+    guard, counter, true, t_ms, is_away = RegisterGuard(), Kept(1.0, 0), 12_000, 0, False
+    guard.judge("p", true, t_ms)
+    counter.advance(true)
+    for act, size in [*acts, ("back", 1)]:
+        t_ms += size * 60_000 if act == "wait" else 10_000
+        true += size if act == "count" else 0
+        is_away = act == "away" or (is_away and act != "back")
+        if act == "restart":  # of the box: the last believed register is what it remembers
+            guard, kept = RegisterGuard(), dict(guard.last)
+            guard.last = kept
+        stale = [true - size] if act == "stale" else []  # what it knew a little earlier, once
+        for raw in [0] if is_away else [*stale, true]:
+            if not guard.judge("p", raw, t_ms):
+                assert counter.advance(raw) == ""
+        assert counter.index is not None
+        assert counter.index <= true
+    assert counter.index == true
 
 
 def test_a_device_that_restarts_costs_nothing() -> None:
@@ -191,6 +249,6 @@ def test_a_register_that_falls_again_is_doubted_anew() -> None:
     guard = RegisterGuard()
     guard.judge("p", 12_000, 0)
     assert guard.judge("p", 500, 1000) == "unconfirmed"
-    assert guard.judge("p", 0, 200_000) == "unconfirmed"
-    assert guard.judge("p", 0, 310_000) == "unconfirmed"
-    assert guard.judge("p", 1, 510_000) == ""
+    assert guard.judge("p", 2, 200_000) == "unconfirmed"
+    assert guard.judge("p", 2, 310_000) == "unconfirmed"
+    assert guard.judge("p", 3, 510_000) == ""

@@ -101,7 +101,7 @@ def test_the_crc_is_that_of_the_standard() -> None:
 def test_fifty_registers_of_a_meter_cost_few_requests(rig: Rig) -> None:
     registers = modbus_maps.load("sdm630").registers
     names = list(registers)[-50:]
-    rig.slaves[1].words.update(dict.fromkeys((("input", address) for address in range(400)), 0))
+    rig.slaves[1].words.update(dict.fromkeys((("input", address) for address in range(400)), 0x3F80))
     rig.slaves[1].most = 80
     driver = rig.driver(1, **{name: {"map": "sdm630", "register": name} for name in names})
     before = rig.line.requests

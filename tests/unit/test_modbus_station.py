@@ -47,7 +47,7 @@ class Plant:
     """Three-phase meters on a line of a station whose clock the test moves."""
 
     def __init__(self, folder: Path, periods: dict[int, dict[str, int]]) -> None:
-        words = {("input", address): 0 for address in range(400)}
+        words = {("input", address): 0x3F80 for address in range(400)}  # as single floats 1.0, from whichever word on
         self.slaves = {slave: FakeSlave(dict(words), most=80) for slave in periods}  # type: ignore[arg-type]
         self.served = Served(RtuSlaves(self.slaves, folder / "rs485"))
         rows = [
@@ -131,7 +131,7 @@ def test_a_point_explains_itself_with_its_register_and_its_words(tmp_path: Path,
     plant.run(2)
     lines = dict(explained._wire(plant.worker.explain("s1.power"), Words("en")))
     assert lines["options"] == "slave = 1, map = sdm630, register = power"
-    assert lines["raw"] == "slave 1 input 0x0034: 0000 0000"
+    assert lines["raw"] == "slave 1 input 0x0034: 3f80 3f80"
 
 
 def test_a_lost_line_is_opened_again(tmp_path: Path, plants: list[Plant]) -> None:
