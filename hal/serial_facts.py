@@ -119,11 +119,10 @@ def fault(who: str, port: str, exc: BaseException, proc: Path = PROC, sys: Path 
         cure = f"end {by}" if by else f"find it with `sudo fuser -v {port}`"
         return DriverError(f"{head}: another program holds it; {cure}", "not_open")
     if number in (errno.ENOENT, errno.ENXIO, errno.ENODEV):
-        cure = "check the plug, and the name under /dev/serial/by-id"
         if re.fullmatch(r"(?:/dev/)?(?:ttyAMA|ttyS|serial)[0-9]+", port):
-            cure = (
-                "switch it on in /boot/firmware/config.txt (enable_uart=1, on a Pi 5 dtparam=uart0=on); check its name"
-            )
+            cure = "switch it on in /boot/firmware/config.txt (enable_uart=1, on a Pi 5 dtparam=uart0=on)"
+            return DriverError(f"{head}: there is no such port; {cure}; check its name", "not_open")
+        cure = "check the plug, and the name under /dev/serial/by-id"
         return DriverError(f"{head}: there is no such port; {cure}", "unplugged")
     if number in (None, errno.EIO):  # so says pyserial, so the kernel, of a port whose adapter was pulled out
         exc = OSError("it has gone, or another program reads it too")

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Final, NoReturn
 
 from edge.cli.client import NotRunningError, RefusedError
+from edge.cli.console import complain
 from edge.cli.output import STDOUT, ExistsError, OutputError
 from edge.cli.selection import SelectionError
 from edge.cli.source import Source, opened
@@ -21,11 +21,6 @@ from edge.cli.words import Words, own_words
 EXIT_REFUSED: Final = 1
 EXIT_BAD_INPUT: Final = 2
 EXIT_NO_BOX: Final = 3
-
-
-def complain(text: str) -> None:
-    """Say something beside the figures."""
-    sys.stderr.write(f"vigie: {text}\n")
 
 
 def asked(args: argparse.Namespace, answer: Callable[[Source, Words], int]) -> int:

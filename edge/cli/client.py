@@ -72,9 +72,8 @@ class Client:
             why = os.strerror(errno.ECONNRESET)
             raise NotRunningError(own_words()("console.no_box", socket=self._path, why=why)) from exc
         except OSError as exc:
-            raise NotRunningError(
-                own_words()("console.no_box", socket=self._path, why=str(exc.strerror or exc))
-            ) from exc
+            key = "console.no_right" if exc.errno == errno.EACCES else "console.no_box"
+            raise NotRunningError(own_words()(key, socket=self._path, why=str(exc.strerror or exc))) from exc
         except (http.client.HTTPException, msgspec.DecodeError) as exc:  # something else listens
             raise NotRunningError(own_words()("console.not_a_box", socket=self._path, why=repr(exc))) from exc
         finally:

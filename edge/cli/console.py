@@ -80,8 +80,9 @@ def asked(args: argparse.Namespace, ask: Ask) -> int:
 
 
 def complain(text: str) -> None:
-    """Write a sentence on stderr."""
-    sys.stderr.write(f"vigie: {text}\n")
+    """Write a sentence on stderr, folded to the terminal's width."""
+    lines = folded(f"vigie: {text}", screen_width()) if sys.stderr.isatty() else [f"vigie: {text}"]
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
 
 
 def write_lines(lines: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from hal.sample import REASONS
 
 SUBJECT_WIDTH: Final = 16
 TEXT_LEAST: Final = 36
-OPEN_CODES: Final = frozenset({"not_open", "driver_error"})
+OPEN_CODES: Final = frozenset({"not_open", "unplugged", "driver_error"})
 LEVELS: Final = ("fail", "warn", "ok")
 _PAGE_HEAD: Final = """\
 # Troubleshooting

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from edge.cli import export_package
-from edge.cli.asked import EXIT_BAD_INPUT, asked, complain
+from edge.cli.asked import EXIT_BAD_INPUT, asked
+from edge.cli.console import complain
 from edge.cli.output import write_lines
 from edge.cli.selection import Selection, selection
 from edge.cli.source import Source, add_source_arguments

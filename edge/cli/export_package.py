@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge.cli.asked import complain
+from edge.cli.console import complain
 from edge.cli.output import Folder, folder
 from edge.cli.selection import Selection
 from edge.cli.words import Words

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
-from edge.cli.asked import EXIT_BAD_INPUT, asked, complain
-from edge.cli.console import no_point
+from edge.cli.asked import EXIT_BAD_INPUT, asked
+from edge.cli.console import complain, no_point
 from edge.cli.export import table_lines
 from edge.cli.output import write_lines
 from edge.cli.past import table

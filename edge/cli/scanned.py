@@ -11,9 +11,7 @@ import msgspec
 from edge.cli.cells import cells, padded, wrapped
 from edge.cli.diagnosis import words_of
 from edge.cli.words import Words
-from edge.core.doctor_devices import remedy_of_bus
-from edge.core.finding import Finding
-from edge.core.text import Text
+from edge.core.doctor_devices import place_lost
 from edge.settings import expect
 from edge.settings.model import Settings
 from hal import drivers
@@ -76,16 +74,11 @@ def _place(rows: Sequence[Row], say: Words, width: int) -> Iterator[str]:
             yield " " * GAP + (head if number == 0 else " " * cells(head)) + line
     for row in rows:
         if row.fault:
-            text, remedy = words_of(_finding(row), say)
+            text, remedy = words_of(place_lost(row.seen.where, row.kind, row.reason, row.fault), say)
             whole = f"{', '.join(row.points)}{say.colon} {text}" if row.points else text
             yield from (" " * GAP + line for line in wrapped(whole, width - GAP))
             cure = wrapped(remedy, width - 2 * GAP) if remedy else []
             yield from (f"{'  → ' if number == 0 else '    '}{line}" for number, line in enumerate(cure))
-
-
-def _finding(row: Row) -> Finding:
-    text = Text("doctor.device_lost", {"reason": row.reason})
-    return Finding("fail", row.reason, row.seen.where, text, remedy_of_bus(row.kind, row.reason), detail=row.fault)
 
 
 def _what(row: Row, say: Words) -> str:

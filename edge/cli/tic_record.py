@@ -18,7 +18,10 @@ from typing import BinaryIO, Final
 import msgspec
 
 from edge.cli.client import DEFAULT_CONFIG, Client, NotRunningError, RefusedError, socket_path
+from edge.cli.console import complain
+from edge.cli.diagnosis import words_of
 from edge.cli.words import Words, own_words
+from edge.core.doctor_devices import place_lost
 from edge.settings.faults import SettingsError
 from edge.settings.load import load
 from hal.decode.teleinfo.anonymous import Anonymiser
@@ -62,15 +65,19 @@ def run(args: argparse.Namespace) -> int:
     say = own_words()
     reader = _who_reads(args.port, args.config, args.socket)
     if reader:
-        sys.stderr.write(say("tic.held_by_box", port=args.port, points=reader) + "\n")
+        complain(say("tic.held_by_box", port=args.port, points=reader))
         return 2
     name = args.output or time.strftime("tic-%Y%m%d-%H%M%S.bin")
     try:
         with _opened(name) as out:
             heard = record(args, out, lambda found: sys.stderr.write(_line(found, say) + "\n"))
-    except OSError as exc:  # a DriverError says all by itself
-        what = str(exc) if isinstance(exc, DriverError) else f"{name}: {exc.strerror or exc}"
-        sys.stderr.write(f"vigie tic record: {what}\n")
+    except DriverError as exc:
+        _take_away(name)
+        text, cure = words_of(place_lost(args.port, "serial", exc.reason, str(exc)), say)
+        complain(f"{text}{say.semicolon} {cure}" if cure else text)
+        return 2
+    except OSError as exc:
+        sys.stderr.write(f"vigie tic record: {name}: {exc.strerror or exc}\n")
         return 2
     if args.json:
         (sys.stderr if name == "-" else sys.stdout).write(msgspec.json.encode(heard).decode() + "\n")
@@ -103,6 +110,12 @@ def _opened(name: str) -> BinaryIO:
     if name == "-":
         return os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     return Path(name).open("xb")  # never over a recording that is there
+
+
+def _take_away(name: str) -> None:
+    """Take a file away again that nothing was written to."""
+    if name != "-" and Path(name).stat().st_size == 0:
+        Path(name).unlink()
 
 
 def _who_reads(port: str, config: Path, socket: str | None) -> str:

@@ -137,6 +137,12 @@ def _strangers(bus: _View) -> Iterator[Finding]:
         yield Finding("warn", "unknown_device", device, Text("doctor.unknown_device", told), cure)
 
 
+def place_lost(where: str, kind: str, reason: str, words: str) -> Finding:
+    """Return the finding of a bus or port that can't be used; `words` are the driver's, in English."""
+    text = Text("doctor.device_lost", {"reason": reason})
+    return Finding("fail", reason, where, text, remedy_of_bus(kind, reason), detail=words)
+
+
 def remedy_of_bus(kind: str, reason: str) -> Text:
     """Return what to do about a reason; who renders it falls back to the reason's own where the kind has none."""
     return Text(f"remedy_{kind}.{reason}", {"reason": reason})

@@ -163,6 +163,7 @@ def test_the_command_says_what_it_hears_and_never_writes_over_a_file(
     assert (place / "there.bin").read_bytes() == b"before"
     assert tic_record.run(parsed(str(place / "none"), "--for", "1", "-o", "third.bin")) == 2
     assert "there is no such port" in capsys.readouterr().err
+    assert not (place / "third.bin").exists(), "nothing was written to it"
 
 
 def test_what_is_told_at_the_end() -> None:

@@ -44,7 +44,7 @@ FAULTS = {
     "pump.a": Fault("not_open", "/dev/i2c-97 does not exist", "dtparam=i2c_arm=on in /boot/", "dtparam=i2c_arm=on"),
     "solar.i": Fault("not_open", "shut.tty: no permission", "group", "groupe dialout"),
     "roof.p": Fault("wrong_device", "BME280 at 0x76 on i2c-1: a BME680 answers (id 0x61)", "vigie scan", "vigie scan"),
-    "shop.i": Fault("unplugged", "dongle.tty: ", "plug the reader in again", "rebrancher le lecteur"),
+    "shop.i": Fault("unplugged", "dongle.tty: ", "check the plug", "rebrancher le lecteur"),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -43,6 +44,8 @@ def live_of(desk: FakeDesk) -> dict[str, Any]:
     return found
 
 
+RIGHTS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+"""Root without these two may read what its mode allows, as any user."""
 GPIO: dict[str, Any] = {
     "bus": "gpio", "kind": "gpio", "devices": [
         {"device": "GPIO17", "points": ["water.cold"], "fault": "", "reason": "", "condition": {"pulses": 3}}
@@ -472,25 +475,32 @@ def test_without_a_box_the_settings_and_the_machine_are_looked_at_all_the_same(
     assert 'point "door".pin = 99 a whole number' in told
 
 
-def test_settings_that_this_user_may_not_read_are_no_fault_of_theirs(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.skipif(shutil.which(RIGHTS[0]) is None, reason="setpriv (util-linux) is missing")
+def test_a_user_who_may_neither_ask_the_box_nor_read_its_settings_is_told_which_group_to_join(tmp_path: Path) -> None:
     config = tmp_path / "vigie" / "site.toml"
     config.parent.mkdir()
     config.write_text(GOOD, encoding="utf-8")
-    words = ["-m", "edge.cli.main", "doctor", "--socket", str(tmp_path / "none"), "--config", str(config), "--json"]
-    config.parent.chmod(0)
-    try:
-        asked = subprocess.run(
-            ["setpriv", "--bounding-set=-dac_override,-dac_read_search", sys.executable, *words],
-            capture_output=True, check=False, cwd=ROOT,
-        )  # fmt: skip
-    finally:
-        config.parent.chmod(0o700)
-    assert asked.returncode == 1, asked.stderr
-    findings = {each["code"]: each for each in json.loads(asked.stdout)["findings"]}
-    assert "group vigie" not in findings["no_box"]["text"]
-    assert "usermod -aG vigie" in findings["settings_unread"]["remedy"]
+    with serving(FakeDesk(), tmp_path / "api.sock") as path:
+        asked = {}
+        for locked in (config.parent, path):
+            locked.chmod(0)
+        try:
+            for command in ("doctor", "status"):
+                words = [command, "--json", "--socket", str(path)]
+                words += ["--config", str(config)] if command == "doctor" else []
+                asked[command] = subprocess.run(
+                    [*RIGHTS, sys.executable, "-m", "edge.cli.main", *words],
+                    capture_output=True, check=False, cwd=ROOT,
+                )  # fmt: skip
+        finally:
+            config.parent.chmod(0o700)
+    assert asked["doctor"].returncode == 1, asked["doctor"].stderr
+    findings = {each["code"]: each for each in json.loads(asked["doctor"].stdout)["findings"]}
+    assert "group vigie" in findings["no_box"]["text"]
+    for code in ("no_box", "settings_unread"):
+        assert "usermod -aG vigie" in findings[code]["remedy"]
+    assert asked["status"].returncode == 3
+    assert b"usermod -aG vigie" in asked["status"].stderr
 
 
 def test_a_code_is_explained_in_the_language_of_the_box_or_of_who_asks(

@@ -82,7 +82,7 @@ def test_the_process_that_holds_a_port_is_named(tmp_path: Path) -> None:
         (BlockingIOError(errno.EAGAIN, "again"), "not_open", "another program holds it"),
         (
             FileNotFoundError(errno.ENOENT, "No such file"),
-            "unplugged",
+            "not_open",
             "no such port; switch it on in /boot/firmware/config.txt",
         ),
         (termios.error(errno.EIO, "Input/output error"), "unplugged", "check the plug"),
