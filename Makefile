@@ -64,7 +64,7 @@ need-disks:
 
 # everything below runs without root: a guest is a program like another
 need-hil:
-	@.ci/need $(PYTHON) tzdata qemu-system-x86_64 mmdebstrap mkfs.ext4 cpio depmod fakeroot
+	@.ci/need $(PYTHON) tzdata qemu-system-x86_64 mmdebstrap mkfs.ext4 cpio depmod fakeroot newuidmap
 
 # hatchling builds the editable package, from the lock like the rest
 $(VENV)/.ready-run: requirements.lock pyproject.toml image/lock.py
