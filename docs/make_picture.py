@@ -55,7 +55,7 @@ BYTES_MAX: Final = 100_000
 def demonstration() -> Iterator[Demonstration]:
     """Run the demonstration for as long as the block lasts."""
     with tempfile.TemporaryDirectory(prefix="vigie-picture-") as folder:
-        running = Demonstration(argparse.Namespace(config=None), Path(folder))
+        running = Demonstration(argparse.Namespace(config=None, mosquitto="mosquitto"), Path(folder))
         try:
             running.start()
             yield running

@@ -143,9 +143,9 @@ def _ports(args: argparse.Namespace, settings: Settings | None, *, is_running: b
     nodes = {Path(port).resolve() for port in there}
     for port in [*there, *(port for port in known if Path(port).resolve() not in nodes)]:
         points = by_node.get(Path(port).resolve(), [])
-        is_held = bool(points) and is_running and Path(port).exists()
-        if is_held or not args.listen:
-            yield Row(Seen(port, ""), points, kind="serial", is_held=is_held)
+        is_held = bool(points) and is_running
+        if (is_held or not args.listen) and Path(port).exists():
+            yield Row(Seen(port, ""), points, is_held=is_held)
             continue
         try:
             heard = listen(port, args.listen)

@@ -38,7 +38,7 @@ class Row(msgspec.Struct):
     reason: str = ""
     """The code of that."""
     kind: str = ""
-    """Of the bus: a word of `hal.buses.KINDS`."""
+    """Of the bus: a word of `hal.buses.KINDS`; "" where nobody looked or listened."""
     is_missing: bool = False
     """The settings name it, and nobody answers there."""
     is_held: bool = False
@@ -58,7 +58,8 @@ def lines_of(rows: Sequence[Row], say: Words, width: int = 80) -> list[str]:
 
 
 def _place(rows: Sequence[Row], say: Words, width: int) -> Iterator[str]:
-    table = [(row.seen.device, _what(row, say), _who(row, say)) for row in rows if not row.fault]
+    told = [(row.seen.device, _what(row, say), _who(row, say)) for row in rows if not row.fault]
+    table = [line for line in told if any(line)]
     first, second = (max((cells(line[column]) for line in table), default=0) for column in (0, 1))
     room = width - 3 * GAP - first - second
     is_narrow = any(who and room < min(cells(who), WHO_LEAST) for _device, _what, who in table)
@@ -66,8 +67,8 @@ def _place(rows: Sequence[Row], say: Words, width: int) -> Iterator[str]:
         head = f"{padded(device, first)}{' ' * GAP}" if first and not is_narrow else f"{device}  ".lstrip()
         head += padded(what, second + GAP) if who and not is_narrow else what
         if is_narrow or not who:
-            told, below = wrapped(head, width - GAP), wrapped(who, width - 2 * GAP) if who else []
-            yield from (" " * GAP + line for line in told)
+            above, below = wrapped(head, width - GAP), wrapped(who, width - 2 * GAP) if who else []
+            yield from (" " * GAP + line for line in above)
             yield from (" " * 2 * GAP + line for line in below)
             continue
         for number, line in enumerate(wrapped(who, room)):
@@ -90,7 +91,7 @@ def _what(row: Row, say: Words) -> str:
     if seen.device.startswith(NOISE):
         return say("scan.noise")
     if not seen.device:
-        return say("scan.silent" if row.kind == "serial" else "scan.nobody")
+        return say("scan.silent" if row.kind == "serial" else "scan.nobody") if row.kind else ""
     joint = ", " if seen.driver in ASK_MORE else say("scan.or")
     return joint.join(seen.names) if seen.names else say("scan.nobody_knows")
 

@@ -202,6 +202,18 @@ def test_a_meter_that_speaks_on_a_port_is_named_with_its_mode(
     assert "no point yet (driver teleinfo)" in out
 
 
+def test_a_port_that_is_not_listened_to_says_nothing_of_a_meter(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = PtyMeter(Meter(), tmp_path / "dev" / "ttyUSB0")
+    try:
+        assert main([*words, "--listen", "0", "--socket", str(tmp_path / "none")]) == 0
+    finally:
+        line.close()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == str(tmp_path / "dev" / "ttyUSB0")
+
+
 def test_modbus_slaves_are_looked_for_where_somebody_asks(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
