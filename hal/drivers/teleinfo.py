@@ -15,7 +15,7 @@ import msgspec
 from hal.decode.teleinfo.foreign import Strangers, strange_labels
 from hal.decode.teleinfo.frames import Decoder, FrameEnd
 from hal.decode.teleinfo.groups import Group
-from hal.decode.teleinfo.lineup import Lineup, number_of
+from hal.decode.teleinfo.lineup import Lineup, is_torn, number_of
 from hal.decode.teleinfo.memory import Memory
 from hal.driver import DriverError
 from hal.drivers.teleinfo_meter import MeterView
@@ -68,6 +68,7 @@ class Teleinfo:
             number: MeterView({point: each for point, each in points.items() if each.meter == number})
             for number in {options.meter for options in points.values()}
         }
+        self._is_shared = any(self._meters)  # somebody knows of several meters, or none would have to be named
         self._by_point = {point: self._meters[options.meter] for point, options in points.items()}
         self._lineup = Lineup()
         self._strangers = Strangers()
@@ -196,8 +197,8 @@ class Teleinfo:
         if end.complete:
             self._heard = end
         number = number_of(end)
-        if not number and len(self._meters) > 1:
-            return  # its number arrived damaged: of several meters nobody knows whose values these are
+        if self._is_shared and (not number or is_torn(end)):
+            return  # of several meters nobody knows whose values these are, or whether all of them are one's
         view = self._meters.get(number) if number else None
         if view is None or not number:
             view = self._unnamed(number, end)

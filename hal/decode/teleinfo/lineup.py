@@ -16,6 +16,7 @@ WINDOW_MS: Final = 60_000
 LEAST_SHARE: Final = 0.2  # of the frames: a number that damage made comes far more seldom
 LEAST_FRAMES: Final = 3
 LEAST_TURNS: Final = 2  # from one to the other and back: a meter that was exchanged does not come back
+SHORTEST: Final = 6  # of a piece of a group with a number; idle lines bring single bytes
 _NUMBERS: Final = frozenset({"ADCO", "ADSC", "ADS"})
 
 
@@ -25,6 +26,16 @@ def number_of(end: FrameEnd) -> str:
         if group.label in _NUMBERS:
             return str(group.value)
     return ""
+
+
+def is_torn(end: FrameEnd) -> bool:
+    """Return whether the frame may hold groups of two meters: a mark or a group is lost, perhaps the other's number.
+
+    The begin of one meter's frame and the rest of the other's, with the marks between them lost, look like one frame.
+    """
+    return not end.complete or any(
+        len(rejected.raw) >= SHORTEST and rejected.why != "label" for rejected in end.rejected
+    )
 
 
 class Lineup:
