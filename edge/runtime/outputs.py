@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -36,10 +37,14 @@ class OutputPin:
     """One output's pin, and that of its feedback contact. Raises what gpiozero raises."""
 
     def __init__(self, output: Output, factory: Any, *, on: bool) -> None:
-        """Claim the pins; the output begins at `on` in the same call to the kernel, so that a relay does not click."""
-        from gpiozero import GPIODevice, InputDevice, OutputDevice
+        """Claim the pins; the output begins at `on` in the same call to the kernel, so that a relay does not click.
+
+        A feedback contact's pin that can't be had leaves the output driven: `read` says it, and tries again.
+        """
+        from gpiozero import GPIODevice, OutputDevice
 
         self._output = output
+        self._factory = factory
         self._on_level = output.active_high and output.drive == "push_pull"
         self._feedback: Any = None
         if output.drive == "push_pull":
@@ -49,14 +54,18 @@ class OutputPin:
         else:
             self._device = GPIODevice(output.pin, pin_factory=factory)
             self.drive(on=on)
-        if output.readback_pin is not None:
-            pull = {"up": True, "down": False, "floating": None}[output.readback_pull]
-            state = True if pull is None else None  # gpiozero asks for it where no pull says which level is active
-            try:
-                self._feedback = InputDevice(output.readback_pin, pull_up=pull, active_state=state, pin_factory=factory)
-            except Exception:
-                self._device.close()
-                raise
+        with suppress(Exception):
+            self._open_feedback()
+
+    def _open_feedback(self) -> None:
+        from gpiozero import InputDevice
+
+        output = self._output
+        if output.readback_pin is None or self._feedback is not None:
+            return
+        pull = {"up": True, "down": False, "floating": None}[output.readback_pull]
+        state = True if pull is None else None  # gpiozero asks for it where no pull says which level is active
+        self._feedback = InputDevice(output.readback_pin, pull_up=pull, active_state=state, pin_factory=self._factory)
 
     def drive(self, *, on: bool) -> None:
         """Switch."""
@@ -70,6 +79,7 @@ class OutputPin:
 
     def read(self, *, on: bool) -> ReadBack:
         """Return the real state: the feedback contact's where there is one, else the pin's own."""
+        self._open_feedback()
         is_on = bool(self._device.pin.state) == self._on_level
         if self._feedback is None:
             return ReadBack(is_on)

@@ -157,6 +157,30 @@ def test_an_output_that_does_not_open_is_logged_and_tried_again_and_the_others_w
         assert factory.pin(5).state
 
 
+@pytest.mark.parametrize("safe", ["off", "on"])
+def test_an_output_is_driven_also_while_its_feedback_contact_is_held_by_another(
+    safe: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    board = ChipGpio()
+    board.chip.lines[6].held_by = "picocom"
+    with closing(opened(board.factory, output(readback_pin=6, safe=safe))) as outputs:
+        pin = board.chip.lines[5]
+        assert pin.outputs[-1] == (safe == "on"), "in its safe state, and not let go"
+        for now_ms in (0, 5000):
+            back = outputs.read("pump", now_ms)
+            assert back is not None
+            assert back.level is None
+            assert "held by picocom" in back.text
+        assert caplog.text.count("can't be read back") == 1
+        outputs.drive("pump", on=safe == "off")
+        assert pin.outputs[-1] == (safe == "off")
+        board.chip.lines[6].held_by = ""
+        back = outputs.read("pump", 10_000)
+        assert back is not None
+        assert back.level is not None, "heard as soon as it can be"
+    board.close()
+
+
 def test_a_chip_that_goes_away_is_bad_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
     board = ChipGpio()
     outputs = opened(board.factory, output())
