@@ -42,17 +42,17 @@ class State:
         settings = load(write_site(self.folder, **site))
         stores = Stores(settings, self.folder / "state", self.fs)
         clock = ManualClock(boot=stores.boot, trust=trust)
-        found = announced(stores, settings, clock)
+        found = announced(stores, settings, clock, stores.dating(), was_cut=False)
         clock_entry = ClockEntry(clock.boot, 1000, clock.utc_ms(), "ntp")
         event_registers = {**found.event_registers, "running": False, "clock": [msgspec.to_builtins(clock_entry)]}
-        stores.events.append(EventBatch(clock.boot, [Event("start", 1000), *found.events], event_registers))
+        stores.events.append(EventBatch(clock.boot, found.events, event_registers))
         stores.records.append(RecordBatch(clock.boot, [], {**found.registers, **(registers or {})}))
         found.compared.accept(stores.notebook)
         of_events = {name: value for name, value in stores.events.registers.items() if name != "running"}
         stores.notebook.set_registers(RegisterCopy(Moment(clock.boot, 1), stores.records.registers, of_events))
         stores.notebook.save()
         stores.close()
-        return found.events
+        return found.events[1:]  # the start itself comes first
 
     def lose(self, folder: str) -> None:
         for path in [path for path in self.fs.names if path.startswith(f"{folder}/")]:
