@@ -106,22 +106,27 @@ class Contact:
         self._say(contact.flush(now_ns - LATE_NS), contact, samples)
         if self._edges.has_lost():
             self._tainted.update(self._points)
-        samples.extend(self._now(point, contact.state, now_ns) for point in due)
+        samples.extend(self._now(point, contact, now_ns) for point in due)
         return samples
 
     def _say(self, changed_ns: int | None, contact: ContactState, samples: list[Sample]) -> None:
         if changed_ns is not None:
             samples.extend(Sample(point, changed_ns, contact.state, GOOD) for point in self._points)
 
-    def _now(self, point: str, state: int, now_ns: int) -> Sample:
+    def _now(self, point: str, contact: ContactState, now_ns: int) -> Sample:
         if point in self._tainted:
             self._tainted.discard(point)
-            return Sample(point, now_ns, state, UNCERTAIN, "lost_edges")
-        return Sample(point, now_ns, state, GOOD)
+            return Sample(point, now_ns, contact.state, UNCERTAIN, "lost_edges")
+        if contact.is_chattering:
+            return Sample(point, now_ns, contact.state, UNCERTAIN, "suspect")
+        return Sample(point, now_ns, contact.state, GOOD)
 
     def raw(self, point: str) -> str:
-        """Return the pin's last level, for a person who asks why."""
-        return "" if self._contact is None else self._edges.word()
+        """Return the pin's last level, for a person who asks why, and whether the contact chatters."""
+        contact = self._contact
+        if contact is None:
+            return ""
+        return f"{self._edges.word()}, chatters" if contact.is_chattering else self._edges.word()
 
     def close(self) -> None:
         """Give the pin back."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hal.decode.contact import ContactState
+from hal.decode.contact import AT_ONCE, EACH_NS, STAYS_NS, ContactState
 from hal.decode.debounce import Debounce
 from hal.decode.pulse import PulseCounter
 
@@ -227,3 +227,51 @@ def test_a_contact_open_for_50_ms_between_two_looks_is_seen() -> None:
     assert door.state == 0
     assert door.flush(2 * S) == 1 * S + 50 * MS
     assert door.state == 1
+
+
+def changes_of(door: ContactState, edges: list[tuple[int, bool]], until_ns: int) -> list[tuple[int, int]]:
+    """Return time and state of each change that is told, the contact looked at each second as its driver does."""
+    told: list[tuple[int, int]] = []
+
+    def tell(changed_ns: int | None) -> None:
+        if changed_ns is not None:
+            told.append((changed_ns, door.state))
+
+    for look_ns in range(S, until_ns + S, S):
+        while edges and edges[0][0] < look_ns:
+            t_ns, level = edges.pop(0)
+            tell(door.accept(t_ns, level=level))
+        tell(door.flush(look_ns))
+    return told
+
+
+def test_a_contact_that_chatters_ten_times_a_second_for_an_hour_is_no_flood_and_comes_right_again() -> None:
+    door = ContactState(debounce_ns=20 * MS, closed_level=LOW, level=HIGH)
+    edges = [(S + n * 100 * MS, bool(n % 2)) for n in range(36_000)]
+    told = changes_of(door, [*edges, (3700 * S, LOW)], 3600 * S)
+    assert len(told) <= AT_ONCE + 3
+    assert door.is_chattering
+    assert changes_of(door, [(3700 * S, LOW)], 3710 * S) == [(3700 * S, 1)]
+    changes_of(door, [], 4000 * S)
+    assert not door.is_chattering
+
+
+def test_a_door_that_many_people_use_does_not_chatter() -> None:
+    door = ContactState(debounce_ns=20 * MS, closed_level=LOW, level=HIGH)
+    edges = [(S + n * 3 * S, bool(n % 2)) for n in range(1200)]
+    assert [at_ns for at_ns, _ in changes_of(door, list(edges), 3610 * S)] == [at_ns for at_ns, _ in edges]
+
+
+@given(st.lists(st.integers(25, 9000), max_size=400))
+def test_however_a_contact_moves_what_is_told_is_bounded_alternates_and_ends_right(apart_ms: list[int]) -> None:
+    edges, t_ns, level = [], S, HIGH
+    for ms in apart_ms:
+        t_ns, level = t_ns + ms * MS, not level
+        edges.append((t_ns, level))
+    door = ContactState(debounce_ns=20 * MS, closed_level=LOW, level=HIGH)
+    told = changes_of(door, list(edges), t_ns + 20 * S)
+    assert [state for _, state in told] == [(n + 1) % 2 for n in range(len(told))]
+    assert len(told) <= AT_ONCE + (t_ns - S) / EACH_NS + (t_ns - S) / STAYS_NS + 1
+    assert door.state == int(level == LOW)
+    if len(edges) < AT_ONCE:
+        assert [at_ns for at_ns, _ in told] == [at_ns for at_ns, _ in edges]

@@ -12,6 +12,7 @@ import pytest
 
 from edge.core.counter import Volatile
 from edge.runtime.bus import BusWorker, DeviceSpec
+from hal.decode.contact import AT_ONCE
 from hal.driver import DriverError
 from hal.drivers import pin_edges
 from hal.drivers.contact import Contact
@@ -320,6 +321,21 @@ def test_a_contact_comes_right_again_after_lost_edges(gpio: FakeGpio) -> None:
     assert driver.read(["p"], 3 * S)[-1].reason == "lost_edges"
     driver.read(["p"], 4 * S)
     assert driver.read(["p"], 5 * S)[-1] == Sample("p", 5 * S, 1, GOOD)
+    driver.close()
+
+
+def test_a_contact_that_chatters_is_suspect_and_says_so(gpio: FakeGpio) -> None:
+    driver = opened(gpio, contact_options(), Contact)
+    said = []
+    for second in range(1, 61):
+        for tenth in range(10):
+            gpio.contact(17, second * S + tenth * 100 * MS, closed=tenth % 2 == 0)
+        said += driver.read(["p"], (second + 1) * S)
+    assert len(said) <= 60 + AT_ONCE + 5
+    assert (said[-1].quality, said[-1].reason) == (UNCERTAIN, "suspect")
+    assert driver.raw("p").endswith(", chatters")
+    assert driver.read(["p"], 70 * S)[-1] == Sample("p", 70 * S, 0, UNCERTAIN, "suspect")
+    assert driver.read(["p"], 400 * S)[-1] == Sample("p", 400 * S, 0, GOOD)
     driver.close()
 
 
