@@ -80,6 +80,7 @@ class Teleinfo:
         self._kept_ms: float | None = None
         self._shape: list[tuple[object, ...]] = []
         self._trace = b""
+        self._has_begun = False
         self._heard: FrameEnd | None = None
         """The last whole frame."""
 
@@ -102,7 +103,15 @@ class Teleinfo:
         self._take(self._line.read(), now_ms)
         self._tune(now_ms)
         by_point = self._by_point
-        return [sample for point in due for sample in by_point[point].samples(point, now_ns)]
+        samples = [sample for point in due for sample in by_point[point].samples(point, now_ns)]
+        return self._begin(now_ns) + samples
+
+    def _begin(self, now_ns: int) -> list[Sample]:
+        """Return, at the first read, 0 for each sum: the station knows a new count by its going down."""
+        if self._has_begun:
+            return []
+        self._has_begun = True
+        return [Sample(point, now_ns, 0) for view in self._meters.values() for point in view.sums]
 
     def notices(self) -> list[Notice]:
         """Return and forget what happened: `tic_mode`, `meter_changed`, `tic_unsupported`, `several_meters`."""

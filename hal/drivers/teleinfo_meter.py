@@ -44,6 +44,11 @@ class MeterView:
         self._frames = 0
         self._told_ms: float | None = None
 
+    @property
+    def sums(self) -> list[str]:
+        """The points that are counted here, from 0 on."""
+        return list(self._totals)
+
     def restore(self, memory: Memory, told: Mapping[str, int]) -> None:
         """Take back what was known of the meter, and up to when its load curve was told: point -> UTC seconds."""
         self.judge = Judge(memory)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import csv
+from typing import Any
 
 import pytest
 
 from edge.core import units
+from edge.core.counter import Volatile
 from hal.decode.teleinfo import labels, tables
 from hal.decode.teleinfo.frames import Decoder, FrameEnd
 from hal.decode.teleinfo.groups import Group, parse, spaced_group
 from hal.decode.teleinfo.plausible import Judge
 from hal.decode.teleinfo.tally import NEAR_MS, Total
+from hal.drivers.teleinfo import Teleinfo
 from hal.drivers.teleinfo_meter import MeterView
 from hal.drivers.teleinfo_options import SECOND_SET, TeleinfoOptions, channel
 from hal.fake.meter_frames import Meter
 from hal.sample import BAD, GOOD, UNCERTAIN, Sample
 from tests.support import shared_data
+from tests.unit.test_teleinfo_two_meters import Wire
 
 SECOND_MS = 1000.0
 FRAME_MS = 8 * SECOND_MS
@@ -304,3 +308,36 @@ def test_two_frames_that_damage_made_one_do_not_date_a_word_to_the_later_one() -
     for _ in range(3):
         shown = site.hear(frame(("PA1_s", "44kW")))["mean"]
     assert (shown.value, shown.quality) == (44, GOOD)
+
+
+def test_what_was_summed_before_and_after_a_port_was_unplugged_all_counts() -> None:
+    """A sum of 60 s that is larger after the plug than all before it would hide what went before."""
+    meter, register, t_ms = Meter("pmepmi"), Volatile(1.0), 0.0
+    meter.set_power(18_000.0)
+    told: list[int] = []
+    for frames in (16, 40):
+        driver = Teleinfo("/dev/none", {"sum": TeleinfoOptions(label="EA_s")})
+        wire = Wire()
+        port: Any = wire
+        driver._line = port
+        for n in range(frames):
+            t_ms += FRAME_MS
+            wire.waiting += meter.frame(t_ms)
+            due = ["sum"] if n == frames - 1 else []  # a point that is read each few minutes
+            for sample in driver.read(due, round(t_ms * 1e6)):
+                if sample.value is not None:
+                    told.append(int(sample.value))
+                    register.advance(int(sample.value))
+    assert told[::2] == [0, 0]
+    assert 0 < told[1] < told[3], "else nothing could be hidden"
+    assert register.index == told[1] + told[3]
+
+
+@pytest.mark.parametrize("va", [9_000.0, 18_000.0, 34_000.0])
+def test_what_goes_beyond_the_subscribed_9_kva_is_counted_too(va: float) -> None:
+    """No breaker ends it: the meter bills it."""
+    site, meter = Site(sum=TeleinfoOptions(label="EA_s")), Meter("pmepmi")
+    meter.set_power(va)
+    for n in range(100):
+        last = site.hear(meter.frame(n * FRAME_MS))["sum"]
+    assert last.value == pytest.approx(va * 0.96 * 98 * FRAME_MS / 3.6e6, rel=0.03)

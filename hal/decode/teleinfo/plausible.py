@@ -23,7 +23,8 @@ IDENTITY: Final = ("ADCO", "ADSC", "ADS")
 CAP_VA: Final[dict[Mode, float]] = {"historique": 62_000.0, "standard": 62_000.0, "pmepmi": 10e6}  # 3 × 90 A × 230 V
 LONGEST_FRAME: Final[dict[Mode, int]] = {"historique": 350, "standard": 1750, "pmepmi": 1100}
 """Octets of the longest frame of each mode, and a fifth more."""
-OVERLOAD: Final = 1.5  # a breaker lets 1.3 × the subscribed power pass for a while
+OVERLOAD: Final[dict[Mode, float]] = {"historique": 1.5, "standard": 1.5, "pmepmi": 4.0}
+"""Of the subscribed power: a breaker lets 1.3 × pass a while; a PME/PMI meter has none: what is beyond is billed."""
 Slot = Steady | Instant | Register | Clock
 _INJECTED: Final = frozenset({"EAIT", "ERQ1", "ERQ2", "ERQ3", "ERQ4"})
 _TARIFF: Final = {"EAP_s2": "PTCOUR2"}  # whose register an index is: the running tariff's
@@ -106,7 +107,7 @@ class Judge:
 
     def cap_va(self) -> float:
         """Return the most that this connection carries, an overload included."""
-        return CAP_VA["historique"] if self.mode is None else self._subscribed(self.mode) * OVERLOAD
+        return CAP_VA["historique"] if self.mode is None else self._subscribed(self.mode) * OVERLOAD[self.mode]
 
     def confirms(self, group: Group, t_ms: float) -> bool:
         """Say whether that group of the frame that ended then is good by what came since."""
@@ -237,7 +238,7 @@ class Judge:
 
     def _judge_registers(self, end: FrameEnd, changes: list[Change], *, is_this_meter: bool) -> None:
         is_clean = len(end.rejected) <= max(1, len(end.groups) // 10)
-        cap_va = self._subscribed(end.mode) * OVERLOAD
+        cap_va = self._subscribed(end.mode) * OVERLOAD[end.mode]
         drawn = Conditions(end, is_clean, is_this_meter, cap_va, *_range_va(self._drawn_va))
         drawn.cap_va = max(cap_va, 1.3 * (drawn.high_va or 0.0))
         # What a site may inject has nothing to do with what it subscribed.
