@@ -158,7 +158,7 @@ class FakeDesk:
         """Return the cellar's broken probe, or a bare point; raises KeyError for an unknown one."""
         found = {view.point: view for view in self.values()}[point]
         wire = {
-            "bus": "onewire", "device": "28-3c01f0950a21", "driver": "Ds18b20", "options": {"resolution": 12},
+            "bus": "onewire", "device": "28-3c01f0950a21", "driver": "ds18b20", "options": {"resolution": 12},
             "is_open": False, "fault": "DS18B20 28-3c01f0950a21: no answer; check data wire and pull-up",
             "sample": {"point": point, "t_ns": 1, "value": None, "quality": 2, "reason": "no_answer"},
             "raw": "50 05 4b 46 7f ff 0c 10 1c",
@@ -175,7 +175,7 @@ class FakeDesk:
     def buses(self) -> list[dict[str, Any]]:
         """Return one bus whose only device is lost."""
         device = {
-            "device": "28-3c01f0950a21", "driver": "Ds18b20", "points": ["t.cellar"], "is_open": False,
+            "device": "28-3c01f0950a21", "driver": "ds18b20", "points": ["t.cellar"], "is_open": False,
             "fault": "DS18B20 28-3c01f0950a21: no answer; check data wire and pull-up", "reason": "no_answer",
             "reads": 90, "bad": {"no_answer": 12},
         }  # fmt: skip

@@ -35,6 +35,13 @@ class DeviceSpec(msgspec.Struct, frozen=True):
     driver: type[Driver]
     options: Mapping[str, Any]
     period_ms: Mapping[str, int]
+    called: str = ""
+    """The driver's name in the settings."""
+
+    @property
+    def driver_name(self) -> str:
+        """What people call the driver: as the settings do, else its class."""
+        return self.called or self.driver.__name__
 
 
 def device_specs(settings: Settings, bus: str) -> list[DeviceSpec]:
@@ -48,6 +55,7 @@ def device_specs(settings: Settings, bus: str) -> list[DeviceSpec]:
                 drivers.load(entry.point.driver),
                 {**(known.options if known else {}), entry.point.id: entry.options},
                 {**(known.period_ms if known else {}), entry.point.id: round(entry.point.period_s * 1000)},
+                entry.point.driver,
             )
     return list(found.values())
 
@@ -240,7 +248,7 @@ class Device:
         """Return how the device is, for those who look after the box: open or why not, reads, failures by reason."""
         return {
             "device": self.spec.name,
-            "driver": self.spec.driver.__name__,
+            "driver": self.spec.driver_name,
             "points": list(self.spec.options),
             "is_open": self.is_open,
             "fault": self._fault,
@@ -269,7 +277,7 @@ class Device:
         return {
             "bus": self._bus,
             "device": self.spec.name,
-            "driver": self.spec.driver.__name__,
+            "driver": self.spec.driver_name,
             "options": without(self.spec.options[point]),
             "is_open": self.is_open,
             "fault": self._fault,

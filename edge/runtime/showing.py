@@ -161,4 +161,4 @@ def display_device(shown: Display, showing: Showing) -> DeviceSpec:
     """Return the display as a device of its bus: without points, drawn at its own tick."""
     setup = DisplaySetup(shown.chip, shown.address, shown.height, shown.flip)
     driver = cast("type[Driver]", display(setup, shown.turn_s, showing.pages))  # one without points
-    return DeviceSpec(f"0x{shown.address:02x}", driver, {}, {})
+    return DeviceSpec(f"0x{shown.address:02x}", driver, {}, {}, "display")

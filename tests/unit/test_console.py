@@ -137,7 +137,7 @@ def test_explain_goes_from_the_wire_to_the_record(vigie: Any) -> None:
     assert code == 0
     assert out.splitlines() == [
         "t.cellar  Cellar  cellar",
-        "  device    28-3c01f0950a21 on bus onewire, driver Ds18b20",
+        "  device    28-3c01f0950a21 on bus onewire, driver ds18b20",
         "  options   resolution = 12",
         "  state     not open: DS18B20 28-3c01f0950a21: no answer; check data wire and pull-up",
         "  raw       50 05 4b 46 7f ff 0c 10 1c",

@@ -89,7 +89,7 @@ def test_status_values_and_the_line_for_pipes_are_french_with_decimal_commas() -
     assert "t.cellar no_answer" in line_of(live)
     assert "26 points\u00a0: 24 bons" in line_of(live)
     way = explained.explained(msgspec.json.decode(msgspec.json.encode(FakeDesk().explain("t.cellar"))), FR)
-    assert "  appareil  28-3c01f0950a21 sur le bus onewire, pilote Ds18b20" in way
+    assert "  appareil  28-3c01f0950a21 sur le bus onewire, pilote ds18b20" in way
     assert FR.age(190_000) == "2 j 4 h"
 
 
