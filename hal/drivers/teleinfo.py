@@ -174,6 +174,8 @@ class Teleinfo:
         for number, view in self._meters.items():
             view.restore(memory.meters.get(number, Memory()) if number else memory, memory.told)
         self._tuning = Tuning(self._mode, memory.baud or (BAUD.get(memory.mode, 0) if memory.mode else 0))
+        if memory.mode:  # told before it was unplugged, or the service restarted
+            self._said = (memory.mode, BAUD[memory.mode])
 
     def raw(self, point: str) -> str:
         """Return the group that the point's value comes from, as the meter sent it."""

@@ -203,7 +203,9 @@ def test_state_survives_a_restart_and_a_lower_index_is_not_believed_at_once(tmp_
     with closing(Bench(tmp_path, Meter(index_wh=4_000_000), "HCHP", "ADCO", state=state)) as bench:
         bench.until(lambda samples: samples["ADCO"].quality == GOOD, 10)
         bench.until(lambda samples: samples["HCHP"].quality == GOOD, 20)
-        assert [notice.kind for notice in bench.notices].count("meter_changed") == 1
+        kinds = [notice.kind for notice in bench.notices]
+        assert kinds.count("meter_changed") == 1
+        assert "tic_mode" not in kinds, "the mode was told before the port was closed"
 
 
 def test_damaged_state_is_ignored() -> None:
