@@ -19,6 +19,8 @@ from hal.sample import BAD, Past, Sample
 
 NEAR_MS: Final = 5000  # how far a device's clock and ours may differ at the end of a period
 LATE_MS: Final = 120_000
+LONGEST_MS: Final = 3_600_000
+"""A device keeps no longer periods: before its first sample nothing says that one is missing."""
 
 
 class Curve(Gauge):
@@ -28,7 +30,7 @@ class Curve(Gauge):
 
     def __init__(self, spec: PointSpec, limits: list[Limit], end_of: Periods, now_ms: int) -> None:
         super().__init__(spec, limits, end_of, now_ms)
-        self._dt_ms = spec.record_ms
+        self._dt_ms = max(spec.record_ms, LONGEST_MS)  # until the device tells its own
         self._is_begun = False  # before the first sample nothing is known of where periods lie
         self._expect()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from edge.core.engine import Engine
 from edge.core.types import LimitSpec, PointSpec, Record
 from hal.sample import BAD, GOOD, UNCERTAIN, Cycle, Past, Sample
@@ -16,10 +18,16 @@ class Rig:
     """An engine with one such point, told what a meter tells."""
 
     def __init__(
-        self, now_ms: int = 10 * HALF_MS, offset_ms: int = OFFSET_MS, limits: tuple[LimitSpec, ...] = ()
+        self,
+        now_ms: int = 10 * HALF_MS,
+        offset_ms: int = OFFSET_MS,
+        limits: tuple[LimitSpec, ...] = (),
+        record_ms: int = HALF_MS,
     ) -> None:
         assert OFFSET_MS % HALF_MS == 0
-        spec = PointSpec(id=POINT, kind="gauge", unit="W", past=True, period_ms=MINUTE_MS, record_ms=HALF_MS, high=9000)
+        spec = PointSpec(
+            id=POINT, kind="gauge", unit="W", past=True, period_ms=MINUTE_MS, record_ms=record_ms, high=9000
+        )
         self.engine = Engine([spec], limits, boot=1, now_ms=now_ms, utc_offset_ms=offset_ms)
         self.now_ms = now_ms
 
@@ -100,6 +108,21 @@ def test_a_period_longer_ago_than_the_start_has_its_record_also_before_the_clock
     rig = Rig(now_ms=60_000)
     records = rig.tell(61_000, past(0, 77))
     assert spans(records) == [(-HALF_MS, HALF_MS, 77, "")]
+
+
+@pytest.mark.parametrize("dt_ms", [10 * MINUTE_MS, HALF_MS, 2 * HALF_MS])
+def test_the_first_period_after_a_start_is_kept_though_the_settings_say_a_minute(dt_ms: int) -> None:
+    """`record_s` is a minute where nobody writes it: minutes without a sample would hold the place of the period."""
+    rig = Rig(record_ms=MINUTE_MS)
+    assert rig.until(10 * HALF_MS + dt_ms - MINUTE_MS) == []
+    end_ms = 10 * HALF_MS + dt_ms
+    assert spans(rig.tell(end_ms + 9000, past(end_ms, 7, dt_ms))) == [(end_ms - dt_ms, dt_ms, 7, "")]
+
+
+def test_a_curve_that_never_comes_is_a_bad_record_an_hour() -> None:
+    records = Rig(record_ms=MINUTE_MS).until(58 * HALF_MS)
+    assert {record.dt_ms for record in records} == {2 * HALF_MS}
+    assert 20 <= len(records) <= 24
 
 
 def test_ten_minutes_where_the_settings_say_half_an_hour_are_ten_minutes() -> None:

@@ -369,3 +369,17 @@ def test_bench_cpu_per_edge(gpio: FakeGpio) -> None:
     )
     for driver in drivers:
         driver.close()
+
+
+def test_an_edge_that_is_cut_while_the_queue_is_emptied_breaks_nothing() -> None:
+    """The factory's thread saw a full queue, and says so only after ours has taken everything."""
+    board = FakeGpio()
+    edges = pin_edges.PinEdges(board.factory, pin_edges.PinOptions(pin=17))
+    edges.open()
+    edges._is_full = edges._has_lost = True
+    assert edges.drain() == []
+    assert edges.has_lost()
+    board.drive(17, S, level=False)
+    assert [level for _, level in edges.drain()] == [None, False]
+    edges.close()
+    board.close()
