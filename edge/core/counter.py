@@ -38,20 +38,20 @@ class Kept:
         self.index: float | None = None if self.raw is None else scaled(self.raw, scale)
         self.mark = round((self.index or 0) - saved.get("pending", 0), ROUND)
 
-    def advance(self, raw: float) -> str:
-        """Take a reading of the register; return "" or what happened.
+    def advance(self, raw: float, *, is_other: bool = False) -> str:
+        """Take a reading of the register, of another meter where its driver says so; return "" or what happened.
 
         "first": nothing to compare with. "rollover": it passed its highest value. "meter_changed": it went back, so the
-        meter or its register is another one, and what was used in between is unknown.
+        meter or its register is another one, or its driver says so: what was used in between is unknown.
         """
         last, before = self.raw, self.index
         self.raw, self.index = raw, scaled(raw, self.scale)
         if last is None or before is None:
             self.mark = round(self.index + self.mark, ROUND)
             return "first"
-        if raw >= last:
+        if raw >= last and not is_other:
             return ""
-        if self.wrap and last >= self.wrap * (1 - WRAP_MARGIN) and raw < self.wrap * WRAP_MARGIN:
+        if not is_other and self.wrap and last >= self.wrap * (1 - WRAP_MARGIN) and raw < self.wrap * WRAP_MARGIN:
             self.mark = round(self.mark - self.wrap * self.scale, ROUND)
             return "rollover"
         self.mark = round(self.mark + self.index - before, ROUND)
@@ -84,7 +84,7 @@ class Volatile:
         self.index: float = round(self.base + self.count * scale, ROUND)
         self.mark = round(self.index - saved.get("pending", 0), ROUND)
 
-    def advance(self, raw: float) -> str:
+    def advance(self, raw: float, *, is_other: bool = False) -> str:
         """Take the pulses counted since opening; fewer than before: opened anew, from 0. Return ""."""
         raw = int(raw)
         if raw != self.raw:

@@ -97,7 +97,7 @@ class Counter(Point):
             self.window.hold(reason)
         else:
             before = register.index
-            what = register.advance(raw)
+            what = register.advance(raw, is_other=reason == "meter_changed")
             index = register.index
             if index != before:
                 actions.moved.add(self.id)

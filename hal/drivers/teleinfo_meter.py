@@ -9,11 +9,11 @@ from hal.decode.teleinfo import fields
 from hal.decode.teleinfo.frames import FrameEnd
 from hal.decode.teleinfo.groups import Group
 from hal.decode.teleinfo.memory import Memory
-from hal.decode.teleinfo.plausible import Change, Judge
+from hal.decode.teleinfo.plausible import IDENTITY, Change, Judge
 from hal.decode.teleinfo.slots import Shown
 from hal.decode.teleinfo.tally import Total
 from hal.drivers.teleinfo_curve import Curve, Told
-from hal.drivers.teleinfo_options import CURVE, TeleinfoOptions, status_part, words
+from hal.drivers.teleinfo_options import CURVE, TeleinfoOptions, channel, status_part, words
 from hal.sample import BAD, GOOD, UNCERTAIN, Fix, Past, Sample, Value
 
 SILENCE_MS: Final = 15_000  # no frame for this long, or for three frames' time, is no_frame
@@ -40,6 +40,9 @@ class MeterView:
         self._words = {point: {word: n for n, word in enumerate(words(o))} for point, o in points.items()}
         self._totals = {point: Total() for point, options in points.items() if options.is_summed}
         self.curves = {point: Curve(options.label) for point, options in points.items() if options.label in CURVE}
+        self._kept = {point for point, o in points.items() if channel(o).kind == "counter"} - self._totals.keys()
+        self._replaced: set[str] = set()
+        """Counters that have not yet said that their register is another one's: a higher one would look like use."""
         self._interval_ms = 0.0
         self._frames = 0
         self._told_ms: float | None = None
@@ -60,6 +63,9 @@ class MeterView:
         """Take a frame; return what of the meter was replaced by another one."""
         changes = self.judge.frame(end)
         if changes:
+            labels = {change.label for change in changes}
+            is_meter = not labels.isdisjoint(IDENTITY)
+            self._replaced |= {point for point in self._kept if is_meter or self._labels[point] in labels}
             for total in self._totals.values():
                 total.forget()
             for curve in self.curves.values():
@@ -126,6 +132,9 @@ class MeterView:
             doubt, value = total.take_doubt() or doubt, int(total.total)
         elif total is not None:  # what it counted so far stands, whatever the register may say now
             value = int(total.total)
+        if point in self._replaced and doubt != "unconfirmed":
+            self._replaced.discard(point)
+            doubt = "meter_changed"
         return Sample(point, round(shown.t_ms * 1e6), value, UNCERTAIN if doubt else GOOD, doubt)
 
     def _value(self, point: str, group: Group) -> Value:
