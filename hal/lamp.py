@@ -28,10 +28,6 @@ class LampError(OSError):
     """There is no such lamp, or it may not be switched. The message says which, and what to do."""
 
 
-class NoLampError(LampError):
-    """The machine has no LED of its own: no fault, nobody asked for one."""
-
-
 class Lamp(Protocol):
     """What can be lit."""
 
@@ -131,6 +127,11 @@ class PinLamp:
         self._device.close()
 
 
+def has_board_led(leds: Path) -> bool:
+    """Return whether this machine has a LED of its own; one that has none at the start gets none."""
+    return any((leds / known).is_dir() for known in BOARD_LEDS)
+
+
 def board_lamp(leds: Path, name: str = "") -> BoardLamp:
     """Return the LED of this name, or the board's own. Raises LampError when there is none."""
     for known in (name,) if name else BOARD_LEDS:
@@ -140,4 +141,4 @@ def board_lamp(leds: Path, name: str = "") -> BoardLamp:
     there = f"there are: {', '.join(here) or 'none'}"
     if name:
         raise LampError(f'status LED: no LED is named "{name}"; {there}')
-    raise NoLampError(f"status LED: this board has no LED of its own (ACT); {there}")
+    raise LampError(f"status LED: this board has no LED of its own (ACT); {there}")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from edge.settings.lamp import LampTable
-from hal.lamp import Lamp, NoLampError
+from hal.lamp import Lamp
 from hal.sample import GOOD, Cycle
 
 HEARD_S: Final = 1800.0  # monotonic time begins with the power
@@ -114,7 +114,7 @@ class StatusLamp:
             self._has_failed = False
         except OSError as exc:
             if not self._has_failed:
-                log.log(logging.INFO if isinstance(exc, NoLampError) else logging.WARNING, "%s", exc)
+                log.warning("%s", exc)
             self._has_failed = True
             self._give_back()
             self._heard.clear()

@@ -16,7 +16,7 @@ from edge.settings.lamp import lamp_table
 from edge.settings.model import Led, PointEntry, Settings
 from edge.settings.specs import point_spec
 from hal.buses import Gpio, open_bus
-from hal.lamp import TRIES, Lamp, PinLamp, board_lamp
+from hal.lamp import TRIES, Lamp, PinLamp, board_lamp, has_board_led
 
 HEARD_AS: Final = {"teleinfo": "frame"}
 UDEV_S: Final = 0.3  # in which its rule has run
@@ -50,7 +50,9 @@ def lamp_opener(
             return PinLamp(pin, handles.get(led.bus), active_high=led.active_high)
 
         return on_pin
-    return None if leds is None else lambda: board_lamp(leds, led.name)
+    if leds is None or not (led.name or has_board_led(leds)):
+        return None  # a thread for a lamp that the machine never gets would be one too many
+    return lambda: board_lamp(leds, led.name)
 
 
 def show_refused(leds: Path) -> None:
