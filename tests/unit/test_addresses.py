@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edge.settings.load import loads
@@ -36,14 +39,22 @@ def test_a_url_of_no_server_is_refused(url: str) -> None:
     assert "flat" in refusal(f'{SITE}kind = "http"\nurl = "{url}"\n')
 
 
+def is_taken(check: Callable[[str], None], text: str) -> bool:
+    try:
+        check(text)
+    except ValueError:
+        return False
+    return True
+
+
 @given(st.text(max_size=80))
+@example("\x80@0")
 def test_any_text_is_a_host_or_refused_and_one_that_is_taken_can_be_asked_for(text: str) -> None:
-    for check in (check_host, check_url):
-        try:
-            check(text if check is check_host else f"http://{text}")
-        except ValueError:
-            continue
+    if is_taken(check_host, text):
         (text.partition("%")[0] or "x").encode("idna")
+    if is_taken(check_url, f"http://{text}"):
+        host = urlsplit(f"http://{text}").hostname or ""
+        (host.partition("%")[0] or "x").encode("idna")
 
 
 def test_a_folder_of_probes_without_a_name_is_refused() -> None:
