@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 # GPIO (BCM) -> pin of the header, the same on every board with 40 pins (raspberrypi.com, "GPIO and the 40-pin header")
 HEADER: Final = {
@@ -38,6 +38,20 @@ HEADER: Final = {
 
 I2C_LINES: Final = {0: (0, 1), 1: (2, 3)}
 """Number of the I2C bus -> its data and clock lines; other buses are put on pins by the machine's own set-up."""
+
+UART_PORTS: Final = frozenset({"/dev/ttyAMA0", "/dev/ttyS0", "/dev/serial0"})
+UART_LINES: Final = (14, 15)
+"""The header's own serial port, by the names that it has on every board with 40 pins, and its lines (TXD, RXD)."""
+
+
+def lines_of(kind: str, options: Any) -> tuple[int, ...]:
+    """Return the pins of the header that a bus of this kind and with these options holds; () where that is not known.
+
+    1-Wire is not known: its overlay may put it on any pin.
+    """
+    if kind == "i2c":
+        return I2C_LINES.get(options.number, ())
+    return UART_LINES if kind in {"serial", "modbus"} and options.port in UART_PORTS else ()
 
 
 def pin_name(gpio: int) -> str:

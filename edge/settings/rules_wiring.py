@@ -9,7 +9,7 @@ from edge.core.text import Text
 from edge.settings.draft import BusRow, Draft, PointRow, Row
 from edge.settings.faults import Faults, LineOf
 from edge.settings.hints import nearest
-from edge.settings.pins import HEADER, I2C_LINES, pin_name
+from edge.settings.pins import HEADER, lines_of, pin_name
 from edge.settings.rules_load import check_load
 
 DISPLAY_ADDRESS: Final = 0x3C  # model.Display's own, when the file says nothing
@@ -170,7 +170,7 @@ def _check_pins(draft: Draft, faults: Faults) -> None:
         elif (first, first_key) != (row, key):
             at = LineOf(first.key(first_key))
             faults.at_value(row.key(key), "fault.pin_used", pin=pin_name(pin), owner=_owner(first), line=at)
-        for bus, line in _i2c_lines(draft, pin):
+        for bus, line in _buses_on(draft, pin):
             faults.at_value(row.key(key), "fault.pin_of_bus", pin=pin_name(pin), bus=bus.name, line=line)
 
 
@@ -184,7 +184,7 @@ def _check_power_pins(draft: Draft, held: dict[int, tuple[Row, str]], faults: Fa
         if first is not bus:
             at = LineOf(first.key(first_key))
             faults.at_value(bus.key("power_pin"), "fault.pin_used", pin=pin_name(pin), owner=_owner(first), line=at)
-        for of_bus, line in _i2c_lines(draft, pin):
+        for of_bus, line in _buses_on(draft, pin):
             faults.at_value(bus.key("power_pin"), "fault.pin_of_bus", pin=pin_name(pin), bus=of_bus.name, line=line)
 
 
@@ -202,9 +202,9 @@ def _share_pin(first: PointRow, second: PointRow) -> bool:
     return first.device == second.device and channels[0] != channels[1]
 
 
-def _i2c_lines(draft: Draft, pin: int) -> Iterator[tuple[BusRow, LineOf]]:
+def _buses_on(draft: Draft, pin: int) -> Iterator[tuple[BusRow, LineOf]]:
     for bus in draft.buses.values():
-        if bus.good.get("kind") == "i2c" and bus.options is not None and pin in I2C_LINES.get(bus.options.number, ()):
+        if bus.options is not None and pin in lines_of(bus.good.get("kind", ""), bus.options):
             yield bus, LineOf(bus.path)
 
 

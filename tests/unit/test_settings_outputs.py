@@ -45,7 +45,7 @@ FAULTS = [
         "number = 3",
         'number = 1\n[[output]]\nid = "b"\nbus = "gpio"\npin = 5\nreadback_pin = ‸3',
         'output "b".readback_pin = 3',
-        'carries the I2C bus "air"',
+        'carries the bus "air"',
     ),
 ]
 

@@ -66,9 +66,15 @@ WIRING = [
         "number = 3",
         'number = 1\n[[point]]\nid="p"\nbus="gpio"\ndriver="contact"\npin=‸2',
         'point "p".pin = 2',
-        'GPIO2 (header pin 3) carries the I2C bus "air" (line 10)',
+        'GPIO2 (header pin 3) carries the bus "air" (line 10)',
     ),
-    ("number = 3", "number = 1\npower_pin = ‸3", "bus.air.power_pin = 3", 'carries the I2C bus "air" (line 10)'),
+    (
+        "pin = 27",
+        "pin = ‸15\n[bus.linky]\nkind = 'serial'\nport = '/dev/ttyAMA0'",
+        'point "door".pin = 15',
+        'GPIO15 (header pin 10) carries the bus "linky"',
+    ),
+    ("number = 3", "number = 1\npower_pin = ‸3", "bus.air.power_pin = 3", 'carries the bus "air" (line 10)'),
     (
         "number = 3",
         'number = 3\npower_pin = 5\n[[point]]\nid="p"\nbus="gpio"\ndriver="contact"\npin=‸5',
