@@ -35,6 +35,9 @@ REASONS: Final[dict[str, str]] = {
     "unplugged": "the port or device has gone",
     "bus_blocked": "the bus does not come back from a call",
     "bus_error": "the bus reports an error",
+    "bus_stuck": "a device holds the bus: no transfer ends",
+    "arbitration": "another master, or noise, takes the bus",
+    "never_ready": "the device does not end its measurement",
     "driver_error": "the driver failed; its traceback is in the log",
     "not_open": "the device could not be opened yet",
     "wrong_device": "another device than the settings say answers there",
@@ -61,6 +64,10 @@ REASONS: Final[dict[str, str]] = {
     "suspect": "plausible, but a known failure looks the same",
     "mismatch": "the pin or the feedback contact is not as it was switched",
 }
+
+
+AT_REST: Final = frozenset({"no_pulse", "not_sent", "not_offered"})
+"""Reasons for which a point has no value though nothing is broken."""
 
 
 class Sample(msgspec.Struct, frozen=True, gc=False):

@@ -11,8 +11,8 @@ from edge.cli.cells import printable
 from edge.cli.diagnosis import remedy_of
 from edge.cli.format import MISSING, bound, value_text, with_unit
 from edge.cli.words import Words, clock_time
-from edge.core.doctor_devices import AT_REST, remedy_of_bus
-from hal.sample import QUALITY_NAMES
+from edge.core.doctor_devices import remedy_of_bus
+from hal.sample import AT_REST, QUALITY_NAMES
 
 LABEL_WIDTH: Final = 10
 RECORDED: Final = 12  # readings of a recording that fit a screen; --json gives all

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from edge.core.alarm import ON_QUALITY
-from edge.core.doctor_devices import AT_REST, devices, doubts, outputs
+from edge.core.doctor_devices import devices, doubts, outputs
 from edge.core.finding import Facts, Finding, Level, found, ok
 from edge.core.text import Text
 
-__all__ = ["AT_REST", "CODES", "Facts", "Finding", "Level", "examine", "is_ready"]
+__all__ = ["CODES", "Facts", "Finding", "Level", "examine", "is_ready"]
 
 HOT_C: Final = 80.0  # a Raspberry Pi slows down here
 FULL_PERCENT: Final = 90.0

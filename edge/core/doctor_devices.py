@@ -9,9 +9,8 @@ import msgspec
 
 from edge.core.finding import Facts, Finding, Level, counted, found, ok
 from edge.core.text import Text
+from hal.sample import AT_REST
 
-AT_REST: Final = frozenset({"no_pulse", "not_sent", "not_offered"})
-"""Reasons for which a point has no value though nothing is broken."""
 DOUBTS: Final = frozenset({"suspect", "lost_edges", "mismatch", "inconsistent"})
 """Reasons of an uncertain value that somebody on site can do something about."""
 NOISE_PERCENT: Final = 2.0  # of a meter's groups: wires that are sound lose none

@@ -13,11 +13,11 @@ from typing import Any, Final
 
 from edge.core.clock import Clock
 from edge.core.types import NEVER
-from edge.runtime.device import AT_REST, Device, DeviceSpec
+from edge.runtime.device import Device, DeviceSpec
 from edge.runtime.flight import Flight
 from edge.runtime.lateness import Lateness
 from edge.runtime.surroundings import MEMORY, Surroundings
-from hal.sample import Cycle, Fix, Notice, Sample
+from hal.sample import AT_REST, Cycle, Fix, Notice, Sample
 
 TIME_EACH_S: Final = 600
 SETS_CLOCKS: Final = frozenset({"person", "gsm", "tic", "ntp"})

@@ -18,12 +18,11 @@ from edge.settings.model import Settings
 from edge.settings.secrets import without
 from hal import drivers
 from hal.driver import Driver, DriverError
-from hal.sample import BAD, Fix, Notice, Sample, Value
+from hal.sample import AT_REST, BAD, Fix, Notice, Sample, Value
 
 RETRY_S: Final = (1.0, 2.0, 5.0, 15.0, 30.0)
 STEADY_S: Final = 5.0  # a device that answers for so long is back; one that flaps goes on being lost …
 STEADY_MOST_S: Final = 3600.0  # … and must answer twice as long each time it is lost again within that
-AT_REST: Final = frozenset({"no_pulse", "not_sent"})  # BAD, and nothing is wrong with the device
 
 log = logging.getLogger(__name__)
 

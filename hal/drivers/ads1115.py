@@ -130,7 +130,7 @@ class Ads1115:
         chip.pace.sleep(plan.conversion_s)  # one rest a conversion, not one a look
         while not ads1115.is_idle(config := chip.register(ads1115.CONFIG_REGISTER, 2)):
             if chip.pace.monotonic_s() >= give_up_s:
-                raise chip.error("a conversion does not end; check its supply")
+                raise chip.error("a conversion does not end; check its supply", "never_ready")
             chip.pace.sleep(plan.conversion_s / TRIES)
         if config != plan.word:  # the register is 0 then: 0 V would be shown of a chip that measured nothing
             raise chip.error(ads1115.FORGOTTEN, "bus_error")

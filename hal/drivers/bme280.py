@@ -155,7 +155,7 @@ class Bme280:
         chip.pace.sleep(takes_s)
         while chip.register(bme280.STATUS, 1)[0] & bme280.IS_MEASURING:
             if chip.pace.monotonic_s() >= give_up_s:
-                raise chip.error("a measurement does not end; check its supply")
+                raise chip.error("a measurement does not end; check its supply", "never_ready")
             chip.pace.sleep(takes_s / 10)
         self._last = chip.register(bme280.MEASURED, bme280.MEASURED_LENGTH[self._id])
         try:

@@ -175,7 +175,7 @@ class Clamp:
         pace.sleep(FASTEST / CLOCKED_PER_S)
         while not ads1115.is_idle(chip.register(ads1115.CONFIG_REGISTER, 2)):
             if pace.monotonic_s() - began_s > 2 / CLOCKED_PER_S:
-                raise chip.error("a conversion does not end; check its supply")
+                raise chip.error("a conversion does not end; check its supply", "never_ready")
         slowness = (pace.monotonic_s() - began_s) * CLOCKED_PER_S
         return min(max(slowness, FASTEST), ads1115.SLOWEST)  # what lies outside is a machine that slept too long
 
@@ -195,7 +195,7 @@ class Clamp:
             span_s = times[-1] - began_s
         config = chip.register(ads1115.CONFIG_REGISTER, 2)
         if not ads1115.is_idle(config):
-            raise chip.error("a conversion does not end; check its supply")
+            raise chip.error("a conversion does not end; check its supply", "never_ready")
         if config != word:
             raise chip.error(ads1115.FORGOTTEN, "bus_error")
         return times, registers

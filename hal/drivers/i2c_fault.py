@@ -11,9 +11,9 @@ from hal.driver import DriverError
 _MEANINGS: Final[dict[int, tuple[str, str, str]]] = {
     errno.EREMOTEIO: ("no_answer", "no answer", "check wiring and pull-ups"),
     errno.ENXIO: ("no_answer", "no answer", "check wiring and pull-ups"),
-    errno.ETIMEDOUT: ("bus_error", "the bus times out", "a device holds SDA or SCL low: switch its power off and on"),
+    errno.ETIMEDOUT: ("bus_stuck", "the bus times out", "a device holds SDA or SCL low: switch its power off and on"),
     errno.EIO: ("bus_error", "the transfer failed", "check wiring, pull-ups and cable length"),
-    errno.EAGAIN: ("bus_error", "arbitration lost", "check for a second master and for noise"),
+    errno.EAGAIN: ("arbitration", "arbitration lost", "check for a second master and for noise"),
     errno.ENODEV: ("unplugged", "the adapter has gone", "check its USB cable"),
     errno.EBUSY: (
         "not_open",

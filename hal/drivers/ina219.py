@@ -114,6 +114,6 @@ class Ina219:
         chip.pace.sleep(takes_s)
         while not ina219.is_ready(bus := chip.register(ina219.BUS, 2)):
             if chip.pace.monotonic_s() >= give_up_s:
-                raise chip.error("a measurement does not end; check its supply")
+                raise chip.error("a measurement does not end; check its supply", "never_ready")
             chip.pace.sleep(takes_s / 10)
         return chip.register(ina219.SHUNT, 2), bus

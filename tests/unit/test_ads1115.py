@@ -181,7 +181,7 @@ def test_a_conversion_that_never_ends_is_given_up_in_time() -> None:
     chip.busy_reads = 10**9
     with pytest.raises(DriverError, match="a conversion does not end") as caught:
         driver.read(["p"], 1)
-    assert caught.value.reason == "no_answer"
+    assert caught.value.reason == "never_ready"
 
 
 def test_a_chip_that_loses_its_supply_in_a_conversion_is_no_0_volt() -> None:

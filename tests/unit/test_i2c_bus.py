@@ -79,9 +79,9 @@ def test_a_bus_that_cannot_be_opened_says_what_to_do(number: int, words: str) ->
     ("number", "reason", "words"),
     [
         (errno.EREMOTEIO, "no_answer", "no answer (errno 121); check wiring and pull-ups"),
-        (errno.ETIMEDOUT, "bus_error", "the bus times out (errno 110); a device holds SDA or SCL low"),
+        (errno.ETIMEDOUT, "bus_stuck", "the bus times out (errno 110); a device holds SDA or SCL low"),
         (errno.EIO, "bus_error", "the transfer failed (errno 5); check wiring, pull-ups and cable length"),
-        (errno.EAGAIN, "bus_error", "arbitration lost (errno 11); check for a second master"),
+        (errno.EAGAIN, "arbitration", "arbitration lost (errno 11); check for a second master"),
         (errno.EBUSY, "not_open", "a driver of the kernel holds this address (errno 16); take its dtoverlay"),
         (errno.ENODEV, "unplugged", "the adapter has gone (errno 19); check its USB cable"),
         (0, "bus_error", "(errno 0); check the bus"),
@@ -273,7 +273,7 @@ def test_wrong_address_wrong_chip_and_dead_chip_are_one_message_each_and_the_res
         clock.advance(1.0)
     made.close()
     reasons = {sample.point: sample.reason for cycle in cycles for sample in cycle.samples}
-    assert reasons == {"absent": "no_answer", "other": "wrong_device", "dead": "no_answer", "well": ""}
+    assert reasons == {"absent": "no_answer", "other": "wrong_device", "dead": "never_ready", "well": ""}
     assert [record.message for record in caplog.records] == [
         "bus i2c1: SHT3x at 0x44 on i2c-1: no answer (errno 121); check wiring and pull-ups",
         (

@@ -119,9 +119,9 @@ def test_an_absent_sensor_is_named_with_cause_and_cure() -> None:
     [
         (errno.EREMOTEIO, "no_answer"),
         (errno.ENXIO, "no_answer"),
-        (errno.ETIMEDOUT, "bus_error"),
+        (errno.ETIMEDOUT, "bus_stuck"),
         (errno.EIO, "bus_error"),
-        (errno.EAGAIN, "bus_error"),
+        (errno.EAGAIN, "arbitration"),
         (errno.ENODEV, "unplugged"),
         (errno.EPERM, "bus_error"),
     ],
