@@ -9,13 +9,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import pty
 import sys
 import termios
-import tty
 from pathlib import Path
 from typing import Final
 
+from hal.fake.adapters import PtyPort
 from hal.fake.meter_frames import BAUD, EVERY_S, GAP_MS, Meter, Mode
 
 __all__ = ["Meter", "Mode", "PtyMeter", "Recording", "read_at_wrong_speed"]
@@ -66,20 +65,17 @@ class Recording:
         return self.data if self.left >= 0 else b""
 
 
-class PtyMeter:
+class PtyMeter(PtyPort):
     """A meter behind `port`, a link that stays the same when the meter is unplugged and plugged in again."""
 
     def __init__(self, meter: Meter | Recording, port: Path) -> None:
         self.meter = meter
-        self.port = port
         self.bytes_sent = 0
-        self._master: int | None = None
-        self._slave: int | None = None
         self._began_s: float | None = None
         self._at_s = 0.0  # the line is written up to here
         self._frame_s = 0.0
         self._rest = b""
-        self.replug()
+        super().__init__(port)
 
     def step(self, now_s: float) -> float:
         """Write what the line carried until `now_s`; return when to be called again."""
@@ -127,25 +123,3 @@ class PtyMeter:
         if self._slave is None:
             return 0
         return int.from_bytes(fcntl.ioctl(self._slave, termios.FIONREAD, bytes(4)), sys.byteorder)
-
-    def unplug(self) -> None:
-        """Take the port away: its reader gets an error, its name is gone."""
-        self.port.unlink(missing_ok=True)
-        for descriptor in (self._master, self._slave):
-            if descriptor is not None:
-                os.close(descriptor)
-        self._master = self._slave = None
-
-    def replug(self) -> None:
-        """Give the port back under its name; its device is another one, as with a USB adapter."""
-        if self._master is not None:
-            return
-        self._master, self._slave = pty.openpty()
-        tty.setraw(self._slave)
-        os.set_blocking(self._master, False)
-        self.port.unlink(missing_ok=True)
-        self.port.symlink_to(os.ttyname(self._slave))
-
-    def close(self) -> None:
-        """Take it away for good."""
-        self.unplug()

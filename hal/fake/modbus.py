@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pty
-import socket
 import struct
-import tty
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -19,6 +16,7 @@ from typing import Final
 import msgspec
 
 from hal.decode.modbus import MOST_REGISTERS, Register, Table, words_of
+from hal.fake.adapters import PtyPort, TcpDoor
 from hal.sample import Value
 
 IDLE_S: Final = 0.2
@@ -124,18 +122,15 @@ class _Slaves:
         return min((one[0] for one in self._leaving), default=now_s + IDLE_S)
 
 
-class RtuSlaves(_Slaves):
+class RtuSlaves(_Slaves, PtyPort):
     """Slaves behind `port`, a link that stays the same when the adapter is unplugged and plugged in again."""
 
     def __init__(self, slaves: Mapping[int, FakeSlave], port: Path) -> None:
-        super().__init__(slaves)
-        self.port = port
-        self._master: int | None = None
-        self._slave: int | None = None
+        _Slaves.__init__(self, slaves)
+        PtyPort.__init__(self, port)
         self.has_echo = False
         """Whether the line brings back what was sent, as an adapter does that hears itself."""
         self._heard = b""
-        self.replug()
 
     def filenos(self) -> list[int]:
         """Return what wakes it."""
@@ -165,65 +160,32 @@ class RtuSlaves(_Slaves):
             os.write(self._master, data)
 
     def unplug(self) -> None:
-        """Take the port away: its reader gets an error, its name is gone."""
-        self.port.unlink(missing_ok=True)
-        for descriptor in (self._master, self._slave):
-            if descriptor is not None:
-                os.close(descriptor)
-        self._master = self._slave = None
+        """Take the port away, with the answers that were on their way."""
+        super().unplug()
         self._leaving.clear()
 
-    def replug(self) -> None:
-        """Give the port back under its name."""
-        if self._master is not None:
-            return
-        self._master, self._slave = pty.openpty()
-        tty.setraw(self._slave)
-        os.set_blocking(self._master, False)
-        self.port.unlink(missing_ok=True)
-        self.port.symlink_to(os.ttyname(self._slave))
 
-    def close(self) -> None:
-        """Take it away for good."""
-        self.unplug()
-
-
-class TcpSlaves(_Slaves):
+class TcpSlaves(_Slaves, TcpDoor):
     """Slaves behind a gateway on 127.0.0.1:`port`."""
 
     def __init__(self, slaves: Mapping[int, FakeSlave]) -> None:
-        super().__init__(slaves)
-        self.port = 0
-        self._door: socket.socket | None = None
-        self._guests: dict[int, tuple[socket.socket, bytes]] = {}
-        self.replug()
-
-    def filenos(self) -> list[int]:
-        """Return what wakes it."""
-        return ([self._door.fileno()] if self._door else []) + list(self._guests)
+        _Slaves.__init__(self, slaves)
+        TcpDoor.__init__(self)
 
     def step(self, now_s: float) -> float:
         """Let guests in and answer what was asked; return when to be called again."""
-        if self._door is not None:
-            with contextlib.suppress(BlockingIOError):
-                guest, _ = self._door.accept()
-                guest.setblocking(False)
-                self._guests[guest.fileno()] = (guest, b"")
+        self._let_in()
         for descriptor in list(self._guests):
             self._hear(descriptor, now_s)
         return self._leave(now_s)
 
     def _hear(self, descriptor: int, now_s: float) -> None:
         guest, heard = self._guests[descriptor]
-        try:
-            came = guest.recv(4096)
-        except BlockingIOError:
+        came = self._came(descriptor)
+        if came is None:
             return
-        except OSError:
-            came = b""
         if not came:
-            del self._guests[descriptor]
-            guest.close()
+            self._let_go(descriptor)
             return
         heard += came
         while len(heard) >= MBAP and len(heard) >= 6 + (length := int.from_bytes(heard[4:6], "big")):
@@ -232,25 +194,6 @@ class TcpSlaves(_Slaves):
         self._guests[descriptor] = (guest, heard)
 
     def unplug(self) -> None:
-        """Close door and connections."""
-        for guest, _ in self._guests.values():
-            guest.close()
-        self._guests.clear()
+        """Close door and connections, with the answers that were on their way."""
+        super().unplug()
         self._leaving.clear()
-        if self._door is not None:
-            self._door.close()
-            self._door = None
-
-    def replug(self) -> None:
-        """Open the door again, at the same port."""
-        if self._door is None:
-            self._door = socket.socket()
-            self._door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._door.bind(("127.0.0.1", self.port))
-            self._door.listen()
-            self._door.setblocking(False)
-            self.port = self._door.getsockname()[1]
-
-    def close(self) -> None:
-        """Take it away for good."""
-        self.unplug()

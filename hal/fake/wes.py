@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import socket
 from typing import Final, Literal, TypeAlias
 
 from hal.decode import wes
+from hal.fake.adapters import TcpDoor
 
 IDLE_S: Final = 0.2
 MOST_HEAD: Final = 8192
@@ -38,7 +38,7 @@ def page(texts: dict[str, str] | None = None, *, without: frozenset[str] = froze
     return f'<?xml version="1.0"?>\n<data>\n{body}\n</data>\n'.encode()
 
 
-class FakeWes:
+class FakeWes(TcpDoor):
     """One server."""
 
     def __init__(self, user: str = "", password: str = "") -> None:
@@ -47,30 +47,19 @@ class FakeWes:
         self.without: frozenset[str] = frozenset()
         self.fault: Fault = ""
         self.asked = 0
-        self.port = 0
         self._wanted = base64.b64encode(f"{user}:{password}".encode()).decode() if user else ""
-        self._door: socket.socket | None = None
-        self._guests: dict[int, tuple[socket.socket, bytes]] = {}
         self._leaving: dict[int, tuple[float, bytes]] = {}
         """Slow answers: when the next byte goes, and what is left."""
-        self.replug()
+        super().__init__()
 
     @property
     def url(self) -> str:
         """Its address."""
         return f"http://127.0.0.1:{self.port}"
 
-    def filenos(self) -> list[int]:
-        """Return what wakes it."""
-        return ([self._door.fileno()] if self._door else []) + list(self._guests)
-
     def step(self, now_s: float) -> float:
         """Let guests in and serve them; return when to be called again."""
-        if self._door is not None:
-            with contextlib.suppress(BlockingIOError):
-                guest, _ = self._door.accept()
-                guest.setblocking(False)
-                self._guests[guest.fileno()] = (guest, b"")
+        self._let_in()
         for descriptor in list(self._guests):
             self._hear(descriptor, now_s)
         for descriptor, (due_s, rest) in list(self._leaving.items()):
@@ -82,12 +71,9 @@ class FakeWes:
 
     def _hear(self, descriptor: int, now_s: float) -> None:
         guest, heard = self._guests[descriptor]
-        try:
-            came = guest.recv(4096)
-        except BlockingIOError:
+        came = self._came(descriptor)
+        if came is None:
             return
-        except OSError:
-            came = b""
         heard += came
         if not came or len(heard) > MOST_HEAD:
             self._let_go(descriptor)
@@ -132,29 +118,7 @@ class FakeWes:
 
     def _let_go(self, descriptor: int) -> None:
         self._leaving.pop(descriptor, None)
-        self._guests.pop(descriptor)[0].close()
-
-    def unplug(self) -> None:
-        """Close door and connections."""
-        for descriptor in list(self._guests):
-            self._let_go(descriptor)
-        if self._door is not None:
-            self._door.close()
-            self._door = None
-
-    def replug(self) -> None:
-        """Open the door again, at the same port."""
-        if self._door is None:
-            self._door = socket.socket()
-            self._door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._door.bind(("127.0.0.1", self.port))
-            self._door.listen()
-            self._door.setblocking(False)
-            self.port = self._door.getsockname()[1]
-
-    def close(self) -> None:
-        """Take it away for good."""
-        self.unplug()
+        super()._let_go(descriptor)
 
 
 def _answer(status: int, body: bytes, more: str = "") -> bytes:
