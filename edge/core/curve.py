@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from edge.core.alarm import Limit
 from edge.core.counter import ROUND
 from edge.core.kinds import Gauge
+from edge.core.limit import Limit
 from edge.core.point import Actions, Periods
 from edge.core.types import PointSpec, Record
 from hal.sample import BAD, Past, Sample

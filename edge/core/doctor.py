@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from edge.core.alarm import ON_QUALITY
 from edge.core.doctor_devices import devices, doubts, outputs
 from edge.core.finding import Facts, Finding, Level, found, ok
+from edge.core.limit import ON_QUALITY
 from edge.core.text import Text
 
 __all__ = ["CODES", "Facts", "Finding", "Level", "examine", "is_ready"]

@@ -10,10 +10,11 @@ from datetime import UTC, tzinfo
 from typing import Any, Final
 
 from edge.core import relay
-from edge.core.alarm import Alarm, AlarmList, Limit
+from edge.core.alarm import Alarm, AlarmList
 from edge.core.calendar import period_end_ms
 from edge.core.commands import Ack, Command, Registry, Result, journaled
 from edge.core.kinds import Counter, is_number
+from edge.core.limit import Limit
 from edge.core.making import make_point
 from edge.core.outputs import OutputList
 from edge.core.point import Actions, Crossing, Point

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from edge.core.alarm import NOT_YET, Limit
 from edge.core.counter import ROUND, Kept, Register, Volatile
+from edge.core.limit import NOT_YET, Limit
 from edge.core.point import LARGEST, Actions, Periods, Point
 from edge.core.types import Event, PointSpec, Record
 from edge.core.window import CounterWindow, GaugeWindow, StateWindow, TextWindow

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from edge.core.alarm import Limit
 from edge.core.curve import Curve
 from edge.core.kinds import Counter, Gauge, State, TextPoint
+from edge.core.limit import Limit
 from edge.core.point import Periods, Point
 from edge.core.types import PointSpec
 

@@ -10,8 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from edge.core.alarm import Limit
 from edge.core.calendar import QUARTER_MS
+from edge.core.limit import Limit
 from edge.core.types import NEVER, Event, PointSpec, Record
 from edge.core.window import Window
 from hal.sample import BAD, GOOD, UNCERTAIN, Quality, Sample, Value

@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
-from edge.core.alarm import ON_QUALITY, Alarm
+from edge.core.alarm import Alarm
 from edge.core.clock import Dating
 from edge.core.engine import Engine
 from edge.core.kinds import Counter
+from edge.core.limit import ON_QUALITY
 from edge.core.point import Point
 from hal.sample import BAD, QUALITY_NAMES, Value
 

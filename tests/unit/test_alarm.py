@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.core.alarm import Alarm, AlarmList, Limit, excess, is_beyond
+from edge.core.alarm import Alarm, AlarmList
+from edge.core.limit import Limit, excess, is_beyond
 from edge.core.types import NEVER, LimitSpec
 from hal.sample import BAD, GOOD, UNCERTAIN
 from tests.unit.rig import high
