@@ -80,6 +80,7 @@ class FakeDesk:
         self.known: list[PointFacts] = []
         self.strangers: list[dict[str, Any]] = []
         self.relays: list[OutputView] = []
+        self.views: dict[str, Any] = {}
 
     def box(self) -> dict[str, Any]:
         """Return who this box is."""
@@ -88,6 +89,10 @@ class FakeDesk:
             "boot": 3, "started_utc_ms": NOW_MS - 3_900_000, "utc_ms": NOW_MS + round(self.t_s * 1000), "clock": "ntp",
             "demo": True, "readings": 101_400, "records": 1690,
         }  # fmt: skip
+
+    def view(self, name: str) -> Any:
+        """Return a view of the engine; those that no method makes are what the test gave."""
+        return getattr(self, name)() if name in {"values", "outputs", "alarms"} else self.views.get(name, [])
 
     def values(self) -> list[ValueView]:
         """Return all points; raises what the test asked for."""

@@ -15,7 +15,8 @@ from edge.cli.client import Client
 from edge.cli.console import EXIT_BAD_INPUT, EXIT_REFUSED, add_common, asked, complain, write_json, write_lines
 from edge.cli.printed import aligned
 from edge.cli.words import Words
-from edge.core.commands import ORDER_MOST_S, Command
+from edge.core.commands import Command
+from edge.core.relay import ORDER_MOST_S
 
 _LENGTH: Final = re.compile(r"(\d{1,8}(?:\.\d{1,3})?)\s*(s|m|min|h|d|j)?", re.ASCII)
 _UNIT_S: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "j": 86_400}

@@ -12,6 +12,12 @@ import msgspec
 from edge.core.limit import Limit
 
 
+class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Acknowledge one alarm by its number, or all that wait."""
+
+    number: int | None = None
+
+
 class Alarm(msgspec.Struct):
     """One alarm: a limit exceeded at `begin_ms` of start `boot`. Gone when it has ended and is acknowledged."""
 

@@ -7,10 +7,9 @@ that was done before is answered again and not done again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
-from msgspec import Meta
 
 from edge.core.text import Text
 
@@ -19,7 +18,6 @@ REMEMBERED: Final = 256  # results kept for repeats: a day's orders of a busy si
 WHY_MAX: Final = 200
 ARG_MAX: Final = 64
 ARGS_MAX: Final = 300
-ORDER_MOST_S: Final = 366 * 86_400  # an order that ends by itself at all
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -41,43 +39,20 @@ class Result(msgspec.Struct, frozen=True):
     values: dict[str, Any] = {}
 
 
-class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Acknowledge one alarm by its number, or all that wait."""
-
-    number: int | None = None
-
-
-class TimeSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Say what time it is: "2026-11-21 14:05", local time of the site unless it ends with an offset."""
-
-    at: str
-
-
-class Relay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Switch an output. `for_s` ends the order by itself; a pulse is on for so long, then as it was ordered before."""
-
-    output: str
-    to: Literal["on", "off", "auto", "pulse"]
-    for_s: Annotated[float, Meta(ge=0.1, le=ORDER_MOST_S)] | None = None
-
-
 class Verb(msgspec.Struct, frozen=True):
-    """What a verb takes and which right it asks for."""
+    """What a verb takes, which right it asks for, and what people call it."""
 
     args: type[msgspec.Struct]
     right: Right
+    words: dict[str, tuple[str, ...]]
+    """By language what people write for it; the first is the one that is told."""
+    two_step: bool = False
+    """Where anybody could have written it (SMS), it is done only when what would change was confirmed."""
     secret: frozenset[str] = frozenset()
     """Names of args that stand in no journal."""
 
 
-VERBS: Final[dict[str, Verb]] = {
-    "ack": Verb(Ack, "operate"),
-    "time.set": Verb(TimeSet, "operate"),
-    "relay": Verb(Relay, "operate"),
-}
-
-
-def journaled(command: Command, result: Result) -> dict[str, Any]:
+def journaled(command: Command, result: Result, verbs: Mapping[str, Verb]) -> dict[str, Any]:
     """Return what the journal keeps of an order: who, by which way, what, and what came of it.
 
     A handler that knows what was and what is puts `before` and `after` into its result's values.
@@ -86,17 +61,17 @@ def journaled(command: Command, result: Result) -> dict[str, Any]:
         "id": command.id, "verb": command.verb, "author": command.author, "channel": command.channel,
         "done": result.done, "text": result.text.key,
     }  # fmt: skip
-    args = told(command)
+    args = told(command, verbs)
     if args:
         values["args"] = args
     return values | {name: result.values[name] for name in ("before", "after") if name in result.values}
 
 
-def told(command: Command, verbs: Mapping[str, Verb] = VERBS) -> str:
+def told(command: Command, verbs: Mapping[str, Verb]) -> str:
     """Return the args of an order as one text, bounded and without secrets.
 
-    >>> told(Command("1", "ack", {"number": 12})), told(Command("2", "ack"))
-    ('number=12', '')
+    >>> told(Command("1", "ack", {"number": 12}), {}), told(Command("2", "ack"), {})
+    ('number=***', '')
     """
     verb = verbs.get(command.verb)
     # nobody knows what an arg holds that no verb declares
@@ -111,13 +86,14 @@ def told(command: Command, verbs: Mapping[str, Verb] = VERBS) -> str:
 class Registry:
     """Check, carry out once, remember the answer."""
 
-    def __init__(self, saved: list[Any] | None = None) -> None:
+    def __init__(self, verbs: Mapping[str, Verb], saved: list[Any] | None = None) -> None:
+        self.verbs = verbs
         self._handlers: dict[str, Callable[[Command, Any], Result]] = {}
         self._results: dict[str, Result] = {result.id: result for result in msgspec.convert(saved or [], list[Result])}
 
     def on(self, verb: str, handler: Callable[[Command, Any], Result]) -> None:
-        """Say who carries out a verb of VERBS."""
-        if verb not in VERBS:
+        """Say who carries out a verb. Raises KeyError when the table has none of that name."""
+        if verb not in self.verbs:
             raise KeyError(verb)
         self._handlers[verb] = handler
 
@@ -132,7 +108,7 @@ class Registry:
         return result, True
 
     def _result(self, command: Command) -> Result:
-        verb, handler = VERBS.get(command.verb), self._handlers.get(command.verb)
+        verb, handler = self.verbs.get(command.verb), self._handlers.get(command.verb)
         if verb is None or handler is None:
             return Result(command.id, done=False, text=Text("command_unknown", {"verb": command.verb}))
         try:

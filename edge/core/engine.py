@@ -7,23 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, tzinfo
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from edge.core import relay
-from edge.core.alarm import Alarm, AlarmList
+from edge.core.alarm import Ack, Alarm, AlarmList
 from edge.core.calendar import period_end_ms
-from edge.core.commands import Ack, Command, Registry, Result, journaled
+from edge.core.commands import Command, Registry, Result, journaled
 from edge.core.kinds import Counter, is_number
 from edge.core.limit import Limit
 from edge.core.making import make_point
 from edge.core.outputs import OutputList
+from edge.core.part import Part
+from edge.core.parts import Parts
 from edge.core.point import Actions, Crossing, Point
 from edge.core.read_back import ReadBack
 from edge.core.text import Text
 from edge.core.types import NEVER, Event, LimitSpec, PointSpec
-from hal.sample import Cycle
+from edge.core.verbs import VERBS
+from hal.sample import Cycle, Sample
 
 SCAN_MS: Final = 1000  # silent points and open periods are looked after at most this often
+P = TypeVar("P", bound=Part)
 GRACE_MS: Final = 1500  # a period is closed by the next reading, or this long after its end when none comes
 
 
@@ -34,7 +38,7 @@ class Engine:
     `utc_offset_ms` (UTC minus monotonic) places periods on the calendar; the station sets it with each clock entry.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a site is made of all these
         self,
         points: Sequence[PointSpec],
         limits: Sequence[LimitSpec],
@@ -47,13 +51,17 @@ class Engine:
         saved_events: Mapping[str, Any] | None = None,
         power_cut: bool = False,
         outputs: OutputList | None = None,
+        parts: Sequence[Part] = (),
+        is_dated: bool = True,
     ) -> None:
         saved, saved_events = saved or {}, saved_events or {}
         self.boot = boot
         self.utc_offset_ms = utc_offset_ms
+        self.is_dated = is_dated
+        """Whether the calendar can be trusted: a clock vouches for `utc_offset_ms`."""
         self.zone = zone
         self.alarms = AlarmList(saved_events.get("alarms"))
-        self.commands = Registry(saved_events.get("commands"))
+        self.commands = Registry(VERBS, saved_events.get("commands"))
         self.commands.on("ack", self._acknowledge)
         self.outputs = outputs or OutputList([], boot=boot, now_ms=now_ms)
         self.commands.on("relay", lambda command, args: relay.carry_out(self.outputs, command, args, self._now_ms))
@@ -77,6 +85,8 @@ class Engine:
         for limit in self.limits.values():
             if limit.active:  # an alarm that outlived the restart
                 self.outputs.follow(limit.spec.id, now_ms, active=True)
+        self.parts = Parts(parts)
+        self.parts.attach(self)
 
     def _forget_alarms_without_limit(self, now_ms: int) -> None:
         """End alarms whose limit left the settings or went to another point: nothing could ever end them."""
@@ -129,7 +139,7 @@ class Engine:
         self._now_ms = now_ms
         result, is_new = self.commands.carry_out(command)
         if is_new:
-            self._actions.events.append(Event("command", now_ms, "", journaled(command, result)))
+            self._actions.events.append(Event("command", now_ms, "", journaled(command, result, self.commands.verbs)))
             self._actions.event_registers["commands"] = self.commands.register()
             self._tell_of_outputs()
         return result
@@ -142,6 +152,8 @@ class Engine:
         if now_ms >= self.outputs.due_ms:
             self.outputs.step(now_ms)
             self._tell_of_outputs()
+        if now_ms >= self.parts.due_ms:
+            self.parts.step(now_ms)
 
     def _scan(self, now_ms: int) -> None:
         actions = self._actions
@@ -166,28 +178,35 @@ class Engine:
 
     def close(self, now_ms: int) -> None:
         """Close all open periods at now: a clean stop loses nothing."""
+        self.parts.close(now_ms)
         for point in self.points.values():
             point.close(now_ms, self._actions)
         if self._keep_peaks():
             self._actions.event_registers["alarms"] = self.alarms.register()
 
     def set_clock(self, utc_offset_ms: int) -> None:
-        """Place periods on the calendar by this offset (UTC minus monotonic) from now on."""
+        """Place periods on the calendar by this offset (UTC minus monotonic) from now on; a clock vouches for it."""
+        was_dated, self.is_dated = self.is_dated, True
         if utc_offset_ms != self.utc_offset_ms:
             self.utc_offset_ms = utc_offset_ms
             self._next_scan_ms = self._now_ms
             for point in self.points.values():
                 point.realign(self._now_ms, self._actions)
             self.outputs.set_clock(utc_offset_ms, self._now_ms)
+        elif was_dated:
+            return
+        self.parts.set_clock(self._now_ms)
 
     def take_actions(self) -> Actions:
-        """Return what has to be done since the last call."""
+        """Return what has to be done since the last call; the parts have heard of it."""
+        self.parts.hear(self._actions)
         actions, self._actions = self._actions, Actions()
+        actions.event_registers.update(self.parts.registers())
         return actions
 
     def registers_of(self, moved: Iterable[str]) -> dict[str, Any]:
-        """Return the registers of these counters, to be made durable with the records taken so far."""
-        found = {}
+        """Return the registers of these counters and of the parts that count records, for the records taken so far."""
+        found = self.parts.registers(in_records=True)
         for name in moved:
             point = self.points[name]
             if isinstance(point, Counter):
@@ -196,7 +215,26 @@ class Engine:
 
     def next_due_ms(self) -> float:
         """Return the monotonic ms of the next tick that has something to do."""
-        return min(self._next_scan_ms, self.outputs.due_ms) if self.points else NEVER
+        return min(self._next_scan_ms, self.outputs.due_ms, self.parts.due_ms) if self.points else NEVER
+
+    # -- parts
+
+    @property
+    def now_ms(self) -> int:
+        """The monotonic ms of what is being handled."""
+        return self._now_ms
+
+    def part(self, kind: type[P]) -> P:
+        """Return the part of this kind. Raises KeyError when the site has none."""
+        return self.parts.of(kind)
+
+    def emit(self, event: Event) -> None:
+        """Put an event into the journal and on its way upstream."""
+        self._actions.events.append(event)
+
+    def feed(self, samples: list[Sample], now_ms: int) -> None:
+        """Take samples of points that a part keeps."""
+        self.handle(Cycle("", now_ms * 1_000_000, samples))
 
     # -- outputs
 

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Final, Literal
 
-from edge.core.commands import Command, Relay, Result
+import msgspec
+from msgspec import Meta
+
+from edge.core.commands import Command, Result
 from edge.core.output import Output, Override
 from edge.core.outputs import OutputList
 from edge.core.read_back import WORDS
 from edge.core.text import Text
 
-ROUND_UP_MS = 999  # durations are told in whole seconds: who comes back then is not sent away again
+ORDER_MOST_S: Final = 366 * 86_400  # an order that ends by itself at all
+ROUND_UP_MS: Final = 999  # durations are told in whole seconds: who comes back then is not sent away again
+
+
+class Relay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Switch an output. `for_s` ends the order by itself; a pulse is on for so long, then as it was ordered before."""
+
+    output: str
+    to: Literal["on", "off", "auto", "pulse"]
+    for_s: Annotated[float, Meta(ge=0.1, le=ORDER_MOST_S, extra={"unit": "s"})] | None = None
 
 
 def carry_out(outputs: OutputList, command: Command, args: Relay, now_ms: int) -> Result:

@@ -31,6 +31,13 @@ KEPT: Final = "kept"
 SETTINGS: Final = "settings"
 """The witness `trust_clock`: a person's word for the machine's clock, said anew at each look."""
 
+
+class TimeSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Say what time it is: "2026-11-21 14:05", local time of the site unless it ends with an offset."""
+
+    at: str
+
+
 Verdict = Literal["used", "worse", "unconfirmed", "too_early", "too_late"]
 
 

@@ -10,9 +10,9 @@ import msgspec
 
 from edge.core.calendar import instant_ms
 from edge.core.clock import DATED_FROM, TRUST, Clock, ClockEntry, Dating, TimeSources
-from edge.core.commands import Command, Result, TimeSet
+from edge.core.commands import Command, Result
 from edge.core.text import Text
-from edge.core.timekeeping import step_of
+from edge.core.timekeeping import TimeSet, step_of
 from edge.core.types import Event, EventBatch
 from hal.sample import Fix
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from edge.core import output_view, view
+from edge.core import view
 from edge.core.clock import Clock, Dating
 from edge.core.commands import Command, Result
 from edge.core.engine import Engine
@@ -19,6 +19,7 @@ from edge.core.journal_page import JournalPage, Wanted
 from edge.core.ports import Reader
 from edge.core.series import HistoryReader, JournalLine
 from edge.core.types import Event
+from edge.core.views import VIEWS
 from edge.runtime.bus import BusWorker
 from edge.runtime.past import Past
 from edge.runtime.station import Order, Question, Station
@@ -115,17 +116,10 @@ class RunningBox:
             "records": self._station.records_made,
         }
 
-    def values(self) -> list[view.ValueView]:
-        """Return all points with their present values."""
-        return self._ask(lambda engine: view.values(engine, self._now_ms()))
-
-    def outputs(self) -> list[output_view.OutputView]:
-        """Return all outputs: real and wanted state, who decides, what holds them."""
-        return self._ask(lambda engine: output_view.outputs(engine, self._now_ms()))
-
-    def alarms(self) -> list[view.AlarmView]:
-        """Return alarms that are active or wait for an acknowledgement."""
-        return self._ask(lambda engine: view.alarms(engine, self._dating))
+    def view(self, name: str) -> Any:
+        """Return one of VIEWS as it is now. Raises KeyError for an unknown one."""
+        shown = VIEWS[name]
+        return self._ask(lambda engine: shown(engine, self._now_ms(), self._dating))
 
     def buffer(self) -> dict[str, Any]:
         """Return what the logs hold, what each link has had acknowledged, and what history keeps."""

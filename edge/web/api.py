@@ -24,12 +24,14 @@ from edge.core.commands import Command, Result
 from edge.core.facts import PointFacts
 from edge.core.journal_page import Wanted
 from edge.core.series import HistoryReader
+from edge.core.views import VIEWS
 from edge.web import history, journal
 from edge.web.refusal import RefusedError
 
 VERSION: Final = 1
 BODY_MAX: Final = 65536
 WORD_MAX: Final = 64  # id, verb and author of a command are kept with its result: 256 of them are durable
+LIVE: Final = ("values", "alarms")  # the views that the live table asks for each second
 WAITING_CLIENTS: Final = 32
 WAKE_EVERY_S: Final = 60  # waitress wakes an idle box once a second by default
 SILENT_CLIENT_S: Final = 30  # one that connects and asks nothing is dropped
@@ -45,14 +47,8 @@ class Desk(Protocol):
     def box(self) -> Any:
         """Return id, site, version, start and clock."""
 
-    def values(self) -> Any:
-        """Return all points with their present values."""
-
-    def outputs(self) -> Any:
-        """Return all outputs with their real and wanted states, and who decides."""
-
-    def alarms(self) -> Any:
-        """Return alarms that are active or wait for an acknowledgement."""
+    def view(self, name: str) -> Any:
+        """Return one of edge.core.views.VIEWS as it is now."""
 
     def buffer(self) -> Any:
         """Return what the logs hold, what is acknowledged, and the state of each link."""
@@ -109,17 +105,16 @@ def make_app(desk: Desk) -> Any:
         app.route(f"/v{VERSION}/{path}", "GET", lambda: answer(make))
 
     route("box", desk.box)
-    route("points", lambda: [_point(entry) for entry in msgspec.to_builtins(desk.values())])
-    route("values", desk.values)
-    route("alarms", desk.alarms)
-    route("outputs", desk.outputs)
+    route("points", lambda: [_point(entry) for entry in msgspec.to_builtins(desk.view("values"))])
+    for name in VIEWS:
+        route(name, partial(desk.view, name))
     route("buffer", desk.buffer)
     route("buses", desk.buses)
     route("time", desk.time)
     route("backup", lambda: desk.backup())  # noqa: PLW0108 - a desk may be given its backup later
     route(
         "live",
-        lambda: {"box": desk.box(), "values": desk.values(), "alarms": desk.alarms(), "buffer": desk.buffer()},
+        lambda: {"box": desk.box(), **{name: desk.view(name) for name in LIVE}, "buffer": desk.buffer()},
     )
 
     route("journal", lambda: journal.page(desk, _query(bottle.request)))

@@ -45,7 +45,7 @@ def main(site: Path, state: Path, seconds: float) -> dict[str, Any]:
     pause.wait(seconds)
     after = spent()
     readings = box.station.readings - readings
-    values = box.desk.values()
+    values = box.desk.view("values")
     memory = procfs.memory(os.getpid())
     found = {
         "cpu_s": {name: after[name] - before.get(name, 0.0) for name in after},

@@ -39,10 +39,10 @@ def test_what_the_consumer_stored_and_says_are_the_journals_own_lines(tmp_path: 
             plant = Plant(tmp_path, line)
             with plant.box(tmp_path / "state") as box:
                 plant.chip.volts[0] = 3.0
-                eventually(box.desk.alarms)
+                eventually(lambda: box.desk.view("alarms"))
                 box.desk.order(Command("c1", "ack", {}, "anna", "local"))
                 plant.chip.volts[0] = 1.0
-                eventually(lambda: box.desk.alarms() == [])
+                eventually(lambda: box.desk.view("alarms") == [])
                 plant.bus.unplug(0x48)
                 eventually(lambda: "device_lost" in {found[2] for found in stored_events(line.stored)}, 15)
                 eventually(lambda: box.waiting() == 0, 15, "everything is acknowledged")

@@ -77,9 +77,9 @@ def test_an_order_is_in_values_records_and_journal_and_the_stop_is_safe(tmp_path
         assert result.done
         assert plant.lamp() == ("output", True), "before it is answered"
         assert box.desk.explain("lamp")["wire"]["raw"] == "GPIO21 high"
-        (view,) = box.desk.outputs()
+        (view,) = box.desk.view("outputs")
         assert (view.state, view.mode, view.author) == ("on", "order", "anna")
-        assert next(shown.word for shown in box.desk.values() if shown.point == "lamp") == "on"
+        assert next(shown.word for shown in box.desk.view("values") if shown.point == "lamp") == "on"
         eventually(lambda: "command" in kinds(box.events), 5, "the order is durable")
     assert plant.lamp() == ("input", False)
     with stored_logs(tmp_path / "state") as stored:
@@ -360,7 +360,7 @@ def test_the_box_measures_itself_and_counts_what_its_buses_could_not_read(tmp_pa
     try:
 
         def values() -> dict[str, Any]:
-            return {view.point: view.value for view in box.desk.values()}
+            return {view.point: view.value for view in box.desk.view("values")}
 
         eventually(lambda: (values()["errors"] or 0) >= 2)
         assert (values()["heat"], values()["starts"], values()["gone"]) == (61.5, 1, None)

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from edge.core.clock import ClockEntry, Dating
-from edge.core.commands import Command, Result, TimeSet
+from edge.core.commands import Command, Result
+from edge.core.timekeeping import TimeSet
 from edge.core.types import EventBatch
 from edge.runtime.clock_keeper import ClockKeeper
 from edge.settings import catalogue

@@ -7,12 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge.core.alarm import Ack
 from edge.core.commands import (
     ARG_MAX,
     ARGS_MAX,
     REMEMBERED,
-    VERBS,
-    Ack,
     Command,
     Registry,
     Result,
@@ -21,6 +20,7 @@ from edge.core.commands import (
     told,
 )
 from edge.core.text import Text
+from edge.core.verbs import VERBS
 
 
 class Hands:
@@ -28,7 +28,7 @@ class Hands:
 
     def __init__(self, saved: Any = None) -> None:
         self.done: list[int | None] = []
-        self.registry = Registry(saved)
+        self.registry = Registry(VERBS, saved)
         self.registry.on("ack", self.carry_out)
 
     def carry_out(self, command: Command, args: Ack) -> Result:
@@ -80,9 +80,9 @@ def test_an_unknown_verb_is_refused(verb: str) -> None:
 
 
 def test_a_verb_that_nobody_carries_out_is_unknown() -> None:
-    assert Registry().carry_out(Command("a", "ack"))[0].text.key == "command_unknown"
+    assert Registry(VERBS).carry_out(Command("a", "ack"))[0].text.key == "command_unknown"
     with pytest.raises(KeyError):
-        Registry().on("reboot", Hands().carry_out)
+        Registry(VERBS).on("reboot", Hands().carry_out)
 
 
 def test_the_oldest_answers_are_forgotten_first() -> None:
@@ -101,7 +101,7 @@ def test_every_verb_has_a_right() -> None:
 def test_the_journal_keeps_an_order_with_its_args_and_what_was_and_is() -> None:
     order = Command("c1", "ack", {"number": 12}, "anna", "local")
     result = Result("c1", done=True, text=Text("ack_done"), values={"before": "a", "after": "b", "more": 1})
-    assert journaled(order, result) == {
+    assert journaled(order, result, VERBS) == {
         "id": "c1", "verb": "ack", "author": "anna", "channel": "local", "done": True, "text": "ack_done",
         "args": "number=12", "before": "a", "after": "b",
     }  # fmt: skip
@@ -113,13 +113,13 @@ class Many(msgspec.Struct):
     code: str = ""
 
 
-TABLE = {"many": Verb(Many, "configure", frozenset({"code"}))}
+TABLE = {"many": Verb(Many, "configure", {}, secret=frozenset({"code"}))}
 
 
 def test_the_journal_keeps_no_secret_and_nothing_that_no_verb_declares() -> None:
     order = Command("a", "many", {"name": "hall", "code": "4F7K", "password": "hunter2"})
     assert told(order, TABLE) == "name=hall code=*** password=***"
-    assert told(Command("a", "no_such_verb", {"password": "hunter2", "x": 5})) == "password=*** x=***"
+    assert told(Command("a", "no_such_verb", {"password": "hunter2", "x": 5}), VERBS) == "password=*** x=***"
 
 
 def test_the_journal_never_keeps_much_of_an_order() -> None:

@@ -51,38 +51,38 @@ def test_values_are_those_of_now_and_a_bad_one_has_none(plant: Plant, box: Box) 
     plant.chip.volts[0] = 1.5
 
     def volts() -> object:
-        return next(value for value in box.desk.values() if value.point == "volts")
+        return next(value for value in box.desk.view("values") if value.point == "volts")
 
     eventually(lambda: getattr(volts(), "value", None) == pytest.approx(1.5, abs=0.001))
     plant.bus.unplug(0x48)
     eventually(lambda: getattr(volts(), "value", 0) is None)
-    bad = next(value for value in box.desk.values() if value.point == "volts")
+    bad = next(value for value in box.desk.view("values") if value.point == "volts")
     assert (bad.quality, bad.reason) == ("bad", "no_answer")
-    msgspec.json.encode(box.desk.values())
+    msgspec.json.encode(box.desk.view("values"))
 
 
 def test_an_alarm_is_shown_acknowledged_once_and_gone_when_it_is_over(plant: Plant, box: Box) -> None:
-    assert box.desk.alarms() == []
+    assert box.desk.view("alarms") == []
     assert box.desk.order(ack("c0")).done is False, "nothing to acknowledge"
     plant.chip.volts[0] = 3.0
-    eventually(box.desk.alarms)
-    alarm = box.desk.alarms()[0]
+    eventually(lambda: box.desk.view("alarms"))
+    alarm = box.desk.view("alarms")[0]
     assert (alarm.limit, alarm.active, alarm.acknowledged) == ("volts.high", True, False)
     first = box.desk.order(ack("c1", alarm.number))
     assert first.done
     assert box.desk.order(ack("c1", alarm.number)) == first, "the same command has the same result"
     assert box.desk.order(ack("c2", 999)).done is False
-    assert box.desk.alarms()[0].acknowledged
+    assert box.desk.view("alarms")[0].acknowledged
     plant.chip.volts[0] = 1.0
-    eventually(lambda: box.desk.alarms() == [])
+    eventually(lambda: box.desk.view("alarms") == [])
     kinds = [event.kind for event in box.events.read(1, 1000).entries]
     assert kinds.count("alarm_ack") == 1
 
 
 def test_the_journal_tells_start_alarm_acknowledgement_and_order_with_before_and_after(plant: Plant, box: Box) -> None:
     plant.chip.volts[0] = 3.0
-    eventually(box.desk.alarms)
-    number = box.desk.alarms()[0].number
+    eventually(lambda: box.desk.view("alarms"))
+    number = box.desk.view("alarms")[0].number
     box.desk.order(ack("c1", number))
     eventually(lambda: box.desk.journal(None, 50, Wanted(kinds=frozenset({"command"}))).lines)
     lines = box.desk.journal(None, 50, Wanted()).lines
@@ -135,8 +135,8 @@ def test_a_station_that_stands_still_gives_a_timeout_and_no_false_answer(box: Bo
     box.desk.answer_within_s = 0.1
     try:
         for ask in (
-            box.desk.values,
-            box.desk.alarms,
+            lambda: box.desk.view("values"),
+            lambda: box.desk.view("alarms"),
             lambda: box.desk.explain("volts"),
             lambda: box.desk.order(ack("x")),
         ):
@@ -157,4 +157,6 @@ def test_a_question_with_a_bug_does_not_take_the_station_with_it(plant: Plant, b
         box.desk._ask(bug)
     box.desk.answer_within_s = 5.0
     plant.chip.volts[0] = 1.9
-    eventually(lambda: any(v.point == "volts" and v.value == pytest.approx(1.9, abs=0.001) for v in box.desk.values()))
+    eventually(
+        lambda: any(v.point == "volts" and v.value == pytest.approx(1.9, abs=0.001) for v in box.desk.view("values"))
+    )

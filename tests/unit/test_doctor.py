@@ -38,7 +38,7 @@ from tests.unit.settings_good import GOOD
 
 
 def live_of(desk: FakeDesk) -> dict[str, Any]:
-    answer = {"box": desk.box(), "values": desk.values(), "alarms": desk.alarms(), "buffer": desk.buffer()}
+    answer = {"box": desk.box(), "values": desk.view("values"), "alarms": desk.view("alarms"), "buffer": desk.buffer()}
     found: dict[str, Any] = json.loads(msgspec.json.encode(answer))
     return found
 

@@ -28,7 +28,7 @@ KEYS = [
 
 def live_of(desk: FakeDesk) -> dict[str, Any]:
     desk.lang = "fr"
-    answer = {"box": desk.box(), "values": desk.values(), "alarms": desk.alarms(), "buffer": desk.buffer()}
+    answer = {"box": desk.box(), "values": desk.view("values"), "alarms": desk.view("alarms"), "buffer": desk.buffer()}
     told: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(answer))
     return told
 

@@ -37,7 +37,7 @@ def test_a_running_box_shows_itself_and_is_dark_when_it_has_stopped(tmp_path: Pa
         eventually(lambda: len(chip.lit()) > 100, 10, "a page stands on the display")
         assert box.lamp is not None
         assert box.lamp.state in {"well", "look"}
-        assert {view.point: view.value for view in box.desk.values()}["t"] == pytest.approx(21.0, abs=0.01)
+        assert {view.point: view.value for view in box.desk.view("values")}["t"] == pytest.approx(21.0, abs=0.01)
         kinds = {line.kind for line in box.events.read(1, 100).entries}
         assert "device_lost" not in kinds
     assert not chip.lit()
@@ -57,6 +57,6 @@ def test_a_box_whose_display_is_missing_runs_and_says_so_once(tmp_path: Path) ->
         eventually(
             lambda: any(line.kind == "device_lost" for line in box.events.read(1, 100).entries), 15, "it is said"
         )
-        assert {view.point: view.value for view in box.desk.values()} == {"t": pytest.approx(21.0, abs=0.01)}
+        assert {view.point: view.value for view in box.desk.view("values")} == {"t": pytest.approx(21.0, abs=0.01)}
         lost = [line.values for line in box.events.read(1, 100).entries if line.kind == "device_lost"]
         assert [(values["device"], values["why"]) for values in lost] == [("0x3c", "no_answer")]

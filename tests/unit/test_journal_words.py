@@ -87,7 +87,7 @@ def test_acts_and_mishaps_on_a_box_say_nothing_that_is_not_in_the_table(tmp_path
     plant = Plant(tmp_path)
     with plant.box(tmp_path / "state") as box:
         plant.chip.volts[0] = 3.0
-        eventually(box.desk.alarms)
+        eventually(lambda: box.desk.view("alarms"))
         answered: list[object] = []
         for number, args in enumerate(({"number": 99}, {"bad": 1}, {}, {})):
             box.station.post(Order(Command(f"c{number}", "ack", args, "anna", "local"), answered.append))

@@ -63,7 +63,9 @@ def test_it_is_made_from_recorded_answers_and_says_when_there_are_none(tmp_path:
     answers = []
     for t_s in range(30):
         desk.t_s = t_s
-        answers.append({"box": desk.box(), "values": desk.values(), "alarms": desk.alarms(), "buffer": desk.buffer()})
+        answers.append(
+            {"box": desk.box(), "values": desk.view("values"), "alarms": desk.view("alarms"), "buffer": desk.buffer()}
+        )
     recorded.write_bytes(b"\n".join(msgspec.json.encode(answer) for answer in answers))
     command = [sys.executable, "docs/make_picture.py", "--into", str(tmp_path), "--recorded"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

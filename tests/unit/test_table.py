@@ -22,7 +22,7 @@ KEYS = (("q", "quit"), ("a", "acknowledge"), ("c", "cut the link"), ("p", "unplu
 
 
 def live_of(desk: FakeDesk) -> dict[str, Any]:
-    answer = {"box": desk.box(), "values": desk.values(), "alarms": desk.alarms(), "buffer": desk.buffer()}
+    answer = {"box": desk.box(), "values": desk.view("values"), "alarms": desk.view("alarms"), "buffer": desk.buffer()}
     told: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(answer))  # as the client gets it
     return told
 

@@ -320,7 +320,7 @@ def test_without_a_terminal_a_line_says_it_all(path: Path, desk: FakeDesk) -> No
 
 def test_the_line_names_only_the_first_of_many_bad_points_and_a_box_without_a_link(path: Path, desk: FakeDesk) -> None:
     out = StringIO()
-    views = desk.values()
+    views = desk.view("values")
     desk.more = [type(views[0])(**{**_fields(views[5]), "point": f"t.{n}"}) for n in range(9)]
     desk.buffer = lambda: {**FakeDesk.buffer(desk), "links": {}}  # type: ignore[method-assign]
     PlainReport(Client(path), out).loop(time.monotonic() + 0.2)

@@ -76,7 +76,7 @@ class Field:
 
     def values(self) -> dict[str, ValueView]:
         """Return what `vigie values` shows."""
-        return {value.point: value for value in self.box.desk.values()}
+        return {value.point: value for value in self.box.desk.view("values")}
 
     def until(self, condition: Callable[[dict[str, ValueView]], bool], within_s: float) -> float | None:
         """Return after how many seconds this held, None when it did not in time."""

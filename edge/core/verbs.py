@@ -1,0 +1,19 @@
+"""The one table of orders: every channel and every page that lists them reads it.
+
+The args of a verb stand in the module of its subject.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from edge.core.alarm import Ack
+from edge.core.commands import Verb
+from edge.core.relay import Relay
+from edge.core.timekeeping import TimeSet
+
+VERBS: Final[dict[str, Verb]] = {
+    "ack": Verb(Ack, "operate", {"en": ("ack", "ok"), "fr": ("acquitter", "ok")}),
+    "time.set": Verb(TimeSet, "operate", {"en": ("time",), "fr": ("heure",)}, two_step=True),
+    "relay": Verb(Relay, "operate", {"en": ("relay",), "fr": ("relais",)}, two_step=True),
+}

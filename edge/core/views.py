@@ -1,0 +1,22 @@
+"""What the local API tells of the running engine beside its points: each view is one path, /v1/NAME.
+
+A view is called between two cycles and returns plain structs, ready for JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+from edge.core import output_view, view
+from edge.core.clock import Dating
+from edge.core.engine import Engine
+
+View: TypeAlias = Callable[[Engine, int, Dating], Any]
+"""(engine, monotonic ms now, dating of the starts) -> what is told."""
+
+VIEWS: Final[dict[str, View]] = {
+    "values": lambda engine, now_ms, _dating: view.values(engine, now_ms),
+    "alarms": lambda engine, _now_ms, dating: view.alarms(engine, dating),
+    "outputs": lambda engine, now_ms, _dating: output_view.outputs(engine, now_ms),
+}
