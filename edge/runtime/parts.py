@@ -21,6 +21,7 @@ from edge.runtime.device import DeviceSpec, device_specs
 from edge.runtime.stores import Stores
 from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
+from edge.settings.site_parts import site_parts
 from edge.settings.specs import output_spec, specs
 from edge.store.historian import Historian
 from edge.store.history import History
@@ -105,6 +106,7 @@ def engine_of(settings: Settings, stores: Stores, clock: Clock, *, was_cut: bool
             [output_spec(output) for output in settings.outputs], boot=clock.boot, now_ms=now_ms,
             saved=stores.recalled.events.get("outputs"), utc_of=stores.dating().utc_ms, utc_offset_ms=utc_offset_ms,
         ),
+        parts=site_parts(settings, stores.recalled.records, stores.recalled.events),
     )  # fmt: skip
     for point in stores.recalled.doubtful(clock.boot):
         if point in engine.points:

@@ -17,12 +17,12 @@ from edge.settings.faults import Faults
 from edge.settings.hints import nearest, translated
 from edge.settings.options import owners
 from edge.settings.places import KeyPath
+from edge.settings.tables import REQUIRED, SEVERAL, SINGLE
 from hal import buses, drivers
 from hal.driver import Driver
 from hal.sample import Channel
 
-TABLES: Final = ("box", "site", "history", "bus", "point", "limit", "output", "led", "display", "link")
-SEVERAL: Final = ("point", "limit", "output")
+TABLES: Final = (*SINGLE, "bus", "point", *SEVERAL, "link")
 LINKS: Final = ("mqtt",)
 
 _BUS_NAME: Final = re.compile(model.BUS_PATTERN)
@@ -34,6 +34,8 @@ class Row(msgspec.Struct):
     path: KeyPath
     raw: Mapping[str, Any]
     good: dict[str, Any]
+    channel: Channel | None = None
+    """What a point is; None where that is not known, or for a table that is none."""
 
     def key(self, name: str) -> KeyPath:
         """Return the path of one of its keys, for a fault's place; the table's own where the key is not written."""
@@ -43,7 +45,7 @@ class Row(msgspec.Struct):
 class BusRow(Row):
     """A [bus.NAME] table; options are None where they are not right."""
 
-    name: str
+    name: str = ""
     options: Any = None
 
 
@@ -53,22 +55,26 @@ class PointRow(Row):
     driver: type[Driver] | None = None
     options: Any = None
     device: str | None = None
-    channel: Channel | None = None
 
 
 class Draft(msgspec.Struct):
-    """All tables of one file."""
+    """All tables of one file; `single` and `rows` by the table's name, those of `rows` always there."""
 
-    box: Row | None = None
-    site: Row | None = None
-    history: Row | None = None
-    led: Row | None = None
-    display: Row | None = None
+    single: dict[str, Row] = {}
+    rows: dict[str, list[Row]] = {}
     mqtt: Row | None = None
     buses: dict[str, BusRow] = {}
     points: list[PointRow] = []
-    limits: list[Row] = []
-    outputs: list[Row] = []
+
+    @property
+    def limits(self) -> list[Row]:
+        """All [[limit]] tables."""
+        return self.rows["limit"]
+
+    @property
+    def outputs(self) -> list[Row]:
+        """All [[output]] tables."""
+        return self.rows["output"]
 
 
 def drafted(data: Mapping[str, Any], faults: Faults) -> Draft:
@@ -76,14 +82,15 @@ def drafted(data: Mapping[str, Any], faults: Faults) -> Draft:
     for name in data:
         if name not in TABLES:
             _note_unknown_table(name, data[name], faults)
+    single = {
+        name: _single(name, kind, data, faults) for name, kind in SINGLE.items() if name in data or name in REQUIRED
+    }
     draft = Draft(
-        box=_single("box", model.Box, data, faults),
-        site=_single("site", model.Site, data, faults),
-        history=_single("history", model.History, data, faults) if "history" in data else None,
-        led=_single("led", model.Led, data, faults) if "led" in data else None,
-        display=_single("display", model.Display, data, faults) if "display" in data else None,
-        limits=[_row(path, raw, model.Limit, faults) for path, raw in _several("limit", data, faults)],
-        outputs=[_row(path, raw, model.Output, faults) for path, raw in _several("output", data, faults)],
+        single={name: row for name, row in single.items() if row is not None},
+        rows={
+            name: [_row(path, raw, kind, faults) for path, raw in _several(name, data, faults)]
+            for name, kind in SEVERAL.items()
+        },
         points=[_point(path, raw, faults) for path, raw in _several("point", data, faults)],
         buses={name: _bus(name, raw, faults) for name, raw in _named("bus", data, faults)},
     )
@@ -101,7 +108,7 @@ def written(table: str) -> str:
     >>> written("limit"), written("bus"), written("box")
     ('[[limit]]', '[bus.NAME]', '[box]')
     """
-    if table in SEVERAL:
+    if table == "point" or table in SEVERAL:
         return f"[[{table}]]"
     return {"bus": "[bus.NAME]", "link": "[link.mqtt]"}.get(table, f"[{table}]")
 
@@ -173,7 +180,7 @@ def _check_languages(path: KeyPath, name: Any, faults: Faults) -> None:
 
 def _bus(name: str, raw: Mapping[str, Any], faults: Faults) -> BusRow:
     path = ("bus", name)
-    row = BusRow(path, raw, {}, name)
+    row = BusRow(path, raw, {}, name=name)
     if not _BUS_NAME.fullmatch(name):
         faults.at_key(path, "fault.bus_name")
     kind = raw.get("kind")
@@ -213,7 +220,7 @@ def _point(path: KeyPath, raw: Mapping[str, Any], faults: Faults) -> PointRow:
         table = {key: value for key, value in raw.items() if key in common or not (is_named or owners(key))}
     good = take(table, path, {**common, **own}, faults, _unknown_of_point)
     _check_languages(path, good.get("name"), faults)
-    row = PointRow(path, raw, good, driver)
+    row = PointRow(path, raw, good, driver=driver)
     if driver is not None and all(key in good for key in own if key in raw):
         made = built(driver.Options, {key: good[key] for key in own if key in good}, path, faults)
         row.options = None if made is msgspec.UNSET else made

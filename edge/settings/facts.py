@@ -6,7 +6,7 @@ from edge.core.facts import BoxFacts, CalibrationFacts, LimitFacts, PointFacts
 from edge.core.types import NEVER, LimitSpec, PointSpec
 from edge.settings.model import PointEntry, Settings
 from edge.settings.packaged import product_version
-from edge.settings.specs import limit_spec, output_spec, point_spec
+from edge.settings.specs import limit_spec, made_specs, point_spec
 
 SERIAL_OPTIONS = ("probe", "serial")
 """Options of drivers that are the sensor's own number."""
@@ -26,8 +26,11 @@ def point_facts(settings: Settings) -> list[PointFacts]:
         spec = point_spec(entry)
         limits = [limit_spec(limit, spec) for limit in settings.limits if limit.point == spec.id]
         found.append(_facts(spec, limits, entry.point.driver, entry.device, _serial(entry)))
-    outputs = settings.outputs
-    return found + [_facts(output_spec(output).point, [], "", f"GPIO{output.pin}", "") for output in outputs]
+    pins = {output.id: f"GPIO{output.pin}" for output in settings.outputs}
+    for spec in made_specs(settings):
+        limits = [limit_spec(limit, spec) for limit in settings.limits if limit.point == spec.id]
+        found.append(_facts(spec, limits, "", pins.get(spec.id, ""), ""))
+    return found
 
 
 def _facts(spec: PointSpec, limits: list[LimitSpec], driver: str, device: str, serial: str) -> PointFacts:

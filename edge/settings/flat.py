@@ -14,6 +14,7 @@ import msgspec
 
 from edge.settings.model import Settings
 from edge.settings.secrets import without
+from edge.settings.tables import REQUIRED, SEVERAL, SINGLE, name_of
 
 LONGEST: Final = 80  # characters of a value that is told
 HEADS: Final = ("driver", "kind", "host", "point", "name", "id")
@@ -38,12 +39,12 @@ def flat(settings: Settings) -> dict[str, Any]:
     for entry in settings.points:
         found.update(_table(f"point.{entry.point.id}", entry.point))
         found.update(_table(f"point.{entry.point.id}", entry.options))
-    for table, rows in (("limit", settings.limits), ("output", settings.outputs)):
-        for row in rows:
-            found.update(_table(f"{table}.{row.id}", row))
-    found.update(_table("led", settings.led))
-    if settings.display is not None:
-        found.update(_table("display", settings.display))
+    for table, declared in SEVERAL.items():
+        for row in settings.of(declared):
+            found.update(_table(f"{table}.{name_of(row)}", row))
+    for table, declared in SINGLE.items():
+        if declared in settings.tables and table not in REQUIRED:
+            found.update(_table(table, settings.one(declared)))
     for name in settings.links.__struct_fields__:
         link = getattr(settings.links, name)
         if link is not None:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any, Final
+
+import msgspec
 
 from edge.settings import model
 from edge.settings.draft import Draft, drafted
@@ -18,7 +21,10 @@ from edge.settings.rules_points import check_points
 from edge.settings.rules_site import check_site
 from edge.settings.rules_wiring import check_wiring
 from edge.settings.syntax import tables_of, text_of
+from edge.settings.tables import SEVERAL, SINGLE
 
+RULES: Final = (check_points, check_outputs, check_wiring, check_site)
+"""What is looked at between tables, each (draft, faults) -> None, in this order."""
 MOST_BYTES = 4_000_000  # a site of 10,000 points is 2 MB; what is larger is another file
 
 
@@ -51,11 +57,9 @@ def loads(text: str, name: str = "settings") -> model.Settings:
     if not data and not faults:
         raise SettingsError(name, [Fault(1, 1, "", "file.empty")])
     draft = drafted(data, faults)
-    draft.limits += implied_limits(draft)
-    check_points(draft, faults)
-    check_outputs(draft, faults)
-    check_wiring(draft, faults)
-    check_site(draft, faults)
+    draft.rows["limit"] += implied_limits(draft)
+    for check in RULES:
+        check(draft, faults)
     if faults:
         raise SettingsError(name, faults.placed(readable, data))
     return _settings(draft)
@@ -64,9 +68,13 @@ def loads(text: str, name: str = "settings") -> model.Settings:
 def _settings(draft: Draft) -> model.Settings:
     """Return the settings of a draft without faults."""
     common = model.Point.__struct_fields__
+    tables: dict[type[msgspec.Struct], Any] = {
+        SINGLE[name]: SINGLE[name](**row.good) for name, row in draft.single.items()
+    }
+    tables |= {SEVERAL[name]: [SEVERAL[name](**row.good) for row in rows] for name, rows in draft.rows.items()}
     return model.Settings(
-        box=model.Box(**draft.box.good if draft.box else {}),
-        site=model.Site(**draft.site.good if draft.site else {}),
+        box=tables[model.Box],
+        site=tables[model.Site],
         buses={name: (row.good["kind"], row.options) for name, row in draft.buses.items()},
         points=[
             model.PointEntry(
@@ -76,10 +84,9 @@ def _settings(draft: Draft) -> model.Settings:
             )
             for row in draft.points
         ],
-        limits=[model.Limit(**row.good) for row in draft.limits],
-        outputs=[model.Output(**row.good) for row in draft.outputs],
-        display=None if draft.display is None else model.Display(**draft.display.good),
-        led=model.Led(**draft.led.good if draft.led else {}),
-        history=model.History(**draft.history.good if draft.history else {}),
+        display=tables.get(model.Display),
+        led=tables.get(model.Led, model.Led()),
+        history=tables.get(model.History, model.History()),
         links=model.Links(mqtt=None if draft.mqtt is None else model.MqttLink(**draft.mqtt.good)),
+        tables=tables,
     )

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from edge.core.units import KNOWN
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 ID_PATTERN: Final = r"^[a-z0-9][a-z0-9_.-]{0,47}$"
 BUS_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,31}$"
@@ -220,9 +222,29 @@ class Settings(msgspec.Struct, frozen=True):
     buses: dict[str, tuple[str, Any]]
     """Bus name -> (kind, typed options of hal.buses.KINDS[kind])."""
     points: list[PointEntry]
-    limits: list[Limit]
-    outputs: list[Output]
     links: Links
     history: History = History()
     led: Led = Led()
     display: Display | None = None
+    tables: dict[type[msgspec.Struct], Any] = {}
+    """By struct: the rows of each table of edge.settings.tables.SEVERAL, and the one of each SINGLE that is written."""
+
+    @property
+    def limits(self) -> list[Limit]:
+        """All [[limit]] tables."""
+        return self.of(Limit)
+
+    @property
+    def outputs(self) -> list[Output]:
+        """All [[output]] tables."""
+        return self.of(Output)
+
+    def of(self, kind: type[T]) -> list[T]:
+        """Return the rows of a table that may stand several times, in the order of the file."""
+        rows: list[T] = self.tables.get(kind, [])
+        return rows
+
+    def one(self, kind: type[T]) -> T:
+        """Return a table that stands once; its defaults where the file has none."""
+        found: T = self.tables[kind] if kind in self.tables else kind()
+        return found

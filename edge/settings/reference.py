@@ -20,7 +20,11 @@ from edge.settings import model
 from edge.settings.catalogue import written
 from edge.settings.expect import expected
 from edge.settings.options import options_by_driver
+from edge.settings.tables import SEVERAL, SINGLE
 from hal import buses, drivers
+
+FIRST: Final = ("box", "site", "history")
+"""The tables with which the page begins."""
 
 EXAMPLE: Final = """\
 [box]
@@ -67,17 +71,11 @@ def page() -> str:
     parts = [
         _HEAD,
         _check_example(),
-        _section("`[box]`", model.Box),
-        _section("`[site]`", model.Site),
-        _section("`[history]`", model.History),
+        *(_section(f"`[{name}]`", SINGLE[name]) for name in FIRST),
         *_bus_sections(),
         _section("`[[point]]`: the keys of every point", model.Point),
         *_driver_sections(),
-        _section("`[[limit]]`", model.Limit),
-        _LIMITS,
-        _section("`[[output]]`", model.Output),
-        _section("`[led]`", model.Led),
-        _section("`[display]`", model.Display),
+        *_table_sections(),
         _section("`[link.mqtt]`", model.MqttLink),
         _unit_section(),
     ]
@@ -89,6 +87,20 @@ _LIMITS: Final = """\
 `value` and no `deadband`. An alarm begins when the limit was exceeded for `on_delay_s`, and ends when the value was
 back by `deadband` for `off_delay_s`.
 """
+
+
+_NOTES: Final = {"limit": _LIMITS}
+"""What is to be said of a table beside its keys."""
+
+
+def _table_sections() -> Iterator[str]:
+    for name, kind in SEVERAL.items():
+        yield _section(f"`[[{name}]]`", kind)
+        if name in _NOTES:
+            yield _NOTES[name]
+    for name, kind in SINGLE.items():
+        if name not in FIRST:
+            yield _section(f"`[{name}]`", kind)
 
 
 def _check_example() -> str:

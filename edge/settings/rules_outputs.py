@@ -12,11 +12,7 @@ _READ_BACK: Final = ("readback_pull", "readback_active_low", "readback_s")
 
 def check_outputs(draft: Draft, faults: Faults) -> None:
     """Note outputs that could never do what is written of them."""
-    points = {row.good["id"]: row for row in draft.points if "id" in row.good}
     for row in draft.outputs:
-        point = points.get(row.good.get("id", ""))
-        if point is not None:
-            faults.at_value(row.key("id"), "fault.same_id", line=LineOf(point.key("id")))
         if "limit" not in row.raw and row.good.get("by_command") is False:
             faults.at_key(row.key("by_command"), "fault.output_idle")
         if row.good.get("drive") == "open_collector" and "active_high" in row.raw:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from edge.core import units
-from edge.core.read_back import WORDS
+from edge.settings.convert import rules_of
 from edge.settings.draft import Draft, PointRow, Row
 from edge.settings.faults import Faults, LineOf
 from edge.settings.hints import nearest
+from edge.settings.sources import MADE, all_points, sources
+from edge.settings.tables import SEVERAL
 from hal.sample import Channel
 
-OUTPUT = Channel("state", words=WORDS)
 RECORD_S = 60.0  # model.Point's own, when the file says nothing
 
 # valid names of other units that were meant for the quantity at hand
@@ -22,8 +23,10 @@ _CONFUSED = {("Cel", "C"): "Cel", ("Cel", "F"): "Cel", ("%RH", "%"): "%RH", ("%R
 
 def check_points(draft: Draft, faults: Faults) -> None:
     """Note what is wrong between the keys of points, limits and outputs, and between these tables."""
-    for rows in (draft.points, draft.limits, draft.outputs):
-        _check_ids(rows, faults)
+    _check_ids(list(all_points(draft)), faults)
+    for table in draft.rows.keys() - MADE.keys():
+        if "id" in rules_of(SEVERAL[table]):
+            _check_ids(draft.rows[table], faults)
     for row in draft.points:
         _check_unit(row, faults)
         _check_periods(row, faults)
@@ -31,13 +34,13 @@ def check_points(draft: Draft, faults: Faults) -> None:
         _check_scale(row, faults)
         _check_words(row, faults)
         _check_debounce(row, faults)
-    outputs = {row.good["id"]: row for row in draft.outputs if "id" in row.good}
-    points = {**outputs, **{row.good["id"]: row for row in draft.points if "id" in row.good}}
+    outputs = {row.good["id"] for row in draft.outputs if "id" in row.good}
+    points = sources(draft)
     for limit in draft.limits:
         _check_limit(limit, points, faults)
     limits = {row.good["id"]: row for row in draft.limits if "id" in row.good}
     for output in draft.outputs:
-        _check_reference(output, "limit", limits, faults)
+        check_reference(output, "limit", limits, faults)
         followed = limits.get(output.good.get("limit", ""))
         if followed is not None and followed.good.get("point") in outputs:  # two could switch each other for ever
             faults.at_value(output.key("limit"), "fault.limit_of_output", point=followed.good["point"])
@@ -51,7 +54,7 @@ def _check_ids(rows: Sequence[Row], faults: Faults) -> None:
             faults.at_value(row.key("id"), "fault.same_id", line=LineOf(first[name].key("id")))
 
 
-def _check_reference(row: Row, key: str, known: dict[str, Any], faults: Faults) -> None:
+def check_reference(row: Row, key: str, known: dict[str, Any], faults: Faults) -> None:
     """Note a point or limit that does not exist, with the nearest one and its line."""
     name = row.good.get(key)
     if name is None or name in known or faults.is_partial:
@@ -153,7 +156,7 @@ def _check_debounce(row: PointRow, faults: Faults) -> None:
 
 
 def _check_limit(limit: Row, points: dict[str, Row], faults: Faults) -> None:
-    _check_reference(limit, "point", points, faults)
+    check_reference(limit, "point", points, faults)
     kind = limit.good.get("kind")
     if kind is None:
         return
@@ -169,13 +172,8 @@ def _check_limit(limit: Row, points: dict[str, Row], faults: Faults) -> None:
     point = points.get(limit.good.get("point", ""))
     if kind in {"high", "low"} and isinstance(limit.good.get("value"), str):
         faults.at_value(limit.key("value"), "fault.limit_number")
-    elif point is not None and (channel := _channel(point)) is not None and "value" in limit.good:
+    elif point is not None and (channel := point.channel) is not None and "value" in limit.good:
         _check_limit_value(limit, kind, point, channel, faults)
-
-
-def _channel(row: Row) -> Channel | None:
-    """Return what a point is, or the point of an output; None where its driver is not right."""
-    return row.channel if isinstance(row, PointRow) else OUTPUT
 
 
 def _check_limit_value(limit: Row, kind: str, point: Row, channel: Channel, faults: Faults) -> None:

@@ -17,8 +17,8 @@ _TLS_KEYS: Final = ("ca_file", "cert_file", "key_file")
 
 def check_site(draft: Draft, faults: Faults) -> None:
     """Note an unknown time zone and a link that could never connect as it is written."""
-    if draft.site is not None and "tz" in draft.site.good:
-        _check_zone(draft.site, faults)
+    if (site := draft.single.get("site")) is not None and "tz" in site.good:
+        _check_zone(site, faults)
     if draft.mqtt is not None:
         _check_host(draft.mqtt, faults)
         _check_tls(draft.mqtt, faults)

@@ -31,10 +31,11 @@ def check_wiring(draft: Draft, faults: Faults) -> None:
     check_load(draft, faults)
     for output in draft.outputs:
         _check_bus_of_output(output, draft, faults)
-    if draft.led is not None:
-        _check_led(draft.led, draft, faults)
-    if draft.display is not None:
-        _check_display(draft.display, draft, faults)
+    led, display = draft.single.get("led"), draft.single.get("display")
+    if led is not None:
+        _check_led(led, draft, faults)
+    if display is not None:
+        _check_display(display, draft, faults)
 
 
 def _check_buses(draft: Draft, faults: Faults) -> None:
@@ -154,7 +155,7 @@ def _check_pins(draft: Draft, faults: Faults) -> None:
     held: dict[int, tuple[Row, str]] = {}
     _check_power_pins(draft, held, faults)
     outputs = [(row, key) for row in draft.outputs for key in ("pin", "readback_pin")]
-    others = [(row, "pin") for row in (*draft.points, *([draft.led] if draft.led else []))]
+    others = [(row, "pin") for row in (*draft.points, *([draft.single["led"]] if "led" in draft.single else []))]
     for row, key in [*others, *outputs]:
         pin = row.good.get(key)
         if isinstance(row, PointRow) and (row.driver is None or row.driver.bus_kind != "gpio"):

@@ -14,6 +14,7 @@ import msgspec
 
 from edge.settings import model
 from edge.settings.options import options_by_driver
+from edge.settings.tables import REQUIRED, SEVERAL, SINGLE
 from hal import buses
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -24,11 +25,7 @@ def file_schema(options: Mapping[str, type[msgspec.Struct]] | None = None) -> di
     known = options_by_driver() if options is None else options
     defs: dict[str, Any] = {}
     properties = {
-        "box": _table(model.Box, defs),
-        "site": _table(model.Site, defs),
-        "history": _table(model.History, defs),
-        "led": _table(model.Led, defs),
-        "display": _table(model.Display, defs),
+        **{name: _table(kind, defs) for name, kind in SINGLE.items()},
         "bus": {
             "type": "object",
             "description": "Where devices are wired: [bus.NAME], each with a thread of its own.",
@@ -40,8 +37,7 @@ def file_schema(options: Mapping[str, type[msgspec.Struct]] | None = None) -> di
             "description": "What is measured: [[point]], the common keys and those of its driver.",
             "items": {"oneOf": [_point(name, known[name], defs) for name in sorted(known)]},
         },
-        "limit": {"type": "array", "items": _table(model.Limit, defs)},
-        "output": {"type": "array", "items": _table(model.Output, defs)},
+        **{name: {"type": "array", "items": _table(kind, defs)} for name, kind in SEVERAL.items()},
         "link": {
             "type": "object",
             "description": "The ways upstream.",
@@ -54,7 +50,7 @@ def file_schema(options: Mapping[str, type[msgspec.Struct]] | None = None) -> di
         "title": "The settings of a vigie box",
         "type": "object",
         "properties": properties,
-        "required": ["box", "site"],
+        "required": list(REQUIRED),
         "additionalProperties": False,
         "$defs": dict(sorted(defs.items())),
     }

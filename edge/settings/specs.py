@@ -95,9 +95,13 @@ def limit_spec(limit: Limit, point: PointSpec) -> LimitSpec:
     )
 
 
+def made_specs(settings: Settings) -> list[PointSpec]:
+    """Return the points that other tables than [[point]] make: ids as in `edge.settings.sources`."""
+    return [output_spec(output).point for output in settings.outputs]
+
+
 def specs(settings: Settings) -> tuple[list[PointSpec], list[LimitSpec]]:
-    """Return all points and limits of a site for the engine, the outputs' points last."""
-    points = [point_spec(entry) for entry in settings.points]
-    points += [output_spec(output).point for output in settings.outputs]
+    """Return all points and limits of a site for the engine, the points that other tables than [[point]] make last."""
+    points = [*(point_spec(entry) for entry in settings.points), *made_specs(settings)]
     by_id = {point.id: point for point in points}
     return points, [limit_spec(limit, by_id[limit.point]) for limit in settings.limits]

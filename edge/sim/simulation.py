@@ -27,6 +27,7 @@ from edge.runtime.station import Station
 from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
 from edge.settings.room import events_bytes
+from edge.settings.site_parts import site_parts
 from edge.settings.specs import output_spec, specs
 from edge.sim.devices import simulated_bus
 from edge.sim.loop import Loop, VirtualClock
@@ -158,6 +159,7 @@ class Simulation:
         engine = Engine(
             points, limits, boot=1, now_ms=now_ms, zone=ZoneInfo(settings.site.tz), utc_offset_ms=BEGIN - now_ms,
             outputs=OutputList(outputs, boot=1, now_ms=now_ms, utc_offset_ms=BEGIN - now_ms),
+            parts=site_parts(settings, {}, {}),
         )  # fmt: skip
         self.begun = self.ended = 0
         self.station = Station(

@@ -1,0 +1,22 @@
+"""The parts of a site's engine, from its settings and from what the logs kept: for the box and for virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from edge.core.part import Part
+from edge.settings.model import Settings
+
+Saved: TypeAlias = Mapping[str, Any]
+Maker: TypeAlias = Callable[[Settings, Saved, Saved], Part | None]
+"""(settings, registers of the records' log, registers of the events' log) -> a part; None where the site has none."""
+
+MAKERS: Final[tuple[Maker, ...]] = ()
+"""In the order in which the parts hear of what happens."""
+
+
+def site_parts(settings: Settings, saved: Saved, saved_events: Saved) -> list[Part]:
+    """Return the parts of a site, each where its registers say that it was."""
+    made = (make(settings, saved, saved_events) for make in MAKERS)
+    return [part for part in made if part is not None]

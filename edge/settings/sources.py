@@ -1,0 +1,43 @@
+"""The points of a draft by id: those of [[point]], and those that other tables make, such as an output's.
+
+Whatever names a point (a limit, an expression, a rule) finds it here, with what it is and where the file has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, TypeAlias
+
+from edge.core.read_back import WORDS
+from edge.settings.draft import Draft, Row
+from hal.sample import Channel
+
+Made: TypeAlias = Callable[[Row], Iterable[tuple[str, Channel]]]
+"""A row that has an id -> ids of the points that it makes, and what each is."""
+
+OUTPUT: Final = Channel("state", words=WORDS)
+
+MADE: Final[dict[str, Made]] = {
+    "output": lambda row: [(row.good["id"], OUTPUT)],
+}
+"""By table; where two make a point of one id, that is a fault of `rules_points`."""
+
+
+def all_points(draft: Draft) -> Iterator[Row]:
+    """Yield a row for each point that has an id, in the order of [[point]] and MADE: `good["id"]`, `channel`."""
+    for point in draft.points:
+        if "id" in point.good:
+            yield point
+    for table, points_of in MADE.items():
+        for row in draft.rows[table]:
+            if "id" in row.good:
+                for name, channel in points_of(row):
+                    yield Row(row.path, row.raw, {**row.good, "id": name}, channel)
+
+
+def sources(draft: Draft) -> dict[str, Row]:
+    """Return the points of a draft by id; of several with one id the first."""
+    found: dict[str, Row] = {}
+    for row in all_points(draft):
+        found.setdefault(row.good["id"], row)
+    return found

@@ -1,0 +1,36 @@
+"""The tables of a site's file beside buses, points and links: a line here and a struct are all that a new one takes.
+
+The draft reads them, Settings hold them, schema and reference page list them, `flat` tells what changed in them. What a
+table makes for the engine stands in `specs` and `site_parts`, what may be wrong between tables in a `rules_` module.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from edge.settings import model
+
+SINGLE: Final[dict[str, type[msgspec.Struct]]] = {
+    "box": model.Box,
+    "site": model.Site,
+    "history": model.History,
+    "led": model.Led,
+    "display": model.Display,
+}
+"""Tables that a file holds once, such as [box]."""
+
+REQUIRED: Final = ("box", "site")
+
+SEVERAL: Final[dict[str, type[msgspec.Struct]]] = {
+    "limit": model.Limit,
+    "output": model.Output,
+}
+"""Tables that a file holds any number of times, such as [[limit]]."""
+
+
+def name_of(row: Any) -> str:
+    """Return what tells a row from the others of its table: its `row_name` where it has one, else its id."""
+    name: str = getattr(row, "row_name", "") or row.id
+    return name
