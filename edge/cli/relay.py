@@ -25,7 +25,9 @@ _UNIT_S: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400, "j": 86_40
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `vigie relay` takes."""
     parser.add_argument("output", nargs="?", metavar="ID", help="the output (default: list all)")
-    parser.add_argument("to", nargs="?", choices=["on", "off", "auto", "pulse"], help="auto takes an order back")
+    parser.add_argument(
+        "to", nargs="?", choices=["on", "off", "toggle", "auto", "pulse"], help="auto takes an order back"
+    )
     parser.add_argument("--for", dest="lasts", type=seconds, metavar="TIME", help="ends by itself: 30s, 5m, 2h, 1d")
     add_common(parser)
 

@@ -1,12 +1,12 @@
-"""Orders from people and servers: one table of verbs, one queue, exactly one result for each id.
+"""Orders from people and servers: what a command, its result and a verb are, and what the journal keeps of them.
 
-Every channel (local API, later SMS and MQTT) makes a `Command`; the station carries it out between two cycles. An id
-that was done before is answered again and not done again.
+Every channel (local API, later SMS and MQTT) makes a `Command`; the station carries it out between two cycles through
+the one registry (`edge.core.registry`), which gives exactly one result for each id.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import msgspec
@@ -14,7 +14,10 @@ import msgspec
 from edge.core.text import Text
 
 Right = Literal["read", "operate", "configure"]
-REMEMBERED: Final = 256  # results kept for repeats: a day's orders of a busy site
+RIGHTS: Final[tuple[Right, ...]] = ("read", "operate", "configure")
+"""From the least: who has one has those before it."""
+OF_CHANNEL: Final[dict[str, Right]] = {"local": "configure"}
+"""What a channel's senders may do where the command does not say: the group of the local socket, everything."""
 WHY_MAX: Final = 200
 ARG_MAX: Final = 64
 ARGS_MAX: Final = 300
@@ -28,6 +31,19 @@ class Command(msgspec.Struct, frozen=True):
     args: dict[str, Any] = {}
     author: str = ""
     channel: str = ""
+    right: Right | None = None
+    """What this sender may do, set by the channel that knows him, never by the sender; None: `OF_CHANNEL`, or read."""
+    proposes: bool = False
+    """Do nothing yet: say what would change, and with which code it is confirmed (for verbs of two steps)."""
+
+    @property
+    def granted(self) -> Right:
+        """What this sender may do."""
+        return self.right or OF_CHANNEL.get(self.channel, "read")
+
+    def may(self, right: Right) -> bool:
+        """Return whether that is enough for this."""
+        return RIGHTS.index(self.granted) >= RIGHTS.index(right)
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -81,44 +97,3 @@ def told(command: Command, verbs: Mapping[str, Verb]) -> str:
         shown = "***" if name not in plain else value if isinstance(value, str) else msgspec.json.encode(value).decode()
         parts.append(f"{name[:ARG_MAX]}={shown[:ARG_MAX]}")
     return " ".join(parts)[:ARGS_MAX]
-
-
-class Registry:
-    """Check, carry out once, remember the answer."""
-
-    def __init__(self, verbs: Mapping[str, Verb], saved: list[Any] | None = None) -> None:
-        self.verbs = verbs
-        self._handlers: dict[str, Callable[[Command, Any], Result]] = {}
-        self._results: dict[str, Result] = {result.id: result for result in msgspec.convert(saved or [], list[Result])}
-
-    def on(self, verb: str, handler: Callable[[Command, Any], Result]) -> None:
-        """Say who carries out a verb. Raises KeyError when the table has none of that name."""
-        if verb not in self.verbs:
-            raise KeyError(verb)
-        self._handlers[verb] = handler
-
-    def carry_out(self, command: Command) -> tuple[Result, bool]:
-        """Return the result, and whether it is new (False: a repeat, nothing was done)."""
-        if command.id in self._results:
-            return self._results[command.id], False
-        result = self._result(command)
-        self._results[command.id] = result
-        while len(self._results) > REMEMBERED:
-            del self._results[next(iter(self._results))]
-        return result, True
-
-    def _result(self, command: Command) -> Result:
-        verb, handler = self.verbs.get(command.verb), self._handlers.get(command.verb)
-        if verb is None or handler is None:
-            return Result(command.id, done=False, text=Text("command_unknown", {"verb": command.verb}))
-        try:
-            args = msgspec.convert(command.args, verb.args)
-        except msgspec.ValidationError as exc:
-            # it quotes what was sent, and is kept: a stranger's key may be as long as the message
-            why = Text("command_bad_args", {"verb": command.verb, "why": str(exc)[:WHY_MAX]})
-            return Result(command.id, done=False, text=why)
-        return handler(command, args)
-
-    def register(self) -> list[Any]:
-        """Return what must be durable: the answers already given."""
-        return [msgspec.to_builtins(result) for result in self._results.values()]

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from edge.core import relay
 from edge.core.alarm import Ack, Alarm, AlarmList
 from edge.core.calendar import period_end_ms
-from edge.core.commands import Command, Registry, Result, journaled
+from edge.core.commands import Command, Result, journaled
 from edge.core.kinds import Counter, is_number
 from edge.core.limit import Limit
 from edge.core.making import make_point
@@ -21,6 +21,7 @@ from edge.core.part import Part
 from edge.core.parts import Parts
 from edge.core.point import Actions, Crossing, Point
 from edge.core.read_back import ReadBack
+from edge.core.registry import Registry
 from edge.core.text import Text
 from edge.core.types import NEVER, Event, LimitSpec, PointSpec
 from edge.core.verbs import VERBS
@@ -137,9 +138,9 @@ class Engine:
     def command(self, command: Command, now_ms: int) -> Result:
         """Carry out an order, once; what it changed stands in the actions, to be on its way before it is answered."""
         self._now_ms = now_ms
-        result, is_new = self.commands.carry_out(command)
-        if is_new:
-            self._actions.events.append(Event("command", now_ms, "", journaled(command, result, self.commands.verbs)))
+        result, order = self.commands.carry_out(command, now_ms)
+        if order is not None:
+            self._actions.events.append(Event("command", now_ms, "", journaled(order, result, self.commands.verbs)))
             self._actions.event_registers["commands"] = self.commands.register()
             self._tell_of_outputs()
         return result

@@ -44,6 +44,8 @@ KINDS: Final[dict[str, Kind]] = {
     "alarm_end": _kind(_ALARM, f"{_FACTS} peak lasted_ms"),
     "alarm_ack": _kind("id limit kind prio active", "diagnosis", ACT),
     "command": _kind("id verb done text", "args", ACT),
+    "command_flood": _kind("count", "author channel"),
+    "command_undone": _kind("id"),
     "state": _kind("v was", "word was_word"),
     "output_order_end": _kind("why to", "author channel"),
     "output_safe": _kind("why lasted_ms", "to author channel"),

@@ -21,7 +21,7 @@ class Relay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Switch an output. `for_s` ends the order by itself; a pulse is on for so long, then as it was ordered before."""
 
     output: str
-    to: Literal["on", "off", "auto", "pulse"]
+    to: Literal["on", "off", "toggle", "auto", "pulse"]
     for_s: Annotated[float, Meta(ge=0.1, le=ORDER_MOST_S, extra={"unit": "s"})] | None = None
 
 
@@ -66,7 +66,8 @@ def _override(boot: int, command: Command, args: Relay, output: Output, now_ms: 
     if args.to == "pulse" and output.order is not None:
         then = output.order if output.order.until_ms is None else output.order.then
     until_ms = None if args.for_s is None else now_ms + round(args.for_s * 1000)
-    return Override(args.to != "off", boot, now_ms, until_ms, command.author, command.channel, then)
+    level = not output.wanted if args.to == "toggle" else args.to != "off"
+    return Override(level, boot, now_ms, until_ms, command.author, command.channel, then)
 
 
 def _answer(args: Relay, output: Output, held_ms: int) -> Text:

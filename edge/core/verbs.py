@@ -9,11 +9,14 @@ from typing import Final
 
 from edge.core.alarm import Ack
 from edge.core.commands import Verb
+from edge.core.registry import CONFIRM, Confirm
 from edge.core.relay import Relay
 from edge.core.timekeeping import TimeSet
 
 VERBS: Final[dict[str, Verb]] = {
     "ack": Verb(Ack, "operate", {"en": ("ack", "ok"), "fr": ("acquitter", "ok")}),
     "time.set": Verb(TimeSet, "operate", {"en": ("time",), "fr": ("heure",)}, two_step=True),
+    # what it confirms asks for its own right
+    CONFIRM: Verb(Confirm, "read", {"en": ("yes",), "fr": ("oui",)}, secret=frozenset({"code"})),
     "relay": Verb(Relay, "operate", {"en": ("relay",), "fr": ("relais",)}, two_step=True),
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
+from edge.core.orders import Orders
 from edge.core.part import Part
 from edge.settings.model import Settings
 
@@ -12,7 +14,7 @@ Saved: TypeAlias = Mapping[str, Any]
 Maker: TypeAlias = Callable[[Settings, Saved, Saved], Part | None]
 """(settings, registers of the records' log, registers of the events' log) -> a part; None where the site has none."""
 
-MAKERS: Final[tuple[Maker, ...]] = ()
+MAKERS: Final[tuple[Maker, ...]] = (lambda _settings, _saved, _saved_events: Orders(secrets.randbelow),)
 """In the order in which the parts hear of what happens."""
 
 

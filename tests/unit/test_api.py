@@ -131,10 +131,10 @@ def test_a_card_that_cannot_be_read_is_said(path: Path, desk: FakeDesk) -> None:
 
 
 def test_a_command_gets_its_one_result_and_its_channel_is_not_the_senders_to_choose(path: Path, desk: FakeDesk) -> None:
-    order = Command("id-1", "ack", {"number": 12}, author="ada", channel="sms")
+    order = Command("id-1", "ack", {"number": 12}, author="ada", channel="sms", right="read")
     answer = Client(path).post("commands", order)
     assert answer["done"] is True
-    assert desk.orders == [Command("id-1", "ack", {"number": 12}, author="ada", channel="local")]
+    assert desk.orders == [Command("id-1", "ack", {"number": 12}, author="ada", channel="local", right="configure")]
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,9 @@ import msgspec
 import pytest
 
 from edge.core.alarm import Ack
-from edge.core.commands import (
-    ARG_MAX,
-    ARGS_MAX,
-    REMEMBERED,
-    Command,
-    Registry,
-    Result,
-    Verb,
-    journaled,
-    told,
-)
+from edge.core.answers import DONE_MOST, REFUSED_MOST
+from edge.core.commands import ARG_MAX, ARGS_MAX, RIGHTS, Command, Result, Verb, journaled, told
+from edge.core.registry import Registry
 from edge.core.text import Text
 from edge.core.verbs import VERBS
 
@@ -36,7 +28,8 @@ class Hands:
         return Result(command.id, done=True, text=Text("ack_done", {"numbers": [args.number]}))
 
     def order(self, id_: str, verb: str = "ack", **args: Any) -> tuple[Result, bool]:
-        return self.registry.carry_out(Command(id_, verb, args))
+        result, order = self.registry.carry_out(Command(id_, verb, args, "anna", "local"))
+        return result, order is not None
 
     def durable(self) -> Any:
         return msgspec.json.decode(msgspec.json.encode(self.registry.register()))
@@ -68,7 +61,7 @@ def test_arguments_of_the_wrong_form_are_refused_by_name(args: dict[str, Any]) -
 
 
 def test_a_foreign_key_of_any_length_does_not_fill_what_is_kept() -> None:
-    result, _ = Hands().registry.carry_out(Command("a", "ack", {"x" * 60_000: 1}))
+    result, _ = Hands().registry.carry_out(Command("a", "ack", {"x" * 60_000: 1}, channel="local"))
     assert (result.done, result.text.key) == (False, "command_bad_args")
     assert len(result.text.values["why"]) <= 200
 
@@ -87,15 +80,38 @@ def test_a_verb_that_nobody_carries_out_is_unknown() -> None:
 
 def test_the_oldest_answers_are_forgotten_first() -> None:
     hands = Hands()
-    for number in range(REMEMBERED + 10):
+    for number in range(DONE_MOST + 10):
         hands.order(f"c{number}", number=number)
-    assert len(hands.durable()) == REMEMBERED
+    assert len(hands.durable()) == DONE_MOST
     assert hands.order("c10")[1] is False
     assert hands.order("c9")[1] is True
 
 
-def test_every_verb_has_a_right() -> None:
-    assert {verb.right for verb in VERBS.values()} <= {"read", "operate", "configure"}
+def test_answers_older_than_a_month_are_forgotten_where_both_dates_are_known() -> None:
+    hands = Hands()
+    hands.registry.utc_s = lambda now_ms: now_ms // 1000
+    day_ms = 86_400_000
+    for id_, at_ms in (("undated", 0), ("old", day_ms), ("young", 20 * day_ms), ("new", 33 * day_ms)):
+        hands.registry.carry_out(Command(id_, "ack", channel="local"), at_ms)
+    assert [kept["id"] for kept in hands.durable()] == ["undated", "young", "new"]
+
+
+def test_refused_orders_push_no_answer_out() -> None:
+    hands = Hands()
+    first, _ = hands.order("good", number=1)
+    for number in range(1000):
+        hands.registry.carry_out(Command(f"bad{number}", "ack", {"x": 1}, f"sender {number}", "local"), number * 3000)
+        hands.registry.step(number * 3000)
+    assert len(hands.durable()) == 1 + REFUSED_MOST
+    assert hands.order("good", number=1) == (first, False)
+    assert hands.done == [1]
+
+
+def test_every_verb_has_a_right_and_words_in_both_languages() -> None:
+    assert {verb.right for verb in VERBS.values()} <= set(RIGHTS)
+    for verb in VERBS.values():
+        assert set(verb.words) == {"en", "fr"}
+        assert all(verb.words.values())
 
 
 def test_the_journal_keeps_an_order_with_its_args_and_what_was_and_is() -> None:

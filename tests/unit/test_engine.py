@@ -29,7 +29,7 @@ def utc_s(text: str) -> float:
 
 def ack(number: int | None = None, *, id_: str = "c1", **args: Any) -> Command:
     values = args if number is None else {"number": number, **args}
-    return Command(id_, "ack", values, "anne", "api")
+    return Command(id_, "ack", values, "anne", "api", right="operate")
 
 
 def order(rig: Rig, command: Command, t_s: float = 0.0) -> Result:

@@ -147,7 +147,7 @@ def test_an_order_that_has_to_wait_is_taken_and_says_for_how_long() -> None:
     [
         ({"to": "pulse"}, "relay_pulse_for"),
         ({"to": "auto", "for_s": 5}, "relay_auto_for"),
-        ({"to": "toggle"}, "command_bad_args"),
+        ({"to": "swap"}, "command_bad_args"),
         ({"to": "on", "for_s": 0}, "command_bad_args"),
         ({"to": "on", "for_s": -1}, "command_bad_args"),
         ({"to": "on", "for_s": 1e12}, "command_bad_args"),
@@ -180,7 +180,7 @@ def test_ten_orders_a_second_are_limited_and_each_is_journaled_with_its_author()
     assert refused.values["wait_ms"] == 4100, "one more each 5 s, from the first"
     assert rig.switched == [True, False, True]
     told = rig.told("command")
-    assert [event.values["done"] for event in told] == [True] * 3 + [False] * 7
+    assert [event.values["done"] for event in told] == [True] * 3 + [False], "the other six are counted"
     assert {(event.values["author"], event.values["channel"]) for event in told} == {("anna", "local")}
     assert rig.order(1.9 + 4.1, "off").done, "it was told when"
 
@@ -394,3 +394,11 @@ def test_a_delayed_alarm_switches_in_the_step_in_which_its_delay_runs_out() -> N
     assert rig.switched == []
     rig.go(4)
     assert rig.switched == [True]
+
+
+def test_toggle_goes_to_the_other_level_than_the_wanted_one_and_a_repeat_does_not_go_back() -> None:
+    rig = Relays()
+    assert rig.order(1, "toggle", key="a").values["after"] == "on (order)"
+    assert rig.order(2, "toggle", key="a").values["after"] == "on (order)"
+    assert rig.order(10, "toggle", key="b").values["after"] == "off (order)"
+    assert rig.switched == [True, False]

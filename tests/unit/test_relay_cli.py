@@ -143,9 +143,9 @@ def test_what_is_no_time_is_refused(vigie: Any, orders: FakeDesk, words: str) ->
     assert orders.orders == []
 
 
-def test_only_the_four_states_can_be_ordered(vigie: Any, orders: FakeDesk) -> None:
+def test_only_known_states_can_be_ordered(vigie: Any, orders: FakeDesk) -> None:
     with pytest.raises(SystemExit, match="2"):
-        vigie("relay", "pump", "toggle")
+        vigie("relay", "pump", "swap")
 
 
 def test_the_api_lists_outputs(vigie: Any, orders: FakeDesk, path: Any) -> None:

@@ -226,7 +226,9 @@ def test_the_links_word_that_it_is_lost_brings_outputs_to_their_safe_state() -> 
 
     link("link_up")
     results: list[Result] = []
-    rig.station.post(Order(Command("id1", "relay", {"output": "pump", "to": "on"}, "anna", "mqtt"), results.append))
+    rig.station.post(
+        Order(Command("id1", "relay", {"output": "pump", "to": "on"}, "anna", "mqtt", "operate"), results.append)
+    )
     rig.step(0.1)
     assert results[0].done
     link("link_down")

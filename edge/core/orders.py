@@ -1,0 +1,40 @@
+"""What gives the registry of orders its time: counted refusals are told, codes expire, answers have their date."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from edge.core.part import Part
+from edge.core.proposals import RandomBelow
+from edge.core.types import Event, Record
+
+if TYPE_CHECKING:
+    from edge.core.engine import Engine
+
+
+class Orders(Part):
+    """A part without a register: the answers stand in the registry's own."""
+
+    def __init__(self, random_below: RandomBelow | None = None) -> None:
+        super().__init__()
+        self._random_below = random_below
+
+    def attach(self, site: Engine) -> None:
+        """Date the registry's answers by the site's clock."""
+        self._site = site
+        site.commands.random_below = self._random_below
+        site.commands.utc_s = self._utc_s
+
+    def _utc_s(self, now_ms: int) -> int:
+        return (now_ms + self._site.utc_offset_ms) // 1000 if self._site.is_dated else 0
+
+    def hear(self, records: Sequence[Record], events: Sequence[Event]) -> None:
+        """Take note of when the registry has something to do: each order that leaves something is an event."""
+        self.due_ms = self._site.commands.due_ms
+
+    def step(self, now_ms: int) -> None:
+        """Tell what was counted."""
+        for event in self._site.commands.step(now_ms):
+            self._site.emit(event)
+        self.due_ms = self._site.commands.due_ms

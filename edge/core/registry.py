@@ -1,0 +1,200 @@
+"""The one registry: checks an order, carries it out once, remembers the answer.
+
+In this order: a repeat is answered as before; an unknown verb, a sender without the right, args of the wrong form are
+refused; a verb of two steps may be proposed first; then whoever knows the subject carries it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import msgspec
+
+from edge.core.answers import Answers
+from edge.core.commands import WHY_MAX, Command, Result, Verb, told
+from edge.core.proposals import EXPIRES_MS, Proposals, RandomBelow
+from edge.core.refusals import Refusals
+from edge.core.text import Text
+from edge.core.types import NEVER, Event
+
+CONFIRM: Final = "confirm"
+KEEP_MS: Final = 900_000
+"""How long what may cut the box off stands without a word from its sender."""
+
+Handler: TypeAlias = Callable[[Command, Any], Result]
+Would: TypeAlias = Callable[[Command, Any], Result]
+"""Like a handler, and changes nothing: its text says what would change, or why that is refused."""
+
+
+class Confirm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Do what was proposed: the code is the one that was told with it."""
+
+    code: str
+
+
+class Done(NamedTuple):
+    """What became of a command."""
+
+    result: Result
+    order: Command | None
+    """What the journal keeps as done or refused; None for a repeat, a proposal, one more refusal of many."""
+
+
+class _Hands(NamedTuple):
+    handler: Handler
+    would: Would | None
+    undo: Callable[[], None] | None
+
+
+class Registry:
+    """Checks, carries out once, remembers the answer. `due_ms` is when `step` has something to do."""
+
+    def __init__(self, verbs: Mapping[str, Verb], saved: list[Any] | None = None) -> None:
+        self.verbs = verbs
+        self.random_below: RandomBelow | None = None
+        """Where codes come from; without it no channel can propose."""
+        self.utc_s: Callable[[int], int] = lambda _now_ms: 0
+        """Dates answers: monotonic ms -> UTC in s, 0 while nothing does."""
+        self.due_ms: float = NEVER
+        self._hands: dict[str, _Hands] = {}
+        self._answers = Answers(saved)
+        self._proposals = Proposals()
+        self._refusals = Refusals()
+        self._trials: dict[str, tuple[int, Callable[[], None]]] = {}
+
+    def on(
+        self, verb: str, handler: Handler, *, would: Would | None = None, undo: Callable[[], None] | None = None
+    ) -> None:
+        """Say who carries out a verb. Raises KeyError when the table has none of that name.
+
+        `would` says what an order would change. `undo` takes back what may have cut the box off: it is called unless
+        `keep` was, within 15 minutes after the order; surviving a restart meanwhile is the handler's own matter.
+        """
+        if verb not in self.verbs:
+            raise KeyError(verb)
+        self._hands[verb] = _Hands(handler, would, undo)
+
+    # -- orders
+
+    def carry_out(self, command: Command, now_ms: int = 0) -> Done:
+        """Return the result, and what the journal keeps of it."""
+        known = self._answers.get(command.id)
+        if known is not None:
+            return Done(known, None)
+        if command.verb == CONFIRM:
+            return self._confirm(command, now_ms)
+        args = self._checked(command)
+        if isinstance(args, Result):
+            return self._finished(command, args, now_ms)
+        if command.proposes and self.verbs[command.verb].two_step:
+            return self._propose(command, args, now_ms)
+        return self._do(command, args, now_ms)
+
+    def _checked(self, command: Command) -> Any:
+        """Return the args, or the Result that says why this can't be done."""
+        verb = self.verbs.get(command.verb)
+        if verb is None or command.verb not in self._hands:
+            return Result(command.id, done=False, text=Text("command_unknown", {"verb": command.verb[:WHY_MAX]}))
+        if not command.may(verb.right):
+            return no_right(command, command.verb, verb.right)
+        try:
+            return msgspec.convert(command.args, verb.args)
+        except msgspec.ValidationError as exc:
+            # it quotes what was sent, and is kept: a stranger's key may be as long as the message
+            why = Text("command_bad_args", {"verb": command.verb, "why": str(exc)[:WHY_MAX]})
+            return Result(command.id, done=False, text=why)
+
+    def _do(self, command: Command, args: Any, now_ms: int) -> Done:
+        hands = self._hands[command.verb]
+        result = hands.handler(command, args)
+        if result.done and hands.undo is not None:
+            self._trials[command.id] = (now_ms + KEEP_MS, hands.undo)
+        return self._finished(command, result, now_ms)
+
+    def _finished(self, command: Command, result: Result, now_ms: int) -> Done:
+        """Remember the answer; a refusal that is one of many is counted and forgotten."""
+        is_told = result.done or self._refusals.admit(command.author, command.channel, now_ms)
+        if is_told:
+            self._answers.keep(result, self.utc_s(now_ms))
+        self._plan()
+        return Done(result, command if is_told else None)
+
+    # -- in two steps
+
+    def _propose(self, command: Command, args: Any, now_ms: int) -> Done:
+        """Answer with what would change and a code; nothing is done and nothing is kept over a restart."""
+        would = self._hands[command.verb].would
+        what = Text("command_would", {"verb": command.verb, "args": told(command, self.verbs)})
+        if would is not None:
+            found = would(command, args)
+            if not found.done:
+                return self._finished(command, found, now_ms)
+            what = found.text
+        if self.random_below is None:
+            return self._finished(command, Result(command.id, done=False, text=Text("command_no_codes")), now_ms)
+        made = self._proposals.add(_sender(command), command, now_ms, self.random_below)
+        self._plan()
+        values = {"what": what, "code": made.code, "expires_ms": EXPIRES_MS}
+        return Done(Result(command.id, done=True, text=Text("command_proposed", values), values=values), None)
+
+    def _confirm(self, command: Command, now_ms: int) -> Done:
+        """Carry out what waits for this code; the answer is remembered for both messages."""
+        args = self._checked_confirm(command)
+        waits = None if args is None else self._proposals.take(_sender(command), args.code, now_ms)
+        if waits is None:
+            result = Result(command.id, done=False, text=Text("command_no_proposal"))
+            return self._finished(command, result, now_ms)
+        order = waits.order
+        assert isinstance(order, Command)  # noqa: S101 - only _propose adds
+        known = self._answers.get(order.id)
+        args = self._checked(order)
+        done = (
+            Done(known, None) if known is not None
+            else self._finished(order, args, now_ms) if isinstance(args, Result)
+            else self._do(order, args, now_ms)
+        )  # fmt: skip
+        self._answers.keep(msgspec.structs.replace(done.result, id=command.id), self.utc_s(now_ms))
+        return done
+
+    @staticmethod
+    def _checked_confirm(command: Command) -> Confirm | None:
+        try:
+            return msgspec.convert(command.args, Confirm)
+        except msgspec.ValidationError:
+            return None
+
+    # -- time
+
+    def keep(self, id_: str) -> bool:
+        """Let stand for good what this order changed; False when it is not on trial."""
+        return self._trials.pop(id_, None) is not None
+
+    def step(self, now_ms: int) -> list[Event]:
+        """Let codes expire and take back what nobody kept; return what the journal hears."""
+        self._proposals.step(now_ms)
+        events = self._refusals.step(now_ms)
+        for id_ in [id_ for id_, (until_ms, _undo) in self._trials.items() if now_ms >= until_ms]:
+            _until_ms, undo = self._trials.pop(id_)
+            undo()
+            events.append(Event("command_undone", now_ms, "", {"id": id_}))
+        self._plan()
+        return events
+
+    def _plan(self) -> None:
+        trials = min((until_ms for until_ms, _undo in self._trials.values()), default=NEVER)
+        self.due_ms = min(self._proposals.due_ms, self._refusals.due_ms, trials)
+
+    def register(self) -> list[Any]:
+        """Return what must be durable: the answers already given."""
+        return self._answers.register()
+
+
+def no_right(command: Command, what: str, right: str) -> Result:
+    """Return the refusal of an order whose sender may not give it."""
+    text = Text("command_no_right", {"what": what, "needs": right, "granted": command.granted})
+    return Result(command.id, done=False, text=text)
+
+
+def _sender(command: Command) -> tuple[str, str]:
+    return command.author, command.channel

@@ -1,0 +1,248 @@
+"""The registry: rights, two steps, refusals that are counted, orders on trial."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.core.answers import Answers
+from edge.core.commands import Command, Result, Right, Verb
+from edge.core.proposals import CODE_LETTERS, EXPIRES_MS, WRONG_MOST
+from edge.core.refusals import SENDERS_MOST
+from edge.core.registry import KEEP_MS, Confirm, Registry
+from edge.core.text import Text
+
+
+class Apn(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+
+
+WORDS = {"en": ("apn",), "fr": ("apn",)}
+TABLE = {
+    "apn": Verb(Apn, "configure", WORDS, two_step=True),
+    "look": Verb(Apn, "read", WORDS),
+    "confirm": Verb(Confirm, "read", WORDS, secret=frozenset({"code"})),
+}
+SMS = "sms"
+
+
+class Modem:
+    """One thing to set, by a registry of its own."""
+
+    def __init__(self, saved: Any = None, seed: int = 1) -> None:
+        self.apn = "old"
+        self.set = 0
+        self.registry = Registry(TABLE, saved)
+        self.registry.random_below = random.Random(seed).randrange
+        self.registry.on("apn", self.carry_out, would=self.would, undo=self.undo)
+        self.registry.on("look", lambda command, _args: Result(command.id, done=True, text=Text("k", {"v": self.apn})))
+
+    def would(self, command: Command, args: Apn) -> Result:
+        if not args.name:
+            return Result(command.id, done=False, text=Text("empty"))
+        return Result(command.id, done=True, text=Text("would", {"before": self.apn, "after": args.name}))
+
+    def carry_out(self, command: Command, args: Apn) -> Result:
+        before, self.apn, self.set = self.apn, args.name, self.set + 1
+        return Result(command.id, done=True, text=Text("set"), values={"before": before, "after": self.apn})
+
+    def undo(self) -> None:
+        self.apn = "old"
+
+    def order(
+        self, id_: str, verb: str = "apn", now_ms: int = 0, author: str = "+33600000001",
+        right: Right = "configure", **args: Any,
+    ) -> Result:  # fmt: skip
+        command = Command(id_, verb, args, author, SMS, right, proposes=verb == "apn")
+        return self.registry.carry_out(command, now_ms).result
+
+
+@pytest.mark.parametrize(
+    ("granted", "channel", "verb", "is_done"),
+    [
+        ("read", "sms", "apn", False), ("operate", "sms", "apn", False), ("configure", "sms", "apn", True),
+        ("read", "sms", "look", True), (None, "sms", "apn", False), (None, "mqtt", "apn", False),
+        (None, "", "apn", False), (None, "local", "apn", True), ("read", "local", "apn", False),
+        (None, "sms", "look", True),
+    ],
+)  # fmt: skip
+def test_a_sender_may_do_what_his_right_allows_and_nothing_more(
+    granted: Right | None, channel: str, verb: str, *, is_done: bool
+) -> None:
+    modem = Modem()
+    result = modem.registry.carry_out(Command("1", verb, {"name": "new"}, "x", channel, granted)).result
+    assert result.done is is_done
+    assert modem.apn == ("new" if is_done and verb == "apn" else "old")
+    if not is_done:
+        assert (result.text.key, result.text.values["needs"]) == ("command_no_right", "configure")
+
+
+def test_without_the_right_nobody_learns_which_args_a_verb_takes() -> None:
+    assert Modem().order("1", right="read", nonsense=1).text.key == "command_no_right"
+
+
+def test_a_proposal_says_what_would_change_and_its_code_does_it_once() -> None:
+    modem = Modem()
+    proposed = modem.order("1", name="new")
+    assert modem.apn == "old"
+    assert proposed.text.key == "command_proposed"
+    assert proposed.values["what"] == Text("would", {"before": "old", "after": "new"})
+    code = proposed.values["code"]
+    done = modem.order("2", "confirm", 1000, code=code.lower())
+    assert (done.done, done.values, modem.apn) == (True, {"before": "old", "after": "new"}, "new")
+    again = modem.order("2", "confirm", 2000, code=code)
+    assert (again.done, again.text, modem.set) == (True, done.text, 1)
+    assert modem.order("3", "confirm", 3000, code=code).text.key == "command_no_proposal"
+    assert (modem.order("1", name="new").text, modem.set) == (done.text, 1)
+
+
+def test_the_journal_gets_the_order_that_was_confirmed_not_the_code() -> None:
+    modem = Modem()
+    code = modem.order("1", name="new").values["code"]
+    command = Command("2", "confirm", {"code": code}, "+33600000001", SMS, "configure")
+    order = modem.registry.carry_out(command).order
+    assert order is not None
+    assert (order.id, order.verb, order.args) == ("1", "apn", {"name": "new"})
+
+
+@pytest.mark.parametrize("code", ["", "AAAA", "0000", "é", "x" * 500])
+def test_a_wrong_code_does_nothing(code: str) -> None:
+    modem = Modem()
+    modem.order("1", name="new")
+    result = modem.order("2", "confirm", code=code)
+    assert (result.done, result.text.key, modem.apn) == (False, "command_no_proposal", "old")
+
+
+@pytest.mark.parametrize("args", [{}, {"code": 1}, {"kode": "AAAA"}, {"code": None}])
+def test_a_confirmation_of_the_wrong_form_does_nothing(args: dict[str, Any]) -> None:
+    modem = Modem()
+    modem.order("1", name="new")
+    assert modem.order("2", "confirm", **args).text.key == "command_no_proposal"
+
+
+def test_a_code_expires() -> None:
+    modem = Modem()
+    code = modem.order("1", name="new").values["code"]
+    assert modem.order("2", "confirm", EXPIRES_MS, code=code).done is False
+    modem = Modem()
+    code = modem.order("1", name="new").values["code"]
+    assert modem.order("2", "confirm", EXPIRES_MS - 1, code=code).done is True
+
+
+def test_a_code_is_the_senders_own() -> None:
+    modem = Modem()
+    code = modem.order("1", name="new").values["code"]
+    assert modem.order("2", "confirm", author="+33600000002", code=code).done is False
+    assert modem.apn == "old"
+
+
+def test_codes_cannot_be_tried_out() -> None:
+    modem = Modem()
+    code = modem.order("1", name="new").values["code"]
+    for number in range(WRONG_MOST):
+        modem.order(f"w{number}", "confirm", code="2222")
+    assert modem.order("2", "confirm", code=code).done is False
+
+
+def test_a_newer_proposal_takes_the_place_of_the_older() -> None:
+    modem = Modem()
+    old = modem.order("1", name="first").values["code"]
+    new = modem.order("2", name="second").values["code"]
+    assert modem.order("3", "confirm", code=old).done is False
+    assert modem.order("4", "confirm", code=new).done is True
+    assert modem.apn == "second"
+
+
+def test_what_would_be_refused_is_refused_at_once() -> None:
+    modem = Modem()
+    assert modem.order("1", name="").text.key == "empty"
+    assert modem.order("2", "confirm", code="2222").text.key == "command_no_proposal"
+
+
+def test_without_a_random_source_nothing_is_proposed() -> None:
+    modem = Modem()
+    modem.registry.random_below = None
+    assert modem.order("1", name="new").text.key == "command_no_codes"
+
+
+@given(st.integers(0, 2**32))
+def test_codes_are_four_characters_that_are_not_taken_for_others(seed: int) -> None:
+    code = Modem(seed=seed).order("1", name="new").values["code"]
+    assert len(code) == 4
+    assert set(code) <= set(CODE_LETTERS)
+    assert not set(CODE_LETTERS) & set("0O1I")
+
+
+def test_what_may_cut_the_box_off_is_taken_back_unless_kept() -> None:
+    modem = Modem()
+    code = modem.order("1", name="new").values["code"]
+    modem.order("2", "confirm", 1000, code=code)
+    assert modem.registry.step(1000 + KEEP_MS - 1) == []
+    assert modem.apn == "new"
+    (undone,) = modem.registry.step(1000 + KEEP_MS)
+    assert (modem.apn, undone.kind, undone.values) == ("old", "command_undone", {"id": "1"})
+    assert modem.registry.step(9 * KEEP_MS) == []
+
+
+def test_what_was_kept_stands() -> None:
+    modem = Modem()
+    code = modem.order("1", name="new").values["code"]
+    modem.order("2", "confirm", 1000, code=code)
+    assert modem.registry.keep("1") is True
+    assert modem.registry.keep("1") is False
+    modem.registry.step(9 * KEEP_MS)
+    assert modem.apn == "new"
+
+
+def test_a_flood_of_bad_orders_is_one_line_a_minute_and_sender() -> None:
+    modem = Modem()
+    lines = 0
+    told = []
+    for second in range(600):
+        for number in range(10):
+            command = Command(f"{second}-{number}", "reboot", {}, "eve", SMS)
+            lines += modem.registry.carry_out(command, second * 1000).order is not None
+        if second * 1000 >= modem.registry.due_ms:
+            told += modem.registry.step(second * 1000)
+    assert lines == 1
+    assert [event.values["author"] for event in told] == ["eve"] * 9
+    assert sum(event.values["count"] for event in told) == 5400 + 9  # up to the 9th minute's first order but its line
+    assert {event.kind for event in told} == {"command_flood"}
+
+
+def test_a_sender_who_was_silent_gets_a_line_again() -> None:
+    modem = Modem()
+    assert modem.registry.carry_out(Command("1", "reboot", {}, "eve", SMS), 0).order is not None
+    assert modem.registry.carry_out(Command("2", "reboot", {}, "eve", SMS), 59_000).order is None
+    assert [event.values["count"] for event in modem.registry.step(60_000)] == [1]
+    assert modem.registry.step(120_000) == []
+    assert modem.registry.carry_out(Command("3", "reboot", {}, "eve", SMS), 121_000).order is not None
+
+
+def test_many_senders_of_bad_orders_fill_nothing_either() -> None:
+    modem = Modem()
+    lines = sum(
+        modem.registry.carry_out(Command(f"{number}", "reboot", {}, f"eve {number}", SMS), 0).order is not None
+        for number in range(1000)
+    )
+    assert lines == SENDERS_MOST + 1
+    counts = [event.values["count"] for event in modem.registry.step(60_000)]
+    assert counts == [1000 - lines]
+
+
+@pytest.mark.parametrize("saved", [None, [], [{"id": "a", "done": True, "text": {"key": "k", "values": {}}}]])
+def test_answers_of_an_earlier_version_are_understood(saved: Any) -> None:
+    assert len(Answers(saved).register()) == len(saved or [])
+
+
+def test_a_repeat_of_a_refused_order_has_the_same_answer_after_a_restart() -> None:
+    modem = Modem()
+    first = modem.order("1", "reboot")
+    again = Modem(msgspec.json.decode(msgspec.json.encode(modem.registry.register())))
+    result, order = again.registry.carry_out(Command("1", "reboot", {}, "eve", SMS))
+    assert (result.text, order) == (first.text, None)
