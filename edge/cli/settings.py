@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 
 import msgspec
 
@@ -17,6 +18,7 @@ def add_check_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", default=DEFAULT_FILE, metavar="FILE", help=f"default: {DEFAULT_FILE}")
     parser.add_argument("--lang", choices=["en", "fr"], help="language of the answer (default: the site's, else $LANG)")
     parser.add_argument("--json", action="store_true", help="one JSON object for programs")
+    parser.add_argument("--expanded", action="store_true", help="print the file with its templates written out")
 
 
 def check(args: argparse.Namespace) -> int:
@@ -31,6 +33,11 @@ def check(args: argparse.Namespace) -> int:
     except SettingsError as exc:
         print(_as_json(args.file, exc, lang) if args.json else report(args.file, exc.faults, lang))
         return EXIT_FAULTS
+    if args.expanded:
+        from edge.settings.expansion import expanded_text
+
+        sys.stdout.write(expanded_text(Path(args.file).read_text("utf-8")))
+        return 0
     print(_as_json(args.file, None, lang) if args.json else summary(args.file, settings, lang))
     return 0
 
@@ -60,6 +67,7 @@ def _as_json(file: str, error: ValueError | None, lang: str) -> str:
             "code": fault.key,
             "shown": fault.shown,
             "text": message(fault, lang),
+            **({} if fault.use is None else {"use": msgspec.to_builtins(fault.use)}),
         }
         for fault in faults
     ]

@@ -17,12 +17,12 @@ from edge.settings.faults import Faults
 from edge.settings.hints import nearest, translated
 from edge.settings.options import owners
 from edge.settings.places import KeyPath
-from edge.settings.tables import REQUIRED, SEVERAL, SINGLE
+from edge.settings.tables import REPEATED, REQUIRED, SEVERAL, SINGLE, TEMPLATES
 from hal import buses, drivers
 from hal.driver import Driver
 from hal.sample import Channel
 
-TABLES: Final = (*SINGLE, "bus", "point", *SEVERAL, "link")
+TABLES: Final = (*SINGLE, "bus", *REPEATED, "link", *TEMPLATES)
 LINKS: Final = ("mqtt",)
 
 _BUS_NAME: Final = re.compile(model.BUS_PATTERN)
@@ -108,7 +108,7 @@ def written(table: str) -> str:
     >>> written("limit"), written("bus"), written("box")
     ('[[limit]]', '[bus.NAME]', '[box]')
     """
-    if table == "point" or table in SEVERAL:
+    if table in REPEATED or table in TEMPLATES:
         return f"[[{table}]]"
     return {"bus": "[bus.NAME]", "link": "[link.mqtt]"}.get(table, f"[{table}]")
 

@@ -13,13 +13,22 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from edge.settings.places import KeyPath, Place, scan
+from edge.settings.origins import Origin, Origins, origin_of, source_of
+from edge.settings.places import KeyPath, Place, Places, scan
 
 SHOWN_LENGTH: Final = 72
 
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _SECRET: Final = re.compile(r"passw|passphrase|mot_de_passe|secret|token|private", re.IGNORECASE)
-_NUMBERED: Final = ("point", "limit", "output")
+
+
+class UseOf(msgspec.Struct, frozen=True):
+    """Which use of a template made the row at fault: its line, its values, and how many more uses have the fault."""
+
+    template: str
+    line: int
+    values: str
+    more: int = 0
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -35,6 +44,8 @@ class Fault(msgspec.Struct, frozen=True):
     """The value as written, where the value is at fault; secrets are never shown."""
     source: str = ""
     """The line of the file, where that helps more than the value."""
+    use: UseOf | None = None
+    """Where the row is of a template: the first use that makes it wrong."""
 
 
 class SettingsError(ValueError):
@@ -71,6 +82,8 @@ class Faults:
         self._noted: list[_Noted] = []
         self.known: list[Fault] = []
         """Faults that came with their place: of the syntax."""
+        self.origins: Origins = {}
+        """Where rows came from that templates made."""
 
     @property
     def is_partial(self) -> bool:
@@ -98,27 +111,59 @@ class Faults:
             self._noted.append(noted)
 
     def placed(self, text: str, data: Mapping[str, Any]) -> list[Fault]:
-        """Return all faults with their places, in the order of the file; `text` must be what gave `data`."""
+        """Return all faults with their places, in the order of the file.
+
+        `data` holds what was checked: what `text` gives, and what its templates made.
+        """
         places = scan(text)
         lines = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
         found = list(self.known)
         for path, at, key, values in self._noted:
-            place = places.key(path) if at == "key" else places.value(path)
+            where = source_of(path, self.origins)
+            place = places.key(where) if at == "key" else places.value(where)
             shown = _shown_value(path, data, lines, place) if at == "value" else ""
             is_table = not path or isinstance(_at(data, path), dict | list)
             source = "" if shown or is_table else shown_line(lines, place.line)
+            origin = origin_of(path, self.origins)
             found.append(
                 Fault(
                     line=place.line,
                     column=place.column,
                     path=shown_path(path, data),
                     key=key,
-                    values={k: places.key(v.path).line if isinstance(v, LineOf) else v for k, v in values.items()},
+                    values={k: self._line(v, path, places) if isinstance(v, LineOf) else v for k, v in values.items()},
                     shown=shown,
                     source=source,
+                    use=None if origin is None else UseOf(origin.template, places.key(origin.use).line, _given(origin)),
                 )
             )
-        return sorted(found, key=lambda fault: (fault.line, fault.column))
+        return _once_each(sorted(found, key=lambda fault: (fault.line, fault.column)))
+
+    def _line(self, other: LineOf, path: KeyPath, places: Places) -> int:
+        """Return the line of another row: of the use that made it, unless that made both."""
+        origin, own = origin_of(other.path, self.origins), origin_of(path, self.origins)
+        by_use = origin is not None and (own is None or own.use != origin.use)
+        return places.key(origin.use if origin and by_use else source_of(other.path, self.origins)).line
+
+
+def _given(origin: Origin) -> str:
+    """Return the values of a use for the reader, without secrets."""
+    told = (
+        f"{name} = {'…' if _SECRET.search(name) else json.dumps(value, ensure_ascii=False, default=str)}"
+        for name, value in origin.values.items()
+    )
+    return _cut(", ".join(told))
+
+
+def _once_each(faults: list[Fault]) -> list[Fault]:
+    """Return the faults, one that several uses of a template have alike only for the first of them."""
+    kept: dict[Any, Fault] = {}
+    for number, fault in enumerate(faults):
+        said = repr((fault.line, fault.column, fault.key, fault.values, fault.shown)) if fault.use else number
+        first = kept.setdefault(said, fault)
+        if first is not fault and first.use is not None:
+            kept[said] = msgspec.structs.replace(first, use=msgspec.structs.replace(first.use, more=first.use.more + 1))
+    return list(kept.values())
 
 
 def shown_path(path: KeyPath, data: Mapping[str, Any]) -> str:
@@ -138,7 +183,7 @@ def shown_path(path: KeyPath, data: Mapping[str, Any]) -> str:
         return f"[{path[0]}]" if isinstance(value, dict) or value is None else str(path[0])
     parts = ""
     rest = path
-    if path and path[0] in _NUMBERED and isinstance(path[1], int):
+    if len(path) > 1 and isinstance(path[1], int):
         name = _at(data, (*path[:2], "id"))
         parts = f"{path[0]} {_quoted(name)}" if isinstance(name, str) and name else f"{path[0]} #{path[1] + 1}"
         rest = path[2:]
@@ -168,8 +213,8 @@ def _shown_value(path: KeyPath, data: Mapping[str, Any], lines: list[str], place
     if value is None or isinstance(value, dict | list):
         return ""
     # a number as it was written: 0x44 stays 0x44
-    written = re.match(r"[^,\]}#]+", lines[place.line - 1][place.column - 1 :])
-    return _cut(written[0].strip() if written else str(value))
+    written = re.match(r"[^,\]}#\"']+", lines[place.line - 1][place.column - 1 :])
+    return _cut(written[0].strip() if written else str(value))  # in a template a placeholder stands there
 
 
 def _at(data: Any, path: KeyPath) -> Any:

@@ -21,7 +21,8 @@ from edge.settings.rules_points import check_points
 from edge.settings.rules_site import check_site
 from edge.settings.rules_wiring import check_wiring
 from edge.settings.syntax import tables_of, text_of
-from edge.settings.tables import SEVERAL, SINGLE
+from edge.settings.tables import REPEATED, SEVERAL, SINGLE
+from edge.settings.templates import expanded
 
 RULES: Final = (check_points, check_outputs, check_wiring, check_site)
 """What is looked at between tables, each (draft, faults) -> None, in this order."""
@@ -56,12 +57,13 @@ def loads(text: str, name: str = "settings") -> model.Settings:
         raise SettingsError(name, sorted(faults.known, key=lambda fault: (fault.line, fault.column)))
     if not data and not faults:
         raise SettingsError(name, [Fault(1, 1, "", "file.empty")])
-    draft = drafted(data, faults)
+    tables, faults.origins = expanded(data, REPEATED, faults)
+    draft = drafted(tables, faults)
     draft.rows["limit"] += implied_limits(draft)
     for check in RULES:
         check(draft, faults)
     if faults:
-        raise SettingsError(name, faults.placed(readable, data))
+        raise SettingsError(name, faults.placed(readable, {**data, **tables}))
     return _settings(draft)
 
 

@@ -19,6 +19,7 @@ from edge.core import units
 from edge.settings import model
 from edge.settings.catalogue import written
 from edge.settings.expect import expected
+from edge.settings.model_template import Template, Use
 from edge.settings.options import options_by_driver
 from edge.settings.tables import SEVERAL, SINGLE
 from hal import buses, drivers
@@ -77,6 +78,9 @@ def page() -> str:
         *_driver_sections(),
         *_table_sections(),
         _section("`[link.mqtt]`", model.MqttLink),
+        _section("`[[template]]`", Template),
+        _section("`[[use]]`", Use),
+        _USES,
         _unit_section(),
     ]
     return "\n".join(parts)
@@ -88,6 +92,11 @@ _LIMITS: Final = """\
 back by `deadband` for `off_delay_s`.
 """
 
+
+_USES: Final = """\
+Values take the place of placeholders before anything is checked: docs/templates.md. `vigie check FILE --expanded`
+prints the file as it is then.
+"""
 
 _NOTES: Final = {"limit": _LIMITS}
 """What is to be said of a table beside its keys."""

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from edge.settings.catalogue import FALLBACK, catalogue, render, written
 from edge.settings.faults import Fault
 from edge.settings.model import Settings
@@ -50,6 +52,9 @@ def fault_lines(name: str, fault: Fault, lang: str) -> list[str]:
     lines = [head, f"   {message(fault, lang)}"]
     if fault.source:
         lines.append(f"   {fault.line} | {fault.source}")
+    if fault.use:
+        key = "check.made_by_several" if fault.use.more else "check.made_by"
+        lines.append("   " + render(lang, key, msgspec.structs.asdict(fault.use)).rstrip())
     return lines
 
 

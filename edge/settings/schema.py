@@ -13,8 +13,9 @@ from typing import Any, Final
 import msgspec
 
 from edge.settings import model
+from edge.settings.model_template import Template, Use
 from edge.settings.options import options_by_driver
-from edge.settings.tables import REQUIRED, SEVERAL, SINGLE
+from edge.settings.tables import REPEATED, REQUIRED, SEVERAL, SINGLE
 from hal import buses
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -38,6 +39,8 @@ def file_schema(options: Mapping[str, type[msgspec.Struct]] | None = None) -> di
             "items": {"oneOf": [_point(name, known[name], defs) for name in sorted(known)]},
         },
         **{name: {"type": "array", "items": _table(kind, defs)} for name, kind in SEVERAL.items()},
+        "template": {"type": "array", "items": _template(defs)},
+        "use": {"type": "array", "items": _table(Use, defs)},
         "link": {
             "type": "object",
             "description": "The ways upstream.",
@@ -54,6 +57,14 @@ def file_schema(options: Mapping[str, type[msgspec.Struct]] | None = None) -> di
         "additionalProperties": False,
         "$defs": dict(sorted(defs.items())),
     }
+
+
+def _template(defs: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a template; what its tables hold is known only when their placeholders have values."""
+    table = _table(Template, defs)
+    rows = {"type": "array", "items": {"type": "object"}}
+    table["properties"] |= dict.fromkeys(REPEATED, rows)
+    return table
 
 
 def _bus(kind: str, defs: dict[str, Any]) -> dict[str, Any]:

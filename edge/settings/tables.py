@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from edge.settings import model
+from edge.settings.model_template import Template, Use
 
 SINGLE: Final[dict[str, type[msgspec.Struct]]] = {
     "box": model.Box,
@@ -28,6 +29,12 @@ SEVERAL: Final[dict[str, type[msgspec.Struct]]] = {
     "output": model.Output,
 }
 """Tables that a file holds any number of times, such as [[limit]]."""
+
+REPEATED: Final = ("point", *SEVERAL)
+"""What a template may hold."""
+
+TEMPLATES: Final[dict[str, type[msgspec.Struct]]] = {"template": Template, "use": Use}
+"""Tables that make rows of others, and are none themselves once the file is read."""
 
 
 def name_of(row: Any) -> str:

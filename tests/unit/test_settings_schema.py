@@ -16,7 +16,7 @@ from edge.settings.schema import file_schema
 from tests.support import ROOT
 from tests.unit.settings_good import GOOD
 
-FILES = ["config/vigie.toml", "config/sites/demo.toml", "config/sites/wes.toml"]
+FILES = ["config/vigie.toml", "config/sites/demo.toml", "config/sites/wes.toml", "config/sites/building.toml"]
 
 
 @pytest.fixture(scope="module")
