@@ -10,7 +10,8 @@ from datetime import UTC, tzinfo
 from typing import Any, Final, TypeVar
 
 from edge.core import relay
-from edge.core.alarm import Ack, Alarm, AlarmList
+from edge.core.alarm import Ack, AlarmList
+from edge.core.alarm_facts import facts_of
 from edge.core.calendar import period_end_ms
 from edge.core.commands import Command, Result, journaled
 from edge.core.kinds import Counter, is_number
@@ -19,7 +20,7 @@ from edge.core.making import make_point
 from edge.core.outputs import OutputList
 from edge.core.part import Part
 from edge.core.parts import Parts
-from edge.core.point import Actions, Crossing, Point
+from edge.core.point import Actions, Crossing, Point, watch_others
 from edge.core.read_back import ReadBack
 from edge.core.registry import Registry
 from edge.core.text import Text
@@ -82,6 +83,7 @@ class Engine:
             if power_cut and point_spec.kind == "counter":
                 point.mark_first("power_cut")
             self.points[point_spec.id] = point
+        watch_others(self.limits.values(), self.points)
         self._forget_alarms_without_limit(now_ms)
         for limit in self.limits.values():
             if limit.active:  # an alarm that outlived the restart
@@ -271,7 +273,7 @@ class Engine:
         alarm = self.alarms.begin(crossing.limit, self.boot, crossing.t_ms, crossing.value)
         self.outputs.follow(alarm.limit, self._now_ms, active=True)
         self._actions.events.append(
-            Event("alarm_begin", crossing.t_ms, crossing.point.id, self._facts(alarm, crossing))
+            Event("alarm_begin", crossing.t_ms, crossing.point.id, facts_of(alarm.number, crossing))
         )
 
     def _end(self, crossing: Crossing) -> None:
@@ -280,7 +282,7 @@ class Engine:
         if alarm is None:
             return
         self.outputs.follow(alarm.limit, self._now_ms, active=False)
-        values, t_ms = self._facts(alarm, crossing), crossing.t_ms
+        values, t_ms = facts_of(alarm.number, crossing), crossing.t_ms
         if alarm.peak is not None:
             values["peak"] = alarm.peak
         if alarm.boot == self.boot:  # an edge may be told after the tick in which a delay ran out
@@ -294,26 +296,6 @@ class Engine:
         for alarm in active:
             alarm.peak, alarm.peak_ms = self.limits[alarm.limit].peak, self.limits[alarm.limit].peak_ms
         return bool(active)
-
-    def _facts(self, alarm: Alarm, crossing: Crossing) -> dict[str, Any]:
-        """Return what an alarm's event says: which, where, how much against what, how bad."""
-        spec, unit = crossing.limit.spec, crossing.point.spec.unit
-        facts: dict[str, Any] = {"id": alarm.number, "limit": spec.id, "kind": spec.kind, "prio": spec.priority}
-        if crossing.value is not None:
-            facts["v"] = crossing.value
-        if words := crossing.point.spec.words:
-            number = crossing.value
-            if number is not None and 0 <= number < len(words):
-                facts["word"] = words[int(number)]
-        if unit:
-            facts["u"] = unit
-        if spec.kind in {"high", "low", "equal", "not_equal"}:
-            facts["at"] = spec.value
-        if crossing.reason:
-            facts["why"] = crossing.reason
-        if spec.diagnosis:
-            facts["diagnosis"] = spec.diagnosis
-        return facts
 
     def _acknowledge(self, command: Command, args: Ack) -> Result:
         numbers = self.alarms.waiting() if args.number is None else [args.number]

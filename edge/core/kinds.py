@@ -107,7 +107,7 @@ class Counter(Point):
                 actions.events.append(Event(EVENTS[what], t_ms, self.id, {"was": before, "index": index}))
             self.window.add(index, quality, reason)
         self.value, self.quality, self.reason = index, quality, reason
-        if self.limits:
+        if self.judged:
             self.judge(index, quality, reason, t_ms, actions)
 
     def _has_moved(self, record: Record, saved: Any, deadband: float) -> bool:
@@ -157,7 +157,7 @@ class State(Point):
                 self._enter(value, edge_ms, actions)
             self.window.add(value, quality, reason)
         self.value, self.quality, self.reason = value, quality, reason
-        if self.limits:
+        if self.judged:
             self.judge(value, quality, reason, judged_ms, actions)
 
     def _enter(self, value: int, edge_ms: int, actions: Actions) -> None:
@@ -195,7 +195,7 @@ class TextPoint(Point):
         text = str(sample.value)
         self.value, self.quality, self.reason = text, quality, reason
         self.window.add(text, quality, reason)
-        if self.limits:
+        if self.judged:
             self.judge(None, quality, reason, t_ms, actions)
 
 

@@ -1,4 +1,4 @@
-"""Limits: what calls for an alarm, with deadband, on-delay and off-delay.
+"""Limits: what calls for an alarm, with deadband, on-delay and off-delay. What is compared: `edge.core.measure`.
 
 Words and rules from ISA-18.2 / IEC 62682. A BAD reading neither begins nor ends an alarm on a value: only `fault` and
 `stale` limits speak of it.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from edge.core.measures import measure_of
 from edge.core.types import NEVER, LimitSpec
 from hal.sample import BAD
 
@@ -20,46 +21,57 @@ NOT_YET: Final = frozenset({"unconfirmed", "inconsistent", "suspect"})
 ON_QUALITY: Final = frozenset({"fault", "stale"})
 """Limits that look at the quality of a point, not at its value."""
 
+BELOW: Final = frozenset({"low", "low_low"})
+"""Limits that a value is beyond when it is smaller."""
 
-def excess(spec: LimitSpec, value: float) -> float:
-    """Return how far beyond the limit the value is, in the point's unit; negative or 0 inside.
+STATES: Final = frozenset({"equal", "not_equal"})
+"""Limits that a value is beyond by being it, or by being another."""
 
-    >>> excess(LimitSpec(id="a", point="p", kind="low", value=5.0), 4.5)
+
+def excess(kind: str, value: float, bound: float) -> float:
+    """Return how far beyond the bound the value is, in their unit; negative or 0 inside.
+
+    >>> excess("low", 4.5, 5.0)
     0.5
     """
-    if spec.kind == "high":
-        return value - spec.value
-    if spec.kind == "low":
-        return spec.value - value
-    distance = abs(value - spec.value)
-    return -distance if spec.kind == "equal" else distance
+    if kind in BELOW:
+        return bound - value
+    if kind not in STATES:
+        return value - bound
+    distance = abs(value - bound)
+    return -distance if kind == "equal" else distance
 
 
-def is_beyond(spec: LimitSpec, value: float, deadband: float = 0.0) -> bool:
+def is_beyond(spec: LimitSpec, value: float, bound: float, deadband: float = 0.0) -> bool:
     """Return whether the value calls for the alarm, or for `deadband` > 0, has not yet come back far enough.
 
     A `not_equal` limit has no deadband: nothing comes back farther than to the value itself.
     """
-    beyond = excess(spec, value)
-    if spec.kind == "equal":
+    beyond = excess(spec.kind, value, bound)
+    if spec.or_equal or spec.kind in {"equal", "never_zero"}:
         return beyond >= -deadband
     return beyond > (0.0 if spec.kind == "not_equal" else -deadband)
 
 
 class Limit:
-    """One limit's state: `judge` each reading, and ask again at `due_ms`, when a delay runs out."""
+    """One limit's state: `judge` each reading, and ask again at `due_ms`, when a delay or a period runs out."""
 
-    __slots__ = ("_until_ms", "_wish", "active", "due_ms", "peak", "peak_ms", "spec")
+    __slots__ = ("_delay_ms", "_until_ms", "_wish", "active", "due_ms", "measure", "number", "peak", "peak_ms", "spec")
 
     def __init__(self, spec: LimitSpec, alarm: Alarm | None = None) -> None:
         """Begin quiet, or go on with the alarm that was active before a restart."""
         self.spec = spec
         self.active = alarm is not None and alarm.active
+        self.measure = measure_of(spec, is_active=self.active)
+        """What is compared, where that is not simply the reading with `spec.value`."""
+        self.number: float | None = None
+        """What was compared last."""
         self._wish = self.active
         self._until_ms = 0
+        self._delay_ms: float = NEVER
         self.due_ms: float = NEVER
         self.peak = alarm.peak if alarm is not None else None
-        """The value farthest beyond the limit since the alarm was called for, and when."""
+        """The number farthest beyond the limit since the alarm was called for, and when."""
         self.peak_ms = alarm.peak_ms if alarm is not None else 0
 
     @property
@@ -67,45 +79,75 @@ class Limit:
         """Whether the alarm is active, or called for and in its delay: every reading then matters."""
         return self.active or self._wish
 
-    def judge(self, value: float | None, quality: int, reason: str, t_ms: int) -> bool | None:
+    @property
+    def bound(self) -> float | None:
+        """What is compared with now; None where that is nothing, or another point without a value."""
+        if self.spec.kind in ON_QUALITY:
+            return None
+        return self.spec.value if self.measure is None else self.measure.bound
+
+    def compared(self, value: float | None) -> float | None:
+        """Return what an alarm of this reading of the point tells: the reading, or what was made of it."""
+        return value if self.measure is None else self.number
+
+    def judge(self, value: float | None, quality: int, reason: str, t_ms: int, of: str = "") -> bool | None:
         """Return True when the alarm begins now, False when it ends now, None when nothing changes.
 
-        A delay does not run out while the readings say nothing: the next one that does decides at once, so that a
-        device that answers every other time can neither begin an alarm unseen nor put it off for ever.
+        `of` names the other point that the reading is of. A delay does not run out while the readings say nothing: the
+        next one that does decides at once, so that a device that answers every other time can neither begin an alarm
+        unseen nor put it off for ever.
         """
-        wish = self._wish_of(value, quality, reason)
-        if wish is None:
-            self.due_ms = NEVER
+        if self.spec.kind in ON_QUALITY:
+            bad = quality == BAD or reason == "mismatch"  # an output that is not where it was switched
+            wish = bad if self.spec.kind == "fault" else quality == BAD and reason == "stale"
+            return self._decide(t_ms, wish=wish)
+        believed = None if reason in NOT_YET else value
+        measure = self.measure
+        if measure is None:
+            self.number = believed
+        else:
+            measure.take(of, believed, t_ms)
+            self.number = measure.number(t_ms)
+        return self._compare(t_ms)
+
+    def check(self, now_ms: int) -> bool | None:
+        """Return True or False when a delay or a period has run out by now, as `judge` does."""
+        measure = self.measure
+        if measure is not None and now_ms >= measure.due_ms:
+            self.number = measure.number(now_ms)
+            return self._compare(now_ms)
+        return self._run_out(now_ms)
+
+    def _compare(self, t_ms: int) -> bool | None:
+        number, bound = self.number, self.bound
+        if number is None or bound is None:
+            self._delay_ms = NEVER
+            self._set_due()
             return None
+        wish = is_beyond(self.spec, number, bound, self.spec.deadband if self._wish else 0.0)
+        if wish and not (self._wish or self.active):
+            self.peak = None
+        if self.peak is None or excess(self.spec.kind, number, bound) > excess(self.spec.kind, self.peak, bound):
+            self.peak, self.peak_ms = number, t_ms
+        return self._decide(t_ms, wish=wish)
+
+    def _decide(self, t_ms: int, *, wish: bool) -> bool | None:
+        """Follow what the reading calls for, at once or when its delay is over."""
         if wish != self._wish:
             self._wish = wish
             self._until_ms = t_ms + (self.spec.on_delay_ms if wish else self.spec.off_delay_ms)
-            if wish and not self.active:
-                self.peak = None
-        if value is not None and self.spec.kind not in ON_QUALITY:
-            self._follow_peak(value, t_ms)
-        self.due_ms = NEVER if wish == self.active else self._until_ms
-        return self.check(t_ms)
+        self._delay_ms = NEVER if wish == self.active else self._until_ms
+        self._set_due()
+        return self._run_out(t_ms)
 
-    def check(self, now_ms: int) -> bool | None:
-        """Return True or False when a delay has run out by now, as `judge` does."""
-        if now_ms < self.due_ms:
+    def _run_out(self, now_ms: int) -> bool | None:
+        if now_ms < self._delay_ms:
             return None
-        self.due_ms = NEVER
+        self._delay_ms = NEVER
+        self._set_due()
         self.active = self._wish
         return self.active
 
-    def _wish_of(self, value: float | None, quality: int, reason: str) -> bool | None:
-        """Return whether this reading calls for the alarm; None when it says nothing about it."""
-        spec = self.spec
-        if spec.kind == "fault":
-            return quality == BAD or reason == "mismatch"  # an output that is not where it was switched
-        if spec.kind == "stale":
-            return quality == BAD and reason == "stale"
-        if value is None or reason in NOT_YET:
-            return None
-        return is_beyond(spec, value, spec.deadband if self._wish else 0.0)
-
-    def _follow_peak(self, value: float, t_ms: int) -> None:
-        if self.peak is None or excess(self.spec, value) > excess(self.spec, self.peak):
-            self.peak, self.peak_ms = value, t_ms
+    def _set_due(self) -> None:
+        measure = self.measure
+        self.due_ms = self._delay_ms if measure is None else min(self._delay_ms, measure.due_ms)

@@ -7,11 +7,12 @@ still read its tick.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from math import nextafter
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from edge.core.calendar import QUARTER_MS
-from edge.core.limit import Limit
+from edge.core.limit import BELOW, ON_QUALITY, STATES, Limit
 from edge.core.types import NEVER, Event, PointSpec, Record
 from edge.core.window import Window
 from hal.sample import BAD, GOOD, UNCERTAIN, Quality, Sample, Value
@@ -51,14 +52,21 @@ class Actions:
         """When the first delay that began to run runs out."""
 
 
+def watch_others(limits: Iterable[Limit], points: Mapping[str, Point]) -> None:
+    """Have the points that limits of other points look at tell them their readings."""
+    for limit in limits:
+        for name in limit.measure.others if limit.measure else ():
+            points[name].watch(limit, points[limit.spec.point])
+
+
 class Point(ABC):
     """What every kind of point shares; the kinds differ in how they take a value."""
 
     __slots__ = (
         "_cut_ms", "_end_of", "_is_picky", "_saved", "_saved_ms", "_step_ms", "_uncertain", "bad_since_ms", "due_ms",
         "end_ms", "high",
-        "id", "limits", "low", "quality", "quiet_high", "quiet_low", "reason", "seen_ms", "spec", "start_ms", "value",
-        "window",
+        "id", "judged", "limits", "low", "quality", "quiet_high", "quiet_low", "reason", "seen_ms", "spec", "start_ms",
+        "value", "window",
     )  # fmt: skip
 
     def __init__(self, spec: PointSpec, limits: list[Limit], end_of: Periods, now_ms: int, window: Window) -> None:
@@ -66,6 +74,8 @@ class Point(ABC):
         self.id = spec.id
         self.window: Any = window
         self.limits = limits
+        self.judged = [(limit, self, "") for limit in limits]
+        """Each limit that a reading matters to, the point that it is of, and our id where that is another point."""
         self.low = max(spec.low, -LARGEST)
         self.high = min(spec.high, LARGEST)
         self.value: Value | None = None
@@ -110,7 +120,7 @@ class Point(ABC):
             self.bad_since_ms = t_ms
         self.value, self.quality, self.reason = None, BAD, reason
         self.window.add_bad(reason, t_ms)
-        if self.limits:
+        if self.judged:
             self.judge(None, BAD, reason, t_ms, actions)
 
     def _refuse(self, value: float, t_ms: int, actions: Actions) -> None:
@@ -211,14 +221,21 @@ class Point(ABC):
 
     # -- limits
 
+    def watch(self, limit: Limit, home: Point) -> None:
+        """Tell a limit of another point, `home`, of each reading from now on."""
+        self.judged.append((limit, home, self.id))
+        self._calm()
+
     def judge(self, value: float | None, quality: Quality, reason: str, t_ms: int, actions: Actions) -> None:
         """Ask every limit about a reading."""
-        for limit in self.limits:
-            change = limit.judge(value, quality, reason, t_ms)
+        for limit, home, of in self.judged:
+            change = limit.judge(value, quality, reason, t_ms, of)
             if change is not None:
-                actions.alarms.append(Crossing(limit, change, self, t_ms, value, reason))
-        self._calm()
-        actions.due_ms = min(actions.due_ms, self.due_ms)
+                why = home.reason if of else reason
+                actions.alarms.append(Crossing(limit, change, home, t_ms, limit.compared(value), why))
+            if of:
+                home.calm_down(actions)
+        self.calm_down(actions)
 
     def check_delays(self, now_ms: int, actions: Actions) -> None:
         """Let the limits' delays run out."""
@@ -226,8 +243,13 @@ class Point(ABC):
         for limit in self.limits:
             change = limit.check(now_ms)
             if change is not None:
-                actions.alarms.append(Crossing(limit, change, self, now_ms, value, self.reason))
+                actions.alarms.append(Crossing(limit, change, self, now_ms, limit.compared(value), self.reason))
         self._calm()
+
+    def calm_down(self, actions: Actions) -> None:
+        """Look at the limits anew after a reading."""
+        self._calm()
+        actions.due_ms = min(actions.due_ms, self.due_ms)
 
     def _calm(self) -> None:
         """Work out the band in which no limit has anything to say, so that a quiet reading costs one comparison."""
@@ -235,10 +257,12 @@ class Point(ABC):
         for limit in self.limits:
             spec = limit.spec
             due = min(due, limit.due_ms)
-            if limit.is_engaged or spec.kind in {"equal", "not_equal"}:
+            if limit.is_engaged or limit.measure is not None or spec.kind in STATES:
                 low, high = NEVER, -NEVER
-            elif spec.kind == "high":
-                high = min(high, spec.value)
-            elif spec.kind == "low":
-                low = max(low, spec.value)
+            elif spec.kind in BELOW:
+                low = max(low, nextafter(spec.value, NEVER) if spec.or_equal else spec.value)
+            elif spec.kind not in ON_QUALITY:
+                high = min(high, nextafter(spec.value, -NEVER) if spec.or_equal else spec.value)
+        if len(self.judged) > len(self.limits):  # another point's limit hears every reading
+            low, high = NEVER, -NEVER
         self.quiet_low, self.quiet_high, self.due_ms = low, high, due

@@ -45,11 +45,17 @@ class PointSpec(msgspec.Struct, frozen=True):
     role: str = ""
 
 
-LimitKind = Literal["high", "low", "equal", "not_equal", "fault", "stale"]
+LimitKind = Literal[
+    "high", "high_high", "low", "low_low", "equal", "not_equal", "rate", "deviation", "consumption", "never_zero",
+    "subscribed", "expression", "fault", "stale",
+]  # fmt: skip
 
 
 class LimitSpec(msgspec.Struct, frozen=True):
-    """One limit of one point (seuil). Delays in ms; `deadband` in the point's unit, on the way back only."""
+    """One limit of one point (seuil). Delays in ms; `deadband` in the unit of `value`, on the way back only.
+
+    `value` is in the point's unit (`rate`: per `per`), in percent for `subscribed`; `edge.core.measure` has the kinds.
+    """
 
     id: str
     point: str
@@ -61,6 +67,25 @@ class LimitSpec(msgspec.Struct, frozen=True):
     priority: Literal["low", "medium", "high", "critical"] = "medium"
     diagnosis: str = ""
     """Key of the text catalogue such as "overheating"; empty when the limit says enough."""
+    or_equal: bool = False
+    """The value itself is beyond already: ≥ and ≤ in place of > and <."""
+    latch: bool = False
+    """The alarm stands until it was acknowledged, though the value is back."""
+    other: str = ""
+    """The point that is the limit (`high`, `low` …), that a deviation is from, or that holds the subscribed power."""
+    factor: float = 1.0
+    """A reading of `other` times this is in the unit of the point."""
+    direction: Literal["both", "up", "down"] = "both"
+    over_ms: int = 0
+    """`rate`: between which two readings; `never_zero`: how long without a rest."""
+    per: Literal["", "second", "minute", "hour", "day", "week", "month"] = ""
+    rest_ms: int = 0
+    """`never_zero`: how long a rest is at least."""
+    is_index: bool = False
+    """`never_zero` of a counter, which rests while its index stays as it is."""
+    expression: str = ""
+    inputs: tuple[str, ...] = ()
+    """The points that an expression names."""
 
 
 class Record(msgspec.Struct, gc=False):

@@ -13,7 +13,8 @@ from edge.core.alarm import Alarm
 from edge.core.clock import Dating
 from edge.core.engine import Engine
 from edge.core.kinds import Counter
-from edge.core.limit import ON_QUALITY
+from edge.core.levels import above
+from edge.core.measure import unit_of
 from edge.core.point import Point
 from hal.sample import BAD, QUALITY_NAMES, Value
 
@@ -24,8 +25,11 @@ class LimitView(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str
     kind: str
     at: float | None = None
+    """What is compared with now, which another point may decide."""
     active: bool = False
     pending: bool = False
+    under: bool = False
+    """Active, but the limit beyond it is as well: that one stands for the point (`edge.core.levels`)."""
 
 
 class ValueView(msgspec.Struct, frozen=True):
@@ -61,6 +65,8 @@ class AlarmView(msgspec.Struct, frozen=True):
     since_utc_ms: int | None
     active: bool
     acknowledged: bool
+    under: int | None = None
+    """The number of the alarm that stands for the point in place of this one: its next stage is active too."""
 
 
 def value_view(point: Point, now_ms: int) -> ValueView:
@@ -71,9 +77,10 @@ def value_view(point: Point, now_ms: int) -> ValueView:
         LimitView(
             limit.spec.id,
             limit.spec.kind,
-            limit.spec.value if limit.spec.kind not in ON_QUALITY else None,
+            limit.bound,
             limit.active,
             limit.is_engaged and not limit.active,
+            limit.active and above(limit, point.limits) is not None,
         )
         for limit in point.limits
     ]
@@ -102,6 +109,8 @@ def alarm_view(engine: Engine, alarm: Alarm, dating: Dating) -> AlarmView:
     limit = engine.limits.get(alarm.limit)
     point = engine.points.get(alarm.point)
     spec = limit.spec if limit else None
+    upper = above(limit, point.limits) if limit and point and alarm.active else None
+    over = engine.alarms.by_limit.get(upper.spec.id) if upper else None
     return AlarmView(
         number=alarm.number,
         limit=alarm.limit,
@@ -109,13 +118,14 @@ def alarm_view(engine: Engine, alarm: Alarm, dating: Dating) -> AlarmView:
         kind=alarm.kind,
         priority=alarm.priority,
         diagnosis=spec.diagnosis if spec else "",
-        unit=point.spec.unit if point else "",
-        at=spec.value if spec and spec.kind not in ON_QUALITY else None,
-        value=point.value if point else None,
+        unit=unit_of(spec, point.spec.unit) if spec and point else "",
+        at=limit.bound if limit else None,
+        value=(limit.number if limit and limit.measure else point.value) if point else None,
         peak=limit.peak if limit and alarm.active else alarm.peak,
         since_utc_ms=dating.utc_ms(alarm.boot, alarm.begin_ms),
         active=alarm.active,
         acknowledged=alarm.acknowledged,
+        under=over.number if over else None,
     )
 
 
@@ -139,6 +149,11 @@ def alarm_documents(engine: Engine, dating: Dating) -> dict[str, dict[str, Any]]
                 document["at"] = shown.at
             if alarm.value is not None:
                 document["v"] = alarm.value
+            if shown.under is not None:
+                document["under"] = shown.under
+            limit = engine.limits.get(alarm.limit)
+            if limit is not None and limit.measure is not None:
+                document.update(limit.measure.facts())
             if shown.since_utc_ms is not None:
                 document["t"] = shown.since_utc_ms / 1000
             documents[str(alarm.number)] = document

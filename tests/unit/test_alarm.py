@@ -152,12 +152,12 @@ def test_a_limit_goes_on_with_its_alarm_after_a_restart() -> None:
 
 
 def test_excess_has_the_sign_of_beyond() -> None:
-    assert excess(limit_of("high"), 31) == 1
-    assert excess(limit_of("low"), 31) == -1
-    assert excess(limit_of("not_equal"), 28) == 2
-    assert excess(limit_of("equal"), 28) == -2
-    assert is_beyond(limit_of("equal"), 30)
-    assert not is_beyond(limit_of("equal"), 28)
+    assert excess("high", 31, 30) == excess("high_high", 31, 30) == 1
+    assert excess("low", 31, 30) == excess("low_low", 31, 30) == -1
+    assert excess("not_equal", 28, 30) == 2
+    assert excess("equal", 28, 30) == -2
+    assert is_beyond(limit_of("equal"), 30, 30)
+    assert not is_beyond(limit_of("equal"), 28, 30)
 
 
 readings = st.lists(st.one_of(st.none(), st.floats(20, 40)), max_size=60)
