@@ -61,6 +61,9 @@ class Kept:
         """Return the index that a register not yet believed would give."""
         return scaled(raw, self.scale)
 
+    def count_anew(self) -> None:
+        """Take note that the device is opened anew: its register is where it was."""
+
     def saved(self) -> dict[str, Any]:
         """Return what must be durable for the next start."""
         return {"raw": self.raw, "index": self.index, "pending": pending(self)}
@@ -96,6 +99,10 @@ class Volatile:
     def as_read(self, raw: float) -> float | None:
         """Return the index up to the last count that was believed."""
         return self.index
+
+    def count_anew(self) -> None:
+        """Take note that the device is opened anew: it counts from 0 again."""
+        self.raw = 0
 
     def saved(self) -> dict[str, Any]:
         """Return what must be durable for the next start."""

@@ -23,6 +23,7 @@ from edge.core.parts import Parts
 from edge.core.point import Actions, Crossing, Point, watch_others
 from edge.core.read_back import ReadBack
 from edge.core.registry import Registry
+from edge.core.replacing import Site, replace
 from edge.core.text import Text
 from edge.core.types import NEVER, Event, LimitSpec, PointSpec
 from edge.core.verbs import VERBS
@@ -68,6 +69,8 @@ class Engine:
         self.outputs = outputs or OutputList([], boot=boot, now_ms=now_ms)
         self.commands.on("relay", lambda command, args: relay.carry_out(self.outputs, command, args, self._now_ms))
         self.points: dict[str, Point] = {}
+        self.left: dict[str, Any] = {}
+        """Registers of counters that left the site while it ran, by point: should they come back."""
         self.limits: dict[str, Limit] = {}
         self._actions = Actions()
         self._now_ms = now_ms
@@ -219,6 +222,28 @@ class Engine:
     def next_due_ms(self) -> float:
         """Return the monotonic ms of the next tick that has something to do."""
         return min(self._next_scan_ms, self.outputs.due_ms, self.parts.due_ms) if self.points else NEVER
+
+    # -- other settings
+
+    def replace(self, site: Site, saved: Mapping[str, Any], saved_events: Mapping[str, Any], now_ms: int) -> None:
+        """Go on as this site: what did not change goes on as if nothing had happened (`edge.core.replacing`).
+
+        `saved` and `saved_events` are the registers that the logs hold now.
+        """
+        self._now_ms = now_ms
+        self._keep_peaks()
+        replace(self, site, self._actions, saved, saved_events, now_ms)
+        watch_others(self.limits.values(), self.points)
+        self._forget_alarms_without_limit(now_ms)
+        self._next_scan_ms = now_ms
+        self._tell_of_outputs()
+        self._actions.event_registers["alarms"] = self.alarms.register()
+
+    def replace_parts(self, parts: Sequence[Part]) -> None:
+        """Go on with these parts, each made from what one of those before it had saved."""
+        self.commands.off(self.parts.verbs)
+        self.parts = Parts(parts)
+        self.parts.attach(self)
 
     # -- parts
 

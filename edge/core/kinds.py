@@ -75,6 +75,17 @@ class Counter(Point):
         if not spec.volatile and spec.scale > 0:
             self.low, self.high = max(self.low, spec.low / spec.scale), min(self.high, spec.high / spec.scale)
 
+    def go_on_from(self, before: Point, *, is_open: bool) -> None:
+        """Count on where the one before stood, where its device stays open."""
+        super().go_on_from(before, is_open=is_open)
+        if not (is_open and isinstance(before, Counter)):
+            return
+        own, other = self.register, before.register
+        if type(own) is type(other) and own.scale == other.scale and self.spec.wrap == before.spec.wrap:
+            self.register = self.window.register = other
+        elif isinstance(own, Volatile) and isinstance(other, Volatile):
+            own.raw = other.raw
+
     def take(self, sample: Sample, t_ms: int, actions: Actions) -> None:
         """Move the index by what the register moved; an unconfirmed register moves nothing."""
         raw: Any = sample.value

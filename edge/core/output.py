@@ -212,3 +212,8 @@ def outlives(order: Override | None, safe: bool) -> Override | None:  # noqa: FB
     while order is not None and order.level != safe:
         order = order.then
     return None if order is None else msgspec.structs.replace(order, then=outlives(order.then, safe))
+
+
+def works_alike(before: OutputSpec, after: OutputSpec) -> bool:
+    """Return whether two specs switch alike, whatever people read of their points."""
+    return msgspec.structs.replace(before, point=after.point) == after

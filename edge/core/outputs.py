@@ -5,12 +5,12 @@ Pure: `to_switch` and `to_read` say what the pins' owner has to do, `read_back` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
 
-from edge.core.output import Happening, Output, OutputSpec, Override, outlives
+from edge.core.output import Happening, Output, OutputSpec, Override, outlives, works_alike
 from edge.core.read_back import WORDS, Comparison, ReadBack
 from edge.core.types import NEVER, Event
 from hal.sample import Cycle, Sample
@@ -90,6 +90,37 @@ class OutputList:
         self._ends_utc_ms.pop(output.spec.id, None)
         self.is_changed = True
         self.step(now_ms)
+
+    def replace(self, specs: Sequence[OutputSpec], reopened: Collection[str], now_ms: int) -> None:
+        """Go on with these outputs: an unchanged one is not touched, any other begins in its safe state.
+
+        `reopened` are those whose pins are others: they are opened in their safe state too.
+        """
+        before, self.by_id = self.by_id, {}
+        for spec in specs:
+            output = before.get(spec.id)
+            if output is not None and spec.id not in reopened and works_alike(output.spec, spec):
+                output.spec = spec
+                self.by_id[spec.id] = output
+                continue
+            order = None if output is None else outlives(output.order, spec.safe)
+            if output is not None and output.order is not None and order is None:
+                self._tell(spec.id, now_ms, Happening("output_order_end", "reload", output.order))
+            self.by_id[spec.id] = Output(spec, now_ms, order)
+            self.by_id[spec.id].link(now_ms, is_up=bool(self._links_up))
+            self._driven[spec.id], self._read_ms[spec.id] = spec.safe, now_ms
+        for name in before.keys() - self.by_id.keys():
+            if (order := before[name].order) is not None:
+                self._tell(name, now_ms, Happening("output_order_end", "reload", order))
+            for kept in (self._driven, self._read_ms, self._ends_utc_ms):
+                kept.pop(name, None)
+            self.lost.discard(name)
+        self._of_limit = {}
+        for output in self.by_id.values():
+            if output.spec.limit:
+                self._of_limit.setdefault(output.spec.limit, []).append(output)
+        self.is_changed = True
+        self.due_ms = now_ms if specs else NEVER
 
     def link(self, name: str, now_ms: int, *, is_up: bool) -> None:
         """Take note that a link came or went; outputs care whether any is up."""

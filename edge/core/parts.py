@@ -19,17 +19,21 @@ ROUNDS_MOST: Final = 16  # in which parts may answer each other's events: more i
 class Parts:
     """All parts, in the order in which they hear; `due_ms` is when the first one is."""
 
-    __slots__ = ("_all", "_hearing", "due_ms")
+    __slots__ = ("_all", "_hearing", "due_ms", "verbs")
 
     def __init__(self, parts: Sequence[Part]) -> None:
         self._all = list(parts)
         self._hearing = [part for part in parts if type(part).hear is not Part.hear]
         self.due_ms: float = NEVER
+        self.verbs: set[str] = set()
+        """The orders that they carry out."""
 
     def attach(self, site: Engine) -> None:
         """Give each its site."""
+        before = site.commands.carried
         for part in self._all:
             part.attach(site)
+        self.verbs = site.commands.carried - before
         self._plan()
 
     def of(self, kind: type[P]) -> P:
@@ -84,6 +88,12 @@ class Parts:
                 found.update(part.registers())
                 part.is_changed = False
         return found
+
+    def saved(self, *, in_records: bool) -> dict[str, Any]:
+        """Return all registers of those that stand in that log."""
+        return {
+            name: value for part in self._all if part.in_records is in_records for name, value in part.saved().items()
+        }
 
     def _plan(self) -> None:
         self.due_ms = min((part.due_ms for part in self._all), default=NEVER)

@@ -100,6 +100,13 @@ class Point(ABC):
         """Make the next record that has a value UNCERTAIN for this reason (after a power cut)."""
         self._uncertain = reason
 
+    def go_on_from(self, before: Point, *, is_open: bool) -> None:
+        """Take the place of a point of the same id that ended now: records go on without a hole.
+
+        `is_open`: its device is the same, open since.
+        """
+        self._saved_ms = before._saved_ms
+
     # -- one sample
 
     @abstractmethod
@@ -220,6 +227,12 @@ class Point(ABC):
         """Take back what must not be lost with a record that is not kept."""
 
     # -- limits
+
+    def set_limits(self, limits: list[Limit]) -> None:
+        """Be judged by these from now on; limits of other points tell us again that they `watch`."""
+        self.limits = limits
+        self.judged = [(limit, self, "") for limit in limits]
+        self._calm()
 
     def watch(self, limit: Limit, home: Point) -> None:
         """Tell a limit of another point, `home`, of each reading from now on."""

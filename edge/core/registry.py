@@ -6,7 +6,7 @@ refused; a verb of two steps may be proposed first; then whoever knows the subje
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -74,6 +74,16 @@ class Registry:
         if verb not in self.verbs:
             raise KeyError(verb)
         self._hands[verb] = _Hands(handler, would, undo)
+
+    def off(self, verbs: Iterable[str]) -> None:
+        """Have nobody carry out these verbs any more: who did has left the site."""
+        for verb in verbs:
+            self._hands.pop(verb, None)
+
+    @property
+    def carried(self) -> set[str]:
+        """The verbs that somebody carries out."""
+        return set(self._hands)
 
     # -- orders
 
