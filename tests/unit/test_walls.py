@@ -138,7 +138,8 @@ def test_unchanged_copy_passes_so_the_planted_line_is_what_is_caught(copy_of_hou
 
 
 def test_core_is_pure() -> None:
-    assert offences_of("edge.core", "edge.core", "hal.sample") == {}
+    # simpleeval computes expressions: it walks a tree and touches nothing; loaded only by a site that has any
+    assert offences_of("edge.core", "edge.core", "hal.sample", third_party=("msgspec", "simpleeval")) == {}
 
 
 def test_decoders_are_pure() -> None:
