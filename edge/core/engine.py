@@ -252,6 +252,11 @@ class Engine:
         """The monotonic ms of what is being handled."""
         return self._now_ms
 
+    @property
+    def untaken(self) -> Actions:
+        """What was made since `take_actions`; its newest entries no part may have heard of yet."""
+        return self._actions
+
     def part(self, kind: type[P]) -> P:
         """Return the part of this kind. Raises KeyError when the site has none."""
         return self.parts.of(kind)

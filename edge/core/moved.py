@@ -1,0 +1,304 @@
+"""What one counter moved, by local hour and day: exact sums that grow record by record, and what nobody can date yet.
+
+Sums are whole numbers of 10⁻⁹ of the unit, so that a year of small increments is right to the last digit. Weeks, months
+and years are sums of days. What surprises: a day may have a sum while the one before has none, and a record longer than
+an hour is in no hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from edge.core.calendar import HOUR_MS
+from edge.core.placing import Placing
+from hal.sample import BAD, UNCERTAIN, Quality
+
+PLACES: Final = 9
+NANO: Final = 10**PLACES
+EXACT_BELOW: Final = 1e6  # a binary fraction times 10⁹ is the right whole number up to here
+HOURS: Final = 3
+DAYS: Final = 400  # kept one by one; older ones as months
+MONTHS: Final = 36
+WAITING_MOST: Final = 240  # undated records; then two become one
+NEWEST: Final = 8  # of them in the register that is written with each record
+
+
+def nano_of(value: float) -> int:
+    """Return a number of a record in 10⁻⁹.
+
+    >>> nano_of(0.1), nano_of(1e300) == 10**309
+    (100000000, True)
+    """
+    return round(value * NANO) if abs(value) < EXACT_BELOW else int(Decimal(repr(value)).scaleb(PLACES))
+
+
+def decimal_of(nano: int) -> Decimal:
+    """Return 10⁻⁹ as a decimal number without digits that say nothing.
+
+    >>> decimal_of(1_500_000_000), decimal_of(20 * NANO), decimal_of(0)
+    (Decimal('1.5'), Decimal('20'), Decimal('0'))
+    """
+    whole, rest = divmod(abs(nano), NANO)
+    text = f"{whole}.{rest:09d}".rstrip("0").rstrip(".")
+    return Decimal(f"-{text}" if nano < 0 else text)
+
+
+def nano_of_text(text: str) -> int:
+    """Return what `decimal_of` gave as a text. Raises ValueError for another one.
+
+    >>> nano_of_text("-1.5")
+    -1500000000
+    """
+    whole, _, rest = text.partition(".")
+    if len(rest) > PLACES:
+        raise ValueError(f"more than nine digits: {text:.40}")
+    return int(whole + rest.ljust(PLACES, "0"))
+
+
+class Sum:
+    """What some records say: what moved (10⁻⁹; None: none of them had a value), and how long, how well it is known."""
+
+    __slots__ = ("bad_ms", "covered_ms", "moved", "uncertain_ms")
+
+    def __init__(self, moved: int | None = None, covered_ms: int = 0, uncertain_ms: int = 0, bad_ms: int = 0) -> None:
+        self.moved = moved
+        self.covered_ms = covered_ms
+        self.uncertain_ms = uncertain_ms
+        """Of the time covered."""
+        self.bad_ms = bad_ms
+
+    def add(self, moved: int | None, length_ms: int, quality: Quality) -> None:
+        """Take in a record."""
+        if moved is not None:
+            self.moved = moved if self.moved is None else self.moved + moved
+        if quality == BAD:
+            self.bad_ms += length_ms
+            return
+        self.covered_ms += length_ms
+        if quality == UNCERTAIN:
+            self.uncertain_ms += length_ms
+
+    def join(self, other: Sum) -> None:
+        """Take in another sum."""
+        if other.moved is not None:
+            self.moved = other.moved if self.moved is None else self.moved + other.moved
+        self.covered_ms += other.covered_ms
+        self.uncertain_ms += other.uncertain_ms
+        self.bad_ms += other.bad_ms
+
+    def saved(self) -> list[Any]:
+        """Return it as plain values, for `Sum.of`."""
+        moved = None if self.moved is None else f"{decimal_of(self.moved):f}"
+        found = [moved, self.covered_ms, self.uncertain_ms, self.bad_ms]
+        while len(found) > 1 and not found[-1]:
+            found.pop()
+        return found
+
+    @classmethod
+    def of(cls, saved: list[Any]) -> Sum:
+        """Return the sum that was saved. Raises ValueError for something else."""
+        moved, *times = saved
+        if not all(isinstance(ms, int) for ms in times) or not (moved is None or isinstance(moved, str)):
+            raise ValueError(f"no sum: {saved!r:.80}")
+        return cls(None if moved is None else nano_of_text(moved), *times)
+
+
+class Waiting(msgspec.Struct, array_like=True):
+    """Records in a row of one start that has no date yet: what they moved counts from their beginning."""
+
+    boot: int
+    start_ms: int
+    length_ms: int
+    moved: int | None
+    quality: Quality
+
+    def follows(self, boot: int, start_ms: int, quality: Quality) -> bool:
+        """Return whether such a record goes on where this ends."""
+        return self.boot == boot and self.quality == quality and self.start_ms + self.length_ms == start_ms
+
+
+class Movement:
+    """One counter's sums. `saved` are its registers, by the end of their names; what is no sum raises ValueError."""
+
+    __slots__ = ("_changed", "_day", "_has_hours", "_spilled", "days", "hours", "months", "waiting")
+
+    def __init__(self, saved: Mapping[str, Any] | None = None, *, has_hours: bool = True) -> None:
+        """`has_hours`: whether its records are short enough to tell the hour."""
+        self._has_hours = has_hours
+        self.hours: dict[int, Sum] = {}
+        """The newest, by their beginning (UTC ms)."""
+        self.days: dict[int, Sum] = {}
+        """By `date.toordinal()`."""
+        self.months: dict[str, Sum] = {}
+        """Older than the days, by "2026-11"."""
+        self.waiting: list[Waiting] = []
+        self._day = 0
+        """The day used last: it stands in the register that is written with each record."""
+        self._changed: set[str] = set()
+        """The other registers that changed."""
+        self._spilled = 0
+        """How many of those that wait stand in a register of their own."""
+        self._load(saved or {})
+
+    def _load(self, saved: Mapping[str, Any]) -> None:
+        try:
+            for name, value in saved.items():
+                if name == "older":
+                    self.months.update({month: Sum.of(found) for month, found in value.items()})
+                elif name and name != "wait":
+                    first = date.fromisoformat(f"{name}-01").toordinal()
+                    self.days.update({first + number - 1: Sum.of(found) for number, *found in value})
+            self.waiting += msgspec.convert(saved.get("wait", []), list[Waiting])
+            self._spilled = len(self.waiting)
+            newest = saved.get("", {})
+            self.hours.update({begin_ms: Sum.of(found) for begin_ms, *found in newest.get("hours", [])})
+            if "day" in newest:
+                self._day, *found = newest["day"]
+                self.days[self._day] = Sum.of(found)
+            self.waiting += msgspec.convert(newest.get("wait", []), list[Waiting])
+        except (ArithmeticError, AttributeError, TypeError, ValueError) as exc:  # decimal.InvalidOperation too
+            raise ValueError(f"no sums: {exc}") from exc
+
+    # -- records
+
+    def add(self, hour_ms: int, day: int, moved: int | None, length_ms: int, quality: Quality) -> None:
+        """Take in a record that begins in this local hour (UTC ms) of this day (ordinal)."""
+        if day != self._day:
+            self._turn(day)
+        found = self.days.get(day)
+        if found is None:
+            found = self.days[day] = Sum()
+        found.add(moved, length_ms, quality)
+        if self._has_hours and length_ms <= HOUR_MS:
+            self._hour(hour_ms).add(moved, length_ms, quality)
+
+    def _hour(self, hour_ms: int) -> Sum:
+        found = self.hours.setdefault(hour_ms, Sum())
+        while len(self.hours) > HOURS:
+            del self.hours[min(self.hours)]
+        return found
+
+    def forget_hours_after(self, utc_ms: int) -> None:
+        """Forget hours that have not come yet, after the clock was set back: they would outlast those that do."""
+        for begin_ms in [begin_ms for begin_ms in self.hours if begin_ms > utc_ms]:
+            del self.hours[begin_ms]
+
+    def _turn(self, day: int) -> None:
+        """Go to another day: the one before goes to its month's register."""
+        if self._day in self.days:
+            self._changed.add(month_of(self._day))
+        self._day = day
+        while len(self.days) >= DAYS:
+            self._fold(month_of(min(self.days)))
+
+    def _fold(self, month: str) -> None:
+        """Make one sum of the days of a month."""
+        own = [day for day in self.days if month_of(day) == month]
+        for day in own:
+            self.months.setdefault(month, Sum()).join(self.days.pop(day))
+        for old in sorted(self.months)[:-MONTHS]:
+            del self.months[old]
+        self._changed |= {month, "older"}
+
+    # -- what has no date yet
+
+    def wait(self, boot: int, start_ms: int, moved: int | None, length_ms: int, quality: Quality) -> None:
+        """Keep a record until its start is dated."""
+        last = self.waiting[-1] if self.waiting else None
+        if last is not None and not moved and last.follows(boot, start_ms, quality):
+            last.length_ms += length_ms
+            if moved is not None and last.moved is None:
+                last.moved = moved
+            return
+        self.waiting.append(Waiting(boot, start_ms, length_ms, moved, quality))
+        if len(self.waiting) > WAITING_MOST:
+            self._thin()
+        elif len(self.waiting) - self._spilled > NEWEST:
+            self._spill()
+
+    def _thin(self) -> None:
+        """Make one of each two in a row: from now on it is not sure in which hour they moved."""
+        thinned: list[Waiting] = []
+        for at in range(0, len(self.waiting), 2):
+            pair = self.waiting[at : at + 2]
+            if len({(one.boot, one.quality == BAD) for one in pair}) == len(pair) - 1:
+                first, second = pair
+                moved = second.moved if first.moved is None else first.moved + (second.moved or 0)
+                length_ms = second.start_ms + second.length_ms - first.start_ms
+                quality: Quality = BAD if first.quality == BAD else UNCERTAIN
+                pair = [Waiting(first.boot, first.start_ms, length_ms, moved, quality)]
+            thinned += pair
+        self.waiting = thinned
+        self._spill()
+
+    def _spill(self) -> None:
+        self._spilled = max(len(self.waiting) - 1, 0)  # the last one may still grow
+        self._changed.add("wait")
+
+    def settle(self, placing: Placing) -> bool:
+        """Give what waits its place, as far as it can be dated now; return whether anything could."""
+        left = []
+        for one in self.waiting:
+            utc_ms = placing.utc_ms(one.boot, one.start_ms)
+            if utc_ms is None:
+                left.append(one)
+            else:
+                self.spread(placing, utc_ms, one.moved, one.length_ms, one.quality)
+        is_any = len(left) < len(self.waiting)
+        if is_any:
+            self.waiting = left
+            self._spill()
+        return is_any
+
+    def spread(self, placing: Placing, utc_ms: int, moved: int | None, length_ms: int, quality: Quality) -> None:
+        """Take in what lasted so long from an instant on: it moved at its beginning, its time lies in each hour."""
+        end_ms = utc_ms + length_ms
+        while utc_ms < end_ms:
+            placing.find(utc_ms)
+            until_ms = min(end_ms, placing.next_ms)
+            self.add(placing.hour_ms, placing.day, moved, until_ms - utc_ms, quality)
+            utc_ms, moved = until_ms, None
+
+    # -- registers
+
+    def registers(self) -> dict[str, Any]:
+        """Return what changed, by the end of the registers' names."""
+        changed, self._changed = self._changed, set()
+        return {"": self._newest(), **{name: self._register(name) for name in sorted(changed)}}
+
+    def saved(self) -> dict[str, Any]:
+        """Return all of it."""
+        names = {month_of(day) for day in self.days if day != self._day} | ({"older"} if self.months else set())
+        self._spill()
+        return {"": self._newest(), **{name: self._register(name) for name in sorted({*names, "wait"})}}
+
+    def _newest(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"hours": [[begin_ms, *one.saved()] for begin_ms, one in self.hours.items()]}
+        if self._day in self.days:
+            found["day"] = [self._day, *self.days[self._day].saved()]
+        if len(self.waiting) > self._spilled:
+            found["wait"] = msgspec.to_builtins(self.waiting[self._spilled :])
+        return found
+
+    def _register(self, name: str) -> Any:
+        if name == "wait":
+            return msgspec.to_builtins(self.waiting[: self._spilled])
+        if name == "older":
+            return {month: found.saved() for month, found in self.months.items()}
+        first = date.fromisoformat(f"{name}-01").toordinal()
+        own = sorted(day for day in self.days if month_of(day) == name and day != self._day)
+        return [[day - first + 1, *self.days[day].saved()] for day in own]
+
+
+def month_of(day: int) -> str:
+    """Return the month of a day.
+
+    >>> month_of(date(2026, 11, 21).toordinal())
+    '2026-11'
+    """
+    return f"{date.fromordinal(day):%Y-%m}"

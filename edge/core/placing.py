@@ -1,0 +1,71 @@
+"""Where an instant of this start, or of an earlier one, lies on the site's calendar: the same answer as for records.
+
+What cannot be dated yet has no place. An instant takes the newest clock entry at or before it, so what was read before
+the clock was stepped stays where it was.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, tzinfo
+from typing import TYPE_CHECKING
+
+from edge.core.calendar import Step, bounds_ms
+from edge.core.clock import ClockEntry, Dating
+
+if TYPE_CHECKING:
+    from edge.core.engine import Engine
+
+
+class Placing:
+    """(boot, monotonic ms) -> UTC ms -> local hour and day.
+
+    `dating` holds the clock entries, also those on their way to the card; without one they are made from what the site
+    is told of its clock.
+    """
+
+    __slots__ = ("_dating", "_is_own", "_site", "day", "hour_ms", "next_ms", "zone")
+    _site: Engine
+
+    def __init__(self, dating: Dating | None = None) -> None:
+        self._dating = Dating() if dating is None else dating
+        self._is_own = dating is None
+        self.zone: tzinfo = UTC
+        self.hour_ms = self.next_ms = 0
+        """The local hour found last, UTC ms, end exclusive."""
+        self.day = 0
+        """Its local day, `date.toordinal()`."""
+
+    def attach(self, site: Engine) -> None:
+        """Take the site whose zone and clock count."""
+        self._site, self.zone = site, site.zone
+        self.set_clock(site.now_ms)
+
+    def set_clock(self, now_ms: int) -> None:
+        """Take note that the site's clock was set."""
+        if self._is_own and self._site.is_dated:
+            self._dating.add(ClockEntry(self._site.boot, now_ms, now_ms + self._site.utc_offset_ms, "person"))
+
+    def utc_ms(self, boot: int, at_ms: int) -> int | None:
+        """Return the UTC of an instant, None while nobody can date it."""
+        return self._dating.utc_ms(boot, at_ms)
+
+    def now_utc_ms(self) -> int | None:
+        """Return the UTC of what the site is handling now."""
+        return self.utc_ms(self._site.boot, self._site.now_ms)
+
+    def find(self, utc_ms: int) -> None:
+        """Set `hour_ms`, `next_ms` and `day` to the local hour and day of this instant."""
+        if not self.hour_ms <= utc_ms < self.next_ms:
+            self.hour_ms, self.next_ms = bounds_ms(utc_ms, "hour", self.zone)
+            self.day = self.date_of(utc_ms).toordinal()
+
+    def date_of(self, utc_ms: int) -> date:
+        """Return the local date of an instant."""
+        return datetime.fromtimestamp(utc_ms / 1000, self.zone).date()
+
+    def bounds(self, utc_ms: int, step: Step, back: int = 0) -> tuple[int, int]:
+        """Return begin and end (UTC ms) of the local period that holds this instant, or of one so many before it."""
+        begin_ms, end_ms = bounds_ms(utc_ms, step, self.zone)
+        for _ in range(back):
+            begin_ms, end_ms = bounds_ms(begin_ms - 1, step, self.zone)
+        return begin_ms, end_ms
