@@ -55,7 +55,7 @@ class MeteredSite:
 
     def parts(self) -> list[Part]:
         """Return the parts of a start."""
-        return [Totals(self.registers, dating=self.dating)]
+        return [Totals(self.registers)]
 
     def start(self, start_ms: int, *, is_dated: bool = True) -> None:
         """Switch the box on."""
@@ -71,6 +71,7 @@ class MeteredSite:
             saved=self.registers, saved_events=self.event_registers, power_cut=self.boot > 1, parts=self.parts(),
             is_dated=is_dated,
         )  # fmt: skip
+        self.engine.dating = self.dating
 
     @property
     def totals(self) -> Totals:

@@ -13,6 +13,7 @@ from edge.core import relay
 from edge.core.alarm import Ack, AlarmList
 from edge.core.alarm_facts import facts_of
 from edge.core.calendar import period_end_ms
+from edge.core.clock import Dating
 from edge.core.commands import Command, Result, journaled
 from edge.core.kinds import Counter, is_number
 from edge.core.limit import Limit
@@ -62,6 +63,8 @@ class Engine:
         self.utc_offset_ms = utc_offset_ms
         self.is_dated = is_dated
         """Whether the calendar can be trusted: a clock vouches for `utc_offset_ms`."""
+        self.dating: Dating | None = None
+        """The clock entries of all starts, also those on their way to the card; the station's."""
         self.zone = zone
         self.alarms = AlarmList(saved_events.get("alarms"))
         self.commands = Registry(VERBS, saved_events.get("commands"))

@@ -19,16 +19,14 @@ if TYPE_CHECKING:
 class Placing:
     """(boot, monotonic ms) -> UTC ms -> local hour and day.
 
-    `dating` holds the clock entries, also those on their way to the card; without one they are made from what the site
-    is told of its clock.
+    By the site's `dating`; a site without one is dated by what it is told of its clock.
     """
 
-    __slots__ = ("_dating", "_is_own", "_site", "day", "hour_ms", "next_ms", "zone")
+    __slots__ = ("_own", "_site", "day", "hour_ms", "next_ms", "zone")
     _site: Engine
 
-    def __init__(self, dating: Dating | None = None) -> None:
-        self._dating = Dating() if dating is None else dating
-        self._is_own = dating is None
+    def __init__(self) -> None:
+        self._own = Dating()
         self.zone: tzinfo = UTC
         self.hour_ms = self.next_ms = 0
         """The local hour found last, UTC ms, end exclusive."""
@@ -42,12 +40,12 @@ class Placing:
 
     def set_clock(self, now_ms: int) -> None:
         """Take note that the site's clock was set."""
-        if self._is_own and self._site.is_dated:
-            self._dating.add(ClockEntry(self._site.boot, now_ms, now_ms + self._site.utc_offset_ms, "person"))
+        if self._site.is_dated:
+            self._own.add(ClockEntry(self._site.boot, now_ms, now_ms + self._site.utc_offset_ms, "person"))
 
     def utc_ms(self, boot: int, at_ms: int) -> int | None:
         """Return the UTC of an instant, None while nobody can date it."""
-        return self._dating.utc_ms(boot, at_ms)
+        return (self._site.dating or self._own).utc_ms(boot, at_ms)
 
     def now_utc_ms(self) -> int | None:
         """Return the UTC of what the site is handling now."""

@@ -15,7 +15,6 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 
 from edge.core.calendar import HOUR_MS
-from edge.core.clock import Dating
 from edge.core.counter import pending
 from edge.core.engine import Engine
 from edge.core.kinds import Counter
@@ -54,14 +53,14 @@ class Total(msgspec.Struct, frozen=True):
 
 
 class Totals(Part):
-    """The sums of all counters of a site. `dating`: the clock entries, also those on their way to the card."""
+    """The sums of all counters of a site."""
 
     in_records = True
 
-    def __init__(self, saved: Mapping[str, Any] | None = None, *, dating: Dating | None = None) -> None:
+    def __init__(self, saved: Mapping[str, Any] | None = None) -> None:
         super().__init__()
         self._saved = {name: value for name, value in (saved or {}).items() if name.startswith(REGISTER)}
-        self._placing = Placing(dating)
+        self._placing = Placing()
         self._counters: dict[str, Counter] = {}
         self._movements: dict[str, Movement] = {}
         self._changed: set[str] = set()

@@ -48,10 +48,10 @@ class ClockKeeper:
         self._wanted_boot: int | None = None
         self._guess_ms = 0
         self._steps: list[dict[str, Any]] = []
-        self._entered = Dating()
+        self.entered = Dating()
         """What `dating` will hold once all that is on its way to the card is durable."""
         for entry in dating.entries():
-            self._entered.add(entry)
+            self.entered.add(entry)
 
     def step(self, now_ms: int) -> None:
         """Write a clock entry when this boot has none that is as good, or when the clock was stepped."""
@@ -72,7 +72,7 @@ class ClockKeeper:
         source = self._clock.trust()
         if TRUST.index(source) < DATED_FROM:
             return
-        entry, known = self._now_is(source), self._entered.entry(self._clock.boot, now_ms)
+        entry, known = self._now_is(source), self.entered.entry(self._clock.boot, now_ms)
         if known is None:
             self._enter(entry, more)
             return
@@ -120,14 +120,14 @@ class ClockKeeper:
             if self._sources is None
             else self._sources.report()
         )
-        entries = [msgspec.to_builtins(entry) for entry in self._entered.entries()[-SHOWN:]]
+        entries = [msgspec.to_builtins(entry) for entry in self.entered.entries()[-SHOWN:]]
         return {**told, "boot": self._clock.boot, "entries": entries, "steps": list(self._steps)}
 
     # -- guesses
 
     def guess(self, boot: int, now_ms: int) -> None:
         """Date a start that no source will date any more, or ours after a long wait, by the best guess there is."""
-        if self._entered.entry(boot, 0) is not None:
+        if self.entered.entry(boot, 0) is not None:
             return
         if boot == self._clock.boot:
             self._enter(self._now_is("floor"), {})
@@ -142,13 +142,13 @@ class ClockKeeper:
         ours = self._clock.boot
         if self._wanted_boot is None:
             return
-        if self._entered.entry(ours, 0) is None:
+        if self.entered.entry(ours, 0) is None:
             if now_ms < self._guess_ms:
                 self.due_ms = min(self.due_ms, self._guess_ms)
                 return
             self._enter(self._now_is("floor"), {})
         for boot in range(ours - 1, self._wanted_boot - 1, -1):
-            entry = None if self._entered.entry(boot, 0) else self._estimated(boot, self._entered)
+            entry = None if self.entered.entry(boot, 0) else self._estimated(boot, self.entered)
             if entry is not None:
                 self._enter(entry, {})
         self._wanted_boot = None
@@ -157,7 +157,7 @@ class ClockKeeper:
         """Write a clock entry down; it dates records only once it is durable."""
         if entry.boot == self._clock.boot:
             self._set_clock(entry.utc_ms - entry.at_ms)
-        self._entered.add(entry)
+        self.entered.add(entry)
         values = {"utc_ms": entry.utc_ms, "source": entry.source, "boot": entry.boot, **more}
         if "step_ms" in values:
             values["before"] = entry.utc_ms - values["step_ms"]  # at the same instant: a thread may have waited between
@@ -166,7 +166,7 @@ class ClockKeeper:
         batch = EventBatch(
             self._clock.boot,
             [Event("clock", now_ms, "", values)],
-            {"clock": msgspec.to_builtins(self._entered.entries()[-ENTRIES:])},
+            {"clock": msgspec.to_builtins(self.entered.entries()[-ENTRIES:])},
         )
         self._journal(batch, lambda: self._dating.add(entry))
 

@@ -94,6 +94,7 @@ class Station:
         self.pins: Pins = Outputs([])
         """Who touches the pins of the outputs: to be set before the first step."""
         self.clock_keeper = keeper = ClockKeeper(clock, dating, journal, engine.set_clock, estimated)
+        engine.dating = keeper.entered
         engine.commands.on("time.set", lambda command, args: keeper.set_by_person(command, args, engine.zone))
         self.alarm_documents: Mapping[str, Mapping[str, Any]] = view.alarm_documents(engine, dating)
         """The active alarms as they stand upstream: replaced as a whole, so that a link may read it at any time."""

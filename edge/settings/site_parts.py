@@ -8,13 +8,17 @@ from typing import Any, Final, TypeAlias
 
 from edge.core.orders import Orders
 from edge.core.part import Part
+from edge.core.totals import Totals
 from edge.settings.model import Settings
 
 Saved: TypeAlias = Mapping[str, Any]
 Maker: TypeAlias = Callable[[Settings, Saved, Saved], Part | None]
 """(settings, registers of the records' log, registers of the events' log) -> a part; None where the site has none."""
 
-MAKERS: Final[tuple[Maker, ...]] = (lambda _settings, _saved, _saved_events: Orders(secrets.randbelow),)
+MAKERS: Final[tuple[Maker, ...]] = (
+    lambda _settings, saved, _saved_events: Totals(saved),
+    lambda _settings, _saved, _saved_events: Orders(secrets.randbelow),
+)
 """In the order in which the parts hear of what happens."""
 
 
