@@ -34,6 +34,7 @@ from edge.settings.faults import SettingsError
 from edge.settings.load import load
 from edge.settings.model import Site
 from edge.settings.report import language
+from edge.settings.specs import equipment_of
 from edge.store.fs import StoreError
 from edge.store.history_file import HistoryFile
 from edge.store.history_stored import stored_history
@@ -63,6 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="only this kind, or all that begin so: alarm, link_down; may be given often",
     )  # fmt: skip
     parser.add_argument("--point", default="", metavar="POINT", help="only what is about this point")
+    parser.add_argument("--equipment", default="", metavar="ID", help="only what is about this machine and its points")
+    parser.add_argument("--until", metavar="WHEN", help="only what happened before then, written as for --since")
     parser.add_argument("--text", default="", metavar="WORDS", help="only lines in which these words stand")
     parser.add_argument("--follow", action="store_true", help="go on with what happens from now on, until Ctrl-C")
     parser.add_argument(
@@ -115,9 +118,11 @@ def _from_card(args: argparse.Namespace, no_box: str = "") -> int:
     state, config = args.state or DEFAULT_STATE, args.config or DEFAULT_CONFIG
     say = own_words()
     try:
-        site: Site | None = load(config).site
-    except SettingsError:  # they only tell in which words and zone
-        site = None
+        settings = load(config)
+        site: Site | None = settings.site
+        machines = equipment_of(settings)
+    except SettingsError:  # they only tell in which words and zone, and which point is whose
+        site, machines = None, {}
     try:
         with stored_logs(state) as logs:
             if no_box:
@@ -131,7 +136,7 @@ def _from_card(args: argparse.Namespace, no_box: str = "") -> int:
                         history = stack.enter_context(stored_history(state, logs, zone=zone, points={}))
                     except StoreError as exc:  # the log has the newest lines all the same
                         _complain(exc.strerror or str(exc))
-                return _print(Card(logs, history, zone, lang), args)
+                return _print(Card(logs, history, zone, lang, machines), args)
     except StoreError as exc:
         if no_box:
             _complain(no_box)
@@ -202,15 +207,19 @@ def _wanted(source: Source, args: argparse.Namespace) -> Wanted | str:
         if not alike and near:
             return source.say("journal.no_kind_near", kind=asked, near=", ".join(near))
         kinds |= alike or {asked}  # a driver of another package may have its own
-    since_ms = None
-    if args.since:
-        try:
-            # an option's value can't begin with "-" on a command line: 2h stands for -2h
-            words = f"-{args.since}" if AGO.fullmatch(args.since) else args.since
-            since_ms = max(0, span(words, source.now_ms, source.zone).start_ms)
-        except MomentError as exc:
-            return source.say(exc.text.key, **exc.text.values)
-    return Wanted(frozenset(kinds), args.point, since_ms, args.text)
+    try:
+        since_ms, until_ms = _moment(args.since, source), _moment(args.until, source)
+    except MomentError as exc:
+        return source.say(exc.text.key, **exc.text.values)
+    return Wanted(frozenset(kinds), args.point, since_ms, args.text, equipment=args.equipment, until_ms=until_ms)
+
+
+def _moment(words: str | None, source: Source) -> int | None:
+    """Return the UTC ms that an option names. Raises MomentError."""
+    if not words:
+        return None
+    # an option's value can't begin with "-" on a command line: 2h stands for -2h
+    return max(0, span(f"-{words}" if AGO.fullmatch(words) else words, source.now_ms, source.zone).start_ms)
 
 
 def _complain(text: str) -> None:

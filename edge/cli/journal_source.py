@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import tzinfo
 from typing import Any, Protocol
 from urllib.parse import urlencode
@@ -44,6 +45,7 @@ class RunningBox:
         asked: dict[str, Any] = {
             "before": before, "limit": limit, "kinds": ",".join(sorted(wanted.kinds)), "point": wanted.point,
             "since": wanted.since_ms, "text": wanted.text, "after": wanted.after or None,
+            "equipment": wanted.equipment, "until": wanted.until_ms,
         }  # fmt: skip
         query = urlencode({name: value for name, value in asked.items() if value not in {None, ""}})
         return msgspec.convert(self._client.get(f"journal?{query}"), JournalPage)
@@ -52,11 +54,18 @@ class RunningBox:
 class Card:
     """The state folder of a box that does not run."""
 
-    def __init__(self, logs: StoredLogs, history: HistoryReader | None, zone: tzinfo, lang: str) -> None:
+    def __init__(
+        self,
+        logs: StoredLogs,
+        history: HistoryReader | None,
+        zone: tzinfo,
+        lang: str,
+        equipment_of: Mapping[str, str] | None = None,
+    ) -> None:
         self.say = Words(lang)
         self.zone = zone
         self.now_ms = time.time_ns() // 1_000_000
-        self._journal = Journal(logs.events, logs.dating, history, self._said)
+        self._journal = Journal(logs.events, logs.dating, history, self._said, equipment_of)
 
     def _said(self, line: JournalLine) -> str:
         return sentence(self.say.lang, self.zone, line.kind, line.point, line.values)

@@ -13,9 +13,9 @@ PAGE_MAX: Final = 500
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """Which lines: of these kinds, of this point, not before `since_ms` (UTC), with this text in their sentence.
+    """Which lines: of these kinds, of this point, of this machine and its points, with this text in their sentence.
 
-    `after` is a seq: only lines above it, for who has seen the others.
+    Not before `since_ms`, before `until_ms` (UTC). `after` is a seq: only lines above it, for who has seen the others.
     """
 
     kinds: frozenset[str] = frozenset()
@@ -23,6 +23,8 @@ class Wanted(msgspec.Struct, frozen=True):
     since_ms: int | None = None
     text: str = ""
     after: int = 0
+    equipment: str = ""
+    until_ms: int | None = None
 
 
 class JournalPage(msgspec.Struct, frozen=True):

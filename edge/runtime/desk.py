@@ -26,6 +26,7 @@ from edge.runtime.station import Order, Question, Station
 from edge.settings import event_text, packaged
 from edge.settings.model import Settings
 from edge.settings.room import buffer_days
+from edge.settings.specs import equipment_of
 from edge.store.journal import Journal
 from edge.store.writer import Degraded
 
@@ -43,7 +44,7 @@ def journal_of(
     def say(line: JournalLine) -> str:
         return event_text.sentence(lang, zone, line.kind, line.point, line.values)
 
-    return Journal(events, dating, history, say)
+    return Journal(events, dating, history, say, equipment_of(settings))
 
 
 def product_version() -> str:

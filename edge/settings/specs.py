@@ -100,6 +100,13 @@ def made_specs(settings: Settings) -> list[PointSpec]:
     return [output_spec(output).point for output in settings.outputs]
 
 
+def equipment_of(settings: Settings) -> dict[str, str]:
+    """Return the machine to which each point belongs, of those that belong to one."""
+    named = {entry.point.id: entry.point.equipment for entry in settings.points}
+    named |= {spec.id: spec.equipment for spec in made_specs(settings)}
+    return {point: equipment for point, equipment in named.items() if equipment}
+
+
 def specs(settings: Settings) -> tuple[list[PointSpec], list[LimitSpec]]:
     """Return all points and limits of a site for the engine, the points that other tables than [[point]] make last."""
     points = [*(point_spec(entry) for entry in settings.points), *made_specs(settings)]

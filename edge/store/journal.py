@@ -7,7 +7,7 @@ gone are a line of their own, of kind "gap", in their place: a journal that hide
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from edge.core.clock import Dating
@@ -34,12 +34,17 @@ class Journal:
         dating: Dating,
         history: HistoryReader | None = None,
         say: Callable[[JournalLine], str] = lambda line: f"{line.point} {line.kind}",
+        equipment_of: Mapping[str, str] | None = None,
     ) -> None:
-        """`history` holds the lines that the log has let go; `say` gives a line's sentence, for the search by text."""
+        """`history` holds the lines that the log has let go; `say` gives a line's sentence, for the search by text.
+
+        `equipment_of` says of a point to which machine it belongs, for the search by machine.
+        """
         self._events = events
         self._dating = dating
         self._history = history
         self._say = say
+        self._equipment_of = equipment_of or {}
 
     def page(self, before: int | None = None, limit: int = PAGE, wanted: Wanted | None = None) -> JournalPage:
         """Return at most `limit` lines with a seq below `before`. Raises OSError when the card can't be read.
@@ -68,6 +73,11 @@ class Journal:
         if wanted.kinds and line.kind not in wanted.kinds:
             return False
         if wanted.point and line.point != wanted.point:
+            return False
+        if wanted.until_ms is not None and (line.t_ms is None or line.t_ms >= wanted.until_ms):
+            return False
+        machines = {line.values.get("equipment"), self._equipment_of.get(line.point)}
+        if wanted.equipment and wanted.equipment not in machines:
             return False
         return not wanted.text or wanted.text.casefold() in self._say(line).casefold()
 

@@ -1,4 +1,4 @@
-"""The journal over the local API, newest lines first: `journal?before=&limit=&kinds=&point=&since=&text=&after=`."""
+"""The journal over the local API, newest lines first: `journal?before=&limit=&kinds=&point=&since=…`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge.web.refusal import RefusedError
 LARGEST: Final = 1 << 53  # what every reader of JSON keeps exactly
 TEXT_MAX: Final = 100
 KINDS_MAX: Final = 64
-KEYS: Final = ("before", "limit", "kinds", "point", "since", "text", "after")
+KEYS: Final = ("before", "limit", "kinds", "point", "equipment", "since", "until", "text", "after")
 
 
 class Desk(Protocol):
@@ -32,8 +32,11 @@ def page(desk: Desk, asked: Mapping[str, str]) -> Any:
     limit = _number(asked, "limit", 1, PAGE_MAX)
     kinds = frozenset(kind.strip() for kind in asked.get("kinds", "").split(",")) - {""}
     wanted = Wanted(kinds, asked.get("point", ""), _number(asked, "since", 0, LARGEST), asked.get("text", ""))
-    wanted = msgspec.structs.replace(wanted, after=_number(asked, "after", 0, LARGEST) or 0)
-    if len(kinds) > KINDS_MAX or max(map(len, (wanted.point, wanted.text, *kinds))) > TEXT_MAX:
+    wanted = msgspec.structs.replace(
+        wanted, after=_number(asked, "after", 0, LARGEST) or 0, equipment=asked.get("equipment", ""),
+        until_ms=_number(asked, "until", 0, LARGEST),
+    )  # fmt: skip
+    if len(kinds) > KINDS_MAX or max(map(len, (wanted.point, wanted.text, wanted.equipment, *kinds))) > TEXT_MAX:
         raise RefusedError(400, "bad_query", f"at most {KINDS_MAX} kinds, {TEXT_MAX} characters each")
     try:
         return desk.journal(before, limit or PAGE, wanted)

@@ -196,6 +196,32 @@ def test_filters_keep_kinds_a_point_a_text_and_always_the_gaps() -> None:
     assert found() == ["stop", "alarm_end", "state", "alarm_begin", "gap"]
 
 
+def test_a_machine_has_the_lines_of_its_points_and_its_own() -> None:
+    log: MemoryLog[Event] = MemoryLog(STREAM)
+    log.append([
+        Event("alarm_begin", 1000, "boiler.flow", {"id": 1, "kind": "high"}),
+        Event("equipment", 1000, "boiler.state", {"equipment": "boiler", "before": "in_service", "after": "faulty"}),
+        Event("alarm_begin", 2000, "cold.t", {"id": 2, "kind": "high"}),
+        Event("equipment", 2000, "", {"equipment": "gone"}),
+    ])  # fmt: skip
+    journal = Journal(log, dating(), say=said, equipment_of={"boiler.flow": "boiler", "cold.t": "cold"})
+
+    def found(equipment: str) -> list[int]:
+        return [line.seq for line in journal.page(wanted=Wanted(equipment=equipment)).lines]
+
+    assert found("boiler") == [2, 1]
+    assert found("cold") == [3]
+    assert found("gone") == [4], "also of one that left the settings"
+    assert found("no_such") == []
+
+
+def test_until_leaves_out_what_came_then_and_what_has_no_date() -> None:
+    log = log_of(10)
+    until = Wanted(since_ms=T_MS + 3000, until_ms=T_MS + 6000)
+    assert [line.seq for line in Journal(log, dating()).page(wanted=until).lines] == [5, 4, 3]
+    assert Journal(log, Dating()).page(wanted=Wanted(until_ms=T_MS)).lines == []
+
+
 def test_since_leaves_out_what_was_before_and_the_gaps_there() -> None:
     log = log_of(2000)
     log.damage(1995, 1996)

@@ -101,6 +101,9 @@ def test_the_newest_lines_and_those_of_a_kind_are_asked_of_the_box(vigie: Any, d
     wanted = desk.journal_asked[-1][2]
     assert (wanted.kinds, wanted.point, wanted.text) == ({"state", "link_up"}, "p", "é w")
     assert wanted.since_ms == NOW_MS - 7_200_000
+    vigie("--equipment", "boiler", "--until", "yesterday")
+    wanted = desk.journal_asked[-1][2]
+    assert (wanted.equipment, wanted.until_ms) == ("boiler", NOW_MS - (16 * 3600 + 20 * 60 + 7 + 86_400) * 1000)
     vigie("--since", "2026-11-20T16:05")
     assert desk.journal_asked[-1][2].since_ms == NOW_MS - 907_000
 
