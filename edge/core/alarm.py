@@ -1,21 +1,15 @@
-"""Alarms that limits begin: numbered, active or not, acknowledged or not.
-
-Words and rules from ISA-18.2 / IEC 62682.
-"""
+"""Alarms that limits begin: numbered, and in one of the states of ISA-18.2 / IEC 62682 (docs/alarms.md)."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from edge.core.limit import Limit
 
-
-class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Acknowledge one alarm by its number, or all that wait."""
-
-    number: int | None = None
+SILENCED: Final = ("shelved", "suppressed", "out_of_service")
+"""The states in which an alarm is journaled and nobody is told."""
 
 
 class Alarm(msgspec.Struct):
@@ -35,13 +29,46 @@ class Alarm(msgspec.Struct):
     end_ms: int | None = None
     kind: str = ""
     priority: str = ""
+    beyond: bool = True
+    """Whether the limit is exceeded; an alarm may outlast that, latched or chattering."""
+    chattering: bool = False
+    begins: int = 1
+    """How often the limit was exceeded in it: above 1 when it latched or chattered."""
+    silence: str = ""
+    """One of SILENCED, empty: people hear of it."""
+    by: str = ""
+    """The source that suppresses it."""
+    heard: bool = True
+    """Whether people were to hear of it at any time: what nobody was to hear, nobody has to acknowledge."""
+    first: bool = False
+    """The first of several that began together."""
+    acknowledged_by: str = ""
+    acknowledged_boot: int = 0
+    acknowledged_ms: int = 0
+
+    @property
+    def condition(self) -> str:
+        """The state without what silences it: unacknowledged, acknowledged, latched, returned or normal."""
+        if not self.active:
+            return "normal" if self.acknowledged else "returned"
+        if self.is_latched:
+            return "latched"
+        return "acknowledged" if self.acknowledged else "unacknowledged"
 
     @property
     def state(self) -> str:
-        """The state as ISA-18.2 calls it: unacknowledged, acknowledged, returned (over, unacknowledged) or normal."""
-        if self.active:
-            return "acknowledged" if self.acknowledged else "unacknowledged"
-        return "normal" if self.acknowledged else "returned"
+        """The state as ISA-18.2 calls it: what silences it, else its condition."""
+        return self.silence or self.condition
+
+    @property
+    def is_latched(self) -> bool:
+        """Whether it is back within its limit and stands until it is acknowledged."""
+        return self.active and not self.beyond and not self.chattering
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether somebody has to acknowledge it."""
+        return not self.silence and (not self.acknowledged or self.is_latched)
 
 
 class AlarmList:
@@ -66,32 +93,26 @@ class AlarmList:
         self.by_limit[spec.id] = alarm
         return alarm
 
-    def end(self, limit_id: str, t_ms: int) -> Alarm | None:
-        """Mark the limit's alarm ended and return it; it leaves the list when it was acknowledged."""
-        alarm = self.by_limit.get(limit_id)
-        if alarm is None or not alarm.active:
-            return None
-        alarm.active, alarm.end_ms = False, t_ms
-        if alarm.acknowledged:
-            del self.by_limit[limit_id]
-        return alarm
+    def end(self, alarm: Alarm, t_ms: int) -> None:
+        """Mark an alarm ended; it leaves the list where nobody has to acknowledge it any more."""
+        alarm.active, alarm.beyond, alarm.chattering, alarm.end_ms = False, False, False, t_ms
+        if alarm.acknowledged or not alarm.heard:
+            del self.by_limit[alarm.limit]
 
-    def acknowledge(self, number: int) -> Alarm | None:
-        """Mark the alarm with this number acknowledged; None when there is none waiting for it.
+    def acknowledge(self, alarm: Alarm, author: str, boot: int, now_ms: int) -> None:
+        """Mark an alarm acknowledged, by whom and when; it leaves the list where it is over."""
+        alarm.acknowledged, alarm.acknowledged_by = True, author
+        alarm.acknowledged_boot, alarm.acknowledged_ms = boot, now_ms
+        if not alarm.active:
+            del self.by_limit[alarm.limit]
 
-        Before, its state was `unacknowledged` or, over already, `returned`.
-        """
-        for alarm in self.by_limit.values():
-            if alarm.number == number and not alarm.acknowledged:
-                alarm.acknowledged = True
-                if not alarm.active:
-                    del self.by_limit[alarm.limit]
-                return alarm
-        return None
+    def numbered(self, number: int) -> Alarm | None:
+        """Return the alarm with this number, None when there is none any more."""
+        return next((alarm for alarm in self.by_limit.values() if alarm.number == number), None)
 
     def waiting(self) -> list[int]:
         """Return the numbers that wait for an acknowledgement, oldest first."""
-        return sorted(alarm.number for alarm in self.by_limit.values() if not alarm.acknowledged)
+        return sorted(alarm.number for alarm in self.by_limit.values() if alarm.is_waiting)
 
     def sorted(self) -> list[Alarm]:
         """Return all, active ones first, newest first."""

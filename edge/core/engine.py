@@ -10,8 +10,7 @@ from datetime import UTC, tzinfo
 from typing import Any, Final, TypeVar
 
 from edge.core import relay
-from edge.core.alarm import Ack, AlarmList
-from edge.core.alarm_facts import facts_of
+from edge.core.alarm_desk import AlarmDesk
 from edge.core.calendar import period_end_ms
 from edge.core.clock import Dating
 from edge.core.commands import Command, Result, journaled
@@ -21,11 +20,11 @@ from edge.core.making import make_point
 from edge.core.outputs import OutputList
 from edge.core.part import Part
 from edge.core.parts import Parts
-from edge.core.point import Actions, Crossing, Point, watch_others
+from edge.core.point import Actions, Point, watch_others
 from edge.core.read_back import ReadBack
 from edge.core.registry import Registry
 from edge.core.replacing import Site, replace
-from edge.core.text import Text
+from edge.core.together import AlarmRules
 from edge.core.types import NEVER, Event, LimitSpec, PointSpec
 from edge.core.verbs import VERBS
 from hal.sample import Cycle, Sample
@@ -57,6 +56,7 @@ class Engine:
         outputs: OutputList | None = None,
         parts: Sequence[Part] = (),
         is_dated: bool = True,
+        alarm_rules: AlarmRules | None = None,
     ) -> None:
         saved, saved_events = saved or {}, saved_events or {}
         self.boot = boot
@@ -66,9 +66,8 @@ class Engine:
         self.dating: Dating | None = None
         """The clock entries of all starts, also those on their way to the card; the station's."""
         self.zone = zone
-        self.alarms = AlarmList(saved_events.get("alarms"))
+        self.alarms = AlarmDesk(saved_events.get("alarms"), alarm_rules)
         self.commands = Registry(VERBS, saved_events.get("commands"))
-        self.commands.on("ack", self._acknowledge)
         self.outputs = outputs or OutputList([], boot=boot, now_ms=now_ms)
         self.commands.on("relay", lambda command, args: relay.carry_out(self.outputs, command, args, self._now_ms))
         self.points: dict[str, Point] = {}
@@ -90,25 +89,8 @@ class Engine:
                 point.mark_first("power_cut")
             self.points[point_spec.id] = point
         watch_others(self.limits.values(), self.points)
-        self._forget_alarms_without_limit(now_ms)
-        for limit in self.limits.values():
-            if limit.active:  # an alarm that outlived the restart
-                self.outputs.follow(limit.spec.id, now_ms, active=True)
-        self.parts = Parts(parts)
+        self.parts = Parts([self.alarms, *parts])
         self.parts.attach(self)
-
-    def _forget_alarms_without_limit(self, now_ms: int) -> None:
-        """End alarms whose limit left the settings or went to another point: nothing could ever end them."""
-        for alarm in list(self.alarms.by_limit.values()):
-            limit = self.limits.get(alarm.limit)
-            if alarm.active and (limit is None or limit.spec.point != alarm.point):
-                self.alarms.end(alarm.limit, now_ms)
-                values = {
-                    "id": alarm.number, "limit": alarm.limit, "kind": alarm.kind, "prio": alarm.priority,
-                    "why": "limit_removed",
-                }  # fmt: skip
-                self._actions.events.append(Event("alarm_end", now_ms, alarm.point, values))
-                self._actions.event_registers["alarms"] = self.alarms.register()
 
     def period_end_ms(self, t_ms: int, length_ms: int) -> int:
         """Return the monotonic ms at which the period that holds t_ms ends, on the calendar of the site."""
@@ -141,7 +123,7 @@ class Engine:
                 actions.registers[f"device/{cycle.bus}/{device}"] = state
         self._next_scan_ms = min(self._next_scan_ms, actions.due_ms)
         if actions.alarms:
-            self._number_alarms()
+            self._take_crossings()
 
     def command(self, command: Command, now_ms: int) -> Result:
         """Carry out an order, once; what it changed stands in the actions, to be on its way before it is answered."""
@@ -183,15 +165,17 @@ class Engine:
             next_ms = min(next_ms, point.due_ms)
         self._next_scan_ms = max(next_ms, now_ms - now_ms % SCAN_MS + SCAN_MS)
         if actions.alarms:
-            self._number_alarms()
+            self._take_crossings()
+
+    def _take_crossings(self) -> None:
+        crossings, self._actions.alarms = self._actions.alarms, []
+        self.alarms.take(crossings)
 
     def close(self, now_ms: int) -> None:
         """Close all open periods at now: a clean stop loses nothing."""
         self.parts.close(now_ms)
         for point in self.points.values():
             point.close(now_ms, self._actions)
-        if self._keep_peaks():
-            self._actions.event_registers["alarms"] = self.alarms.register()
 
     def set_clock(self, utc_offset_ms: int) -> None:
         """Place periods on the calendar by this offset (UTC minus monotonic) from now on; a clock vouches for it."""
@@ -234,18 +218,17 @@ class Engine:
         `saved` and `saved_events` are the registers that the logs hold now.
         """
         self._now_ms = now_ms
-        self._keep_peaks()
+        self.alarms.keep_peaks()
         replace(self, site, self._actions, saved, saved_events, now_ms)
         watch_others(self.limits.values(), self.points)
-        self._forget_alarms_without_limit(now_ms)
+        self.alarms.take_site(self)
         self._next_scan_ms = now_ms
         self._tell_of_outputs()
-        self._actions.event_registers["alarms"] = self.alarms.register()
 
     def replace_parts(self, parts: Sequence[Part]) -> None:
         """Go on with these parts, each made from what one of those before it had saved."""
         self.commands.off(self.parts.verbs)
-        self.parts = Parts(parts)
+        self.parts = Parts([self.alarms, *parts])
         self.parts.attach(self)
 
     # -- parts
@@ -290,66 +273,3 @@ class Engine:
         if outputs.is_changed:
             outputs.is_changed = False
             self._actions.event_registers["outputs"] = outputs.register()
-
-    # -- alarms
-
-    def _number_alarms(self) -> None:
-        for crossing in self._actions.alarms:
-            if crossing.begins:
-                self._begin(crossing)
-            else:
-                self._end(crossing)
-        self._actions.alarms.clear()
-        self._actions.event_registers["alarms"] = self.alarms.register()
-
-    def _begin(self, crossing: Crossing) -> None:
-        alarm = self.alarms.begin(crossing.limit, self.boot, crossing.t_ms, crossing.value)
-        self.outputs.follow(alarm.limit, self._now_ms, active=True)
-        self._actions.events.append(
-            Event("alarm_begin", crossing.t_ms, crossing.point.id, facts_of(alarm.number, crossing))
-        )
-
-    def _end(self, crossing: Crossing) -> None:
-        self._keep_peaks()
-        alarm = self.alarms.end(crossing.limit.spec.id, crossing.t_ms)
-        if alarm is None:
-            return
-        self.outputs.follow(alarm.limit, self._now_ms, active=False)
-        values, t_ms = facts_of(alarm.number, crossing), crossing.t_ms
-        if alarm.peak is not None:
-            values["peak"] = alarm.peak
-        if alarm.boot == self.boot:  # an edge may be told after the tick in which a delay ran out
-            t_ms = max(t_ms, alarm.begin_ms)
-            values["lasted_ms"] = t_ms - alarm.begin_ms
-        self._actions.events.append(Event("alarm_end", t_ms, crossing.point.id, values))
-
-    def _keep_peaks(self) -> bool:
-        """Note in the active alarms how far their values went; return whether there are any."""
-        active = [alarm for alarm in self.alarms.by_limit.values() if alarm.active]
-        for alarm in active:
-            alarm.peak, alarm.peak_ms = self.limits[alarm.limit].peak, self.limits[alarm.limit].peak_ms
-        return bool(active)
-
-    def _acknowledge(self, command: Command, args: Ack) -> Result:
-        numbers = self.alarms.waiting() if args.number is None else [args.number]
-        done = []
-        for number in numbers:
-            alarm = self.alarms.acknowledge(number)
-            if alarm is None:
-                text = Text("ack_none", {"number": number})
-                return Result(command.id, done=False, text=text)
-            done.append(number)
-            before = "unacknowledged" if alarm.active else "returned"
-            values = {
-                "id": number, "limit": alarm.limit, "kind": alarm.kind, "prio": alarm.priority,
-                "author": command.author, "channel": command.channel, "active": alarm.active, "before": before,
-                "after": alarm.state,
-            }  # fmt: skip
-            limit = self.limits.get(alarm.limit)
-            if limit is not None and limit.spec.diagnosis:
-                values["diagnosis"] = limit.spec.diagnosis
-            self._actions.events.append(Event("alarm_ack", self._now_ms, alarm.point, values))
-        self._actions.event_registers["alarms"] = self.alarms.register()
-        if not done:
-            return Result(command.id, done=False, text=Text("ack_nothing"))
-        return Result(command.id, done=True, text=Text("ack_done", {"numbers": done}), values={"numbers": done})

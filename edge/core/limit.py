@@ -61,7 +61,7 @@ class Limit:
     def __init__(self, spec: LimitSpec, alarm: Alarm | None = None) -> None:
         """Begin quiet, or go on with the alarm that was active before a restart."""
         self.spec = spec
-        self.active = alarm is not None and alarm.active
+        self.active = alarm is not None and alarm.active and alarm.beyond
         self.measure = measure_of(spec, is_active=self.active)
         """What is compared, where that is not simply the reading with `spec.value`."""
         self.number: float | None = None

@@ -17,16 +17,20 @@ ROUNDS_MOST: Final = 16  # in which parts may answer each other's events: more i
 
 
 class Parts:
-    """All parts, in the order in which they hear; `due_ms` is when the first one is."""
+    """All parts, in the order in which they hear."""
 
-    __slots__ = ("_all", "_hearing", "due_ms", "verbs")
+    __slots__ = ("_all", "_hearing", "verbs")
 
     def __init__(self, parts: Sequence[Part]) -> None:
         self._all = list(parts)
         self._hearing = [part for part in parts if type(part).hear is not Part.hear]
-        self.due_ms: float = NEVER
         self.verbs: set[str] = set()
         """The orders that they carry out."""
+
+    @property
+    def due_ms(self) -> float:
+        """When the first of them has something to do."""
+        return min((part.due_ms for part in self._all), default=NEVER)
 
     def attach(self, site: Engine) -> None:
         """Give each its site."""
@@ -34,7 +38,6 @@ class Parts:
         for part in self._all:
             part.attach(site)
         self.verbs = site.commands.carried - before
-        self._plan()
 
     def of(self, kind: type[P]) -> P:
         """Return the part of this kind. Raises KeyError when there is none."""
@@ -59,21 +62,17 @@ class Parts:
             records_told, events_told = len(records), len(events)
             for part in self._hearing:
                 part.hear(new_records, new_events)
-        if rounds:
-            self._plan()
 
     def step(self, now_ms: int) -> None:
         """Step those that are due."""
         for part in self._all:
             if now_ms >= part.due_ms:
                 part.step(now_ms)
-        self._plan()
 
     def set_clock(self, now_ms: int) -> None:
         """Tell all that the clock was set."""
         for part in self._all:
             part.set_clock(now_ms)
-        self._plan()
 
     def close(self, now_ms: int) -> None:
         """Bring all to an end."""
@@ -94,6 +93,3 @@ class Parts:
         return {
             name: value for part in self._all if part.in_records is in_records for name, value in part.saved().items()
         }
-
-    def _plan(self) -> None:
-        self.due_ms = min((part.due_ms for part in self._all), default=NEVER)

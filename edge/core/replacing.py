@@ -69,8 +69,9 @@ def replace(
     event_registers = engine.parts.saved(in_records=False)
     engine.points, engine.limits = points, limits
     engine.outputs.replace(site.outputs, site.reopened, now_ms)
-    for limit in limits.values():
-        engine.outputs.follow(limit.spec.id, now_ms, active=limit.active)
+    for name in limits:
+        alarm = engine.alarms.by_limit.get(name)
+        engine.outputs.follow(name, now_ms, active=alarm is not None and alarm.active)
     if site.parts is not None:
         engine.replace_parts(site.parts({**saved, **registers}, {**saved_events, **event_registers}))
 

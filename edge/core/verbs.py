@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from edge.core.alarm import Ack
+from edge.core.alarm_orders import Ack, AlarmService, Shelve
 from edge.core.commands import Verb
 from edge.core.registry import CONFIRM, Confirm
 from edge.core.relay import Relay
@@ -15,6 +15,8 @@ from edge.core.timekeeping import TimeSet
 
 VERBS: Final[dict[str, Verb]] = {
     "ack": Verb(Ack, "operate", {"en": ("ack", "ok"), "fr": ("acquitter", "ok")}),
+    "shelve": Verb(Shelve, "operate", {"en": ("shelve",), "fr": ("sommeil",)}, two_step=True),
+    "alarm.service": Verb(AlarmService, "configure", {"en": ("service",), "fr": ("service",)}, two_step=True),
     "time.set": Verb(TimeSet, "operate", {"en": ("time",), "fr": ("heure",)}, two_step=True),
     # what it confirms asks for its own right
     CONFIRM: Verb(Confirm, "read", {"en": ("yes",), "fr": ("oui",)}, secret=frozenset({"code"})),

@@ -36,8 +36,8 @@ class Rig:
         self.engine = Engine(self.points, self.limits, **{"boot": 1, "now_ms": round(now_s * 1000), **options})
         self.records: list[Record] = []
         self.events: list[Event] = []
-        self.registers: dict[str, Any] = {}
-        self.event_registers: dict[str, Any] = {}
+        self.registers: dict[str, Any] = dict(options.get("saved") or {})
+        self.event_registers: dict[str, Any] = dict(options.get("saved_events") or {})
         self.collect()
 
     def collect(self) -> None:

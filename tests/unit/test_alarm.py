@@ -190,37 +190,50 @@ def test_numbers_go_up_and_are_kept() -> None:
     assert again.begin(Limit(high(id="n")), 2, 0, 33.0).number == 3
 
 
+def begun(alarms: AlarmList, *names: str) -> list[Alarm]:
+    return [alarms.begin(Limit(high(id=name)), 1, 0, 31.0) for name in names]
+
+
 def test_an_alarm_is_gone_when_it_is_over_and_acknowledged_in_any_order() -> None:
     alarms = AlarmList()
-    alarms.begin(Limit(high()), 1, 0, 31.0)
-    alarms.begin(Limit(high(id="m")), 1, 0, 31.0)
-    alarms.acknowledge(1)
+    first, second = begun(alarms, "l", "m")
+    alarms.acknowledge(first, "anna", 1, 3)
+    assert (first.state, first.acknowledged_by, first.acknowledged_ms) == ("acknowledged", "anna", 3)
     assert alarms.waiting() == [2]
-    assert set(alarms.by_limit) == {"l", "m"}
-    alarms.end("l", 5)
+    alarms.end(first, 5)
     assert set(alarms.by_limit) == {"m"}
-    alarms.end("m", 6)
-    assert [(alarm.number, alarm.active, alarm.end_ms) for alarm in alarms.sorted()] == [(2, False, 6)]
-    alarms.acknowledge(2)
+    alarms.end(second, 6)
+    assert [(alarm.number, alarm.state, alarm.end_ms) for alarm in alarms.sorted()] == [(2, "returned", 6)]
+    assert alarms.numbered(2) is second
+    alarms.acknowledge(second, "anna", 1, 7)
+    assert alarms.by_limit == {}
+    assert alarms.numbered(2) is None
+    assert second.state == "normal"
+
+
+def test_what_nobody_was_to_hear_nobody_has_to_acknowledge() -> None:
+    alarms = AlarmList()
+    (alarm,) = begun(alarms, "l")
+    alarm.silence, alarm.heard = "shelved", False
+    assert (alarm.state, alarms.waiting()) == ("shelved", [])
+    alarms.end(alarm, 5)
     assert alarms.by_limit == {}
 
 
-def test_what_is_not_there_is_neither_ended_nor_acknowledged() -> None:
+def test_a_latched_alarm_waits_though_it_was_acknowledged() -> None:
     alarms = AlarmList()
-    assert alarms.end("l", 0) is None
-    assert alarms.acknowledge(1) is None
-    alarms.begin(Limit(high()), 1, 0, 31.0)
-    assert alarms.acknowledge(1) is not None
-    assert alarms.acknowledge(1) is None  # once
-    assert alarms.acknowledge(99) is None
-    alarms.end("l", 1)
-    assert alarms.end("l", 2) is None
+    (alarm,) = begun(alarms, "l")
+    alarms.acknowledge(alarm, "anna", 1, 3)
+    alarm.beyond = False
+    assert (alarm.state, alarm.active, alarms.waiting()) == ("latched", True, [1])
+    alarm.chattering = True
+    assert (alarm.state, alarms.waiting()) == ("acknowledged", []), "held by its chatter, not latched"
 
 
 def test_a_new_alarm_takes_the_place_of_one_that_ended_unseen() -> None:
     alarms = AlarmList()
-    alarms.begin(Limit(high()), 1, 0, 31.0)
-    alarms.end("l", 5)
-    alarms.begin(Limit(high()), 1, 9, 31.0)
+    (first,) = begun(alarms, "l")
+    alarms.end(first, 5)
+    begun(alarms, "l")
     assert [(alarm.number, alarm.active) for alarm in alarms.sorted()] == [(2, True)]
     assert AlarmList({}).sorted() == AlarmList(None).sorted() == []

@@ -43,7 +43,7 @@ def test_lost_logs_cost_no_index_no_alarm_number_and_no_start(tmp_path: Path, st
     with again.box(state) as box:
         assert box.clock.boot == 2
         assert index(box) == counted
-        assert box.station.engine.alarms.last_number == 1
+        assert box.station.engine.alarms.list.last_number == 1
         assert again.count(box, 5) == round(counted + 0.005, 9)
         assert box.dating.entry(1, 0) is not None, "the first start is still dated"
     found = [event for event in events_of(RealFs(state)) if event.kind == "registers_from_copy"]

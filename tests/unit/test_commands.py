@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge.core.alarm import Ack
+from edge.core.alarm_orders import Ack
 from edge.core.answers import DONE_MOST, REFUSED_MOST
 from edge.core.commands import ARG_MAX, ARGS_MAX, RIGHTS, Command, Result, Verb, journaled, told
 from edge.core.registry import Registry

@@ -19,6 +19,7 @@ from edge.cli.cells import cells
 from edge.cli.journal_lines import Sheet
 from edge.cli.main import main
 from edge.cli.words import Words
+from edge.core.journal_words import KINDS
 from edge.core.series import JournalLine
 from edge.core.types import Event, EventBatch
 from edge.store.fs import RealFs
@@ -96,7 +97,7 @@ def test_the_newest_lines_and_those_of_a_kind_are_asked_of_the_box(vigie: Any, d
     assert desk.journal_asked[-1][1] == 1
     assert len(vigie("--kind", "alarm")[1].splitlines()) == 3
     wanted = desk.journal_asked[-1][2]
-    assert wanted.kinds == {"alarm_begin", "alarm_end", "alarm_ack"}
+    assert wanted.kinds == {kind for kind in KINDS if kind.startswith("alarm_")}
     vigie("--kind", "state", "--kind", "link_up", "--point", "p", "--text", "é w", "--since", "2h")
     wanted = desk.journal_asked[-1][2]
     assert (wanted.kinds, wanted.point, wanted.text) == ({"state", "link_up"}, "p", "é w")
@@ -123,7 +124,7 @@ def test_json_is_the_apis_own_answer(vigie: Any) -> None:
 def test_a_wrong_option_is_said_with_what_would_be_right(vigie: Any, desk: FakeDesk) -> None:
     assert vigie("--kind", "alarm_begn")[::2] == (
         2,
-        "vigie: no kind alarm_begn; did you mean alarm_begin, alarm_end, alarm_ack?\n",
+        "vigie: no kind alarm_begn; did you mean alarm_begin, alarm_end, alarm_shelve?\n",
     )
     code, out, err = vigie("--since", "lately")
     assert (code, out) == (2, "")
