@@ -22,6 +22,8 @@ def facts_of(number: int, crossing: Crossing) -> dict[str, Any]:
     bound = crossing.limit.bound
     if bound is not None:
         facts["at"] = bound
+        if spec.or_equal:
+            facts["or_equal"] = True
     if crossing.limit.measure is not None:
         facts.update(crossing.limit.measure.facts())
     if crossing.reason:

@@ -23,13 +23,21 @@ class CalibrationFacts(msgspec.Struct, frozen=True):
     since_ms: int | None = None
 
 
-class LimitFacts(msgspec.Struct, frozen=True):
-    """A limit of a point, its value in the point's unit; None where the kind has none (fault, stale)."""
+class LimitFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A limit of a point, its value in the point's unit; None where the kind has none (fault, stale, expression)."""
 
     id: str
     kind: str
     value: float | None = None
     priority: str = ""
+    unit: str = ""
+    """Of the value, where that is not the point's."""
+    of: str = ""
+    """The other point that is looked at: the limit itself where `value` is None."""
+    per: str = ""
+    over_s: float = 0.0
+    rest_s: float = 0.0
+    expression: str = ""
 
 
 class PointFacts(msgspec.Struct, frozen=True):

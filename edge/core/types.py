@@ -6,7 +6,7 @@ box; an event is something that happened at an instant. Both are numbered by the
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -51,6 +51,9 @@ LimitKind = Literal[
 ]  # fmt: skip
 
 
+Per: TypeAlias = Literal["", "second", "minute", "hour", "day", "week", "month"]
+
+
 class LimitSpec(msgspec.Struct, frozen=True):
     """One limit of one point (seuil). Delays in ms; `deadband` in the unit of `value`, on the way back only.
 
@@ -78,7 +81,7 @@ class LimitSpec(msgspec.Struct, frozen=True):
     direction: Literal["both", "up", "down"] = "both"
     over_ms: int = 0
     """`rate`: between which two readings; `never_zero`: how long without a rest."""
-    per: Literal["", "second", "minute", "hour", "day", "week", "month"] = ""
+    per: Per = ""
     rest_ms: int = 0
     """`never_zero`: how long a rest is at least."""
     is_index: bool = False

@@ -16,6 +16,7 @@ from edge.settings.convert import Rules, built, note_objection, note_unknown, ru
 from edge.settings.faults import Faults
 from edge.settings.hints import nearest, translated
 from edge.settings.options import owners
+from edge.settings.patterns import BUS_PATTERN
 from edge.settings.places import KeyPath
 from edge.settings.tables import REPEATED, REQUIRED, SEVERAL, SINGLE, TEMPLATES
 from hal import buses, drivers
@@ -25,7 +26,7 @@ from hal.sample import Channel
 TABLES: Final = (*SINGLE, "bus", *REPEATED, "link", *TEMPLATES)
 LINKS: Final = ("mqtt",)
 
-_BUS_NAME: Final = re.compile(model.BUS_PATTERN)
+_BUS_NAME: Final = re.compile(BUS_PATTERN)
 
 
 class Row(msgspec.Struct):

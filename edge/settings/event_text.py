@@ -34,6 +34,18 @@ def moment(lang: str, utc_ms: int, zone: tzinfo, this_year: int | None = None) -
     return f"{local_date(lang, utc_ms, zone, this_year)} {datetime.fromtimestamp(utc_ms / 1000, zone):%H:%M:%S}"
 
 
+def _of_alarm(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an alarm's sentence is made of: a state is said by its word, a leak by how long it has lasted."""
+    kind, shown = values.get("kind"), dict(values)
+    if "word" in shown or kind in {"never_zero", "expression"}:
+        shown = {name: value for name, value in shown.items() if name not in {"v", "at", "peak"}}
+    if kind == "consumption" and "per" in shown:
+        shown["this"] = shown.pop("per")
+    if "at" in shown and shown.get("or_equal"):
+        shown["level"], shown["sign"] = shown.pop("at"), f"{kind}_or_equal"
+    return shown
+
+
 def sentence(lang: str, zone: tzinfo, kind: str, point: str, values: Mapping[str, Any]) -> str:
     """Return what an event says, behind the point that it is about; a kind that has no sentence shows its values.
 
@@ -46,8 +58,8 @@ def sentence(lang: str, zone: tzinfo, kind: str, point: str, values: Mapping[str
     'unclean stop, last seen Fri 20 Nov 09:13:20: power cut or crash'
     """
     shown = dict(values)
-    if kind.startswith("alarm_") and "word" in shown:  # a state: its word says it, and its limit is that word
-        shown = {name: value for name, value in shown.items() if name not in {"v", "at", "peak"}}
+    if kind.startswith("alarm_"):
+        shown = _of_alarm(shown)
     for name, trust, told in INSTANTS:
         if isinstance(shown.get(name), int):
             mark = DOUBT if is_doubtful(str(shown.get(trust, ""))) else ""

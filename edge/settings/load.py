@@ -16,6 +16,7 @@ from edge.settings import model
 from edge.settings.draft import Draft, drafted
 from edge.settings.faults import Fault, Faults, SettingsError
 from edge.settings.implied import implied_limits
+from edge.settings.rules_limits import check_limits
 from edge.settings.rules_outputs import check_outputs
 from edge.settings.rules_points import check_points
 from edge.settings.rules_site import check_site
@@ -24,7 +25,7 @@ from edge.settings.syntax import tables_of, text_of
 from edge.settings.tables import REPEATED, SEVERAL, SINGLE
 from edge.settings.templates import expanded
 
-RULES: Final = (check_points, check_outputs, check_wiring, check_site)
+RULES: Final = (check_points, check_limits, check_outputs, check_wiring, check_site)
 """What is looked at between tables, each (draft, faults) -> None, in this order."""
 MOST_BYTES = 4_000_000  # a site of 10,000 points is 2 MB; what is larger is another file
 

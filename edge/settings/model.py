@@ -5,17 +5,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from edge.core.units import KNOWN
+from edge.settings.model_limits import Limit
+from edge.settings.patterns import ID_PATTERN
 
 T = TypeVar("T", bound=msgspec.Struct)
-
-ID_PATTERN: Final = r"^[a-z0-9][a-z0-9_.-]{0,47}$"
-BUS_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,31}$"
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -93,23 +92,6 @@ class Point(_Table, frozen=True):
         | None
     ) = None
     words: Annotated[list[str] | None, Meta(description="a state's word for 0, 1, …")] = None
-
-
-class Limit(_Table, frozen=True):
-    """A limit (seuil) of a point; exceeded, it is an alarm."""
-
-    id: Annotated[str, Meta(pattern=ID_PATTERN, extra={"expect": "id"})]
-    point: Annotated[str, Meta(description="id of the point")]
-    kind: Annotated[
-        Literal["high", "low", "equal", "not_equal", "fault", "stale"],
-        Meta(description="fault: the point is bad; stale: no sample arrives"),
-    ]
-    value: Annotated[float | str | None, Meta(description="in the point's unit, or a state's word")] = None
-    deadband: Annotated[float, Meta(ge=0, description="how far it must come back before the alarm ends")] = 0.0
-    on_delay_s: Annotated[float, Meta(ge=0, le=86400, description="exceeded this long before the alarm begins")] = 0.0
-    off_delay_s: Annotated[float, Meta(ge=0, le=86400, description="back this long before the alarm ends")] = 0.0
-    priority: Literal["low", "medium", "high", "critical"] = "medium"
-    diagnosis: Annotated[str, Meta(description="overheating, overpressure, leak …: a key of the text catalogue")] = ""
 
 
 class Output(_Table, frozen=True):

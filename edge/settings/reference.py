@@ -19,6 +19,7 @@ from edge.core import units
 from edge.settings import model
 from edge.settings.catalogue import written
 from edge.settings.expect import expected
+from edge.settings.model_limits import KEYS
 from edge.settings.model_template import Template, Use
 from edge.settings.options import options_by_driver
 from edge.settings.tables import SEVERAL, SINGLE
@@ -86,11 +87,17 @@ def page() -> str:
     return "\n".join(parts)
 
 
-_LIMITS: Final = """\
-`high` and `low` are for numbers, `equal` and `not_equal` for a state's word or a number; `fault` and `stale` take no
-`value` and no `deadband`. An alarm begins when the limit was exceeded for `on_delay_s`, and ends when the value was
-back by `deadband` for `off_delay_s`.
-"""
+_LIMITS: Final = "\n".join(
+    (
+        "An alarm begins when the limit was exceeded for `on_delay_s`, and ends when the value was back by `deadband`",
+        "for `off_delay_s`. Besides `id`, `point`, `kind`, `latch`, `priority` and `diagnosis`, a limit has the keys",
+        "of its kind; docs/limits.md has an example of each.\n",
+        "| kind | keys |",
+        "|---|---|",
+        *(f"| `{kind}` | {', '.join(f'`{key}`' for key in keys)} |" for kind, keys in KEYS.items()),
+        "",
+    )
+)
 
 
 _USES: Final = """\

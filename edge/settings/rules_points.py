@@ -11,7 +11,7 @@ from edge.settings.convert import rules_of
 from edge.settings.draft import Draft, PointRow, Row
 from edge.settings.faults import Faults, LineOf
 from edge.settings.hints import nearest
-from edge.settings.sources import MADE, all_points, sources
+from edge.settings.sources import MADE, all_points
 from edge.settings.tables import SEVERAL
 from hal.sample import Channel
 
@@ -35,9 +35,6 @@ def check_points(draft: Draft, faults: Faults) -> None:
         _check_words(row, faults)
         _check_debounce(row, faults)
     outputs = {row.good["id"] for row in draft.outputs if "id" in row.good}
-    points = sources(draft)
-    for limit in draft.limits:
-        _check_limit(limit, points, faults)
     limits = {row.good["id"]: row for row in draft.limits if "id" in row.good}
     for output in draft.outputs:
         check_reference(output, "limit", limits, faults)
@@ -54,18 +51,18 @@ def _check_ids(rows: Sequence[Row], faults: Faults) -> None:
             faults.at_value(row.key("id"), "fault.same_id", line=LineOf(first[name].key("id")))
 
 
-def check_reference(row: Row, key: str, known: dict[str, Any], faults: Faults) -> None:
-    """Note a point or limit that does not exist, with the nearest one and its line."""
-    name = row.good.get(key)
+def check_reference(row: Row, key: str, known: dict[str, Any], faults: Faults, what: str = "") -> None:
+    """Note a point or limit (`what`; the key's own name where empty) that does not exist, with the nearest one."""
+    name, what = row.good.get(key), what or key
     if name is None or name in known or faults.is_partial:
         return
     near = nearest(name, known)
     if near:
-        faults.at_value(row.key(key), f"fault.no_{key}_near", near=near, line=LineOf(known[near].key("id")))
+        faults.at_value(row.key(key), f"fault.no_{what}_near", near=near, line=LineOf(known[near].key("id")))
     elif known:
-        faults.at_value(row.key(key), f"fault.no_{key}", known=sorted(known)[:8])
+        faults.at_value(row.key(key), f"fault.no_{what}", known=sorted(known)[:8])
     else:
-        faults.at_value(row.key(key), f"fault.no_{key}s")
+        faults.at_value(row.key(key), f"fault.no_{what}s")
 
 
 def _check_unit(row: PointRow, faults: Faults) -> None:
@@ -153,52 +150,3 @@ def _check_debounce(row: PointRow, faults: Faults) -> None:
     if fastest is not None and debounce_ms is not None and debounce_ms > 500 / fastest:
         at = "debounce_ms" if "debounce_ms" in row.raw else "max_per_s"
         faults.at_value(row.key(at), "fault.debounce", debounce=debounce_ms, most=math.floor(5000 / fastest) / 10)
-
-
-def _check_limit(limit: Row, points: dict[str, Row], faults: Faults) -> None:
-    check_reference(limit, "point", points, faults)
-    kind = limit.good.get("kind")
-    if kind is None:
-        return
-    if kind in {"fault", "stale"}:
-        for name in ("value", "deadband"):
-            if name in limit.raw:
-                faults.at_key(limit.key(name), "fault.not_with_kind", kind=kind)
-        return
-    if kind in {"equal", "not_equal"} and "deadband" in limit.raw:
-        faults.at_key(limit.key("deadband"), "fault.not_with_kind", kind=kind)
-    if "value" not in limit.raw:
-        faults.missing(limit.path, "fault.limit_value", kind=kind)
-    point = points.get(limit.good.get("point", ""))
-    if kind in {"high", "low"} and isinstance(limit.good.get("value"), str):
-        faults.at_value(limit.key("value"), "fault.limit_number")
-    elif point is not None and (channel := point.channel) is not None and "value" in limit.good:
-        _check_limit_value(limit, kind, point, channel, faults)
-
-
-def _check_limit_value(limit: Row, kind: str, point: Row, channel: Channel, faults: Faults) -> None:
-    """Note a limit whose value the point can never have: a number against words, or outside what is possible."""
-    value = limit.good["value"]
-    of_point = channel.kind
-    is_order = kind in {"high", "low"}
-    if of_point == "text" or (of_point == "state" and is_order):
-        faults.at_value(limit.key("kind"), "fault.limit_kind_text" if of_point == "text" else "fault.limit_kind_state")
-    elif of_point == "state":
-        words = point.good.get("words") or list(channel.words)
-        _check_word(limit, value, words, faults)
-    elif isinstance(value, str):
-        faults.at_value(limit.key("value"), "fault.limit_number")
-    elif kind == "high" and value >= point.good.get("max", float("inf")):
-        faults.at_value(limit.key("value"), "fault.never_high", bound=point.good["max"], line=LineOf(point.key("max")))
-    elif kind == "low" and value <= point.good.get("min", -float("inf")):
-        faults.at_value(limit.key("value"), "fault.never_low", bound=point.good["min"], line=LineOf(point.key("min")))
-
-
-def _check_word(limit: Row, value: Any, words: list[str], faults: Faults) -> None:
-    if isinstance(value, str):
-        if value not in words:
-            near = nearest(value, words)
-            key = "fault.word_near" if near else "fault.word" if words else "fault.no_words"
-            faults.at_value(limit.key("value"), key, near=near or "", known=words)
-    elif value != int(value) or not 0 <= value < max(len(words), 2):
-        faults.at_value(limit.key("value"), "fault.word_number", known=words, highest=max(len(words), 2) - 1)

@@ -15,6 +15,7 @@ import msgspec
 from edge.settings import model
 from edge.settings.model_template import Template, Use
 from edge.settings.options import options_by_driver
+from edge.settings.patterns import BUS_PATTERN
 from edge.settings.tables import REPEATED, REQUIRED, SEVERAL, SINGLE
 from hal import buses
 
@@ -30,7 +31,7 @@ def file_schema(options: Mapping[str, type[msgspec.Struct]] | None = None) -> di
         "bus": {
             "type": "object",
             "description": "Where devices are wired: [bus.NAME], each with a thread of its own.",
-            "propertyNames": {"pattern": model.BUS_PATTERN},
+            "propertyNames": {"pattern": BUS_PATTERN},
             "additionalProperties": {"oneOf": [_bus(kind, defs) for kind in buses.KINDS]},
         },
         "point": {

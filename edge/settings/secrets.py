@@ -15,6 +15,7 @@ import msgspec
 from msgspec import inspect
 
 from edge.settings import model
+from edge.settings.model_limits import Limit
 from edge.settings.places import KeyPath
 from hal import buses, drivers
 
@@ -103,7 +104,7 @@ def secrets_of(data: Mapping[str, Any]) -> list[KeyPath]:
         for name, kind in (("box", model.Box), ("site", model.Site), ("link", model.Links))
         for path in secrets_in(data.get(name), kind, (name,))
     ]
-    for name, kind in (("limit", model.Limit), ("output", model.Output)):
+    for name, kind in (("limit", Limit), ("output", model.Output)):
         found += secrets_in(data.get(name), list[kind], (name,))  # type: ignore[valid-type]
     tables = data.get("bus")
     for name, table in tables.items() if isinstance(tables, Mapping) else ():

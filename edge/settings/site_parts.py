@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
+from edge.core.limit_memory import LimitMemory
 from edge.core.orders import Orders
 from edge.core.part import Part
 from edge.core.totals import Totals
@@ -17,6 +18,7 @@ Maker: TypeAlias = Callable[[Settings, Saved, Saved], Part | None]
 
 MAKERS: Final[tuple[Maker, ...]] = (
     lambda _settings, saved, _saved_events: Totals(saved),
+    lambda settings, saved, _saved_events: LimitMemory(saved) if settings.limits else None,
     lambda _settings, _saved, _saved_events: Orders(secrets.randbelow),
 )
 """In the order in which the parts hear of what happens."""

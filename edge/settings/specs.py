@@ -7,7 +7,9 @@ from typing import Any, Final
 from edge.core.output import OutputSpec
 from edge.core.read_back import WORDS
 from edge.core.types import NEVER, LimitSpec, PointSpec
-from edge.settings.model import Limit, Output, PointEntry, Settings
+from edge.settings.limit_specs import limit_specs
+from edge.settings.model import Output, PointEntry, Settings
+from edge.settings.subscribed import tapped
 from hal import drivers
 
 OUTPUT_READ_MS: Final = 5000  # how often an output is read back
@@ -77,24 +79,6 @@ def _names(name: Any) -> dict[str, str]:
     return name if isinstance(name, dict) else {"en": name, "fr": name} if name else {}
 
 
-def limit_spec(limit: Limit, point: PointSpec) -> LimitSpec:
-    """Return the engine's view of a limit; a state's word becomes its number (checked before)."""
-    value = limit.value
-    if isinstance(value, str):
-        value = float(point.words.index(value))
-    return LimitSpec(
-        id=limit.id,
-        point=limit.point,
-        kind=limit.kind,
-        value=0.0 if value is None else float(value),
-        deadband=limit.deadband,
-        on_delay_ms=round(limit.on_delay_s * 1000),
-        off_delay_ms=round(limit.off_delay_s * 1000),
-        priority=limit.priority,
-        diagnosis=limit.diagnosis,
-    )
-
-
 def made_specs(settings: Settings) -> list[PointSpec]:
     """Return the points that other tables than [[point]] make: ids as in `edge.settings.sources`."""
     return [output_spec(output).point for output in settings.outputs]
@@ -111,4 +95,8 @@ def specs(settings: Settings) -> tuple[list[PointSpec], list[LimitSpec]]:
     """Return all points and limits of a site for the engine, the points that other tables than [[point]] make last."""
     points = [*(point_spec(entry) for entry in settings.points), *made_specs(settings)]
     by_id = {point.id: point for point in points}
-    return points, [limit_spec(limit, by_id[limit.point]) for limit in settings.limits]
+    taps = {
+        entry.point.id: tapped(entry.point.id, by_id[entry.point.id].unit, entry.point.bus, entry.options)
+        for entry in settings.points
+    }
+    return points, limit_specs(settings.limits, by_id, taps)

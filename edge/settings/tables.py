@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from edge.settings import model
+from edge.settings.model_limits import Limit
 from edge.settings.model_template import Template, Use
 
 SINGLE: Final[dict[str, type[msgspec.Struct]]] = {
@@ -25,7 +26,7 @@ SINGLE: Final[dict[str, type[msgspec.Struct]]] = {
 REQUIRED: Final = ("box", "site")
 
 SEVERAL: Final[dict[str, type[msgspec.Struct]]] = {
-    "limit": model.Limit,
+    "limit": Limit,
     "output": model.Output,
 }
 """Tables that a file holds any number of times, such as [[limit]]."""

@@ -109,7 +109,12 @@ VALUES = [
         "control characters can't stand in a text",
     ),
     ('kind = "high"', 'kind = ‸"haut"', 'limit "lab.hot".kind = "haut"', 'did you mean "high"?'),
-    ('kind = "high"', 'kind = ‸"xyz"', 'limit "lab.hot".kind = "xyz"', 'one of "equal", "fault", "high", "low"'),
+    (
+        'kind = "high"',
+        'kind = ‸"xyz"',
+        'limit "lab.hot".kind = "xyz"',
+        'one of "consumption", "deviation"',
+    ),
     ('name = "Gymnase Sud"', 'name = ‸""', 'site.name = ""', "a text in quotes of 1 to 60 characters is expected"),
     ('name = "Gymnase Sud"', f'name = ‸"{"é" * 61}"', 'site.name = "é', "of 1 to 60 characters is expected"),
     ('id = "b0042"', 'id = ‸"B0042"', 'box.id = "B0042"', "an id of small letters, digits and - (at most 32)"),
