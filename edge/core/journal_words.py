@@ -94,6 +94,7 @@ KINDS: Final[dict[str, Kind]] = {
     "consumer_behind": _kind("link stream told"),
     "entry_parked": _kind("link stream seq why"),
     "settings_changed": _kind("key author", "before after more"),
+    "tariff_changed": _kind("id version valid_from prices currency unit", "until", ACT),
     "device_added": _kind("bus device driver", "serial"),
     "device_removed": _kind("bus device driver", "serial"),
     "calibration": _kind(

@@ -11,6 +11,7 @@ from edge.core.alarm_orders import Ack, AlarmService, Shelve
 from edge.core.commands import Verb
 from edge.core.registry import CONFIRM, Confirm
 from edge.core.relay import Relay
+from edge.core.tariff_book import TariffSet
 from edge.core.timekeeping import TimeSet
 
 VERBS: Final[dict[str, Verb]] = {
@@ -21,4 +22,5 @@ VERBS: Final[dict[str, Verb]] = {
     # what it confirms asks for its own right
     CONFIRM: Verb(Confirm, "read", {"en": ("yes",), "fr": ("oui",)}, secret=frozenset({"code"})),
     "relay": Verb(Relay, "operate", {"en": ("relay",), "fr": ("relais",)}, two_step=True),
+    "tariff": Verb(TariffSet, "configure", {"en": ("tariff",), "fr": ("tarif",)}, two_step=True),
 }

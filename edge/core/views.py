@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from edge.core import output_view, view
+from edge.core import costs, output_view, view
 from edge.core.clock import Dating
 from edge.core.engine import Engine
 
@@ -18,5 +18,7 @@ View: TypeAlias = Callable[[Engine, int, Dating], Any]
 VIEWS: Final[dict[str, View]] = {
     "values": lambda engine, now_ms, _dating: view.values(engine, now_ms),
     "alarms": lambda engine, _now_ms, dating: view.alarms(engine, dating),
+    "costs": lambda engine, _now_ms, _dating: costs.costs(engine),
+    "tariffs": lambda engine, _now_ms, _dating: costs.tariffs(engine),
     "outputs": lambda engine, now_ms, _dating: output_view.outputs(engine, now_ms),
 }

@@ -6,6 +6,7 @@ holds `{name}` where a value goes; what stands after a colon says how it is writ
 - `{why:reason}`: the value is itself a key, here of the table [reason]
 - `{v:=u}`: a quantity, in the unit that the value `u` names, as people read it (92.5 °C)
 - `{lasted_ms:duration}`: milliseconds as 47 min; `{step_ms:step}`: with its sign, as +47 min
+- `{from:date}`: a local day such as 2026-02-01 as people write it; `{price:decimal}`: a text with the decimal mark
 - `[? … ]`: left out when one of the values in it is missing
 
 A key or value that is missing never raises: the reader gets the key and the values as they are.
@@ -16,6 +17,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import date
 from functools import cache
 from typing import Any, Final
 
@@ -84,6 +86,21 @@ def duration(lang: str, ms: float) -> str:
     return " ".join(parts[:2])
 
 
+def day(lang: str, iso: str) -> str:
+    """Return a day as people of this language write it; what is no day as it is.
+
+    >>> day("en", "2027-02-01"), day("fr", "2027-02-01"), day("en", "soon")
+    ('1 Feb 2027', '1 févr. 2027', 'soon')
+    """
+    try:
+        found = date.fromisoformat(iso)
+    except ValueError:
+        return iso
+    month = word(lang, "calendar", "months").split()[found.month - 1]
+    values = {"day": found.day, "month": month, "year": found.year}
+    return render(lang, "calendar.date", values)
+
+
 def quantity(lang: str, value: Any, unit: str) -> str:
     """Return a number with its unit as people read it.
 
@@ -128,6 +145,10 @@ def _field(lang: str, value: Any, how: str, values: Mapping[str, Any]) -> str:
         return duration(lang, value)
     if how == "step" and isinstance(value, int | float):
         return ("-" if value < 0 else "+") + duration(lang, abs(value))
+    if how == "decimal":
+        return str(value).replace(".", word(lang, "number", "decimal"))
+    if how == "date":
+        return day(lang, str(value))
     if how.startswith("="):
         return quantity(lang, value, str(values.get(how[1:], "")))
     if how:

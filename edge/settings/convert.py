@@ -15,6 +15,7 @@ from edge.settings.hints import nearest
 from edge.settings.places import KeyPath
 
 _INNER_PLACE: Final = re.compile(r" - at `\$(.*)`$")
+_ANY_VALUE: Final = "`$[...]"
 _STEP: Final = re.compile(r"\.(\w+)|\[(\d+)\]")
 
 
@@ -119,6 +120,11 @@ def _note_wrong(raw: Any, path: KeyPath, kind: Any, message: str, faults: Faults
     if struct is not None and not is_own_objection:
         take(raw, path, rules_of(struct), faults)
         return
+    inner_kind = _value_kind(kind) if isinstance(raw, dict) and _ANY_VALUE in message else None
+    if inner_kind is not None:  # the message does not say under which name
+        for name, value in raw.items():
+            typed(value, (*path, name), inner_kind, faults)
+        return
     if is_own_objection:
         faults.at_value(path, "fault.refused", why=_INNER_PLACE.sub("", message))
         return
@@ -146,6 +152,15 @@ def _structs(kind: Any) -> list[type[msgspec.Struct]]:
 
     parts = [kind, *typing.get_args(kind)]
     return [part for part in parts if isinstance(part, type) and issubclass(part, msgspec.Struct)]
+
+
+def _value_kind(kind: Any) -> Any:
+    """Return what the values of a table with free names must be, None where this type is no such table."""
+    import typing
+
+    if typing.get_origin(kind) is dict:
+        return typing.get_args(kind)[1]
+    return next((found for part in typing.get_args(kind) if (found := _value_kind(part)) is not None), None)
 
 
 def _unquoted(value: Any, kind: Any) -> str | None:

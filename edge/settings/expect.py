@@ -84,6 +84,8 @@ def _described(info: inspect.Type) -> Text:
         return Text("expect.choice", {"choices": ", ".join(json.dumps(value, ensure_ascii=False) for value in values)})
     if isinstance(info, inspect.ListType | inspect.SetType | inspect.VarTupleType):
         return Text("expect.list", {"item": _described(info.item_type)})
+    if isinstance(info, inspect.DateType):
+        return Text("expect.date")
     is_table = isinstance(info, inspect.DictType | inspect.StructType)
     return Text("expect.bool" if isinstance(info, inspect.BoolType) else "expect.table" if is_table else "expect.any")
 

@@ -20,12 +20,13 @@ from edge.settings.rules_limits import check_limits
 from edge.settings.rules_outputs import check_outputs
 from edge.settings.rules_points import check_points
 from edge.settings.rules_site import check_site
+from edge.settings.rules_tariff import check_tariffs
 from edge.settings.rules_wiring import check_wiring
 from edge.settings.syntax import tables_of, text_of
 from edge.settings.tables import REPEATED, SEVERAL, SINGLE
 from edge.settings.templates import expanded
 
-RULES: Final = (check_points, check_limits, check_outputs, check_wiring, check_site)
+RULES: Final = (check_points, check_limits, check_outputs, check_wiring, check_tariffs, check_site)
 """What is looked at between tables, each (draft, faults) -> None, in this order."""
 MOST_BYTES = 4_000_000  # a site of 10,000 points is 2 MB; what is larger is another file
 

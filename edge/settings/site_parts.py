@@ -11,6 +11,7 @@ from edge.core.orders import Orders
 from edge.core.part import Part
 from edge.core.totals import Totals
 from edge.settings.model import Settings
+from edge.settings.tariffs import book_of, costs_of, moved_days_of
 
 Saved: TypeAlias = Mapping[str, Any]
 Maker: TypeAlias = Callable[[Settings, Saved, Saved], Part | None]
@@ -20,6 +21,9 @@ MAKERS: Final[tuple[Maker, ...]] = (
     lambda _settings, saved, _saved_events: Totals(saved),
     lambda settings, saved, _saved_events: LimitMemory(saved) if settings.limits else None,
     lambda _settings, _saved, _saved_events: Orders(secrets.randbelow),
+    moved_days_of,
+    book_of,
+    costs_of,
 )
 """In the order in which the parts hear of what happens."""
 

@@ -40,7 +40,7 @@ def point_spec(entry: PointEntry) -> PointSpec:
         deadband=point.deadband,
         heartbeat_ms=round(point.heartbeat_s * 1000),
         stale_ms=round(point.stale_s * 1000) if point.stale_s else max(3 * period_ms, period_ms + 5000),
-        name=_names(point.name),
+        name=named(point.name),
         place=point.place,
         equipment=point.equipment,
         role=point.role,
@@ -58,7 +58,7 @@ def output_spec(output: Output) -> OutputSpec:
         deadband=0.5,
         heartbeat_ms=OUTPUT_HEARTBEAT_MS,
         stale_ms=OUTPUT_STALE_MS,
-        name=_names(output.name),
+        name=named(output.name),
         place=output.place,
         equipment=output.equipment,
     )
@@ -75,7 +75,8 @@ def output_spec(output: Output) -> OutputSpec:
     )
 
 
-def _names(name: Any) -> dict[str, str]:
+def named(name: Any) -> dict[str, str]:
+    """Return people's name by language, from one text or one a language."""
     return name if isinstance(name, dict) else {"en": name, "fr": name} if name else {}
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from edge.settings import model
 from edge.settings.model_limits import Limit
+from edge.settings.model_tariff import Tariff
 from edge.settings.model_template import Template, Use
 
 SINGLE: Final[dict[str, type[msgspec.Struct]]] = {
@@ -28,6 +29,7 @@ REQUIRED: Final = ("box", "site")
 SEVERAL: Final[dict[str, type[msgspec.Struct]]] = {
     "limit": Limit,
     "output": model.Output,
+    "tariff": Tariff,
 }
 """Tables that a file holds any number of times, such as [[limit]]."""
 

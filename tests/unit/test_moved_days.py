@@ -1,0 +1,329 @@
+"""What meters moved by local day: 40 replayed days against a computation of its own, cuts, and a late clock."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from edge.core.moved_days import MovedDays
+from edge.core.tariff import Standing, Tariff
+from edge.core.timetable import hours_of
+from tests.money_rig import PARIS, D, MoneyRig, counter, local, utc_ms
+
+STEP_MS = 900_000
+NOV_21 = datetime(2026, 11, 21, tzinfo=PARIS)
+Price = Callable[[datetime], str]
+
+
+def simple(name: str, point: str, price: str = "0.2", **changes: Any) -> Tariff:
+    return Tariff(
+        **{"id": name, "valid_from": date(2026, 1, 1), "currency": "EUR", "unit": "kWh", "prices": {name: D(price)},
+           "points": {name: point}, **changes}
+    )  # fmt: skip
+
+
+def tempo_price(at: datetime) -> str:
+    """Return the register of a Tempo meter: days begin at 6 h, off-peak from 22 h to 6 h."""
+    day = (at - timedelta(hours=6)).date()
+    colour = "BWR"[day.toordinal() % 3]
+    return f"{'HP' if 6 <= at.hour < 22 else 'HC'}J{colour}"
+
+
+def ejp_price(at: datetime) -> str:
+    return "PM" if at.date().toordinal() % 7 == 0 and at.hour >= 7 else "HN"
+
+
+def hp_hc(at: datetime) -> str:
+    return "HC" if at.hour >= 22 or at.hour < 6 else "HP"
+
+
+CASES: dict[str, tuple[dict[str, str], Price]] = {
+    "hphc": ({"HP": "0.2146", "HC": "0.1696"}, hp_hc),
+    "tempo": (
+        {"HCJB": "0.1325", "HPJB": "0.1612", "HCJW": "0.1499", "HPJW": "0.1871", "HCJR": "0.1575", "HPJR": "0.7060"},
+        tempo_price,
+    ),
+    "ejp": ({"HN": "0.1546", "PM": "1.2376"}, ejp_price),
+    "water": ({"water": "4.2569"}, lambda _at: "water"),
+    "gas": ({"gas": "0.10482"}, lambda _at: "gas"),
+    "production": ({"EAIT": "0.1269"}, lambda _at: "EAIT"),
+    "ten": ({f"EASF{n:02d}": f"0.{n:02d}37" for n in range(1, 11)}, lambda at: f"EASF{at.hour % 10 + 1:02d}"),
+}
+
+
+def expected(prices: dict[str, str], moved: dict[str, Fraction], monthly: Fraction, *, sign: int = 1) -> Decimal:
+    """Return what a bill of whole numbers says: fractions, half up, line by line."""
+
+    def cents(amount: Fraction) -> int:
+        whole = int(abs(amount) * 100 + Fraction(1, 2))
+        return whole if amount >= 0 else -whole
+
+    total = cents(monthly) + sum(cents(sign * moved[name] * Fraction(price)) for name, price in prices.items())
+    return D(total) / 100
+
+
+@pytest.mark.parametrize("begin", ["2026-03-10", "2026-10-05"], ids=["spring", "autumn"])
+@pytest.mark.parametrize("case", CASES)
+def test_forty_replayed_days_cost_what_an_independent_computation_says(case: str, begin: str) -> None:
+    """Both clock changes and a change of price in the month are in it; the power is cut in one midnight."""
+    prices, price_of = CASES[case]
+    dice = random.Random(f"{case} {begin}")
+    first = datetime.fromisoformat(begin)
+    dearer = {name: str(D(price) + D("0.0101")) for name, price in prices.items()}
+    change = first.date() + timedelta(days=17)
+    coefficient = D("11.27") if case == "gas" else None
+    versions = [
+        Tariff(
+            id=case, valid_from=since, currency="EUR", unit="kWh", prices={name: D(p) for name, p in own.items()},
+            points={name: f"m.{name}" for name in own}, coefficient=coefficient, is_production=case == "production",
+            standing=(Standing("subscription", D("15.74")),), version=number,
+        )
+        for number, (since, own) in enumerate(((date(2026, 1, 1), prices), (change, dearer)), 1)
+    ]  # fmt: skip
+    now_ms = utc_ms(first)
+    rig = MoneyRig(versions, [counter(f"m.{name}") for name in prices], now_ms)
+    index = {name: dice.randrange(10_000_000) for name in prices}
+    rig.at(now_ms, {f"m.{name}": value / 1000 for name, value in index.items()})
+    by_day: dict[date, dict[str, Fraction]] = {}
+    end_ms = utc_ms(first + timedelta(days=40))
+    cut_ms = utc_ms(datetime.combine(first.date() + timedelta(days=9), datetime.min.time()))
+    while now_ms < end_ms:
+        now_ms += STEP_MS
+        moment = local(now_ms - 1)
+        name, wh = price_of(moment), dice.randrange(0, 2500)
+        index[name] += wh
+        own = by_day.setdefault(moment.date(), dict.fromkeys(prices, Fraction(0)))
+        own[name] += Fraction(wh, 1000) * Fraction(coefficient or 1)
+        # a reading in the last second of the period, then the one that closes it
+        rig.at(now_ms - 1, {f"m.{register}": value / 1000 for register, value in index.items()})
+        rig.at(now_ms, {f"m.{register}": value / 1000 for register, value in index.items()})
+        if now_ms == cut_ms:  # whatever was not durable is gone
+            rig = rig.again(now_ms)
+            rig.at(now_ms, {f"m.{register}": value / 1000 for register, value in index.items()})
+    sign = -1 if case == "production" else 1
+    months = {3: 31, 4: 30, 10: 31, 11: 30}
+    for day, moved in by_day.items():
+        own_prices = dearer if day >= change else prices
+        wanted = expected(own_prices, moved, Fraction("15.74") / months[day.month], sign=sign)
+        found = rig.cost(case, day)
+        assert found.amount == wanted, day
+        assert found.completeness == 1, day
+    hours = {24 if len(quarters) == 96 else len(quarters) / 4 for quarters in _quarters(first).values()}
+    assert hours == ({23, 24} if begin.startswith("2026-03") else {24, 25})
+    days = [first.date() + timedelta(days=number) for number in range(40)]
+    month = [day for day in days if day.month == first.month]
+    lines = {
+        (version, name): sum((by_day[day][name] for day in month if (day >= change) is (version == 2)), Fraction(0))
+        for version in (1, 2)
+        for name in prices
+    }
+    whole = rig.cost(case, *month)
+    assert {(line.version, line.name): line.quantity for line in whole.lines if line.kind == "price"} == {
+        key: D(amount.numerator) / D(amount.denominator) for key, amount in lines.items()
+    }
+
+
+def _quarters(first: datetime) -> dict[date, list[int]]:
+    found: dict[date, list[int]] = {}
+    for t in range(utc_ms(first), utc_ms(first + timedelta(days=40)), STEP_MS):
+        found.setdefault(local(t).date(), []).append(t)
+    return found
+
+
+def feed(rig: MoneyRig, start: int, values: list[Any], point: str = "m", **others: Any) -> int:
+    """Hand over a reading each quarter of an hour; return the instant of the last."""
+    now = start
+    for value in values:
+        rig.at(now, {point: value, **others})
+        now += STEP_MS
+    return now - STEP_MS
+
+
+def test_what_is_not_yet_in_a_record_counts_for_today() -> None:
+    start = utc_ms(NOV_21)
+    rig = MoneyRig([simple("e", "m")], [counter("m", period_ms=1000, record_ms=900_000)], start)
+    rig.at(start, {"m": 100.0})
+    rig.at(start + 60_000, {"m": 103.5})
+    assert rig.records == []
+    assert rig.cost("e", NOV_21.date()).amount == D("0.70")
+
+
+def test_a_bad_meter_has_no_cost_and_never_zero() -> None:
+    start = utc_ms(NOV_21)
+    rig = MoneyRig([simple("e", "m")], [counter("m")], start)
+    feed(rig, start, [None] * 8)
+    found = rig.cost("e", NOV_21.date())
+    assert found.amount is None
+    assert [line.quantity for line in found.lines] == [None]
+    nothing = MoneyRig([simple("e", "m")], [counter("m")], start)
+    assert nothing.cost("e", NOV_21.date()).amount is None, "nothing was ever read"
+
+
+def test_what_a_meter_catches_up_with_after_a_fault_is_estimated_and_the_day_partial() -> None:
+    start = utc_ms(NOV_21)
+    rig = MoneyRig([simple("e", "m")], [counter("m")], start)
+    feed(rig, start, [100.0, 101.0, None, None, None, 108.0, 109.0, 110.0])
+    found = rig.cost("e", NOV_21.date())
+    assert found.amount == D("2.00"), "the meter's own register lost nothing"
+    assert found.is_estimated
+    assert found.is_partial
+    assert 0.5 < found.completeness < 0.7
+
+
+def test_a_meter_that_went_back_or_was_exchanged_costs_nothing_below_zero() -> None:
+    start = utc_ms(NOV_21)
+    rig = MoneyRig([simple("e", "m")], [counter("m", wrap=1_000_000)], start)
+    feed(rig, start, [999_999.0, 999_999.5, 0.5, 1.5, 1.5])
+    assert rig.cost("e", NOV_21.date()).amount == D("0.50"), "2.5 kWh over the roll-over"
+    feed(rig, start + 5 * STEP_MS, [400_000.0, 17.0, 18.0, 18.0])
+    assert rig.cost("e", NOV_21.date()).amount == D("80000.40"), "an exchange hides what was used in between, no more"
+
+
+def test_a_thousand_million_kilowatt_hours_keep_their_last_digit() -> None:
+    start = utc_ms(NOV_21)
+    rig = MoneyRig([simple("e", "m", "1")], [counter("m")], start)
+    feed(rig, start, [0.0, 1_000_000_000.01, 1_000_000_000.03, 1_000_000_000.03])
+    assert rig.cost("e", NOV_21.date()).amount == D("1000000000.03")
+
+
+def test_quiet_records_that_the_deadband_left_out_do_not_make_the_day_partial() -> None:
+    start = utc_ms(NOV_21)
+    spec = counter("m", deadband=5.0, heartbeat_ms=7_200_000)
+    rig = MoneyRig([simple("e", "m")], [spec], start)
+    end = feed(rig, start, [100 + 0.1 * step for step in range(96)])
+    assert len(rig.records) < 20
+    rig.at(end + STEP_MS - 1, {"m": 110.0})
+    found = rig.cost("e", NOV_21.date())
+    assert found.amount == D("2.00")
+    assert found.completeness > 0.97
+    feed(rig, end + STEP_MS, [110.0] * 24)
+    assert rig.cost("e", NOV_21.date()).completeness == pytest.approx(1, abs=1e-6), "also what was quiet over midnight"
+
+
+def test_a_record_is_of_the_day_in_which_it_begins() -> None:
+    start = utc_ms(NOV_21 - timedelta(minutes=15))
+    rig = MoneyRig([simple("e", "m")], [counter("m")], start)
+    rig.at(start, {"m": 10.0})
+    rig.at(start + STEP_MS - 1, {"m": 15.0})
+    rig.at(start + STEP_MS, {"m": 15.0})
+    rig.at(start + 2 * STEP_MS, {"m": 22.0})
+    assert rig.cost("e", NOV_21.date() - timedelta(days=1)).lines[0].quantity == 5
+    assert rig.cost("e", NOV_21.date()).lines[0].quantity == 7
+
+
+def test_without_a_trusted_clock_nothing_falls_on_a_day_until_one_comes() -> None:
+    start = utc_ms(NOV_21)
+    rig = MoneyRig([simple("e", "m")], [counter("m")], 0, is_dated=False)
+    for step in range(9):
+        rig.at(step * STEP_MS, {"m": 100.0 + step})
+    days = rig.engine.part(MovedDays)
+    assert days.undated("m") == 7
+    assert rig.cost("e", date(1970, 1, 1)).amount is None
+    assert rig.registers["cost/m/undated"][0] == "7.0"
+    rig.engine.set_clock(start)
+    rig.collect()
+    rig.begin = 0  # the rig's own instants stay monotonic
+    rig.at(9 * STEP_MS, {"m": 109.0})
+    assert rig.cost("e", NOV_21.date()).lines[0].quantity == 9
+    assert days.undated("m") == 0
+    assert rig.registers["cost/m/undated"][0] == "0.0"
+
+
+def test_what_was_never_dated_before_a_power_cut_stays_told_and_is_in_no_day() -> None:
+    rig = MoneyRig([simple("e", "m")], [counter("m")], 0, is_dated=False)
+    for step in range(5):
+        rig.at(step * STEP_MS, {"m": 100.0 + step})
+    after = rig.again(utc_ms(NOV_21))
+    feed(after, utc_ms(NOV_21), [104.0, 105.0, 106.0])
+    assert after.engine.part(MovedDays).undated("m") == 3
+    assert after.cost("e", NOV_21.date()).lines[0].quantity == 3, "two, and one that was in no record yet"
+
+
+def test_a_kill_at_any_record_loses_and_doubles_nothing() -> None:
+    start = utc_ms(NOV_21 - timedelta(hours=3))
+    for cut in range(1, 24):
+        rig = MoneyRig([simple("e", "m")], [counter("m")], start)
+        index, now = 100.0, start
+        for step in range(24):
+            if step == cut:
+                rig = rig.again(now)
+            rig.at(now, {"m": index})
+            index, now = index + 1, now + STEP_MS
+        both = [rig.cost("e", NOV_21.date() - timedelta(days=days)).lines[0].quantity for days in (0, 1)]
+        assert sum(amount for amount in both if amount is not None) == 23, cut
+
+
+def split_tariff(**changes: Any) -> Tariff:
+    return Tariff(
+        **{"id": "e", "valid_from": date(2026, 1, 1), "currency": "EUR", "unit": "kWh", "meter": "m",
+           "prices": {"HP": D("0.2"), "HC": D("0.1")}, **changes}
+    )  # fmt: skip
+
+
+def test_one_register_is_split_by_the_period_that_the_meter_tells() -> None:
+    from edge.core.types import PointSpec
+
+    start = utc_ms(NOV_21)
+    tariff = split_tariff(split_by="ptec", periods={"HP": ("HP..",), "HC": ("HC..",)})
+    ptec = PointSpec(id="ptec", kind="text", period_ms=900_000, record_ms=900_000, stale_ms=3_000_000)
+    rig = MoneyRig([tariff], [counter("m"), ptec], start)
+    for step in range(96):
+        now = start + step * STEP_MS
+        word = "HC.." if hp_hc(local(now)) == "HC" else "HP.."
+        rig.at(now, {"m": 100.0 + step, "ptec": word})
+        rig.at(now + STEP_MS - 1, {"m": 101.0 + step, "ptec": word})
+    found = rig.cost("e", NOV_21.date())
+    assert [line.quantity for line in found.lines] == [64, 32]
+    assert found.unpriced == 0
+
+
+def test_what_moves_while_the_period_is_unknown_has_no_price_and_is_told() -> None:
+    from edge.core.types import PointSpec
+
+    start = utc_ms(NOV_21)
+    tariff = split_tariff(split_by="ptec", periods={"HP": ("HP..",), "HC": ("HC..",)})
+    ptec = PointSpec(id="ptec", kind="text", period_ms=900_000, record_ms=900_000, stale_ms=3_000_000)
+    rig = MoneyRig([tariff], [counter("m"), ptec], start)
+    for step in range(8):
+        rig.at(start + step * STEP_MS, {"m": 100.0 + step, "ptec": "HP.." if step < 4 else None})
+    found = rig.cost("e", NOV_21.date())
+    assert found.unpriced > 0
+    assert found.is_partial
+    assert sum(line.quantity or 0 for line in found.lines) + found.unpriced == 7
+
+
+@pytest.mark.parametrize(("day", "night_h"), [("2026-03-29", 7), ("2026-10-25", 9), ("2026-11-21", 8)])
+def test_one_register_is_split_by_weekly_hours_on_the_wall_also_when_the_clocks_change(day: str, night_h: int) -> None:
+    start = utc_ms(datetime.fromisoformat(day))
+    end = utc_ms(datetime.fromisoformat(day) + timedelta(days=1))
+    rig = MoneyRig([split_tariff(hours={"HC": hours_of(["22:00-06:00"])})], [counter("m")], start)
+    index = 100.0
+    for now in range(start, end, STEP_MS):
+        rig.at(now, {"m": index})
+        index += 0.25
+        rig.at(now + STEP_MS - 1, {"m": index})
+    found = rig.cost("e", date.fromisoformat(day))
+    assert {line.name: line.quantity for line in found.lines} == {"HP": 16, "HC": night_h}
+
+
+def test_a_whole_year_is_kept_over_a_restart_and_the_oldest_days_go() -> None:
+    tariffs = [simple("e", "m", valid_from=date(2025, 1, 1))]
+    start = utc_ms(datetime(2025, 11, 1, tzinfo=PARIS))
+    rig = MoneyRig(tariffs, [counter("m", record_ms=86_400_000, period_ms=86_400_000, stale_ms=200_000_000)], start)
+    for day in range(420):
+        rig.at(utc_ms(datetime(2025, 11, 1, tzinfo=PARIS) + timedelta(days=day)), {"m": float(day)})
+    assert len([name for name in rig.registers if name.startswith("cost/m")]) == 13
+    after = rig.again(utc_ms(datetime(2026, 12, 26, tzinfo=PARIS)))
+    days = [date(2026, 1, 1) + timedelta(days=number) for number in range(350)]
+    assert after.cost("e", *days).lines[0].quantity == 350
+    assert after.cost("e", date(2025, 11, 20)).amount is None, "its month holds another year's now"
+
+
+def test_the_zone_of_the_rig_is_that_of_the_site() -> None:
+    assert local(utc_ms(NOV_21)).tzinfo is PARIS
