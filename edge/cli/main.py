@@ -46,6 +46,18 @@ VERBS: Final[dict[str, Verb]] = {
     "receive": Verb("edge.cli.receive", "the reference consumer: store what boxes send, once, and acknowledge it"),
     "journal": Verb("edge.cli.journal", "what happened on the box, who did it and when"),
     "relay": Verb("edge.cli.relay", "outputs: what they do and why; switch one on, off, for a time, or back to auto"),
+    "equipment": Verb(
+        "edge.cli.equipment",
+        "machines: state, since when and why; restore one, or call it faulty",
+        "add_equipment_arguments",
+        "equipment",
+    ),
+    "maintenance": Verb(
+        "edge.cli.equipment",
+        "put a machine into maintenance until a planned end, and out of it",
+        "add_maintenance_arguments",
+        "maintenance",
+    ),
     "backup": Verb("edge.cli.backup", "write all that replaces a dead box into one file"),
     "wipe": Verb("edge.cli.wipe", "erase all that the box kept, and show that it is gone"),
     "restore": Verb("edge.cli.restore", "make this box go on as the one of a backup"),

@@ -175,7 +175,7 @@ class State(Point):
         """Change the state at the edge's own instant, as far as that lies in the open period."""
         self.window.enter(value, max(edge_ms, self.start_ms))
         was, self._known = self._known, value
-        if was is not None and was != value:
+        if was is not None and was != value and self.spec.is_told:
             words = self.spec.words
             word = {"word": words[value], "was_word": words[was]} if words else {}
             actions.events.append(Event("state", edge_ms, self.id, {"v": value, "was": was, **word}))

@@ -43,6 +43,8 @@ class PointSpec(msgspec.Struct, frozen=True):
     place: str = ""
     equipment: str = ""
     role: str = ""
+    is_told: bool = True
+    """Each edge of a state is an event of its own; False where what changes it journals that already."""
 
 
 LimitKind = Literal[

@@ -9,6 +9,7 @@ from typing import Final
 
 from edge.core.alarm_orders import Ack, AlarmService, Shelve
 from edge.core.commands import Verb
+from edge.core.maintenance import EquipmentOrder, MaintenanceOrder
 from edge.core.registry import CONFIRM, Confirm
 from edge.core.relay import Relay
 from edge.core.tariff_book import TariffSet
@@ -23,4 +24,6 @@ VERBS: Final[dict[str, Verb]] = {
     CONFIRM: Verb(Confirm, "read", {"en": ("yes",), "fr": ("oui",)}, secret=frozenset({"code"})),
     "relay": Verb(Relay, "operate", {"en": ("relay",), "fr": ("relais",)}, two_step=True),
     "tariff": Verb(TariffSet, "configure", {"en": ("tariff",), "fr": ("tarif",)}, two_step=True),
+    "equipment": Verb(EquipmentOrder, "operate", {"en": ("equipment",), "fr": ("equipement",)}, two_step=True),
+    "maintenance": Verb(MaintenanceOrder, "operate", {"en": ("maintenance",), "fr": ("maintenance",)}, two_step=True),
 }

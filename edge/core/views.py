@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from edge.core import costs, output_view, view
+from edge.core import costs, equipment_view, output_view, view
 from edge.core.clock import Dating
 from edge.core.engine import Engine
 
@@ -21,4 +21,5 @@ VIEWS: Final[dict[str, View]] = {
     "costs": lambda engine, _now_ms, _dating: costs.costs(engine),
     "tariffs": lambda engine, _now_ms, _dating: costs.tariffs(engine),
     "outputs": lambda engine, now_ms, _dating: output_view.outputs(engine, now_ms),
+    "equipment": lambda engine, _now_ms, dating: equipment_view.equipment(engine, dating),
 }

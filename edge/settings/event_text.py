@@ -9,8 +9,12 @@ from typing import Any, Final
 from edge.core.clock import DATED_FROM, TRUST
 from edge.settings import catalogue
 
-INSTANTS: Final = (("seen_ms", "seen_trust", "seen"), ("taken_ms", "taken_trust", "taken"))
-"""A value that is UTC ms, the one that says where it came from, and the name of both as a local time in a sentence."""
+INSTANTS: Final = (
+    ("seen_ms", "seen_trust", "seen"), ("taken_ms", "taken_trust", "taken"), ("until_ms", "", "until"),
+    ("was_ms", "", "was"),
+)  # fmt: skip
+"""A value that is UTC ms, the one that says where it came from ("": it was planned so), and the name of both as a local
+time in a sentence."""
 DOUBT: Final = "~"
 """Before a time that nobody vouches for."""
 
@@ -62,7 +66,7 @@ def sentence(lang: str, zone: tzinfo, kind: str, point: str, values: Mapping[str
         shown = _of_alarm(shown)
     for name, trust, told in INSTANTS:
         if isinstance(shown.get(name), int):
-            mark = DOUBT if is_doubtful(str(shown.get(trust, ""))) else ""
+            mark = DOUBT if trust and is_doubtful(str(shown.get(trust, ""))) else ""
             shown[told] = f"{mark}{moment(lang, shown[name], zone)}"
     text = catalogue.render(lang, f"event.{kind}", shown).removeprefix("event.")
     return f"{point}{catalogue.word(lang, 'mark', 'colon')} {text}" if point else text

@@ -14,8 +14,10 @@ import msgspec
 
 from edge.settings import model
 from edge.settings.draft import Draft, drafted
+from edge.settings.equipment import implied_equipment
 from edge.settings.faults import Fault, Faults, SettingsError
 from edge.settings.implied import implied_limits
+from edge.settings.rules_equipment import check_equipment
 from edge.settings.rules_limits import check_limits
 from edge.settings.rules_outputs import check_outputs
 from edge.settings.rules_points import check_points
@@ -26,7 +28,7 @@ from edge.settings.syntax import tables_of, text_of
 from edge.settings.tables import REPEATED, SEVERAL, SINGLE
 from edge.settings.templates import expanded
 
-RULES: Final = (check_points, check_limits, check_outputs, check_wiring, check_tariffs, check_site)
+RULES: Final = (check_points, check_limits, check_outputs, check_wiring, check_tariffs, check_site, check_equipment)
 """What is looked at between tables, each (draft, faults) -> None, in this order."""
 MOST_BYTES = 4_000_000  # a site of 10,000 points is 2 MB; what is larger is another file
 
@@ -62,6 +64,7 @@ def loads(text: str, name: str = "settings") -> model.Settings:
     tables, faults.origins = expanded(data, REPEATED, faults)
     draft = drafted(tables, faults)
     draft.rows["limit"] += implied_limits(draft)
+    draft.rows["equipment"] += implied_equipment(draft)
     for check in RULES:
         check(draft, faults)
     if faults:

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from edge.core.units import KNOWN
 from edge.settings.model_limits import Limit
-from edge.settings.patterns import ID_PATTERN
+from edge.settings.patterns import EQUIPMENT, ID_PATTERN
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -67,7 +67,7 @@ class Point(_Table, frozen=True):
     driver: Annotated[str, Meta(description="name of a driver; `vigie schema` lists them")]
     name: Annotated[str | dict[str, str], Meta(description='people\'s name, or { en = "…", fr = "…" }')] = ""
     place: Annotated[str, Meta(description="where on the site")] = ""
-    equipment: Annotated[str, Meta(description="the machine that it belongs to")] = ""
+    equipment: Annotated[str, EQUIPMENT, Meta(description="id of the machine that it belongs to")] = ""
     role: Annotated[str, Meta(description="what the figure is for, such as consumption")] = ""
     unit: Annotated[
         str | None,
@@ -133,7 +133,7 @@ class Output(_Table, frozen=True):
     ] = 1.0
     name: Annotated[str | dict[str, str], Meta(description='people\'s name, or { en = "…", fr = "…" }')] = ""
     place: Annotated[str, Meta(description="where on the site")] = ""
-    equipment: Annotated[str, Meta(description="the machine that it belongs to")] = ""
+    equipment: Annotated[str, EQUIPMENT, Meta(description="id of the machine that it belongs to")] = ""
 
 
 class Led(_Table, frozen=True):

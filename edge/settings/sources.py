@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 from edge.core.read_back import WORDS
 from edge.settings.draft import Draft, Row
+from edge.settings.equipment import points_made
 from hal.sample import Channel
 
 Made: TypeAlias = Callable[[Row], Iterable[tuple[str, Channel]]]
@@ -19,6 +20,7 @@ OUTPUT: Final = Channel("state", words=WORDS)
 
 MADE: Final[dict[str, Made]] = {
     "output": lambda row: [(row.good["id"], OUTPUT)],
+    "equipment": points_made,
 }
 """By table; where two make a point of one id, that is a fault of `rules_points`."""
 

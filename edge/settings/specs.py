@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
+from edge.core.equipment import EquipmentSpec, point_specs
 from edge.core.output import OutputSpec
 from edge.core.read_back import WORDS
 from edge.core.types import NEVER, LimitSpec, PointSpec
+from edge.settings.equipment import equipment_specs
 from edge.settings.limit_specs import limit_specs
 from edge.settings.model import Output, PointEntry, Settings
+from edge.settings.patterns import named
 from edge.settings.subscribed import tapped
 from hal import drivers
 
@@ -75,13 +78,13 @@ def output_spec(output: Output) -> OutputSpec:
     )
 
 
-def named(name: Any) -> dict[str, str]:
-    """Return people's name by language, from one text or one a language."""
-    return name if isinstance(name, dict) else {"en": name, "fr": name} if name else {}
-
-
 def made_specs(settings: Settings) -> list[PointSpec]:
     """Return the points that other tables than [[point]] make: ids as in `edge.settings.sources`."""
+    return [*_made_specs(settings), *(point for machine in machine_specs(settings) for point in point_specs(machine))]
+
+
+def _made_specs(settings: Settings) -> list[PointSpec]:
+    """Return those that can belong to a machine."""
     return [output_spec(output).point for output in settings.outputs]
 
 
@@ -90,6 +93,12 @@ def equipment_of(settings: Settings) -> dict[str, str]:
     named = {entry.point.id: entry.point.equipment for entry in settings.points}
     named |= {spec.id: spec.equipment for spec in made_specs(settings)}
     return {point: equipment for point, equipment in named.items() if equipment}
+
+
+def machine_specs(settings: Settings) -> list[EquipmentSpec]:
+    """Return the machines of the site."""
+    points = [*(point_spec(entry) for entry in settings.points), *_made_specs(settings)]
+    return equipment_specs(settings, points)
 
 
 def specs(settings: Settings) -> tuple[list[PointSpec], list[LimitSpec]]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from edge.settings import model
+from edge.settings.model_equipment import Equipment
 from edge.settings.model_limits import Limit
 from edge.settings.model_tariff import Tariff
 from edge.settings.model_template import Template, Use
@@ -30,6 +31,7 @@ SEVERAL: Final[dict[str, type[msgspec.Struct]]] = {
     "limit": Limit,
     "output": model.Output,
     "tariff": Tariff,
+    "equipment": Equipment,
 }
 """Tables that a file holds any number of times, such as [[limit]]."""
 

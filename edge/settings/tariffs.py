@@ -15,7 +15,8 @@ from edge.core.tariff_book import TariffBook
 from edge.core.timetable import hours_of
 from edge.settings.model import Settings
 from edge.settings.model_tariff import Tariff
-from edge.settings.specs import named, specs
+from edge.settings.patterns import named
+from edge.settings.specs import specs
 
 SUBSCRIPTION = "subscription"
 

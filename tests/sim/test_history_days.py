@@ -29,7 +29,7 @@ def test_history_holds_every_record_of_a_day_and_its_hours_add_up(tmp_path: Path
     while entries := log.read(seq, 5000).entries:
         for entry in entries:
             made[entry.point] += 1
-            moved[entry.point] += round((entry.increment or 0) * 1e6)
+            moved[entry.point] += round((entry.increment or 0) * 1e9)
         seq += len(entries)
     assert {info.point: len(history.records(info.point, 0, 2**60, 10**6)) for info in history.points()} == dict(made)
     for info in history.points():
@@ -37,5 +37,5 @@ def test_history_holds_every_record_of_a_day_and_its_hours_add_up(tmp_path: Path
             found = history.periods(info.point, length, 0, 2**60)
             assert sum(period.records for period in found) == made[info.point]
             if info.kind == "counter":
-                assert sum(round((period.increment or 0) * 1e6) for period in found) == moved[info.point]
+                assert sum(round((period.increment or 0) * 1e9) for period in found) == moved[info.point]
     assert history.gaps(0, 2**60) == []

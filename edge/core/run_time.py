@@ -1,0 +1,153 @@
+"""How long machines ran and how often they started, by the point that tells whether they run.
+
+Time in which that point had no value, or the box was off, is not run time; a machine that was at rest before it and
+runs after it has started once. What is counted goes with the records' frame: a power cut takes back both alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from typing import Any, Final
+
+import msgspec
+
+from edge.core.engine import Engine
+from edge.core.equipment import FED_MS, EquipmentSpec, hours_point, starts_point
+from edge.core.part import Part
+from edge.core.types import Event, Record
+from hal.sample import BAD, Sample
+
+LOOK_MS: Final = 5000  # a gauge is looked at so often; a state's edges come with their own time
+
+
+class Run(msgspec.Struct):
+    """What one machine has run; `runs` is what was last known of it."""
+
+    run_ms: int = 0
+    starts: int = 0
+    runs: bool | None = None
+
+
+class _Count:
+    """A machine that is counted: up to when, and as what."""
+
+    __slots__ = ("at_ms", "began", "is_on", "run", "spec", "told")
+
+    def __init__(self, spec: EquipmentSpec, run: Run, now_ms: int) -> None:
+        self.spec = spec
+        self.run = run
+        self.began = copy(run)
+        self.told = copy(run)
+        """What the counters were fed last."""
+        self.at_ms = now_ms
+        self.is_on: bool | None = None
+        """Whether it runs since `at_ms`; None while nobody knows."""
+
+    def see(self, now_ms: int, value: Any, bad_since_ms: int, was: Any = None) -> None:
+        """Count up to now; from now on it is as this value says, None where there is none.
+
+        `bad_since_ms`: where the point last lost its value; `was`: the last one before this, where that is told.
+        """
+        now_ms = max(now_ms, self.at_ms)
+        if was is not None:
+            self.run.runs = was > self.spec.runs_above
+        if self.is_on and self.at_ms <= bad_since_ms <= now_ms:  # also when it has one again meanwhile
+            self.run.run_ms += bad_since_ms - self.at_ms
+            self.is_on = None
+        if self.is_on:
+            self.run.run_ms += now_ms - self.at_ms
+        self.at_ms = now_ms
+        self.is_on = None if value is None else value > self.spec.runs_above
+        if self.is_on is None:
+            return
+        if self.is_on and self.run.runs is False:
+            self.run.starts += 1
+        self.run.runs = self.is_on
+
+    def samples(self, now_ms: int) -> list[Sample]:
+        """Return what it counted in this start, as its two counters take it."""
+        t_ns, run, began = now_ms * 1_000_000, self.run, self.began
+        self.told = copy(run)
+        return [
+            Sample(hours_point(self.spec.id), t_ns, run.run_ms - began.run_ms),
+            Sample(starts_point(self.spec.id), t_ns, run.starts - began.starts),
+        ]
+
+
+class RunTime(Part):
+    """Run hours and starts of all machines that say by which point they run."""
+
+    in_records = True
+
+    def __init__(self, specs: Sequence[EquipmentSpec], saved: Mapping[str, Any] | None = None) -> None:
+        super().__init__()
+        self._specs = [spec for spec in specs if spec.runs]
+        self._runs = msgspec.convert((saved or {}).get("run_time", {}), dict[str, Run])
+        self._counts: list[_Count] = []
+        self._by_point: dict[str, list[_Count]] = {}
+        self._fed_ms = -FED_MS
+
+    def run_ms(self, machine: str) -> int:
+        """Return how long a machine has run in all, 0 where nobody counts."""
+        run = self._runs.get(machine)
+        return run.run_ms if run else 0
+
+    def starts(self, machine: str) -> int:
+        """Return how often it has started."""
+        run = self._runs.get(machine)
+        return run.starts if run else 0
+
+    def is_running(self, machine: str) -> bool | None:
+        """Return whether it runs; None while nobody knows."""
+        return next((count.is_on for count in self._counts if count.spec.id == machine), None)
+
+    def attach(self, site: Engine) -> None:
+        """Begin to count where the records remember, at a standstill until the first reading."""
+        self._site = site
+        for spec in self._specs:
+            count = _Count(spec, self._runs.setdefault(spec.id, Run()), site.now_ms)
+            self._counts.append(count)
+            self._by_point.setdefault(spec.runs, []).append(count)
+        if self._counts:
+            self.step(site.now_ms)
+
+    def hear(self, records: Sequence[Record], events: Sequence[Event]) -> None:
+        """Follow the edges of states, each at its own instant."""
+        edges = [event for event in events if event.kind == "state" and event.point in self._by_point]
+        for event in edges:
+            since_ms = self._site.points[event.point].bad_since_ms
+            for count in self._by_point[event.point]:
+                count.see(event.at_ms, event.values["v"], since_ms, event.values["was"])
+        if edges:
+            self._feed(self._site.now_ms)
+
+    def step(self, now_ms: int) -> None:
+        """Look at all, and feed the counters."""
+        for count in self._counts:
+            point = self._site.points[count.spec.runs]
+            count.see(now_ms, None if point.quality == BAD else point.value, point.bad_since_ms)
+        self._feed(now_ms)
+        self.due_ms = now_ms - now_ms % LOOK_MS + LOOK_MS
+
+    def _feed(self, now_ms: int) -> None:
+        """Feed the counters of what moved; their registers and ours go into the same frame."""
+        is_due = now_ms - self._fed_ms >= FED_MS
+        samples = []
+        for count in self._counts:
+            if is_due or count.run != count.told:
+                self.is_changed = self.is_changed or count.run != count.told
+                samples += count.samples(now_ms)
+        if is_due:
+            self._fed_ms = now_ms
+        if samples:
+            self._site.feed(samples, now_ms)
+
+    def close(self, now_ms: int) -> None:
+        """Count up to the end."""
+        if self._counts:
+            self.step(now_ms)
+
+    def registers(self) -> dict[str, Any]:
+        """Return what was counted in all."""
+        return {"run_time": msgspec.to_builtins(self._runs)}
