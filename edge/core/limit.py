@@ -21,6 +21,9 @@ NOT_YET: Final = frozenset({"unconfirmed", "inconsistent", "suspect"})
 ON_QUALITY: Final = frozenset({"fault", "stale"})
 """Limits that look at the quality of a point, not at its value."""
 
+NUMBERLESS: Final = frozenset({"fault", "stale", "expression"})
+"""Limits that compare no number which people would read."""
+
 BELOW: Final = frozenset({"low", "low_low"})
 """Limits that a value is beyond when it is smaller."""
 
@@ -81,14 +84,16 @@ class Limit:
 
     @property
     def bound(self) -> float | None:
-        """What is compared with now; None where that is nothing, or another point without a value."""
-        if self.spec.kind in ON_QUALITY:
+        """What is compared with now; None where that is no number, or another point without a value."""
+        if self.spec.kind in NUMBERLESS:
             return None
         return self.spec.value if self.measure is None else self.measure.bound
 
     def compared(self, value: float | None) -> float | None:
         """Return what an alarm of this reading of the point tells: the reading, or what was made of it."""
-        return value if self.measure is None else self.number
+        if self.measure is None:
+            return value
+        return None if self.spec.kind in NUMBERLESS else self.number
 
     def judge(self, value: float | None, quality: int, reason: str, t_ms: int, of: str = "") -> bool | None:
         """Return True when the alarm begins now, False when it ends now, None when nothing changes.
@@ -119,7 +124,8 @@ class Limit:
         return self._run_out(now_ms)
 
     def _compare(self, t_ms: int) -> bool | None:
-        number, bound = self.number, self.bound
+        number = self.number
+        bound = self.spec.value if self.measure is None else self.measure.bound
         if number is None or bound is None:
             self._delay_ms = NEVER
             self._set_due()
@@ -127,8 +133,8 @@ class Limit:
         wish = is_beyond(self.spec, number, bound, self.spec.deadband if self._wish else 0.0)
         if wish and not (self._wish or self.active):
             self.peak = None
-        if self.peak is None or excess(self.spec.kind, number, bound) > excess(self.spec.kind, self.peak, bound):
-            self.peak, self.peak_ms = number, t_ms
+        if self.spec.kind not in NUMBERLESS:
+            self._follow_peak(number, bound, t_ms)
         return self._decide(t_ms, wish=wish)
 
     def _decide(self, t_ms: int, *, wish: bool) -> bool | None:
@@ -151,3 +157,8 @@ class Limit:
     def _set_due(self) -> None:
         measure = self.measure
         self.due_ms = self._delay_ms if measure is None else min(self._delay_ms, measure.due_ms)
+
+    def _follow_peak(self, number: float, bound: float, t_ms: int) -> None:
+        kind = self.spec.kind
+        if self.peak is None or excess(kind, number, bound) > excess(kind, self.peak, bound):
+            self.peak, self.peak_ms = number, t_ms

@@ -14,6 +14,7 @@ from edge.core.engine import Engine
 from edge.core.limit import Limit
 from edge.core.measure_time import Consumption
 from edge.core.part import Part
+from edge.core.totals import Totals, TotalStep
 
 PREFIX: Final = "limit/"
 
@@ -72,9 +73,9 @@ class LimitMemory(Part):
 
     def _registers(self, limits: list[Limit]) -> dict[str, Any]:
         site = self.site
-        offset_ms = site.utc_offset_ms if site.is_dated else None
+        start = {"boot": site.boot, "offset": site.utc_offset_ms if site.is_dated else None}
         return {
-            PREFIX + limit.spec.id: {"boot": site.boot, "offset": offset_ms, **(limit.measure.saved() or {})}
+            PREFIX + limit.spec.id: {**start, "kind": limit.spec.kind, **(limit.measure.saved() or {})}
             for limit in limits
             if limit.measure
         }
@@ -83,6 +84,8 @@ class LimitMemory(Part):
         """Give the measure its state, if its instants can be moved to this start; return whether that is done."""
         site, measure = self.site, limit.measure
         saved = self._saved[PREFIX + limit.spec.id]
+        if saved["kind"] != limit.spec.kind:  # the settings have another limit of this name now
+            return True
         if saved["boot"] == site.boot:
             shift_ms: int | None = 0
         elif saved["offset"] is None:
@@ -98,13 +101,21 @@ class LimitMemory(Part):
         return True
 
     def _place(self, measure: Consumption) -> None:
-        site, step = self.site, measure.spec.per
+        site, per = self.site, measure.spec.per
+        if per not in {"hour", "day", "week", "month"}:
+            return
+        step: TotalStep = per
 
         def bounds_of(t_ms: int) -> tuple[int, int] | None:
-            if not site.is_dated or step not in {"hour", "day", "week", "month"}:
+            if not site.is_dated:
                 return None
             offset_ms = site.utc_offset_ms
             begin_ms, end_ms = bounds_ms(t_ms + offset_ms, step, site.zone)
             return begin_ms - offset_ms, end_ms - offset_ms
 
         measure.bounds_of = bounds_of
+        try:
+            totals = site.part(Totals)
+        except KeyError:  # a site made by hand without
+            return
+        measure.moved = lambda: totals.moved(measure.spec.point, step)

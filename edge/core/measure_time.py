@@ -75,7 +75,7 @@ class NeverZero(Measure):
 class Consumption(Measure):
     """What a counter moved in the present local hour, day, week or month. It ends with the period, whatever comes."""
 
-    __slots__ = ("_end_ms", "bounds_of", "most", "moved")
+    __slots__ = ("_asked", "_end_ms", "bounds_of", "most", "moved")
     has_instants = True
 
     def __init__(self, spec: LimitSpec) -> None:
@@ -85,6 +85,8 @@ class Consumption(Measure):
         self.bounds_of: Callable[[int], tuple[int, int] | None] = lambda _t_ms: None
         """Monotonic begin and end of the period that holds an instant; None while the date is not known."""
         self.most: float | None = None
+        self._asked: float | None = None
+        """The index of which the last answer was."""
         self._end_ms: float = NEVER
 
     def number(self, t_ms: int) -> float | None:
@@ -95,15 +97,20 @@ class Consumption(Measure):
             return None
         if bounds[1] != self._end_ms:
             is_turn = self._end_ms <= t_ms
-            self.most, self._end_ms, self.due_ms = None, bounds[1], bounds[1]
+            self.most, self._asked, self._end_ms, self.due_ms = None, None, bounds[1], bounds[1]
             self.is_moved = True
             if is_turn:
                 self.most = 0.0  # nothing of a period that begins now; the next reading says more
                 return self.most
-        moved = self.moved() if self.own is not None else None
-        if moved is not None and (self.most is None or moved > self.most):
-            self.most = moved
-        return None if moved is None else self.most
+        if self.own is None:
+            return None
+        if self.own != self._asked:
+            moved = self.moved()
+            if moved is None:
+                return None
+            self._asked = self.own
+            self.most = moved if self.most is None else max(moved, self.most)
+        return self.most
 
     def facts(self) -> dict[str, Any]:
         """Return the period's word."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from edge.core.measure import Against, Deviation, Measure, Rate, Share
+from edge.core.measure_expression import Condition
 from edge.core.measure_time import Consumption, NeverZero
 from edge.core.types import LimitSpec
 
@@ -14,6 +15,7 @@ KINDS: Final[dict[str, type[Measure]]] = {
     "consumption": Consumption,
     "never_zero": NeverZero,
     "subscribed": Share,
+    "expression": Condition,
 }
 
 

@@ -56,6 +56,13 @@ LimitKind = Literal[
 Per: TypeAlias = Literal["", "second", "minute", "hour", "day", "week", "month"]
 
 
+class Input(msgspec.Struct, frozen=True):
+    """A point that an expression names."""
+
+    unit: str = ""
+    words: tuple[str, ...] = ()
+
+
 class LimitSpec(msgspec.Struct, frozen=True):
     """One limit of one point (seuil). Delays in ms; `deadband` in the unit of `value`, on the way back only.
 
@@ -89,7 +96,7 @@ class LimitSpec(msgspec.Struct, frozen=True):
     is_index: bool = False
     """`never_zero` of a counter, which rests while its index stays as it is."""
     expression: str = ""
-    inputs: tuple[str, ...] = ()
+    inputs: dict[str, Input] = {}
     """The points that an expression names."""
 
 

@@ -14,6 +14,7 @@ from edge.core.clock import Dating
 from edge.core.engine import Engine
 from edge.core.kinds import Counter
 from edge.core.levels import above
+from edge.core.limit import Limit
 from edge.core.measure import unit_of
 from edge.core.point import Point
 from hal.sample import BAD, QUALITY_NAMES, Value
@@ -104,6 +105,13 @@ def values(engine: Engine, now_ms: int) -> list[ValueView]:
     return [value_view(point, now_ms) for point in engine.points.values()]
 
 
+def _now(limit: Limit | None, point: Point | None) -> Value | None:
+    """Return what stands beside an alarm at present: the point's value, or what its limit makes of it."""
+    if limit is not None and limit.measure is not None:
+        return limit.compared(None)
+    return point.value if point else None
+
+
 def alarm_view(engine: Engine, alarm: Alarm, dating: Dating) -> AlarmView:
     """Return one alarm with what its limit and its point say."""
     limit = engine.limits.get(alarm.limit)
@@ -120,7 +128,7 @@ def alarm_view(engine: Engine, alarm: Alarm, dating: Dating) -> AlarmView:
         diagnosis=spec.diagnosis if spec else "",
         unit=unit_of(spec, point.spec.unit) if spec and point else "",
         at=limit.bound if limit else None,
-        value=(limit.number if limit and limit.measure else point.value) if point else None,
+        value=_now(limit, point),
         peak=limit.peak if limit and alarm.active else alarm.peak,
         since_utc_ms=dating.utc_ms(alarm.boot, alarm.begin_ms),
         active=alarm.active,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from edge.core import expression
 from edge.core.conversion import factor
-from edge.core.types import LimitSpec, PointSpec
+from edge.core.types import Input, LimitSpec, PointSpec
 from edge.settings.model_limits import NEVER_ZERO_OVER_S, PER_WHERE_ABSENT, Limit
 from edge.settings.subscribed import Tapped, phases_of, share_factor, told_by
 
@@ -18,9 +19,10 @@ def limit_specs(
 
 
 def _spec(limit: Limit, points: Mapping[str, PointSpec], taps: Mapping[str, Tapped]) -> LimitSpec:
-    point = points[limit.point]
+    inputs = _inputs(limit.expression, points)
+    point = points[limit.point or next(iter(inputs))]
     times = 1.0 if limit.unit is None or limit.kind == "subscribed" else factor(limit.unit, point.unit) or 1.0
-    other, other_factor = _other(limit, points, taps)
+    other, other_factor = _other(limit, points, taps) if limit.kind != "expression" else ("", 1.0)
     return LimitSpec(
         id=limit.id,
         point=point.id,
@@ -40,7 +42,17 @@ def _spec(limit: Limit, points: Mapping[str, PointSpec], taps: Mapping[str, Tapp
         per=limit.per or PER_WHERE_ABSENT.get(limit.kind, ""),
         rest_ms=round(limit.rest_s * 1000),
         is_index=limit.kind == "never_zero" and point.kind == "counter",
+        expression=limit.expression,
+        inputs=inputs,
     )
+
+
+def _inputs(text: str, points: Mapping[str, PointSpec]) -> dict[str, Input]:
+    """Return the points that an expression names, in its order; none where there is no expression."""
+    if not text:
+        return {}
+    names = expression.parse(text, {name: point.words for name, point in points.items()}).names
+    return {name: Input(points[name].unit, points[name].words) for name in names}
 
 
 def _number(value: float | str | None, words: Sequence[str]) -> float:

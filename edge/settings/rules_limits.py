@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from edge.core import expression
 from edge.core.conversion import factor
 from edge.settings.draft import Draft, PointRow, Row
 from edge.settings.expect import expected
@@ -41,10 +42,11 @@ def check_limits(draft: Draft, faults: Faults) -> None:
             continue
         _check_keys(limit, kind, faults)
         _check_numbers(limit, kind, faults)
-        if kind == "expression" or "point" in limit.raw:
-            check_reference(limit, "point", points, faults)
-        else:
+        if kind == "expression":
+            _check_expression(limit, points, faults)
+        elif "point" not in limit.raw:
             faults.missing(limit.path, "fault.missing_key", name="point", expected=expected(str))
+        check_reference(limit, "point", points, faults)
         point = points.get(limit.good.get("point", ""))
         if point is not None and point.channel is not None:
             _check_with_point(limit, kind, point, points, faults)
@@ -68,6 +70,22 @@ def _check_keys(limit: Row, kind: str, faults: Faults) -> None:
         faults.missing(limit.path, f"fault.limit_{needed}")
 
 
+def _check_expression(limit: Row, points: dict[str, Row], faults: Faults) -> None:
+    """Note an expression that can't be read, names no point, mixes units, or is not a condition."""
+    text = limit.good.get("expression")
+    if text is None or faults.is_partial:
+        return
+    known = {name: row for name, row in points.items() if row.channel and row.channel.kind in NUMBERS | {"state"}}
+    try:
+        parsed = expression.parse(text, {name: words_of(row) for name, row in known.items()})
+        parsed.within({name: unit_of(known[name]) for name in parsed.names})
+    except expression.ExpressionError as exc:
+        faults.at_value(limit.key("expression"), exc.text.key, **exc.text.values)
+        return
+    if not parsed.is_truth:
+        faults.at_value(limit.key("expression"), "fault.limit_condition")
+
+
 def _check_numbers(limit: Row, kind: str, faults: Faults) -> None:
     """Note a word where a number is meant, a period that the kind does not have, and times that can't be."""
     good = limit.good
@@ -89,7 +107,7 @@ def _check_with_point(limit: Row, kind: str, point: Row, points: dict[str, Row],
     times = _unit_factor(limit, kind, unit_of(point), faults)
     _check_others(limit, kind, point, points, faults)
     if channel.kind == "state" and "value" in limit.good:
-        _check_word(limit, limit.good["value"], point.good.get("words") or list(channel.words), faults)
+        _check_word(limit, limit.good["value"], words_of(point), faults)
     elif isinstance(limit.good.get("value"), str) and kind in {"equal", "not_equal"}:
         faults.at_value(limit.key("value"), "fault.limit_number")
     over_s, period_s = limit.good.get("over_s"), point.good.get("period_s", 1.0)
@@ -106,6 +124,11 @@ def unit_of(point: Row) -> str:
     own = point.channel.unit if point.channel else ""
     unit: str = point.good.get("unit", own)
     return unit
+
+
+def words_of(point: Row) -> list[str]:
+    """Return the words of a draft's state: as written, else its driver's."""
+    return point.good.get("words") or list(point.channel.words if point.channel else ())
 
 
 def _wrong_point(kind: str, channel: Channel) -> str:

@@ -164,6 +164,14 @@ REFUSED = [
     ("high", "lab.t", ['value = ‸"hot"'], "", "a number is expected"),
     ("stale", "lab.t", ["‸value = 5"], "", 'no meaning with kind = "stale"'),
     ("expression", "lab.t", [], "", "the key expression is missing"),
+    ("expression", "lab.t", ['expression = ‸"lab.t"'], "", "a condition is expected"),
+    ("expression", "lab.t", ['expression = ‸"lab.x > 1"'], "", "lab.t"),
+    ("expression", "lab.t", ['expression = ‸"lab.t > water.cold"'], "", "m3"),
+    ("expression", "lab.t", ["expression = ‸'door == \"ajar\"'"], "", "ajar"),
+    ("expression", "lab.t", ["expression = ‸'__import__(\"os\") == 1'"], "", "__import__"),
+    ("expression", "lab.t", ['expression = ‸"1 > 2"'], "", "at least one point"),
+    ("expression", "lab.t", ['expression = ‸""'], "", "expression"),
+    ("expression", "lab.t", ['expression = "lab.t > 1"', "‸value = 2"], "", 'no meaning with kind = "expression"'),
 ]  # fmt: skip
 
 
@@ -199,6 +207,13 @@ def test_a_limit_at_the_end_of_the_range_can_be_reached_when_it_is_included() ->
 
 def test_a_limit_without_a_point_is_refused() -> None:
     assert "the key point is missing" in refusal(GOOD + '\n[[limit]]\nid = "x"\nkind = "high"\nvalue = 1\n')
+
+
+def test_an_expression_is_of_its_first_point_where_none_is_named() -> None:
+    text = '\n[[limit]]\nid = "x"\nkind = "expression"\nexpression = \'door == "open" and lab.t > 8\'\n'
+    spec = specs(loads(GOOD + text))[1][-1]
+    assert (spec.point, list(spec.inputs)) == ("door", ["door", "lab.t"])
+    assert spec.inputs["door"].words == ("open", "closed")
 
 
 def test_readers_of_figures_are_told_what_a_limit_compares() -> None:
