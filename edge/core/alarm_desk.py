@@ -111,9 +111,9 @@ class AlarmDesk(Part):
         name = limit.spec.id
         alarm = self.by_limit.get(name)
         if alarm is not None and alarm.active:
-            self._follow_peak(alarm)
-            alarm.beyond = True
             alarm.begins += 1
+            alarm.beyond = True
+            self._follow_peak(alarm)
             if alarm.chattering:
                 self._quiet_ms[name] = t_ms + self.rules.chatter_ms
                 return

@@ -33,7 +33,8 @@ def _kind(always: str = "", may: str = "", more: frozenset[str] = frozenset()) -
 
 
 _ALARM: Final = "id limit kind prio"
-_FACTS: Final = "v word u at why diagnosis"
+_FACTS: Final = "v word u at why diagnosis this of of_v per over_ms for_ms sign level expression"
+"""What was compared with what, by the kind of the limit (`edge.core.measure`)."""
 
 KINDS: Final[dict[str, Kind]] = {
     "start": _kind("version boot"),
@@ -50,6 +51,7 @@ KINDS: Final[dict[str, Kind]] = {
     "alarm_unshelve": _kind("limit why", "id author channel"),
     "alarm_out_of_service": _kind("limit reason author channel", "id"),
     "alarm_in_service": _kind("limit", "id why reason author channel"),
+    "alarm_notify": _kind("what prio count", "ids ended chattering reminded first n of"),
     "alarm_suppress": _kind(f"{_ALARM} by"),
     "alarm_unsuppress": _kind(f"{_ALARM} by"),
     "command": _kind("id verb done text", "args", ACT),

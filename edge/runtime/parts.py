@@ -19,6 +19,7 @@ from edge.links.retained import Feed
 from edge.runtime.bus import BusWorker
 from edge.runtime.device import DeviceSpec, device_specs
 from edge.runtime.stores import Stores
+from edge.settings.alarm_rules import alarm_rules
 from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
 from edge.settings.site_parts import site_parts
@@ -107,6 +108,7 @@ def engine_of(settings: Settings, stores: Stores, clock: Clock, *, was_cut: bool
             saved=stores.recalled.events.get("outputs"), utc_of=stores.dating().utc_ms, utc_offset_ms=utc_offset_ms,
         ),
         parts=site_parts(settings, stores.recalled.records, stores.recalled.events),
+        alarm_rules=alarm_rules(settings),
     )  # fmt: skip
     for point in stores.recalled.doubtful(clock.boot):
         if point in engine.points:

@@ -8,10 +8,12 @@ from typing import Any, Final, TypeAlias
 
 from edge.core.equipment_list import EquipmentList
 from edge.core.limit_memory import LimitMemory
+from edge.core.notifier import Notifier
 from edge.core.orders import Orders
 from edge.core.part import Part
 from edge.core.run_time import RunTime
 from edge.core.totals import Totals
+from edge.settings.alarm_rules import notify_rules
 from edge.settings.model import Settings
 from edge.settings.specs import machine_specs
 from edge.settings.tariffs import book_of, costs_of, moved_days_of
@@ -29,6 +31,7 @@ MAKERS: Final[tuple[Maker, ...]] = (
     costs_of,
     lambda settings, saved, _saved_events: RunTime(machine_specs(settings), saved),
     lambda settings, _saved, saved_events: EquipmentList(machine_specs(settings), saved_events),
+    lambda settings, _saved, saved_events: Notifier(notify_rules(settings), saved_events),
 )
 """In the order in which the parts hear of what happens."""
 

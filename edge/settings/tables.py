@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from edge.settings import model
+from edge.settings.model_alarms import Alarms
 from edge.settings.model_equipment import Equipment
 from edge.settings.model_limits import Limit
 from edge.settings.model_tariff import Tariff
@@ -22,6 +23,7 @@ SINGLE: Final[dict[str, type[msgspec.Struct]]] = {
     "history": model.History,
     "led": model.Led,
     "display": model.Display,
+    "alarms": Alarms,
 }
 """Tables that a file holds once, such as [box]."""
 

@@ -24,6 +24,7 @@ from edge.runtime.device import device_specs
 from edge.runtime.feed import feed_of, store_facts
 from edge.runtime.outputs import Outputs
 from edge.runtime.station import Station
+from edge.settings.alarm_rules import alarm_rules
 from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
 from edge.settings.room import events_bytes
@@ -159,7 +160,7 @@ class Simulation:
         engine = Engine(
             points, limits, boot=1, now_ms=now_ms, zone=ZoneInfo(settings.site.tz), utc_offset_ms=BEGIN - now_ms,
             outputs=OutputList(outputs, boot=1, now_ms=now_ms, utc_offset_ms=BEGIN - now_ms),
-            parts=site_parts(settings, {}, {}),
+            parts=site_parts(settings, {}, {}), alarm_rules=alarm_rules(settings),
         )  # fmt: skip
         self.begun = self.ended = 0
         self.station = Station(
