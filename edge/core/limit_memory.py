@@ -1,6 +1,6 @@
 """What limits must not forget at a restart: how long a flow never rested, a rate's window, the period of a consumption.
 
-Written with the records, at most each five minutes while nothing begins anew: that much may be lost at a power cut.
+Written with the records, now and then: a power cut loses five minutes of it, or of a leak's time a hundredth.
 Instants are kept by the monotonic clock of their start and moved by the offsets to UTC, once both starts have a date.
 """
 
