@@ -14,6 +14,7 @@ from edge.core.commands import Command, Result
 from edge.core.facts import PointFacts
 from edge.core.journal_page import JournalPage, Wanted
 from edge.core.output_view import OutputView
+from edge.core.reload import ReloadReport
 from edge.core.series import HistoryReader, JournalLine
 from edge.core.text import Text
 from edge.core.view import AlarmView, LimitView, ValueView
@@ -143,6 +144,10 @@ class FakeDesk:
             },
             "links": {"mqtt": dict(self.link)},
         }  # fmt: skip
+
+    def reload(self) -> ReloadReport:
+        """Return that nobody asked yet."""
+        return ReloadReport()
 
     def backup(self) -> dict[str, Any]:
         """Return that there is one."""

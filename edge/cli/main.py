@@ -45,6 +45,9 @@ VERBS: Final[dict[str, Verb]] = {
     "export": Verb("edge.cli.export", "all points as CSV, or as a data package", run="export"),
     "receive": Verb("edge.cli.receive", "the reference consumer: store what boxes send, once, and acknowledge it"),
     "journal": Verb("edge.cli.journal", "what happened on the box, who did it and when"),
+    "reload": Verb(
+        "edge.cli.reload", "read the settings file again: only what changed restarts; --check says what would"
+    ),
     "relay": Verb("edge.cli.relay", "outputs: what they do and why; switch one on, off, for a time, or back to auto"),
     "equipment": Verb(
         "edge.cli.equipment",

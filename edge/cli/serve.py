@@ -82,9 +82,10 @@ def serve(args: argparse.Namespace, settings: Settings, state: Path, socket: Pat
     from edge.runtime.box import Box
     from edge.runtime.last_resort import asker
 
-    stopping = threading.Event()
+    asked = Asked()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stopping.set())
+        signal.signal(number, lambda _number, _frame: asked.to_stop())
+    signal.signal(signal.SIGHUP, lambda _number, _frame: asked.to_reload())
     try:
         hardware = partial(_demo, settings) if args.demo else None
         box = Box(
@@ -100,7 +101,7 @@ def serve(args: argparse.Namespace, settings: Settings, state: Path, socket: Pat
         sys.stderr.write(f"vigie: {exc.strerror or exc}{where}\n")
         return 1
     notify("READY=1")
-    wait(stopping, box, args.seconds)
+    wait(asked, box, args.seconds)
     notify("STOPPING=1")
     left_behind = box.stop(STOP_WITHIN_S)
     sys.stdout.write(f"{box.summary()}\n")
@@ -116,14 +117,40 @@ def _demo(settings: Settings, folder: Path) -> Hardware:
     return Demo(settings, folder, time.monotonic())
 
 
-def wait(
-    stopping: threading.Event, box: Box, seconds: float | None, environment: Mapping[str, str] = os.environ
-) -> None:
+class Asked:
+    """What signals ask of the service; a handler does nothing but take note."""
+
+    def __init__(self) -> None:
+        self.is_stopping = False
+        self.reloads = 0
+        self._news = threading.Event()
+
+    def to_stop(self) -> None:
+        """Take note of SIGTERM or Ctrl-C."""
+        self.is_stopping = True
+        self._news.set()
+
+    def to_reload(self) -> None:
+        """Take note of SIGHUP."""
+        self.reloads += 1
+        self._news.set()
+
+    def wait(self, seconds: float | None) -> None:
+        """Return when something is asked, or after so many seconds."""
+        self._news.wait(seconds)
+        self._news.clear()
+
+
+def wait(asked: Asked, box: Box, seconds: float | None, environment: Mapping[str, str] = os.environ) -> None:
     """Return when told to stop or after so many seconds, feeding systemd's watchdog meanwhile."""
     end_s = time.monotonic() + seconds if seconds else float("inf")
     feed_s = watchdog_s(environment) or float("inf")
-    while not stopping.is_set() and time.monotonic() < end_s:
+    reloads = 0
+    while not asked.is_stopping and time.monotonic() < end_s:
         wait_s = min(end_s - time.monotonic(), feed_s)
-        stopping.wait(wait_s if wait_s < float("inf") else None)
+        asked.wait(wait_s if wait_s < float("inf") else None)
+        if asked.reloads > reloads:
+            reloads = asked.reloads
+            box.reloading.ask("", "signal", reloads)
         if feed_s < float("inf") and box.is_alive():
             notify("WATCHDOG=1", environment)

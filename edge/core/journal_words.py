@@ -99,6 +99,8 @@ KINDS: Final[dict[str, Kind]] = {
     "consumer_ahead": _kind("link stream told next"),
     "consumer_behind": _kind("link stream told"),
     "entry_parked": _kind("link stream seq why"),
+    "reload": _kind("", "added removed changed", ACT),
+    "reload_refused": _kind("state", "count text", ACT),
     "settings_changed": _kind("key author", "before after more"),
     "tariff_changed": _kind("id version valid_from prices currency unit", "until", ACT),
     "device_added": _kind("bus device driver", "serial"),

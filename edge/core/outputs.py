@@ -92,29 +92,35 @@ class OutputList:
         self.step(now_ms)
 
     def replace(self, specs: Sequence[OutputSpec], reopened: Collection[str], now_ms: int) -> None:
-        """Go on with these outputs: an unchanged one is not touched, any other begins in its safe state.
+        """Go on with these outputs: one whose pin stays keeps its level, whatever else of it changed.
 
-        `reopened` are those whose pins are others: they are opened in their safe state too.
+        `reopened` are those whose pins are opened anew: they begin in their safe state, as at a start.
         """
         before, self.by_id = self.by_id, {}
         for spec in specs:
-            output = before.get(spec.id)
-            if output is not None and spec.id not in reopened and works_alike(output.spec, spec):
-                output.spec = spec
-                self.by_id[spec.id] = output
+            was = before.get(spec.id)
+            if was is not None and spec.id not in reopened and works_alike(was.spec, spec):
+                was.spec = spec
+                self.by_id[spec.id] = was
                 continue
-            order = None if output is None else outlives(output.order, spec.safe)
-            if output is not None and output.order is not None and order is None:
-                self._tell(spec.id, now_ms, Happening("output_order_end", "reload", output.order))
-            self.by_id[spec.id] = Output(spec, now_ms, order)
-            self.by_id[spec.id].link(now_ms, is_up=bool(self._links_up))
-            self._driven[spec.id], self._read_ms[spec.id] = spec.safe, now_ms
-        for name in before.keys() - self.by_id.keys():
-            if (order := before[name].order) is not None:
-                self._tell(name, now_ms, Happening("output_order_end", "reload", order))
-            for kept in (self._driven, self._read_ms, self._ends_utc_ms):
-                kept.pop(name, None)
-            self.lost.discard(name)
+            output = self.by_id[spec.id] = Output(spec, now_ms)
+            output.link(now_ms, is_up=bool(self._links_up))
+            self._read_ms[spec.id] = now_ms
+            if was is not None and spec.id not in reopened:
+                output.level, output.since_ms, output.order = was.level, was.since_ms, was.order
+            else:
+                self._driven[spec.id] = spec.safe
+                output.order = None if was is None else outlives(was.order, spec.safe)
+            if not spec.by_command:
+                output.order = None
+        for name, was in before.items():
+            left = self.by_id.get(name)
+            if was.order is not None and (left is None or left.order is None):
+                self._tell(name, now_ms, Happening("output_order_end", "reload", was.order))
+            if left is None:
+                for kept in (self._driven, self._read_ms, self._ends_utc_ms):
+                    kept.pop(name, None)
+                self.lost.discard(name)
         self._of_limit = {}
         for output in self.by_id.values():
             if output.spec.limit:

@@ -106,6 +106,7 @@ class Point(ABC):
         `is_open`: its device is the same, open since.
         """
         self._saved_ms = before._saved_ms
+        self.start_ms, self._cut_ms = before.start_ms, before._cut_ms  # what was too short for a record joins the next
 
     # -- one sample
 

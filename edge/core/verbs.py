@@ -12,6 +12,7 @@ from edge.core.commands import Verb
 from edge.core.maintenance import EquipmentOrder, MaintenanceOrder
 from edge.core.registry import CONFIRM, Confirm
 from edge.core.relay import Relay
+from edge.core.reload import Reload
 from edge.core.tariff_book import TariffSet
 from edge.core.timekeeping import TimeSet
 
@@ -22,6 +23,7 @@ VERBS: Final[dict[str, Verb]] = {
     "time.set": Verb(TimeSet, "operate", {"en": ("time",), "fr": ("heure",)}, two_step=True),
     # what it confirms asks for its own right
     CONFIRM: Verb(Confirm, "read", {"en": ("yes",), "fr": ("oui",)}, secret=frozenset({"code"})),
+    "reload": Verb(Reload, "configure", {"en": ("reload",), "fr": ("recharger",)}, two_step=True),
     "relay": Verb(Relay, "operate", {"en": ("relay",), "fr": ("relais",)}, two_step=True),
     "tariff": Verb(TariffSet, "configure", {"en": ("tariff",), "fr": ("tarif",)}, two_step=True),
     "equipment": Verb(EquipmentOrder, "operate", {"en": ("equipment",), "fr": ("equipement",)}, two_step=True),

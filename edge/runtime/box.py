@@ -7,7 +7,7 @@ buses ─→ station ─→ writer ─→ logs ─→ links            each with
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -21,6 +21,8 @@ from edge.core.types import EventBatch, RecordBatch
 from edge.links.messages import ClockWanted
 from edge.links.mqtt import MqttLink
 from edge.runtime.announced import announced
+from edge.runtime.bus import BusWorker
+from edge.runtime.changing import Changing
 from edge.runtime.clock import Machine, RealMachine
 from edge.runtime.clock_start import dated_as, power_up, system_clock
 from edge.runtime.desk import RunningBox, product_version
@@ -33,6 +35,7 @@ from edge.runtime.notebook_keeper import NotebookKeeper, moment
 from edge.runtime.outputs import Outputs
 from edge.runtime.parts import bus_of, engine_of, historian_of, mqtt_link_of, own_figures, own_handles
 from edge.runtime.past import Past
+from edge.runtime.reloading import Reloading
 from edge.runtime.sharing import Sharing
 from edge.runtime.showing import Showing, Today, display_device
 from edge.runtime.signals import status_lamp
@@ -40,11 +43,13 @@ from edge.runtime.station import Station
 from edge.runtime.stores import Stores
 from edge.runtime.supervisor import Bell, Supervisor
 from edge.runtime.undated import estimated_end
+from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
 from edge.store.fs import Fs
 from edge.store.history import CONSUMER
 from edge.store.writer import Writer
 from edge.web.api import ApiServer
+from hal.host import Figure
 from hal.sample import Cycle, Notice, Value
 
 ALIVE_WITHIN_S: Final = 60.0
@@ -103,26 +108,20 @@ class Box:
         )  # fmt: skip
         was_cut = self.stores.was_cut
         self.supervisor = Supervisor(self._journal_fault)
-        self._link_bells: list[Callable[[], None]] = []
+        self.link_bells: dict[str, Callable[[], None]] = {}
+        self.bus_bells: dict[str, Callable[[], None]] = {}
         self.links: dict[str, MqttLink] = {}
         self.writer = Writer(self.records, self.events, self.clock)
         simulated = self._hardware.handles if self._hardware else {}
-        own = own_figures(settings, boot, buses=lambda: self.buses, waiting=lambda: self.waiting())  # noqa: PLW0108
-        handles = {**simulated, **own_handles(settings, simulated, own)}
-        self.buses = [
-            bus_of(
-                settings, name, self.stores, self.clock, handles,
-                post=self._take_in,
-                offset_ms=lambda: self.station.engine.utc_offset_ms,
-                guests=self._guests(),
-            )
-            for name in settings.buses
-        ]  # fmt: skip
+        self._own: dict[str, Figure] = {}
+        self._handles = handles = dict(simulated)
+        self.showing: Showing | None = None
+        self.guests = self._guests()
+        self.buses: list[BusWorker] = []
+        self.buses += [self.bus(settings, name, self.stores.recalled.records) for name in settings.buses]
         if self._hardware is not None:
             self.outputs.open(handles)
         self.station = self._station(was_cut=was_cut)
-        self.station.pins = self.outputs
-        self.station.clock_keeper.undated_wait_s = settings.box.undated_wait_s
         self.keeper = NotebookKeeper(
             self.stores.notebook, self.records, self.events, self.clock, self.dating,
             engine=self.station.engine,
@@ -140,12 +139,7 @@ class Box:
         )  # fmt: skip
         self._announce(was_cut=was_cut)
         if settings.links.mqtt is not None:
-            version = product_version()
-            feed = feed_of(
-                settings, self.station, self.clock, self.dating, records=self.records, events=self.events,
-                facts=lambda: {"version": version, **store_facts(self.writer.trouble(), self.clock)},
-            )  # fmt: skip
-            self.links["mqtt"] = mqtt_link_of(settings, settings.links.mqtt, feed)
+            self.links["mqtt"] = self.mqtt_link(settings, settings.links.mqtt)
         self.desk = RunningBox(
             settings,
             self.station,
@@ -159,6 +153,7 @@ class Box:
             is_demo=hardware is not None,
         )
         self.desk.output_wire = self.outputs.explain
+        self.reloading = Reloading(Changing(self), config)
         self._tell_desk(config)
         self.lamp = status_lamp(
             settings, self.station.engine, self.clock, leds=leds, handles=handles, links=self.links,
@@ -175,7 +170,7 @@ class Box:
     # -- putting together
 
     def _station(self, *, was_cut: bool) -> Station:
-        return Station(
+        station = Station(
             engine_of(self.settings, self.stores, self.clock, was_cut=was_cut),
             self.clock,
             self.dating,
@@ -187,6 +182,29 @@ class Box:
             alarm_changed=self._alarm_changed,
             estimated=self._estimated,
         )
+        station.pins = self.outputs
+        station.clock_keeper.undated_wait_s = self.settings.box.undated_wait_s
+        return station
+
+    def bus(self, settings: Settings, name: str, registers: Mapping[str, Any]) -> BusWorker:
+        """Return the worker of a bus of these settings, its devices with what the records' log remembers of them."""
+        simulated = self._hardware.handles if self._hardware else {}
+        self._own |= own_figures(settings, self.stores.boot, buses=lambda: self.buses, waiting=self.waiting)
+        own = own_handles(settings, simulated, self._own)
+        self._handles |= {name: own[name]} if name in own else {}
+        return bus_of(
+            settings, name, registers, self.clock, self._handles,
+            post=self._take_in, offset_ms=lambda: self.station.engine.utc_offset_ms, guests=self.guests,
+        )  # fmt: skip
+
+    def mqtt_link(self, settings: Settings, mqtt: MqttSettings) -> MqttLink:
+        """Return the link to a broker as these settings describe it and the site."""
+        version = product_version()
+        feed = feed_of(
+            settings, self.station, self.clock, self.dating, records=self.records, events=self.events,
+            facts=lambda: {"version": version, **store_facts(self.writer.trouble(), self.clock)},
+        )  # fmt: skip
+        return mqtt_link_of(settings, mqtt, feed)
 
     def _estimated(self, boot: int, dating: Dating) -> ClockEntry | None:
         """Return what dates a past start that never learned the time, None while nothing does."""
@@ -223,7 +241,7 @@ class Box:
         shown = self.settings.display
         if shown is None:
             return {}
-        showing = Showing(
+        self.showing = showing = Showing(
             self.settings, shown, lambda: self.station.engine, self.clock,
             today=lambda: self.today.base if self.today else {}, links=self.links, waiting=self.waiting,
             is_kept=lambda: self.writer.trouble() is None,
@@ -247,18 +265,21 @@ class Box:
 
     def _alarm_changed(self, _limit: str, _active: bool) -> None:  # noqa: FBT001 - the station's callback
         """Wake the links: an alarm leaves at once, also while no log commits."""
-        for ring in self._link_bells:
+        self._ring_links()
+
+    def _ring_links(self) -> None:
+        for ring in list(self.link_bells.values()):
             ring()
 
     def _wire(self) -> None:
         """Give each worker its bell, in the order in which they end: sources first, links last."""
         for bus in self.buses:
-            self.supervisor.add(bus, Bell())
+            self.bus_bells[bus.bus] = self.supervisor.add(bus, Bell())
         self.station.wake_by(self.supervisor.add(self.station, Bell()))
         self.writer.wake = self.supervisor.add(self.writer, Bell())
         self.writer.on_commit.append(self.keeper.look)
-        self._link_bells += [self.supervisor.add(link, Bell()) for link in self.links.values()]
-        self.writer.on_commit += self._link_bells
+        self.link_bells |= {name: self.supervisor.add(link, Bell()) for name, link in self.links.items()}
+        self.writer.on_commit.append(self._ring_links)
         by_the_hour = Sharing("keeping", [self.keeper, self.historian, *([self.today] if self.today else [])])
         # after the writer, whose work they copy, and after the links: what those wait for at the end is short
         ring = self.supervisor.add(by_the_hour, Bell())
@@ -273,6 +294,7 @@ class Box:
         self.desk.history_status = self.history.status
         self.desk.backup = lambda: self._backup(config)
         self.desk.config = config
+        self.desk.reload = lambda: self.reloading.report
 
     def reboot_by(self, ask: Callable[[], None]) -> None:
         """Let this ask for a reboot of the machine when the card can't be written for hours. To be called once."""

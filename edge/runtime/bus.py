@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from edge.core.clock import Clock
 from edge.core.types import NEVER
@@ -23,6 +23,14 @@ TIME_EACH_S: Final = 600
 SETS_CLOCKS: Final = frozenset({"person", "gsm", "tic", "ntp"})
 """Words of TRUST from which a battery clock is set: a person is believed only while no battery clock speaks."""
 log = logging.getLogger(__name__)
+
+
+class Wanted(NamedTuple):
+    """Other devices for a bus that runs: with what they remember, and whom to tell when it has them."""
+
+    specs: Sequence[DeviceSpec]
+    memory: Mapping[str, str]
+    done: Callable[[], None]
 
 
 class BusWorker:
@@ -49,11 +57,9 @@ class BusWorker:
         self.bus = name
         self.name = f"bus:{name}"
         memory = memory or {}
-        self.flight = Flight([spec.name for spec in devices])
-        self.devices = [
-            Device(spec, name, self._open_bus, memory.get(spec.name), self.flight, place)
-            for place, spec in enumerate(devices)
-        ]
+        self.flight = Flight()
+        self.devices: list[Device] = []
+        """Replaced as a whole: any thread may look through it."""
         self.progress_s = 0.0
         """When the last device was turned to: a bus of many slow probes is busy for long and not blocked."""
         self.late = Lateness()
@@ -67,15 +73,55 @@ class BusWorker:
         self._counts: Counter[str] = Counter()
         self._look_ms = round(1000 * look_s)
         self._look_due_ms = 0
-        named = {spec.name: list(spec.options) for spec in devices}
-        self.surroundings = Surroundings(name, named, memory.get(MEMORY))
+        self.surroundings = Surroundings(name, {}, memory.get(MEMORY))
         self._plans: dict[tuple[int, ...], list[tuple[Device, list[str]]]] = {}
-        self._tick_ms = [round(1000 * getattr(spec.driver, "tick_s", 0.0)) for spec in devices]
-        periods = {period for spec in devices for period in spec.period_ms.values()}
+        self._tick_ms: list[int] = []
+        self._due_ms: dict[int, int] = {}
+        self._clocks: list[Device] = []
+        self._time_due_ns = 0
+        self._wanted: Wanted | None = None
+        self._arrange(devices, memory)
+
+    def _arrange(self, specs: Sequence[DeviceSpec], memory: Mapping[str, str]) -> None:
+        """Go on with these devices: one that is there already stays as it is, open or not."""
+        known = {device.spec.name: device for device in self.devices}
+        self.devices = [
+            device
+            if (device := known.get(spec.name)) is not None and device.spec == spec
+            else Device(
+                spec, self.bus, self._open_bus, memory.get(spec.name), self.flight, self.flight.place(spec.name)
+            )
+            for spec in specs
+        ]
+        self.surroundings.named = {spec.name: list(spec.options) for spec in specs}
+        self._plans = {}
+        self._tick_ms = [round(1000 * getattr(spec.driver, "tick_s", 0.0)) for spec in specs]
+        periods = {period for spec in specs for period in spec.period_ms.values()}
         periods |= {tick_ms for tick_ms in self._tick_ms if tick_ms}
-        self._due_ms = dict.fromkeys(sorted(periods), 0)
+        self._due_ms = {period_ms: self._due_ms.get(period_ms, 0) for period_ms in sorted(periods)}
         self._clocks = [device for device in self.devices if hasattr(device.spec.driver, "take_time")]
         self._time_due_ns = 0
+
+    def replace(self, specs: Sequence[DeviceSpec], memory: Mapping[str, str], done: Callable[[], None]) -> None:
+        """Go on with these devices from the next step on, which calls `done`: any thread may ask.
+
+        What does not change stays open and misses no tick. `memory` is what new devices remember.
+        """
+        self._wanted = Wanted(specs, memory, done)
+
+    def silence(self) -> None:
+        """Say nothing any more: another worker has taken over, perhaps while this one hangs in a call."""
+        self._post = _nothing
+
+    def _take_over(self, wanted: Wanted) -> None:
+        self._wanted = None
+        ended = [device for device in self.devices if device.spec not in wanted.specs]
+        self._end(ended)
+        remembered = {device.spec.name: device.memory for device in ended if device.memory is not None}
+        self._arrange(wanted.specs, {**wanted.memory, **remembered})
+        if not any(device.is_open for device in self.devices) and not self._look_ms:
+            self._close_bus()
+        wanted.done()
 
     @property
     def points(self) -> list[str]:
@@ -88,6 +134,8 @@ class BusWorker:
 
     def step(self, now_s: float) -> float:
         """Read what is due; return the next tick."""
+        if self._wanted is not None:
+            self._take_over(self._wanted)
         now_ms = round(now_s * 1000)
         phase_ms = self._offset_ms()
         due_periods: tuple[int, ...] = ()
@@ -204,16 +252,19 @@ class BusWorker:
 
     def close(self) -> None:
         """Take the edges that still wait, so that a clean stop costs no pulse; close all devices and the bus."""
+        self._end(self.devices)
+        self._close_bus()
+
+    def _end(self, devices: Sequence[Device]) -> None:
         samples: list[Sample] = []
         now_ns = self._clock.monotonic_ns()
-        for device in self.devices:
+        for device in devices:
             if device.is_open and device.lets_edges_wait:
                 samples += device.read(device.volatile, now_ns).samples
         if samples:
             self._post(Cycle(self.bus, now_ns, samples))
-        for device in self.devices:
+        for device in devices:
             device.close()
-        self._close_bus()
 
     def counts(self) -> dict[str, int]:
         """Return the transfers of this bus since the start and the failed ones by what happened; {} where none counts.
@@ -246,6 +297,10 @@ class BusWorker:
     def errors(self) -> int:
         """Return how often a point of this bus had no value since the start, pulses and labels that rest left out."""
         return sum(device.bad.total() - sum(device.bad[why] for why in AT_REST) for device in self.devices)
+
+
+def _nothing(_cycle: Cycle) -> None:
+    """Where a worker speaks that nobody listens to any more."""
 
 
 def counts_of(handle: Any) -> dict[str, int]:

@@ -39,14 +39,19 @@ class Compared(msgspec.Struct, frozen=True):
         notebook.put_calibrations(self.calibrations)
 
 
-def compared(notebook: Notebook, settings: Settings, now: Moment, registers: Mapping[str, Any]) -> Compared:
-    """Compare these settings with the notebook; `registers` are the records log's, where devices say their number."""
+def compared(
+    notebook: Notebook, settings: Settings, now: Moment, registers: Mapping[str, Any], *, author: str = "file"
+) -> Compared:
+    """Compare these settings with the notebook; `registers` are the records log's, where devices say their number.
+
+    `author` had the settings read again; at a start it is the file itself.
+    """
     events: list[Event] = []
     before = notebook.baseline()
     values = flat(settings)
     baseline = packed(values)
     if before is not None and before.digest != baseline.digest:
-        events += _changed(unpacked(before), values, now)
+        events += _changed(unpacked(before), values, now, author)
     devices = _devices(notebook, settings, now, registers, events)
     calibrations = _calibrations(notebook, settings, now, events)
     return Compared(events, baseline, devices, calibrations)
@@ -67,11 +72,11 @@ def unpacked(baseline: Baseline) -> dict[str, Any]:
         return {}
 
 
-def _changed(before: dict[str, Any], after: dict[str, Any], now: Moment) -> list[Event]:
+def _changed(before: dict[str, Any], after: dict[str, Any], now: Moment, author: str) -> list[Event]:
     found = changes(before, after) if before else []
     events = []
     for change in found[:MOST_CHANGES]:
-        values: dict[str, Any] = {"key": change.key, "author": "file"}
+        values: dict[str, Any] = {"key": change.key, "author": author}
         if change.before is not None:
             values["before"] = change.before
         if change.after is not None:
@@ -79,7 +84,7 @@ def _changed(before: dict[str, Any], after: dict[str, Any], now: Moment) -> list
         events.append(Event("settings_changed", now.at_ms, "", values))
     more = len(found) - MOST_CHANGES
     if more > 0 or not before:
-        values = {"key": "", "author": "file", **({"more": more} if more > 0 else {})}
+        values = {"key": "", "author": author, **({"more": more} if more > 0 else {})}
         events.append(Event("settings_changed", now.at_ms, "", values))
     return events
 

@@ -17,6 +17,7 @@ from edge.core.engine import Engine
 from edge.core.facts import PointFacts
 from edge.core.journal_page import JournalPage, Wanted
 from edge.core.ports import Reader
+from edge.core.reload import ReloadReport
 from edge.core.series import HistoryReader, JournalLine
 from edge.core.types import Event
 from edge.core.views import VIEWS
@@ -69,12 +70,12 @@ class RunningBox:
         degraded: Callable[[], Degraded | None] = lambda: None,
         is_demo: bool = False,
     ) -> None:
-        self._settings = settings
+        self.settings = settings
         self._station = station
         self._clock = clock
         self._dating = dating
         self._logs = logs
-        self._links = links
+        self.links = dict(links)
         self._buses = buses
         self._degraded = degraded
         self.history_status: Callable[[], Mapping[str, Any]] = dict
@@ -83,6 +84,8 @@ class RunningBox:
         """What is known of an output on the side of its pin."""
         self.backup: Callable[[], Any] = dict
         """Return all that a new box needs to go on as this one."""
+        self.reload: Callable[[], ReloadReport] = ReloadReport
+        """Return what became of the last order to reload."""
         self._is_demo = is_demo
         self.config: Path | None = None
         """The settings file, where there is one."""
@@ -100,10 +103,10 @@ class RunningBox:
 
     def box(self) -> dict[str, Any]:
         """Return who this box is, since when it runs, and what time it believes it is."""
-        site = self._settings.site
+        site = self.settings.site
         now_ms, utc_ms = self._now_ms(), self._clock.utc_ms()
         return {
-            "id": self._settings.box.id,
+            "id": self.settings.box.id,
             "site": {"name": site.name, "tz": site.tz, "lang": site.lang},
             "version": product_version(),
             "boot": self._clock.boot,
@@ -128,7 +131,7 @@ class RunningBox:
         degraded = self._degraded()
         since_ms = None if degraded is None else round(degraded.since_s * 1000) + self._clock.utc_ms() - self._now_ms()
         for name, log in self._logs.items():
-            acknowledged = {link: log.cursor(link) for link in self._links}
+            acknowledged = {link: log.cursor(link) for link in self.links}
             following = log.next_seq()
             found[name] = {
                 "stream": log.stream,
@@ -140,14 +143,14 @@ class RunningBox:
                 "degraded_utc_ms": since_ms,
             }
         if "records" in found:
-            found["records"]["lasts_days"] = round(buffer_days(self._settings), 1)
+            found["records"]["lasts_days"] = round(buffer_days(self.settings), 1)
         found["history"] = dict(self.history_status())
-        found["links"] = {name: dict(status()) for name, status in self._links.items()}
+        found["links"] = {name: dict(status()) for name, status in self.links.items()}
         return found
 
     def buses(self) -> list[dict[str, Any]]:
         """Return every bus with its devices, as the buses themselves know them."""
-        kinds = self._settings.buses
+        kinds = self.settings.buses
         return [{**bus.status(), "kind": kinds[bus.bus][0]} for bus in self._buses]
 
     def journal(self, before: int | None, limit: int, wanted: Wanted) -> JournalPage:
@@ -156,7 +159,7 @@ class RunningBox:
             history: HistoryReader | None = self.past.history()
         except LookupError:
             history = None
-        return journal_of(self._settings, self._logs["events"], self._dating, history).page(before, limit, wanted)
+        return journal_of(self.settings, self._logs["events"], self._dating, history).page(before, limit, wanted)
 
     def time(self) -> dict[str, Any]:
         """Return what time the box believes it is, by whom, and its clock entries."""
@@ -176,8 +179,8 @@ class RunningBox:
             for name in ("scale", "offset", "low", "high", "period_ms", "record_ms", "stale_ms", "deadband")
             if abs(getattr(spec, name)) != float("inf")
         }
-        if wire.get("bus") in self._settings.buses:
-            wire["kind"] = self._settings.buses[wire["bus"]][0]
+        if wire.get("bus") in self.settings.buses:
+            wire["kind"] = self.settings.buses[wire["bus"]][0]
         return {"wire": wire, "rules": rules, "value": msgspec.to_builtins(value)}
 
     def history(self) -> HistoryReader:

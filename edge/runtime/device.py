@@ -113,6 +113,11 @@ class Device:
         return [point for point, options in self.spec.options.items() if driver.channel(options).volatile]
 
     @property
+    def memory(self) -> str | None:
+        """What its driver remembers."""
+        return self._memory
+
+    @property
     def is_open(self) -> bool:
         """Whether a driver is at work."""
         return self._driver is not None

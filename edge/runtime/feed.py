@@ -37,8 +37,6 @@ def feed_of(
 ) -> Feed:
     """Return the logs, documents and words that a link sends; `facts` join its status."""
     engine = station.engine
-    points = [point.spec for point in engine.points.values()]
-    limits = [limit.spec for limit in engine.limits.values()]
     site = settings.site
     return Feed(
         box=settings.box.id,
@@ -48,8 +46,8 @@ def feed_of(
         dating=dating,
         clock=clock,
         post=station.post,
-        points=lambda: points,
-        limits=lambda: limits,
+        points=lambda: station.described.points,
+        limits=lambda: station.described.limits,
         snapshot=lambda: view.snapshot(engine),
         alarms=lambda: station.alarm_documents,
         facts=facts,

@@ -60,13 +60,19 @@ class Recording(msgspec.Struct, frozen=True):
 class Flight:
     """What one bus keeps. Written by the bus's own thread; `recording` may be asked by any."""
 
-    def __init__(self, devices: Sequence[str]) -> None:
+    def __init__(self, devices: Sequence[str] = ()) -> None:
         self._names = tuple(devices)
         self._open = bytearray()
         self._blocks: deque[tuple[int, bytes]] = deque()
         self._bytes = 0
         self._kept: dict[str, Recording] = {}
         self._bad_ms: dict[str, int] = {}
+
+    def place(self, device: str) -> int:
+        """Return the place of a device, a new one where it has none; a place is never another's."""
+        if device not in self._names:
+            self._names = (*self._names, device)
+        return self._names.index(device)
 
     def note(self, t_ms: int, device: int, octets: bytes) -> None:
         """Keep what a reading of the device of this place brought."""

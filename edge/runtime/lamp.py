@@ -36,7 +36,7 @@ class Ears:
 
     def __init__(self, wiring: Mapping[str, tuple[str, str]]) -> None:
         """`wiring`: point -> (device, "pulse" for a counted index, "frame" of a meter, "probe" for all else)."""
-        self._wiring = wiring
+        self.wiring = wiring
         self._last: dict[str, float] = {}
         self._known: set[str] = set()
 
@@ -45,7 +45,7 @@ class Ears:
         found = [DEVICE for notice in cycle.notices if notice.kind in NEWCOMERS]
         framed: set[str] = set()
         for sample in cycle.samples:
-            device, heard_as = self._wiring.get(sample.point, ("", ""))
+            device, heard_as = self.wiring.get(sample.point, ("", ""))
             value = sample.value
             if not device or value is None:
                 continue
@@ -74,7 +74,7 @@ class StatusLamp:
         self._open_lamp = open_lamp
         self._table = table
         self._health = health
-        self._ears = ears
+        self.ears = ears
         self._lamp: Lamp | None = None
         self._is_listening = True
         self._heard: deque[int] = deque(maxlen=MOST_WAITING)
@@ -95,7 +95,7 @@ class StatusLamp:
         if cycle.t_ns > HEARD_S * 1e9:
             self._is_listening = False
             return
-        found = self._ears.flashes(cycle)
+        found = self.ears.flashes(cycle)
         if found:
             self._heard.extend(found)
             self.wake()

@@ -20,6 +20,11 @@ from hal.sample import Sample
 
 RETRY_MS: Final = 60_000  # a pin that did not open is tried again this often
 
+PIN_KEYS: Final = (
+    "bus", "pin", "safe", "active_high", "drive", "readback_pin", "readback_pull", "readback_active_low",
+)  # fmt: skip
+"""What of an output its pins depend on."""
+
 log = logging.getLogger(__name__)
 
 
@@ -31,6 +36,16 @@ def told(output: Output) -> dict[str, Any]:
     """
     plain, bare = msgspec.to_builtins(output), msgspec.to_builtins(Output(id="", bus="", pin=-1))
     return {key: value for key, value in plain.items() if value != bare[key] and key not in {"id", "bus"}}
+
+
+def has_same_pins(before: Output, after: Output) -> bool:
+    """Return whether an output stays on its pins, whatever else of it changed.
+
+    >>> pump = Output(id="pump", bus="gpio", pin=17)
+    >>> has_same_pins(pump, msgspec.structs.replace(pump, limit="tank.high", place="cellar"))
+    True
+    """
+    return all(getattr(before, key) == getattr(after, key) for key in PIN_KEYS)
 
 
 class OutputPin:
@@ -140,10 +155,39 @@ class Outputs:
         if self._faults.pop(output.id, ""):
             log.info("output %s on GPIO%d opens now", output.id, output.pin)
 
+    def replace(self, outputs: Sequence[Output], buses: Mapping[str, tuple[str, Any]]) -> None:
+        """Go on with these outputs: one whose pins are the same is not touched.
+
+        Any other goes to its safe state first, and is opened in that of the new settings.
+        """
+        with self._lock:
+            before, self._buses = self._outputs, buses
+            after = {output.id: output for output in outputs}
+            for name, output in before.items():
+                if name not in after or not has_same_pins(output, after[name]):
+                    self._give_up(name, output)
+            self._outputs = after
+            for output in outputs:
+                if output.id not in self._on:
+                    self._on[output.id], self._retry_ms[output.id] = output.safe == "on", 0
+                    self._open(output)
+
+    def _give_up(self, name: str, output: Output) -> None:
+        """Bring an output to its safe state and forget it."""
+        pin = self._pins.pop(name, None)
+        if pin is not None:
+            try:
+                pin.drive(on=output.safe == "on")
+                pin.close()
+            except Exception:  # the others must get there all the same
+                log.exception("output %s does not close", name)
+        for kept in (self._on, self._retry_ms, self._faults, self._last):
+            kept.pop(name, None)
+
     def drive(self, name: str, *, on: bool) -> None:
         """Switch an output; one that does not switch is logged, and shows when it is read back."""
         with self._lock:
-            if self._is_resting:
+            if self._is_resting or name not in self._on:
                 return
             self._on[name] = on
             pin = self._pins.get(name)

@@ -37,7 +37,7 @@ SPREAD_S = 60  # over which the boxes of a site write their history, by their id
 def bus_of(
     settings: Settings,
     name: str,
-    stores: Stores,
+    registers: Mapping[str, Any],
     clock: Clock,
     simulated: Mapping[str, Any],
     *,
@@ -45,13 +45,13 @@ def bus_of(
     offset_ms: Callable[[], int],
     guests: Mapping[str, Sequence[DeviceSpec]],
 ) -> BusWorker:
-    """Return the worker of one bus, its devices with their memory; `simulated` holds handles of simulated ones.
+    """Return the worker of one bus; `simulated` holds handles of simulated ones.
 
-    `guests`: by bus, the devices on it that are no point's.
+    `registers` are those of the records' log, where devices remember. `guests`: by bus, devices that are no point's.
     """
     kind, options = settings.buses[name]
     prefix = f"device/{name}/"
-    memory = {key[len(prefix) :]: state for key, state in stores.recalled.records.items() if key.startswith(prefix)}
+    memory = {key[len(prefix) :]: state for key, state in registers.items() if key.startswith(prefix)}
     is_simulated = name in simulated
     return BusWorker(
         name,

@@ -19,7 +19,7 @@ class Past:
     ) -> None:
         """`degraded` says why the notebook can't be kept, or nothing."""
         self.degraded = degraded
-        self._settings = settings
+        self.settings = settings
         self._notebook = notebook
         self.reader = history
         """History, None where none is kept."""
@@ -32,4 +32,4 @@ class Past:
 
     def facts(self) -> list[PointFacts]:
         """Return the points of the settings, with the calibrations and serial numbers that were written down."""
-        return noted(point_facts(self._settings), self._notebook.calibrations(), self._notebook.inventory())
+        return noted(point_facts(self.settings), self._notebook.calibrations(), self._notebook.inventory())

@@ -96,7 +96,7 @@ class Showing:
         is_kept: Callable[[], bool],
     ) -> None:
         """`engine` and `today` are asked late: the bus of the display is made before them."""
-        self._settings = settings
+        self.settings = settings
         self._shown = shown
         self._engine = engine
         self._clock = clock
@@ -108,14 +108,14 @@ class Showing:
 
     def pages(self) -> list[DisplayPage]:
         """Return what is to be shown now."""
-        return screen_pages(self.facts(), self._settings.site.lang, self._shown.height)
+        return screen_pages(self.facts(), self.settings.site.lang, self._shown.height)
 
     def facts(self) -> ScreenFacts:
         """Return what the pages are made of."""
         engine, base = self._engine(), self._today()
         points = engine.points
         return ScreenFacts(
-            site=self._settings.site.name,
+            site=self.settings.site.name,
             local=datetime.fromtimestamp(self._clock.utc_ms() / 1000, self._zone),
             is_dated=is_dated(self._clock),
             today=[self._moved(point, base) for point in points.values() if isinstance(point, Counter)],
@@ -128,7 +128,7 @@ class Showing:
 
     def _name(self, point: Point) -> str:
         names = point.spec.name
-        return names.get(self._settings.site.lang) or names.get("en") or next(iter(names.values()), point.id)
+        return names.get(self.settings.site.lang) or names.get("en") or next(iter(names.values()), point.id)
 
     def _moved(self, point: Counter, base: Mapping[str, float]) -> Figure:
         index = point.register.index
@@ -145,7 +145,7 @@ class Showing:
         return Figure(self._name(point), value, point.spec.unit)
 
     def _alarms(self, engine: Engine) -> list[ScreenAlarm]:
-        lang, found = self._settings.site.lang, []
+        lang, found = self.settings.site.lang, []
         for alarm in engine.alarms.sorted():
             limit, point = engine.limits.get(alarm.limit), engine.points.get(alarm.point)
             if not alarm.active or limit is None or point is None:

@@ -35,6 +35,11 @@ def heard_as(entry: PointEntry) -> tuple[str, str]:
     return device, HEARD_AS.get(entry.point.driver, "probe")
 
 
+def wiring(settings: Settings) -> dict[str, tuple[str, str]]:
+    """Return how the readings of each point are heard."""
+    return {entry.point.id: heard_as(entry) for entry in settings.points}
+
+
 def lamp_opener(
     led: Led, leds: Path | None, buses: Mapping[str, tuple[str, Any]], handles: Mapping[str, Any]
 ) -> Callable[[], Lamp] | None:
@@ -88,5 +93,4 @@ def status_lamp(
         found = [link.status() for link in links.values()]
         return health(engine.points.values(), found, now_ms, clock.utc_ms(), is_kept=is_kept(), is_sound=is_sound())
 
-    wiring = {entry.point.id: heard_as(entry) for entry in settings.points}
-    return StatusLamp(opener, lamp_table(), state, Ears(wiring))
+    return StatusLamp(opener, lamp_table(), state, Ears(wiring(settings)))

@@ -19,7 +19,8 @@ from edge.core.clock import Clock, ClockEntry, Dating
 from edge.core.commands import Command, Result
 from edge.core.engine import Engine
 from edge.core.read_back import ReadBack
-from edge.core.types import Event, EventBatch, Record, RecordBatch
+from edge.core.replacing import Site
+from edge.core.types import Event, EventBatch, LimitSpec, PointSpec, Record, RecordBatch
 from edge.links.messages import ClockWanted, TimeHeard
 from edge.runtime.clock_keeper import ClockKeeper
 from edge.runtime.outputs import Outputs
@@ -63,6 +64,18 @@ class Pins(Protocol):
         """Return its real state, None when it is no longer ours to tell."""
 
 
+class Described(msgspec.Struct, frozen=True):
+    """What the points and limits are: replaced as a whole where they change, so that any thread may read it."""
+
+    points: list[PointSpec]
+    limits: list[LimitSpec]
+
+    @classmethod
+    def of(cls, engine: Engine) -> Described:
+        """Return what an engine's points and limits are."""
+        return cls([point.spec for point in engine.points.values()], [limit.spec for limit in engine.limits.values()])
+
+
 class Station:
     """The worker between buses and logs."""
 
@@ -83,11 +96,12 @@ class Station:
         estimated: Callable[[int, Dating], ClockEntry | None] = lambda _boot, _dating: None,
     ) -> None:
         self.engine = engine
+        self.described = Described.of(engine)
         self._clock = clock
         self._dating = dating
         self._save = save
         self._journal = journal
-        self._commit_ms = round(commit_s * 1000)
+        self.commit_ms = round(commit_s * 1000)
         self._blocked = blocked
         self._points_of_bus = points_of_bus or {}
         self._alarm_changed = alarm_changed
@@ -111,6 +125,27 @@ class Station:
         self.steps = 0
         self.records_made = 0
         self.readings = 0
+
+    def replace(
+        self,
+        site: Site,
+        points_of_bus: Mapping[str, list[str]],
+        registers: Callable[[], tuple[Mapping[str, Any], Mapping[str, Any]]],
+        now_ms: int,
+    ) -> None:
+        """Go on as this site; on the station's thread. What was read under the old settings is handed on before.
+
+        `registers` gives those of the records' and of the events' log.
+        """
+        self._collect()
+        self._commit_records()
+        self._commit_events()
+        self.engine.replace(site, *registers(), now_ms)
+        self._points_of_bus = points_of_bus
+        self.described = Described.of(self.engine)
+        self._collect()
+        self._commit_records()
+        self.alarm_documents = view.alarm_documents(self.engine, self._dating)
 
     def wake_by(self, wake: Callable[[], None]) -> None:
         """Say what wakes the station's thread."""
@@ -145,7 +180,7 @@ class Station:
         self._collect()
         self.clock_keeper.step(now_ms)
         if now_ms >= self._next_commit_ms:
-            self._next_commit_ms = now_ms - now_ms % self._commit_ms + self._commit_ms
+            self._next_commit_ms = now_ms - now_ms % self.commit_ms + self.commit_ms
             self._commit_records()
             self._commit_events()
         elif self._event_registers or any(event.kind in URGENT for event in self._events):

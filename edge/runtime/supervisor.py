@@ -134,6 +134,11 @@ class Runner:
         return True
 
 
+def _is_over(thread: threading.Thread, within_s: float) -> bool:
+    thread.join(within_s)
+    return not thread.is_alive()
+
+
 class Supervisor:
     """All workers of a box, in the order in which they must end."""
 
@@ -141,14 +146,48 @@ class Supervisor:
         """`failed` hears, on the worker's thread, of each step that raised."""
         self._failed = failed
         self._runners: list[Runner] = []
+        """Replaced as a whole where workers come or go while others look through it."""
+        self._is_started = False
+        self._once: dict[str, threading.Thread] = {}
 
-    def add(self, worker: Worker, bell: Bell) -> Callable[[], None]:
-        """Take a worker in, to be stopped after those added before; return what wakes it."""
-        self._runners.append(Runner(worker, bell, self._failed))
+    def add(self, worker: Worker, bell: Bell, *, first: bool = False) -> Callable[[], None]:
+        """Take a worker in, to be stopped after those added before, or `first` of all; return what wakes it.
+
+        Once the others run, it runs at once.
+        """
+        runner = Runner(worker, bell, self._failed)
+        self._runners = [runner, *self._runners] if first else [*self._runners, runner]
+        if self._is_started:
+            runner.start()
+        return bell.ring
+
+    def once(self, name: str, task: Callable[[], None]) -> bool:
+        """Run a task on a thread of its own, which ends with it; return False while one of that name runs."""
+        running = self._once.get(name)
+        if not self._is_started or (running is not None and running.is_alive()):
+            return False
+        self._once[name] = threading.Thread(target=task, name=name, daemon=True)
+        self._once[name].start()
+        return True
+
+    def retire(self, worker: Worker, within_s: float) -> bool:
+        """End one worker while the others go on; return False when it was left behind."""
+        (runner,) = (runner for runner in self._runners if runner.worker is worker)
+        self._runners = [each for each in self._runners if each is not runner]
+        return runner.stop(time.monotonic() + within_s)
+
+    def exchange(self, worker: Worker, other: Worker, bell: Bell, within_s: float) -> Callable[[], None]:
+        """End one worker and let another take its place in the order of the end; return what wakes that."""
+        (old,) = (runner for runner in self._runners if runner.worker is worker)
+        old.stop(time.monotonic() + within_s)
+        runner = Runner(other, bell, self._failed)
+        self._runners = [runner if each is old else each for each in self._runners]
+        runner.start()
         return bell.ring
 
     def start(self) -> None:
         """Start every worker; the last to stop starts first, so that nobody posts to a worker that is not there."""
+        self._is_started = True
         for runner in reversed(self._runners):
             runner.start()
 
@@ -170,7 +209,8 @@ class Supervisor:
         `before` holds what is to be waited for before a worker of that name is told to end.
         """
         end_s = time.monotonic() + within_s
-        left = []
+        self._is_started = False  # what is added from now on is not started
+        left = [name for name, thread in self._once.items() if not _is_over(thread, within_s / 4)]
         for place, runner in enumerate(self._runners):
             if before and runner.worker.name in before:
                 before[runner.worker.name]()

@@ -46,7 +46,7 @@ class Surroundings:
     def __init__(self, bus: str, named: Mapping[str, Sequence[str]], memory: str | None) -> None:
         """Take back what was said before this start (`memory`); damaged text is ignored."""
         self._bus = bus
-        self._named = named
+        self.named = named
         self._said = _taken_back(memory)
         self._said_ns: deque[int] = deque(maxlen=NEW_AN_HOUR)
         """When strangers were said, the last ones of them."""
@@ -79,7 +79,7 @@ class Surroundings:
         """Look around by the bus's handle (`hal.driver.Looks`); return what is new."""
         try:
             found = {each.device: each for each in handle.present()}
-            strange = [device for device in found if device not in self._named]
+            strange = [device for device in found if device not in self.named]
             samples = {sample.point: sample for sample in handle.glance(strange)} if strange else {}
         except OSError as exc:
             if not self._is_lost:
@@ -95,7 +95,7 @@ class Surroundings:
             )
             for device in strange
         )
-        self.missing = tuple(device for device in self._named if device not in found)
+        self.missing = tuple(device for device in self.named if device not in found)
         return self._news(now_ns)
 
     def state(self) -> str | None:
@@ -132,7 +132,7 @@ class Surroundings:
             words = {"device": device, "driver": each.found.driver}
             if device == swapped and self._is_first(f"swap {self.missing[0]} {device}"):
                 was = self.missing[0]
-                notices += [Notice("probe_swapped", now_ns, {**words, "was": was}, point) for point in self._named[was]]
+                notices += [Notice("probe_swapped", now_ns, {**words, "was": was}, point) for point in self.named[was]]
                 self._said_ns.append(now_ns)
             elif is_new:
                 self._said_ns.append(now_ns)

@@ -179,6 +179,10 @@ class Historian:
 
     # -- opening
 
+    def keep(self, *, raw_days: int, max_mb: int) -> None:
+        """Keep records so long, and so many of them, from now on."""
+        self._raw_days, self._max_octets = raw_days, max_mb << 20
+
     def open(self) -> None:
         """Open the file now, so that what is found can be told at the start. Never raises: `step` tries again."""
         self.step(0.0)

@@ -49,6 +49,10 @@ class Points:
         self._rows: dict[str, list[PointRow]] = {}
         self._next_id = 1
 
+    def replace(self, settings: Mapping[str, tuple[Kind, str]]) -> None:
+        """Know the points of other settings from now on, besides those of the start: none may be of another kind."""
+        self._settings = {**self._settings, **settings}
+
     def load(self, connection: sqlite3.Connection) -> None:
         """Read the table anew."""
         self._rows, self._next_id = {}, 1

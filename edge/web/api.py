@@ -74,6 +74,9 @@ class Desk(Protocol):
     def backup(self) -> Any:
         """Return all that a new box needs to go on as this one, without secrets."""
 
+    def reload(self) -> Any:
+        """Return what became of the last order to read the settings again."""
+
     def order(self, command: Command) -> Result:
         """Carry out a command and return its one result; raises TimeoutError when the station does not answer."""
 
@@ -111,6 +114,7 @@ def make_app(desk: Desk) -> Any:
     route("buffer", desk.buffer)
     route("buses", desk.buses)
     route("time", desk.time)
+    route("reload", lambda: desk.reload())  # noqa: PLW0108 - as below
     route("backup", lambda: desk.backup())  # noqa: PLW0108 - a desk may be given its backup later
     route(
         "live",

@@ -225,23 +225,28 @@ def pump(**changes: Any) -> OutputSpec:
     return OutputSpec(**{"point": point, "limit": "l", **changes})
 
 
-def test_an_unchanged_output_is_not_touched_and_a_changed_one_begins_safe() -> None:
+def test_an_output_keeps_its_level_unless_its_pin_is_another() -> None:
     fan = pump(point=gauge(id="fan", kind="state", words=("off", "on"), stale_ms=60_000))
     outputs = OutputList([pump(), fan], boot=1, now_ms=0)
     points = [gauge(), pump().point, fan.point]
     rig = Rig(*points, high(30), outputs=outputs)
     rig.each_second(0, 40)
     assert dict(outputs.to_switch()) == {"pump": True, "fan": True}
-    longer = msgspec.structs.replace(fan, min_off_ms=5000)
+    longer = msgspec.structs.replace(fan, min_on_ms=20_000, min_off_ms=5000)
     replace(rig, 1, *points, high(30), outputs=[pump(), longer])
     rig.tick(1)
-    assert outputs.to_switch() == []  # the fan's pin was opened anew, at its safe state, and must stay off for 5 s
-    assert not outputs.by_id["fan"].level
-    rig.tick(7)
-    assert outputs.to_switch() == [("fan", True)]  # its alarm is still active
-    replace(rig, 8, *points, high(30), outputs=[pump(), longer], reopened=["pump"])  # its pin is another one
+    assert outputs.to_switch() == []
+    replace(rig, 8, *points, high(30), outputs=[pump(), longer], reopened=["pump", "fan"])
+    assert not any(output.level for output in outputs.by_id.values())  # as their pins were opened
     rig.tick(8)
-    assert outputs.to_switch() == [("pump", True)]
+    assert outputs.to_switch() == [("pump", True)]  # the alarm is still active; the fan has to stay off for 5 s
+    rig.tick(14)
+    assert outputs.to_switch() == [("fan", True)]
+    rig.each_second(15, 20)
+    assert outputs.to_switch() == [("pump", False)]
+    replace(rig, 16, *points, high(30), outputs=[pump(limit=""), longer])
+    rig.tick(16)
+    assert outputs.to_switch() == []
 
 
 def test_an_order_ends_with_its_output_and_the_journal_hears_of_it() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from edge.cli.serve import wait
+from edge.cli.serve import Asked, wait
 from edge.runtime.systemd import notify, watchdog_s
 
 
@@ -62,13 +61,13 @@ def test_the_watchdog_is_fed_twice_as_often_as_it_asks(environment: dict[str, st
 
 def test_the_watchdog_is_fed_only_while_the_box_is_alive(tmp_path: Path) -> None:
     path = str(tmp_path / "notify")
-    stopping = threading.Event()
+    stopping = Asked()
     looks: list[bool] = []
 
     def is_alive() -> bool:
         looks.append(len(looks) not in {2, 3})
         if len(looks) == 6:
-            stopping.set()
+            stopping.to_stop()
         return looks[-1]
 
     box: Any = SimpleNamespace(is_alive=is_alive)

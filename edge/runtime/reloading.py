@@ -1,0 +1,189 @@
+"""The settings file read again while the box runs: checked as a whole, then only what changed restarts.
+
+In this order, so that a fault leaves everything as it was and no reading meets settings that it was not made under:
+the file is checked; all that is new is made and tried; old devices are closed; the station, between two cycles, goes
+over; new devices are opened; the link's documents follow. What is on the card changes by ordinary batches: after a
+power cut at any instant the box starts with the file as it is then.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from edge.core.clock import Clock
+from edge.core.commands import Command, Result
+from edge.core.engine import Engine
+from edge.core.reload import Reload, ReloadReport
+from edge.core.replacing import Site
+from edge.core.text import Text
+from edge.core.types import Event
+from edge.runtime.changing_buses import ChangingBuses
+from edge.runtime.outputs import has_same_pins
+from edge.runtime.station import Order, Question, Station
+from edge.settings.differing import Difference, difference
+from edge.settings.faults import SettingsError
+from edge.settings.load import load
+from edge.settings.model import Settings
+
+STATION_WITHIN_S: Final = 20.0
+FAULTS_TOLD: Final = 10
+NAMES_TOLD: Final = 200  # characters of a list of names in the journal
+
+log = logging.getLogger(__name__)
+
+
+class Changeable(Protocol):
+    """The box, as far as it can be given other settings."""
+
+    station: Station
+    clock: Clock
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+
+    def buses_for(self, after: Settings) -> ChangingBuses:
+        """Return what of the buses changes; nothing is touched."""
+
+    def site_for(self, after: Settings, reopened: set[str]) -> Site:
+        """Return what the engine takes, tried on another engine. Raises whatever does not work."""
+
+    def take(self, after: Settings, buses: ChangingBuses, swap: Callable[[], None]) -> None:
+        """Go over to other settings; `swap` lets the station do so, between old devices and new ones."""
+
+    def go_over(self, site: Site, after: Settings) -> None:
+        """Let the engine and the outputs change; on the station's thread."""
+
+    def tell(self, events: list[Event], after: Settings | None = None) -> None:
+        """Put events into the journal; with other settings also what differs, and remember these as in force."""
+
+    def once(self, name: str, task: Callable[[], None]) -> bool:
+        """Run a task on a thread of its own; return False while one of that name runs."""
+
+
+class Reloading:
+    """Carries out orders to reload, one at a time; `report` is what became of the last."""
+
+    def __init__(self, box: Changeable, config: Path | None) -> None:
+        self._box = box
+        self._config = config
+        self.report = ReloadReport()
+        box.station.engine.commands.on("reload", self.begin)
+
+    def ask(self, author: str, channel: str, number: int) -> None:
+        """Order a reload as a signal does; any thread may ask."""
+        command = Command(f"{channel}-{number}", "reload", {}, author, channel, "configure")
+        self._box.station.post(Order(command, lambda _result: None))
+
+    def begin(self, command: Command, args: Reload) -> Result:
+        """Begin to reload, on a thread of its own; on the station's thread, which must not wait for files and buses."""
+        if self._config is None:
+            self.report = ReloadReport(command.id, "no_file")
+            return Result(command.id, done=False, text=Text("reload_no_file"))
+        before = self.report
+        self.report = ReloadReport(command.id, "running", str(self._config))
+        if not self._box.once("reload", partial(self._run, command, self._config, is_trial=args.check)):
+            self.report = before
+            return Result(command.id, done=False, text=Text("reload_busy"))
+        return Result(command.id, done=True, text=Text("reload_begun"))
+
+    def _run(self, command: Command, config: Path, *, is_trial: bool) -> None:
+        report = ReloadReport(command.id, "failed", str(config))
+        try:
+            report = self._reload(command, report, config, is_trial=is_trial)
+        except Exception as exc:  # a bug: the old settings run on, and whoever asked hears of it
+            log.exception("the settings could not be reloaded")
+            report = msgspec.structs.replace(report, why=f"{type(exc).__name__}: {exc}")
+            self._journal("reload_refused", command, {"state": "failed", "text": report.why})
+        self.report = report
+
+    def _reload(self, command: Command, report: ReloadReport, config: Path, *, is_trial: bool) -> ReloadReport:
+        box = self._box
+        replaced = partial(msgspec.structs.replace, report)
+        try:
+            after = load(config)
+        except SettingsError as exc:
+            told = [" ".join(lines) for lines in _told(exc, box.settings.site.lang)]
+            log.error("the settings of %s are refused and the last good ones go on: %s", config, "; ".join(told))
+            if not is_trial:
+                text = "; ".join(told[:FAULTS_TOLD])
+                self._journal("reload_refused", command, {"state": "faults", "count": len(told), "text": text})
+            return replaced(state="faults", faults=told)
+        found = difference(box.settings, after)
+        named = partial(
+            replaced, added=found.added, removed=found.removed, changed=[change.key for change in found.changed],
+            restart=found.restart,
+        )  # fmt: skip
+        if found.restart:
+            if not is_trial:
+                self._journal("reload_refused", command, {"state": "restart", "text": _short(found.restart)})
+            return named(state="restart")
+        buses = box.buses_for(after)
+        reopened = buses.reopened | _moved_outputs(box.settings, after)
+        site = box.site_for(after, reopened)
+        if is_trial:
+            return named(state="checked", reopened=sorted(reopened))
+        if box.settings == after:
+            return named(state="unchanged")
+        box.take(after, buses, partial(self._swap, site, after))
+        box.tell([self._event("reload", command, _counted(found))], after)
+        log.info("settings reloaded: %s", ", ".join(f"{name} {value}" for name, value in _counted(found).items()))
+        return named(state="done", reopened=sorted(reopened))
+
+    def _swap(self, site: Site, after: Settings) -> None:
+        """Let the station go over, on its own thread, and wait for it. Raises what that raised."""
+        answers: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+        box = self._box
+
+        def go_over(_engine: Engine) -> Exception | None:
+            try:
+                box.go_over(site, after)
+            except Exception as exc:  # noqa: BLE001 - raised again by who waits
+                return exc
+            return None
+
+        box.station.post(Question(go_over, answers.put))
+        exc = answers.get(timeout=STATION_WITHIN_S)
+        if exc is not None:
+            raise exc
+
+    def _journal(self, kind: str, command: Command, values: Mapping[str, Any]) -> None:
+        self._box.tell([self._event(kind, command, values)])
+
+    def _event(self, kind: str, command: Command, values: Mapping[str, Any]) -> Event:
+        who = {"author": command.author, "channel": command.channel}
+        values = {**values, **{name: word for name, word in who.items() if word}}
+        return Event(kind, self._box.clock.monotonic_ns() // 1_000_000, "", values)
+
+
+def _told(error: SettingsError, lang: str) -> list[list[str]]:
+    from edge.settings.report import fault_lines  # read only when there is something to say
+
+    return [[line.strip() for line in fault_lines(error.name, fault, lang)] for fault in error.faults]
+
+
+def _moved_outputs(before: Settings, after: Settings) -> set[str]:
+    """Return the outputs whose pins are others, new ones among them."""
+    known = {output.id: output for output in before.outputs}
+    return {
+        output.id for output in after.outputs if output.id not in known or not has_same_pins(known[output.id], output)
+    }
+
+
+def _counted(found: Difference) -> dict[str, Any]:
+    """Return how much came, went and changed, with the names as far as they fit."""
+    changed = sorted({change.key.rpartition(".")[0] for change in found.changed})
+    sets = {"added": found.added, "removed": found.removed, "changed": changed}
+    return {name: _short(names) for name, names in sets.items() if names}
+
+
+def _short(names: list[str]) -> str:
+    text = ", ".join(names)
+    return text if len(text) <= NAMES_TOLD else f"{text[: NAMES_TOLD - 1]}…"

@@ -1,0 +1,433 @@
+"""A running box reads its settings again: only what changed restarts, and a wrong file changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.cli.main import main
+from edge.core.commands import Command, Result
+from edge.core.reload import ReloadReport
+from edge.core.types import Event, Record
+from edge.runtime.box import Box
+from edge.runtime.station import Order
+from edge.store.offline import stored_logs
+from hal.fake.i2c import Ads1115Chip, FakeI2c
+from tests.box_rig import Bench, box_here, point, write_site
+from tests.plant import PIN, Plant
+from tests.support import eventually
+
+FINISHED = frozenset({"done", "unchanged", "checked", "faults", "restart", "failed", "no_file"})
+
+
+class Numbers:
+    """Ids of orders."""
+
+    last = 0
+
+
+def reload(box: Box, **args: Any) -> ReloadReport:
+    """Order a reload as the local API does; return what became of it."""
+    Numbers.last += 1
+    name = f"r{Numbers.last}"
+    results: list[Result] = []
+    box.station.post(Order(Command(name, "reload", args, "marie", "local", "configure"), results.append))
+    eventually(lambda: results, 5, "the order is answered")
+    assert results[0].done, results
+    eventually(lambda: box.reloading.report.id == name and box.reloading.report.state in FINISHED, 20, "it is over")
+    return box.reloading.report
+
+
+def change(config: Path, old: str, new: str) -> None:
+    text = config.read_text()
+    assert text.count(old) == 1, (old, text)
+    config.write_text(text.replace(old, new))
+
+
+def events(box: Box) -> list[Event]:
+    log = box.events
+    return [event for event in log.read(log.first_seq(), 10_000).entries if isinstance(event, Event)]
+
+
+def told(box: Box, kind: str) -> list[dict[str, Any]]:
+    return [event.values for event in events(box) if event.kind == kind]
+
+
+def stored(state: Path, name: str) -> list[Record]:
+    with stored_logs(state) as logs:
+        found: list[Record] = []
+        first = logs.records.first_seq()
+        while entries := logs.records.read(first, 5000).entries:
+            found += [entry for entry in entries if isinstance(entry, Record)]
+            first += len(entries)
+    return [record for record in found if record.point == name]
+
+
+def assert_without_a_hole(records: list[Record]) -> None:
+    """Each record begins where the one before ended."""
+    assert len(records) > 2
+    assert all(one.start_ms + one.dt_ms == other.start_ms for one, other in pairwise(records))
+
+
+# -- what is refused
+
+
+def test_a_wrong_file_is_told_with_its_places_and_changes_nothing(tmp_path: Path) -> None:
+    """D1: duplicate id or unknown unit in config → refused with file:line, old config keeps running."""
+    plant = Plant(tmp_path)
+    with plant.box(tmp_path / "state") as box:
+        before = box.settings
+        change(plant.config, "address = 72", 'address = 72\nunit = "Vv"')
+        change(plant.config, 'id = "door"', 'id = "volts"')
+        report = reload(box)
+        assert report.state == "faults"
+        assert len(report.faults) >= 2
+        assert all(fault.startswith(f"{plant.config}:") for fault in report.faults)
+        assert any("this id is already used" in fault for fault in report.faults)
+        assert box.settings is before
+        eventually(lambda: told(box, "reload_refused"))
+        (refused,) = told(box, "reload_refused")
+        assert (refused["state"], refused["author"], refused["count"]) == ("faults", "marie", len(report.faults))
+        readings = box.station.readings
+        eventually(lambda: box.station.readings > readings + 5)
+    assert_without_a_hole(stored(tmp_path / "state", "volts"))
+
+
+@pytest.mark.parametrize("content", ["", "[box", '[box]\nid = "b1"', "\x00", "[box]\n" * 3])
+def test_an_empty_cut_or_strange_file_changes_nothing(tmp_path: Path, content: str) -> None:
+    plant = Plant(tmp_path)
+    with plant.box(tmp_path / "state") as box:
+        before = box.settings
+        plant.config.write_text(content)
+        assert reload(box).state == "faults"
+        plant.config.unlink()
+        assert reload(box).state == "faults"
+        assert box.settings is before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('id = "b0042"', 'id = "b0043"', "box.id"),
+        ('tz = "Europe/Paris"', 'tz = "Europe/Berlin"', "site.tz"),
+        ("buffer_mb = 8", "buffer_mb = 9", "box.buffer_mb"),
+        ("[[limit]]", "[led]\nenabled = false\n[[limit]]", "led"),
+        ("[[limit]]", '[link.mqtt]\nhost = "127.0.0.1"\n[[limit]]', "link.mqtt"),
+        ("address = 72", 'address = 72\nunit = "mV"', "point.volts.unit"),
+    ],
+)
+def test_what_takes_a_restart_is_refused_by_name(tmp_path: Path, old: str, new: str, key: str) -> None:
+    plant = Plant(tmp_path)
+    with plant.box(tmp_path / "state") as box:
+        before = box.settings
+        change(plant.config, old, new)
+        report = reload(box)
+        assert (report.state, report.restart) == ("restart", [key])
+        assert box.settings is before
+        eventually(lambda: [refused["text"] for refused in told(box, "reload_refused")] == [key])
+
+
+def test_a_box_without_a_file_says_so(tmp_path: Path) -> None:
+    plant = Plant(tmp_path)
+    with plant.box(tmp_path / "state") as box:
+        box.reloading._config = None
+        results: list[Result] = []
+        box.station.post(Order(Command("x", "reload", {}, "marie", "local", "configure"), results.append))
+        eventually(lambda: results)
+        assert not results[0].done
+        assert results[0].text.key == "reload_no_file"
+
+
+# -- what changes
+
+
+def test_the_same_file_changes_nothing(tmp_path: Path) -> None:
+    plant = Plant(tmp_path)
+    with plant.box(tmp_path / "state") as box:
+        workers, points = list(box.buses), dict(box.station.engine.points)
+        assert reload(box).state == "unchanged"
+        assert (box.buses, box.station.engine.points) == (workers, points)
+        assert told(box, "reload") == []
+
+
+def test_a_trial_says_what_would_change_and_changes_nothing(tmp_path: Path) -> None:
+    plant = Plant(tmp_path)
+    with plant.box(tmp_path / "state") as box:
+        before = box.settings
+        change(plant.config, "value = 2.0", "value = 2.5")
+        change(plant.config, "pin = 7", "pin = 8")
+        report = reload(box, check=True)
+        assert (report.state, report.changed, report.reopened) == (
+            "checked", ["limit.volts.high.value", "point.door.pin"], ["door"],
+        )  # fmt: skip
+        assert box.settings is before
+        plant.config.write_text("")
+        assert reload(box, check=True).state == "faults"
+        assert told(box, "reload_refused") == []
+
+
+def test_only_the_device_that_changed_is_opened_anew(tmp_path: Path) -> None:
+    plant = Plant(tmp_path)
+    with plant.box(tmp_path / "state") as box:
+        (i2c,) = (bus for bus in box.buses if bus.bus == "i2c1")
+        (gpio,) = (bus for bus in box.buses if bus.bus == "gpio")
+        volts, handle = i2c.devices[0]._driver, i2c._handle
+        eventually(lambda: gpio.devices[0].is_open)
+        door = gpio.devices[0]
+        change(plant.config, "pin = 7", "pin = 8")
+        report = reload(box)
+        assert (report.state, report.reopened) == ("done", ["door"])
+        eventually(lambda: gpio.devices[0].is_open)
+        assert gpio.devices[0] is not door
+        assert not door.is_open
+        assert box.buses == [i2c, gpio]
+        assert (i2c.devices[0]._driver, i2c._handle) == (volts, handle)
+        assert plant.board.factory.pin(8).function == "input"
+        eventually(lambda: box.station.engine.points["door"].value is not None)
+        await_readings(box, 10)
+    assert_without_a_hole(stored(tmp_path / "state", "volts"))
+
+
+def test_points_limits_and_buses_come_and_go(tmp_path: Path) -> None:
+    plant = Plant(tmp_path)
+    more = FakeI2c({0x49: Ads1115Chip(0.25)})
+    with box_here(
+        plant.config, tmp_path / "state",
+        hardware=lambda _: Bench(i2c1=plant.bus, gpio=plant.board.factory, i2c2=more),
+    ) as box:  # fmt: skip
+        eventually(lambda: plant.value(box) is not None)
+        text = plant.config.read_text()
+        change(
+            plant.config, "[[limit]]",
+            '[bus.i2c2]\nkind = "i2c"\nnumber = 2\n\n[[point]]\nid = "more"\nbus = "i2c2"\ndriver = "ads1115"\n'
+            'address = 0x49\ninput = "AIN0"\nperiod_s = 0.1\nrecord_s = 0.1\n\n'
+            '[[limit]]\nid = "more.high"\npoint = "more"\nkind = "high"\nvalue = 0.1\n\n[[limit]]',
+        )  # fmt: skip
+        report = reload(box)
+        assert report.state == "done", report
+        assert report.added == ["bus.i2c2", "limit.more.high", "point.more"]
+        eventually(lambda: box.station.engine.points["more"].value == 0.25)
+        eventually(lambda: box.desk.view("alarms"))
+        (reloaded,) = told(box, "reload")
+        assert reloaded == {"added": "bus.i2c2, limit.more.high, point.more", "author": "marie", "channel": "local"}
+        eventually(lambda: {change["key"] for change in told(box, "settings_changed")} == set(report.added))
+        assert {change["author"] for change in told(box, "settings_changed")} == {"marie"}
+        assert {status["bus"] for status in box.desk.buses()} == {"i2c1", "gpio", "i2c2"}
+        plant.config.write_text(text)
+        report = reload(box)
+        assert report.removed == ["bus.i2c2", "limit.more.high", "point.more"]
+        assert "more" not in box.station.engine.points
+        assert {bus.bus for bus in box.buses} == {"i2c1", "gpio"}
+        await_readings(box, 5)
+    assert_without_a_hole(stored(tmp_path / "state", "volts"))
+    ended = [event for event in ending_events(tmp_path / "state") if event.kind == "alarm_end"]
+    assert [event.values["why"] for event in ended] == ["limit_removed"]
+
+
+def ending_events(state: Path) -> list[Event]:
+    with stored_logs(state) as logs:
+        return [
+            entry for entry in logs.events.read(logs.events.first_seq(), 10_000).entries if isinstance(entry, Event)
+        ]
+
+
+def test_an_output_that_leaves_is_safe_and_the_others_are_not_touched(tmp_path: Path) -> None:
+    plant = Plant(tmp_path)
+    change(
+        plant.config,
+        "[[output]]",
+        '[[output]]\nid = "horn"\nbus = "gpio"\npin = 22\nlimit = "volts.high"\n\n[[output]]',
+    )
+    horn, lamp = plant.board.factory.pin(22), plant.board.factory.pin(PIN)
+    with plant.box(tmp_path / "state") as box:
+        plant.chip.volts[0] = 3.0
+        eventually(lambda: horn.state and lamp.state)
+        changes = lamp.states if hasattr(lamp, "states") else []
+        before = len(changes)
+        text = plant.config.read_text()
+        plant.config.write_text(text[: text.index("[[output]]")] + text[text.rindex("[[output]]") :])
+        assert reload(box).removed == ["output.horn"]
+        assert not horn.state
+        assert lamp.state
+        assert len(changes) == before
+        plant.config.write_text(text)
+        assert reload(box).added == ["output.horn"]
+        eventually(lambda: horn.state, 5, "its alarm is still active")
+        assert [event.kind for event in events(box) if event.kind.startswith("alarm_")] == ["alarm_begin"]
+
+
+def test_a_pin_may_go_from_a_contact_to_an_output(tmp_path: Path) -> None:
+    plant = Plant(tmp_path)
+    with plant.box(tmp_path / "state") as box:
+        eventually(lambda: box.station.engine.points["door"].value is not None)
+        change(plant.config, "pin = 7", "pin = 8")
+        change(plant.config, f"pin = {PIN}", "pin = 7")
+        assert reload(box).state == "done"
+        plant.chip.volts[0] = 3.0
+        eventually(lambda: plant.board.factory.pin(7).state, 5, "the lamp is on at its new pin")
+        assert plant.lamp() == ("input", False)
+
+
+def test_an_alarm_neither_ends_nor_begins_by_a_reload(tmp_path: Path) -> None:
+    plant = Plant(tmp_path)
+    with plant.box(tmp_path / "state") as box:
+        plant.chip.volts[0] = 3.0
+        eventually(lambda: box.desk.view("alarms"))
+        (alarm,) = box.desk.view("alarms")
+        change(plant.config, "pin = 7", "pin = 8")
+        reload(box)
+        change(plant.config, "value = 2.0", "value = 2.5")
+        reload(box)
+        assert [alarm.number for alarm in box.desk.view("alarms")] == [alarm.number]
+        assert len([event for event in events(box) if event.kind.startswith("alarm_")]) == 1
+
+
+def test_a_failure_in_the_middle_leaves_the_old_settings_running(tmp_path: Path) -> None:
+    plant = Plant(tmp_path)
+    with plant.box(tmp_path / "state") as box:
+        before = box.settings
+        change(plant.config, "pin = 7", "pin = 8")
+        box.outputs.replace = failing  # type: ignore[assignment]  # what no file can bring about
+        report = reload(box)
+        assert (report.state, report.why) == ("failed", "RuntimeError: a bug")
+        assert box.settings is before
+        readings = box.station.readings
+        eventually(lambda: box.station.readings > readings + 10)
+        eventually(lambda: box.station.engine.points["door"].value is not None)
+        assert plant.board.factory.pin(7).function == "input"
+        eventually(lambda: [refused["state"] for refused in told(box, "reload_refused")] == ["failed"])
+    assert_without_a_hole(stored(tmp_path / "state", "volts"))
+
+
+def failing(*_args: Any) -> None:
+    raise RuntimeError("a bug")
+
+
+# -- two hundred points
+
+
+CHIPS = (0x48, 0x49, 0x4A, 0x4B)
+BUSES = 13
+INPUTS = 4
+
+
+@contextmanager
+def big_box(folder: Path) -> Iterator[tuple[Box, Path]]:
+    """A box of 208 voltages on 13 buses, read and recorded each second, with a limit on every fourth."""
+    handles = {
+        f"i2c{n}": FakeI2c({address: Ads1115Chip(*(0.1 * n for _ in range(INPUTS))) for address in CHIPS})
+        for n in range(1, BUSES + 1)
+    }
+    config = write_site(
+        folder,
+        bus={name: {"kind": "i2c", "number": number} for number, name in enumerate(handles, 1)},
+        point=[
+            point(f"{bus}.{address:x}.{n}", bus, "ads1115", address=address, input=f"AIN{n}")
+            for bus in handles
+            for address in CHIPS
+            for n in range(INPUTS)
+        ],
+        limit=[
+            {"id": f"{bus}.{address:x}.high", "point": f"{bus}.{address:x}.0", "kind": "high", "value": 0.05}
+            for bus in handles
+            for address in CHIPS
+        ],
+    )
+    with box_here(config, folder / "state", hardware=lambda _: Bench(**handles)) as box:
+        eventually(lambda: all(point.value is not None for point in box.station.engine.points.values()), 10)
+        yield box, config
+
+
+def await_readings(box: Box, count: int) -> None:
+    readings = box.station.readings
+    eventually(lambda: box.station.readings >= readings + count, 15)
+
+
+@pytest.mark.slow("a box of 208 points with records of 1 s, reloaded four times")
+def test_of_two_hundred_points_only_what_changed_restarts_and_no_other_has_a_gap(tmp_path: Path) -> None:
+    """ST5: edit config + reload → only changed channels restart, no gap on the others."""
+    changed = "i2c3.49.2"
+    with big_box(tmp_path) as (box, config):
+        eventually(lambda: len(box.desk.view("alarms")) == BUSES * len(CHIPS), 10)
+        devices = {device.spec.name: device for bus in box.buses for device in bus.devices}
+        drivers = {(bus.bus, device.spec.name): device._driver for bus in box.buses for device in bus.devices}
+        numbers = {alarm.number for alarm in box.desk.view("alarms")}
+        assert devices
+        text = config.read_text()
+        for gain in ("16", "8"):
+            config.write_text(text.replace(f'id = "{changed}"', f'id = "{changed}"\nmax = {gain}'))
+            await_readings(box, 300)
+            report = reload(box)
+            assert (report.state, report.changed) == ("done", [f"point.{changed}.max"])
+            assert report.reopened == []
+        config.write_text(text.replace(f'id = "{changed}"', f'id = "{changed}"\nrate_per_s = 250'))
+        report = reload(box)
+        assert report.state == "done", report
+        assert set(report.reopened) == {f"i2c3.49.{n}" for n in range(INPUTS)}  # the chip that it is an input of
+        await_readings(box, 300)
+        config.write_text(text)
+        assert reload(box).state == "done"
+        await_readings(box, 300)
+        now = {(bus.bus, device.spec.name): device._driver for bus in box.buses for device in bus.devices}
+        assert {key for key in now if now[key] is not drivers[key]} == {("i2c3", "0x49")}
+        assert {alarm.number for alarm in box.desk.view("alarms")} == numbers
+        assert not [event for event in events(box) if event.kind == "alarm_end"]
+        names = list(box.station.engine.points)
+    with stored_logs(tmp_path / "state") as logs:
+        found: dict[str, list[Record]] = {name: [] for name in names}
+        first = logs.records.first_seq()
+        while entries := logs.records.read(first, 5000).entries:
+            for entry in entries:
+                found[entry.point].append(entry)
+            first += len(entries)
+    for name in names:
+        if name.startswith("i2c3.49."):
+            assert_without_a_hole(found[name])
+        else:
+            assert_without_a_hole(found[name])
+            assert {record.dt_ms for record in found[name][1:-1]} == {1000}
+            assert all(record.value is not None for record in found[name]), name
+
+
+# -- what people see
+
+
+def served(tmp_path: Path, act: Callable[[Box, list[str]], None]) -> None:
+    plant = Plant(tmp_path)
+    socket = tmp_path / "api.sock"
+    with plant.box(tmp_path / "state", socket=socket) as box:
+        act(box, ["--socket", str(socket)])
+
+
+def test_a_person_reads_what_changed_what_is_wrong_and_what_takes_a_restart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def act(box: Box, where: list[str]) -> None:
+        config = tmp_path / "site.toml"
+        assert main(["reload", *where]) == 0
+        assert capsys.readouterr().out.startswith("Nothing changed: the settings of ")
+        good = config.read_text()
+        change(config, "value = 2.0", "value = 2.5")
+        assert main(["reload", "--check", *where]) == 0
+        assert capsys.readouterr().out == "  ~ limit.volts.high.value\nThat would change; nothing was done.\n"
+        assert main(["reload", *where]) == 0
+        assert capsys.readouterr().out == f"  ~ limit.volts.high.value\nDone: the settings of {config} count now.\n"
+        change(config, "value = 2.5", "vlaue = 2.5")
+        assert main(["reload", *where]) == 2
+        out = capsys.readouterr().out
+        assert f"{config}:" in out
+        assert "did you mean value?" in out
+        assert "the box keeps its settings." in out
+        config.write_text(good.replace('"b0042"', '"b0043"'))
+        assert main(["reload", *where]) == 1
+        assert "takes a restart (sudo systemctl restart vigie): box.id" in capsys.readouterr().out
+        assert main(["reload", "--json", *where]) == 1
+        assert json.loads(capsys.readouterr().out)["restart"] == ["box.id"]
+
+    served(tmp_path, act)
