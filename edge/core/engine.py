@@ -255,6 +255,15 @@ class Engine:
         """Take samples of points that a part keeps."""
         self.handle(Cycle("", now_ms * 1_000_000, samples))
 
+    def set_limit_value(self, name: str, value: float) -> None:
+        """Let a limit compare with another value from now on. Raises KeyError."""
+        limit = self.limits[name]
+        limit.set_value(value)
+        self.points[limit.spec.point].judge_anew(self._now_ms, self._actions)
+        self._next_scan_ms = min(self._next_scan_ms, self._actions.due_ms)
+        if self._actions.alarms:
+            self._take_crossings()
+
     # -- outputs
 
     def read_back(self, found: Mapping[str, ReadBack], now_ms: int) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from edge.core.measures import measure_of
 from edge.core.types import NEVER, LimitSpec
 from hal.sample import BAD
@@ -94,6 +96,12 @@ class Limit:
         if self.measure is None:
             return value
         return None if self.spec.kind in NUMBERLESS else self.number
+
+    def set_value(self, value: float) -> None:
+        """Compare with another value from now on: the next reading decides by it."""
+        self.spec = msgspec.structs.replace(self.spec, value=value)
+        if self.measure is not None:
+            self.measure.spec = self.spec
 
     def judge(self, value: float | None, quality: int, reason: str, t_ms: int, of: str = "") -> bool | None:
         """Return True when the alarm begins now, False when it ends now, None when nothing changes.

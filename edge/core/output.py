@@ -1,8 +1,9 @@
-"""One output: what it should do, by its limit or by an order, and when it may do it. Pure: no pin is touched here.
+"""One output: what it should do, by whom, and when it may do it. Pure: no pin is touched here.
 
-What counts, from below: its limit (without one the safe state), an order until it ends or is taken back, and the safe
-state that `max_on` and `link_lost` force. Above all stand the minimum times: an output leaves its level only when it
-has had it long enough. After a start nobody knows how long that is, so it counts from the start.
+What counts, from below: the safe state; what it follows (one limit, program or thermostat rule); a rule's action on an
+alarm; an order until it ends or is taken back; the safe state that `max_on` and `link_lost` force. Above all stand the
+minimum times: an output leaves its level only when it has had it long enough. After a start nobody knows how long that
+is, so it counts from the start.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ class OutputSpec(msgspec.Struct, frozen=True):
     point: PointSpec
     limit: str = ""
     """The limit that it follows: on while its alarm is active."""
+    source: str = ""
+    """The program or thermostat rule that it follows instead."""
     safe: bool = False
     """On or off at a start, at a stop, and where nothing else holds."""
     by_command: bool = True
@@ -68,8 +71,8 @@ class Output:
     """The state of one output: `step` when something changed and at `due_ms`; `level` is what its pin must have."""
 
     __slots__ = (
-        "_free_ms", "_is_link_told", "_link_down_ms", "due_ms", "forced", "is_active", "is_resting", "level", "order",
-        "since_ms", "spec",
+        "_free_ms", "_is_link_told", "_link_down_ms", "acted", "asked", "due_ms", "forced", "is_active", "is_resting",
+        "level", "order", "since_ms", "spec",
     )  # fmt: skip
 
     def __init__(self, spec: OutputSpec, now_ms: int, order: Override | None = None) -> None:
@@ -83,6 +86,10 @@ class Output:
         """Why it is in its safe state whatever its limit says: MAX_ON, LINK_LOST, or nothing."""
         self.is_active = False
         """Whether the alarm of its limit is."""
+        self.asked: bool | None = None
+        """What its program or thermostat rule asks for; None while that says nothing."""
+        self.acted: bool | None = None
+        """What a rule's action on an alarm holds it at; None without one."""
         self.is_resting = False
         self.due_ms: float = now_ms
         self._free_ms = now_ms
@@ -100,8 +107,12 @@ class Output:
 
     @property
     def automatic(self) -> bool:
-        """The level without any order: on while its limit's alarm is active; without a limit the safe state."""
-        return self.is_active if self.spec.limit else self.spec.safe
+        """The level without any order: an alarm's action, else what it follows, else the safe state."""
+        if self.acted is not None:
+            return self.acted
+        if self.spec.limit:
+            return self.is_active
+        return self.spec.safe if self.asked is None else self.asked
 
     @property
     def mode(self) -> str:
@@ -122,6 +133,16 @@ class Output:
     def follow(self, now_ms: int, *, active: bool) -> None:
         """Take note that the alarm of its limit begins or ends."""
         self.is_active = active
+        self.due_ms = now_ms
+
+    def ask(self, now_ms: int, *, level: bool | None) -> None:
+        """Take note of what its program or thermostat rule asks for."""
+        self.asked = level
+        self.due_ms = now_ms
+
+    def act(self, now_ms: int, *, level: bool | None) -> None:
+        """Take note of what an alarm's action holds it at."""
+        self.acted = level
         self.due_ms = now_ms
 
     def link(self, now_ms: int, *, is_up: bool) -> None:

@@ -84,6 +84,20 @@ class OutputList:
             output.follow(now_ms, active=active)
             self.due_ms = now_ms
 
+    def ask(self, name: str, now_ms: int, *, level: bool | None) -> None:
+        """Let a program or thermostat rule ask for a level; None: it says nothing, the safe state counts."""
+        output = self.by_id[name]
+        if output.asked != level:
+            output.ask(now_ms, level=level)
+            self.due_ms = now_ms
+
+    def act(self, name: str, now_ms: int, *, level: bool | None) -> None:
+        """Let an alarm's action hold an output at a level; None: no longer."""
+        output = self.by_id[name]
+        if output.acted != level:
+            output.act(now_ms, level=level)
+            self.due_ms = now_ms
+
     def take(self, output: Output, order: Override | None, now_ms: int) -> None:
         """Let an order count, None: be automatic again."""
         output.take(order, now_ms)

@@ -251,6 +251,13 @@ class Point(ABC):
                 home.calm_down(actions)
         self.calm_down(actions)
 
+    def judge_anew(self, t_ms: int, actions: Actions) -> None:
+        """Ask every limit about the present value once more: what it is compared with has changed."""
+        if self.quality == BAD:
+            self.calm_down(actions)
+        else:
+            self.judge(None if isinstance(self.value, str) else self.value, self.quality, self.reason, t_ms, actions)
+
     def check_delays(self, now_ms: int, actions: Actions) -> None:
         """Let the limits' delays run out."""
         value = None if isinstance(self.value, str) else self.value

@@ -13,6 +13,7 @@ from edge.core.maintenance import EquipmentOrder, MaintenanceOrder
 from edge.core.registry import CONFIRM, Confirm
 from edge.core.relay import Relay
 from edge.core.reload import Reload
+from edge.core.setting import Set
 from edge.core.tariff_book import TariffSet
 from edge.core.timekeeping import TimeSet
 
@@ -24,6 +25,8 @@ VERBS: Final[dict[str, Verb]] = {
     # what it confirms asks for its own right
     CONFIRM: Verb(Confirm, "read", {"en": ("yes",), "fr": ("oui",)}, secret=frozenset({"code"})),
     "reload": Verb(Reload, "configure", {"en": ("reload",), "fr": ("recharger",)}, two_step=True),
+    # limits and programs need the right to configure: edge.core.setting.RIGHT
+    "set": Verb(Set, "operate", {"en": ("set",), "fr": ("regler", "régler", "consigne")}, two_step=True),
     "relay": Verb(Relay, "operate", {"en": ("relay",), "fr": ("relais",)}, two_step=True),
     "tariff": Verb(TariffSet, "configure", {"en": ("tariff",), "fr": ("tarif",)}, two_step=True),
     "equipment": Verb(EquipmentOrder, "operate", {"en": ("equipment",), "fr": ("equipement",)}, two_step=True),

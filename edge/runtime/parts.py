@@ -23,7 +23,7 @@ from edge.settings.alarm_rules import alarm_rules
 from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
 from edge.settings.site_parts import site_parts
-from edge.settings.specs import output_spec, specs
+from edge.settings.specs import output_specs, specs
 from edge.store.historian import Historian
 from edge.store.history import History
 from edge.store.history_opening import Tell
@@ -104,7 +104,7 @@ def engine_of(settings: Settings, stores: Stores, clock: Clock, *, was_cut: bool
         saved_events=stores.recalled.events,
         power_cut=was_cut,
         outputs=OutputList(
-            [output_spec(output) for output in settings.outputs], boot=clock.boot, now_ms=now_ms,
+            output_specs(settings), boot=clock.boot, now_ms=now_ms,
             saved=stores.recalled.events.get("outputs"), utc_of=stores.dating().utc_ms, utc_offset_ms=utc_offset_ms,
         ),
         parts=site_parts(settings, stores.recalled.records, stores.recalled.events),

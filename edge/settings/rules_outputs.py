@@ -12,8 +12,10 @@ _READ_BACK: Final = ("readback_pull", "readback_active_low", "readback_s")
 
 def check_outputs(draft: Draft, faults: Faults) -> None:
     """Note outputs that could never do what is written of them."""
+    driven = {row.good.get("target") for table in ("program", "rule") for row in draft.rows[table]}
     for row in draft.outputs:
-        if "limit" not in row.raw and row.good.get("by_command") is False:
+        is_driven = "limit" in row.raw or row.good.get("id") in driven
+        if not is_driven and row.good.get("by_command") is False:
             faults.at_key(row.key("by_command"), "fault.output_idle")
         if row.good.get("drive") == "open_collector" and "active_high" in row.raw:
             faults.at_key(row.key("active_high"), "fault.output_drive")

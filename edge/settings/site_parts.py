@@ -13,6 +13,7 @@ from edge.core.orders import Orders
 from edge.core.part import Part
 from edge.core.run_time import RunTime
 from edge.core.totals import Totals
+from edge.settings.acting import ACTING
 from edge.settings.alarm_rules import notify_rules
 from edge.settings.model import Settings
 from edge.settings.specs import machine_specs
@@ -32,6 +33,7 @@ MAKERS: Final[tuple[Maker, ...]] = (
     lambda settings, saved, _saved_events: RunTime(machine_specs(settings), saved),
     lambda settings, _saved, saved_events: EquipmentList(machine_specs(settings), saved_events),
     lambda settings, _saved, saved_events: Notifier(notify_rules(settings), saved_events),
+    *ACTING,
 )
 """In the order in which the parts hear of what happens."""
 

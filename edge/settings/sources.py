@@ -18,9 +18,17 @@ Made: TypeAlias = Callable[[Row], Iterable[tuple[str, Channel]]]
 
 OUTPUT: Final = Channel("state", words=WORDS)
 
+
+def setpoint_channel(row: Row) -> Channel:
+    """Return what the point of a setpoint is."""
+    words = row.good.get("words")
+    return Channel("state", words=tuple(words)) if words else Channel("gauge", unit=row.good.get("unit", ""))
+
+
 MADE: Final[dict[str, Made]] = {
     "output": lambda row: [(row.good["id"], OUTPUT)],
     "equipment": points_made,
+    "setpoint": lambda row: [(row.good["id"], setpoint_channel(row))],
 }
 """By table; where two make a point of one id, that is a fault of `rules_points`."""
 

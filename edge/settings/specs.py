@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from edge.core.equipment import EquipmentSpec, point_specs
 from edge.core.output import OutputSpec
 from edge.core.read_back import WORDS
@@ -11,7 +13,9 @@ from edge.core.types import NEVER, LimitSpec, PointSpec
 from edge.settings.equipment import equipment_specs
 from edge.settings.limit_specs import limit_specs
 from edge.settings.model import Output, PointEntry, Settings
+from edge.settings.model_orders import Program, Rule, Setpoint
 from edge.settings.patterns import named
+from edge.settings.specs_orders import setpoint_spec
 from edge.settings.subscribed import tapped
 from hal import drivers
 
@@ -85,7 +89,17 @@ def made_specs(settings: Settings) -> list[PointSpec]:
 
 def _made_specs(settings: Settings) -> list[PointSpec]:
     """Return those that can belong to a machine."""
-    return [output_spec(output).point for output in settings.outputs]
+    outputs = [output_spec(output).point for output in settings.outputs]
+    return [*outputs, *(setpoint_spec(row).point for row in settings.of(Setpoint))]
+
+
+def output_specs(settings: Settings) -> list[OutputSpec]:
+    """Return the engine's view of all outputs, each with the program or thermostat that it follows."""
+    sources = {row.target: row.id for row in settings.of(Rule) if row.kind == "thermostat"}
+    sources |= {row.target: row.id for row in settings.of(Program)}
+    return [
+        msgspec.structs.replace(output_spec(output), source=sources.get(output.id, "")) for output in settings.outputs
+    ]
 
 
 def equipment_of(settings: Settings) -> dict[str, str]:

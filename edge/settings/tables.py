@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from edge.settings import model
+from edge.settings import model, model_orders
 from edge.settings.model_alarms import Alarms
 from edge.settings.model_equipment import Equipment
 from edge.settings.model_limits import Limit
@@ -34,6 +34,9 @@ SEVERAL: Final[dict[str, type[msgspec.Struct]]] = {
     "output": model.Output,
     "tariff": Tariff,
     "equipment": Equipment,
+    "setpoint": model_orders.Setpoint,
+    "program": model_orders.Program,
+    "rule": model_orders.Rule,
 }
 """Tables that a file holds any number of times, such as [[limit]]."""
 

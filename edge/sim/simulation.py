@@ -29,7 +29,7 @@ from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
 from edge.settings.room import events_bytes
 from edge.settings.site_parts import site_parts
-from edge.settings.specs import output_spec, specs
+from edge.settings.specs import output_specs, specs
 from edge.sim.devices import simulated_bus
 from edge.sim.loop import Loop, VirtualClock
 from edge.sim.upstream import Outage, SimConnection, SimUpstream
@@ -155,7 +155,7 @@ class Simulation:
         now_ms = self.clock.now_ns // 1_000_000
         by_id = {point.id: point for point in points}
         outputs = [
-            msgspec.structs.replace(spec, point=by_id[spec.id]) for spec in map(output_spec, settings.outputs)
+            msgspec.structs.replace(spec, point=by_id[spec.id]) for spec in output_specs(settings)
         ]  # read back as coarsely as the rest
         engine = Engine(
             points, limits, boot=1, now_ms=now_ms, zone=ZoneInfo(settings.site.tz), utc_offset_ms=BEGIN - now_ms,
