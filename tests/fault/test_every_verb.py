@@ -38,6 +38,7 @@ OTHERS = {
     "watch",
     "backup",
     "wipe",
+    "reload",
     "restore",
 }
 """Verbs that ask nothing of a box, or change something: their own tests run them."""
