@@ -101,6 +101,10 @@ class Stored:
         """Return the declared words of each state."""
         return {name: json.loads(words) for name, words in self._ask("SELECT point, words FROM point") if words}
 
+    def places(self) -> set[str]:
+        """Return where the points are, as they were last told."""
+        return {place for (place,) in self._ask("SELECT place FROM point") if place}
+
     def gaps(self) -> list[Any]:
         """Return the seqs that are declared lost."""
         return self._ask("SELECT log, first, last, why FROM gaps")
