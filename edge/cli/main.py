@@ -48,6 +48,7 @@ VERBS: Final[dict[str, Verb]] = {
     "reload": Verb(
         "edge.cli.reload", "read the settings file again: only what changed restarts; --check says what would"
     ),
+    "report": Verb("edge.cli.report", "a day or a month: machines, alarms, consumption, costs; for paper or one SMS"),
     "relay": Verb("edge.cli.relay", "outputs: what they do and why; switch one on, off, for a time, or back to auto"),
     "equipment": Verb(
         "edge.cli.equipment",

@@ -9,7 +9,7 @@ from typing import Any, Final
 from edge.cli.banner import alarm_text, degraded, logs_of, troubles
 from edge.cli.cells import cells, padded, printable
 from edge.cli.format import MISSING, number, value_text, with_unit
-from edge.cli.report import quality_counts
+from edge.cli.line import quality_counts
 from edge.cli.rows import MARKS, state_of
 from edge.cli.words import Words, clock_time, local_time, zone_of
 

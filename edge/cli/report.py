@@ -1,43 +1,79 @@
-"""A running box in a line: for pipes, logs and screens without a terminal. Pure."""
+"""`vigie report`: a day or a month for a manager, as text, HTML for paper, JSON, or one SMS of at most 160 letters.
+
+Exit codes: 0 done, 1 the box refused or has no history, 2 no such day, 3 no box answers.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlencode
 
-from edge.cli.banner import logs_of
-from edge.cli.format import number
-from edge.cli.words import Words, clock_time, zone_of
+import msgspec
 
+from edge.cli.client import Client, NotRunningError, RefusedError, socket_path
+from edge.cli.console import EXIT_BAD_INPUT, EXIT_NO_BOX, EXIT_REFUSED, add_common, complain
+from edge.cli.output import ExistsError, OutputError, write_lines
+from edge.cli.report_html import report_page
+from edge.cli.report_text import report_lines
+from edge.cli.words import Words
+from edge.core.report import Report
+from edge.settings.report_sms import report_sms
 
-def line_of(live: Mapping[str, Any]) -> str:
-    """Return local time, how many points are good, uncertain or bad (and which), alarms, links and buffer."""
-    say = Words(live["box"]["site"]["lang"])
-    parts = [clock_time(live["box"]["utc_ms"], zone_of(live), seconds=True), f"{quality_counts(live['values'], say)}"]
-    bad = [f"{view['point']} {view['reason']}" for view in live["values"] if view["quality"] == "bad"]
-    if bad:
-        parts[-1] += f" ({', '.join(bad[:3])}{', …' if len(bad) > 3 else ''})"
-    active = [alarm for alarm in live["alarms"] if alarm["active"]]
-    parts.append(say.count("live.alarm", len(active)))
-    parts[-1] += "".join(f" #{alarm['number']} {alarm['point']}" for alarm in active[:3])
-    buffer = live["buffer"]
-    for name, link in buffer.get("links", {}).items():
-        parts.append(f"{name} {say.word('link_state', link['state'])}")
-        parts.append(say("live.acknowledged", seq=number(buffer["records"]["acknowledged"].get(name, 0), 0)))
-    parts.append(say("live.buffer", waiting=number(sum(log["waiting"] for log in logs_of(buffer)), 0)))
-    if not buffer.get("links"):
-        kept = buffer["records"]["next"] - buffer["records"]["first"]
-        parts[-1] = say("live.no_link", kept=number(kept, 0))
-    return "  ".join(parts)
+BAD_INPUT = {"no_day", "no_month", "future"}
+"""Refusals of the box that are about what was asked."""
 
 
-def quality_counts(values: list[Mapping[str, Any]], say: Words) -> str:
-    """Return "27 points: 25 good, 1 uncertain, 1 bad"; qualities that no point has are left out, good never."""
-    found = Counter(view["quality"] for view in values)
-    counts = [
-        say.count(f"live.{quality}", found[quality])
-        for quality in ("good", "uncertain", "bad")
-        if found[quality] or quality == "good"
-    ]
-    return f"{say.count('live.points', len(values))}{say.colon} {', '.join(counts)}"
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `vigie report` takes."""
+    span = parser.add_mutually_exclusive_group()
+    span.add_argument("--day", metavar="DAY", help="2026-11-20, today, yesterday (default)")
+    span.add_argument("--month", metavar="MONTH", help="2026-11, this, last")
+    parser.add_argument("--lang", choices=["en", "fr"], help="(default the site's)")
+    parser.add_argument("--format", choices=["text", "html", "json", "sms"], default="text", help="(default text)")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write there, in place of printing")
+    parser.add_argument("--force", action="store_true", help="with --output: replace the file")
+    add_common(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print a report; return the exit code."""
+    try:
+        client = Client(socket_path(args.socket))
+        say = Words(args.lang or client.get("box")["site"]["lang"])
+        query = {"day": args.day or "yesterday"} if args.month is None else {"month": args.month}
+        try:
+            found = msgspec.convert(client.get(f"report?{urlencode(query)}"), Report)
+        except RefusedError as exc:
+            return _refused(exc, args, say)
+    except NotRunningError as exc:
+        complain(str(exc))
+        return EXIT_NO_BOX
+    try:
+        lines = (f"{line}\n" for line in _lines(found, "json" if args.json else args.format, say))
+        write_lines(lines, args.output, force=args.force)
+    except ExistsError as exc:
+        complain(say("export.exists", file=exc.filename))
+        return EXIT_REFUSED
+    except OutputError as exc:
+        complain(say("export.not_written", file=exc.filename, why=str(exc.strerror)))
+        return EXIT_REFUSED
+    return 0
+
+
+def _refused(exc: RefusedError, args: argparse.Namespace, say: Words) -> int:
+    if exc.code in BAD_INPUT:
+        asked = args.month or args.day or "yesterday"
+        complain(say(f"report.{exc.code}", day=asked, month=asked))
+        return EXIT_BAD_INPUT
+    complain(say("report.no_history", why=str(exc)) if exc.code == "no_history" else str(exc))
+    return EXIT_REFUSED
+
+
+def _lines(found: Report, form: str, say: Words) -> Sequence[str]:
+    if form == "json":
+        return [msgspec.json.encode(found).decode()]
+    if form == "html":
+        return report_page(found, say).splitlines()
+    return report_sms(found, say.lang).splitlines() if form == "sms" else report_lines(found, say)

@@ -13,7 +13,7 @@ from typing import Any, Final, TextIO
 from edge.cli import table
 from edge.cli.cells import Line, Piece, filled
 from edge.cli.client import Client, NotRunningError, RefusedError
-from edge.cli.report import line_of
+from edge.cli.line import line_of
 from edge.cli.screen import Screen
 from edge.cli.trend import Trends
 from edge.cli.words import Words, zone_of

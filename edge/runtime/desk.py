@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
@@ -18,11 +19,13 @@ from edge.core.facts import PointFacts
 from edge.core.journal_page import JournalPage, Wanted
 from edge.core.ports import Reader
 from edge.core.reload import ReloadReport
+from edge.core.report import Length, Report
 from edge.core.series import HistoryReader, JournalLine
 from edge.core.types import Event
 from edge.core.views import VIEWS
 from edge.runtime.bus import BusWorker
 from edge.runtime.past import Past
+from edge.runtime.reporting import report
 from edge.runtime.station import Order, Question, Station
 from edge.settings import event_text, packaged
 from edge.settings.model import Settings
@@ -93,7 +96,8 @@ class RunningBox:
         self.answer_within_s = ANSWER_WITHIN_S
         self._started_ms = clock.monotonic_ns() // 1_000_000
 
-    def _ask(self, question: Callable[[Engine], Answer]) -> Answer:
+    def ask(self, question: Callable[[Engine], Answer]) -> Answer:
+        """Return what the station answers between two cycles. Raises TimeoutError when it does not."""
         answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self._station.post(Question(question, answers.put))
         return self._within(answers)
@@ -123,7 +127,7 @@ class RunningBox:
     def view(self, name: str) -> Any:
         """Return one of VIEWS as it is now. Raises KeyError for an unknown one."""
         shown = VIEWS[name]
-        return self._ask(lambda engine: shown(engine, self._now_ms(), self._dating))
+        return self.ask(lambda engine: shown(engine, self._now_ms(), self._dating))
 
     def buffer(self) -> dict[str, Any]:
         """Return what the logs hold, what each link has had acknowledged, and what history keeps."""
@@ -163,17 +167,17 @@ class RunningBox:
 
     def time(self) -> dict[str, Any]:
         """Return what time the box believes it is, by whom, and its clock entries."""
-        return self._ask(lambda _engine: self._station.clock_keeper.report())
+        return self.ask(lambda _engine: self._station.clock_keeper.report())
 
     def explain(self, point: str) -> dict[str, Any]:
         """Return a point from wire to record. Raises KeyError for an unknown one."""
-        value = self._ask(
+        value = self.ask(
             lambda engine: view.value_view(engine.points[point], self._now_ms()) if point in engine.points else None
         )
         if value is None:
             raise KeyError(point)
         wire = next((found for bus in self._buses if (found := bus.explain(point))), self.output_wire(point))
-        spec = self._ask(lambda engine: engine.points[point].spec)
+        spec = self.ask(lambda engine: engine.points[point].spec)
         rules = {
             name: getattr(spec, name)
             for name in ("scale", "offset", "low", "high", "period_ms", "record_ms", "stale_ms", "deadband")
@@ -190,6 +194,10 @@ class RunningBox:
     def facts(self) -> list[PointFacts]:
         """Return what a reader of figures must know of each point of the settings."""
         return self.past.facts()
+
+    def report(self, length: Length, day: date) -> Report:
+        """Return the report of a day or a month; raises as `edge.runtime.reporting.report`."""
+        return report(self, length, day)
 
     def order(self, command: Command) -> Result:
         """Hand a command to the station and return its result."""

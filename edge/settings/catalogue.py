@@ -47,6 +47,16 @@ def render(lang: str, key: str, values: Mapping[str, Any]) -> str:
     return " ".join([key, *(f"{name}={written(lang, value)}" for name, value in values.items())])
 
 
+def count(lang: str, key: str, number: int) -> str:
+    """Return the sentence `key`_one or `key`_many for so many, which it gets as {count}; in French 0 goes with 1.
+
+    >>> count("en", "live.alarm", 0), count("en", "live.alarm", 1)
+    ('0 alarms', '1 alarm')
+    """
+    is_one = number in {0, 1} if lang == "fr" else number == 1
+    return render(lang, f"{key}_{'one' if is_one else 'many'}", {"count": number})
+
+
 def has(lang: str, key: str) -> bool:
     """Return whether this language, or English, has a sentence for the key."""
     return key in catalogue(lang) or key in catalogue(FALLBACK)

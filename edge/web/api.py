@@ -14,6 +14,7 @@ import socket
 import stat
 import threading
 from collections.abc import Callable
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -23,9 +24,10 @@ import msgspec
 from edge.core.commands import Command, Result
 from edge.core.facts import PointFacts
 from edge.core.journal_page import Wanted
+from edge.core.report import Length
 from edge.core.series import HistoryReader
 from edge.core.views import VIEWS
-from edge.web import history, journal
+from edge.web import history, journal, report
 from edge.web.refusal import RefusedError
 
 VERSION: Final = 1
@@ -70,6 +72,9 @@ class Desk(Protocol):
 
     def facts(self) -> list[PointFacts]:
         """Return what a reader of figures must know of each point of the settings."""
+
+    def report(self, length: Length, day: date) -> Any:
+        """Return the report of a day or month; raises as `edge.runtime.reporting.report`."""
 
     def backup(self) -> Any:
         """Return all that a new box needs to go on as this one, without secrets."""
@@ -121,6 +126,7 @@ def make_app(desk: Desk) -> Any:
         lambda: {"box": desk.box(), **{name: desk.view(name) for name in LIVE}, "buffer": desk.buffer()},
     )
 
+    route("report", lambda: report.page(desk, _query(bottle.request)))
     route("journal", lambda: journal.page(desk, _query(bottle.request)))
 
     def explain(point: str) -> Any:

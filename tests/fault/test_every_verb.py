@@ -24,6 +24,7 @@ ASKING = {
     "journal": [],
     "history": ["boiler.flow"],
     "export": [],
+    "report": ["--day", "today"],
 }
 OTHERS = {
     "run",

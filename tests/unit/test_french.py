@@ -10,8 +10,8 @@ import pytest
 
 from edge.cli import explained, printed
 from edge.cli.cells import cells, plain
+from edge.cli.line import line_of
 from edge.cli.main import main
-from edge.cli.report import line_of
 from edge.cli.table import Sight, compose
 from edge.cli.trend import Trends
 from edge.cli.words import Words, own_words, zone_of
