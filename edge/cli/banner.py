@@ -7,14 +7,14 @@ from datetime import tzinfo
 from typing import Any, Final
 
 from edge.cli.cells import Line, Piece, both_ends, filled
-from edge.cli.format import amount, bound, number, with_unit
+from edge.cli.compared import compared
+from edge.cli.format import number
 from edge.cli.words import Words, clock_time
 
 DATE_FROM_WIDTH: Final = 72
 LINKS_MAX: Final = 3
 TROUBLES_MAX: Final = 2
 SILENT_AFTER_S: Final = 2.5  # one answer that came late is no news
-STATES: Final = ("equal", "not_equal")
 
 
 def header(live: Mapping[str, Any], silent_s: float, width: int, zone: tzinfo, now_ms: int, say: Words) -> list[Line]:
@@ -121,13 +121,9 @@ def alarm_text(alarm: Mapping[str, Any], say: Words) -> str:
     # what is the matter says more than which side of a limit was passed
     kind = say.word("diagnosis", alarm["diagnosis"]) if alarm["diagnosis"] else say.word("alarm", alarm["kind"])
     head = say("live.alarm" if alarm["active"] else "live.alarm_over", number=alarm["number"], kind=kind)
-    parts = [head, f" {alarm['point']}"]
     value = alarm["value"] if alarm["active"] else alarm["peak"]
-    if isinstance(value, int | float) and alarm["kind"] not in STATES:
-        parts.append(with_unit(amount(value, alarm["unit"], point=say.point), alarm["unit"]))
-        if alarm["at"] is not None:
-            parts.append(f"{say.word('sign', alarm['kind'])} {bound(alarm['at'], alarm['unit'], say.point)}")
-    return " ".join(parts)
+    text = compared(alarm["kind"], value, alarm["at"], alarm["unit"], alarm.get("details", {}), say)
+    return f"{head}  {alarm['point']} {text}".rstrip()
 
 
 def help_lines(width: int, say: Words) -> list[Line]:

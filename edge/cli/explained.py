@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import Any, Final
 
-from edge.cli.banner import STATES
 from edge.cli.cells import printable
+from edge.cli.compared import STATES, compared
 from edge.cli.diagnosis import remedy_of
 from edge.cli.format import MISSING, bound, value_text, with_unit
 from edge.cli.words import Words, clock_time
@@ -144,7 +144,11 @@ def _limit(limit: Mapping[str, Any], unit: str, say: Words) -> str:
     kind = limit["kind"]
     named = say.word("sign", kind) if kind in STATES else say.word("alarm", kind).lower()
     text = f"{limit['id']}{say.colon} {named}"
-    if limit.get("at") is not None:
+    details, unit = limit.get("details", {}), limit.get("unit", unit)
+    if details:
+        now = compared(kind, limit.get("now"), limit.get("at"), unit, details, say)
+        text += f" {now}" if now else ""
+    elif limit.get("at") is not None:
         text += f" {with_unit(bound(limit['at'], unit, say.point), unit)}"
     if limit.get("active"):
         return f"{text}  {say('explain.exceeded')}"

@@ -17,7 +17,7 @@ UNIT_WIDTH: Final = 5
 NAME_WIDTH: Final = 24
 QUALITY_WIDER: Final = 10  # "uncertain clock_degraded" then stands there in full
 STEPS_SHOWN: Final = 10  # a trend's height is at least so many steps of the last digit that is shown
-FINE_SIDE: Final = {"high": "low", "low": "high"}
+FINE_SIDE: Final = {"high": "low", "high_high": "low", "low": "high", "low_low": "high"}
 MARKS: Final = {"alarm": "!", "bad": "?", "uncertain": "~", "good": " "}
 
 
@@ -118,12 +118,18 @@ def _quality(view: Mapping[str, Any], width: int, say: Words) -> str:
     return both if len(both) <= width or not reason else reason
 
 
+def _rank(limit: Mapping[str, Any]) -> tuple[bool, bool, bool, bool]:
+    """Return what makes one limit say more than another, the smaller the more."""
+    has_bound = limit.get("at") is not None and limit["kind"] in FINE_SIDE
+    return not limit.get("active"), bool(limit.get("under")), not limit.get("pending"), not has_bound
+
+
 def _limit(view: Mapping[str, Any], width: int, say: Words) -> tuple[str, str]:
     """Return the limit that says most: one that is exceeded, else one in its delay, else the first with a number."""
     limits = view["limits"]
     if not limits:
         return "", ""
-    limit = min(limits, key=lambda each: (not each.get("active"), not each.get("pending"), each.get("at") is None))
+    limit = min(limits, key=_rank)
     sign = ""
     if limit.get("at") is not None and limit["kind"] in FINE_SIDE:
         # what is fine lies on the other side of the limit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from edge.core.limit import Limit
 from edge.core.measure import unit_of
 from edge.core.point import Crossing
 
@@ -22,12 +23,15 @@ def facts_of(number: int, crossing: Crossing) -> dict[str, Any]:
     bound = crossing.limit.bound
     if bound is not None:
         facts["at"] = bound
-        if spec.or_equal:
-            facts["or_equal"] = True
-    if crossing.limit.measure is not None:
-        facts.update(crossing.limit.measure.facts())
+    facts.update(details_of(crossing.limit))
     if crossing.reason:
         facts["why"] = crossing.reason
     if spec.diagnosis:
         facts["diagnosis"] = spec.diagnosis
     return facts
+
+
+def details_of(limit: Limit) -> dict[str, Any]:
+    """Return what a limit says besides number, bound and unit: per what, of which point, for how long."""
+    details = {} if limit.measure is None else limit.measure.facts()
+    return {**details, "or_equal": True} if limit.spec.or_equal else details

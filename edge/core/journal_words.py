@@ -33,7 +33,7 @@ def _kind(always: str = "", may: str = "", more: frozenset[str] = frozenset()) -
 
 
 _ALARM: Final = "id limit kind prio"
-_FACTS: Final = "v word u at why diagnosis this of of_v per over_ms for_ms sign level expression"
+_FACTS: Final = "v word u at or_equal why diagnosis reading of of_v per over_ms for_ms expression inputs"
 """What was compared with what, by the kind of the limit (`edge.core.measure`)."""
 
 KINDS: Final[dict[str, Kind]] = {

@@ -125,7 +125,7 @@ class Share(Against):
         """Return the share in percent; nothing where nothing is subscribed."""
         if self.own is None or not self.beside:
             return None
-        return round(100 * abs(self.own) / (self.beside * self.spec.factor), 3)
+        return round(100 * abs(self.own) / (self.beside * self.spec.factor), 2)
 
 
 class Rate(Measure):

@@ -48,4 +48,5 @@ class Condition(Measure):
 
     def facts(self) -> dict[str, Any]:
         """Return the expression and the readings that it was made of."""
-        return {"expression": self.spec.expression, "inputs": dict(self.values)}
+        readings = [f"{name}={value:.10g}" for name, value in self.values.items() if value is not None]
+        return {"expression": self.spec.expression, "inputs": " ".join(readings)}

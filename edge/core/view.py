@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from edge.core.alarm import Alarm
+from edge.core.alarm_facts import details_of
 from edge.core.clock import Dating
 from edge.core.engine import Engine
 from edge.core.kinds import Counter
@@ -29,6 +30,11 @@ class LimitView(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is compared with now, which another point may decide."""
     active: bool = False
     pending: bool = False
+    now: float | None = None
+    """What is compared, where that is not the point's value; `unit`: in which unit, where that is not the point's."""
+    unit: str = ""
+    details: dict[str, Any] = {}
+    """Of a kind that compares more: `per`, `of`, `for_ms`, `expression` … as in its alarm's event."""
     under: bool = False
     """Active, but the limit beyond it is as well: that one stands for the point (`edge.core.levels`)."""
 
@@ -68,23 +74,31 @@ class AlarmView(msgspec.Struct, frozen=True):
     acknowledged: bool
     under: int | None = None
     """The number of the alarm that stands for the point in place of this one: its next stage is active too."""
+    details: dict[str, Any] = {}
+    """As in a LimitView."""
+
+
+def _limit_view(limit: Limit, point: Point) -> LimitView:
+    """Return one limit as it stands."""
+    unit = unit_of(limit.spec, point.spec.unit)
+    return LimitView(
+        id=limit.spec.id,
+        kind=limit.spec.kind,
+        at=limit.bound,
+        active=limit.active,
+        pending=limit.is_engaged and not limit.active,
+        now=limit.compared(None),
+        unit="" if unit == point.spec.unit else unit,
+        details=details_of(limit),
+        under=limit.active and above(limit, point.limits) is not None,
+    )
 
 
 def value_view(point: Point, now_ms: int) -> ValueView:
     """Return one point as it stands."""
     spec, value = point.spec, point.value
     word = spec.words[value] if spec.words and isinstance(value, int) and 0 <= value < len(spec.words) else ""
-    limits = [
-        LimitView(
-            limit.spec.id,
-            limit.spec.kind,
-            limit.bound,
-            limit.active,
-            limit.is_engaged and not limit.active,
-            limit.active and above(limit, point.limits) is not None,
-        )
-        for limit in point.limits
-    ]
+    limits = [_limit_view(limit, point) for limit in point.limits]
     return ValueView(
         point=point.id,
         kind=spec.kind,
@@ -134,6 +148,7 @@ def alarm_view(engine: Engine, alarm: Alarm, dating: Dating) -> AlarmView:
         active=alarm.active,
         acknowledged=alarm.acknowledged,
         under=over.number if over else None,
+        details=details_of(limit) if limit else {},
     )
 
 
@@ -159,9 +174,7 @@ def alarm_documents(engine: Engine, dating: Dating) -> dict[str, dict[str, Any]]
                 document["v"] = alarm.value
             if shown.under is not None:
                 document["under"] = shown.under
-            limit = engine.limits.get(alarm.limit)
-            if limit is not None and limit.measure is not None:
-                document.update(limit.measure.facts())
+            document.update(shown.details)
             if shown.since_utc_ms is not None:
                 document["t"] = shown.since_utc_ms / 1000
             documents[str(alarm.number)] = document

@@ -14,7 +14,7 @@ from edge.core.ports import Reader
 from edge.core.types import Event
 from edge.runtime.station import Order
 from edge.settings import catalogue, packaged
-from edge.settings.event_text import INSTANTS, sentence
+from edge.settings.event_text import ALARM_TEXTS, INSTANTS, sentence
 from edge.settings.load import load
 from edge.sim.simulation import Simulation
 from edge.sim.upstream import Outage
@@ -59,7 +59,7 @@ def faults_of(events: list[Event], kinds: dict[str, Kind] | None = None) -> list
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_every_kind_has_a_sentence_that_needs_only_what_is_always_there(lang: str, kind: str) -> None:
     template = catalogue.catalogue(lang)[f"event.{kind}"]
-    derived = {told: name for name, _trust, told in INSTANTS}
+    derived = {told: name for name, _trust, told in INSTANTS} | ALARM_TEXTS
     fields = {match[1] for match in FIELD.finditer(template)}
     known = KINDS[kind].known
     assert {name if name in known else derived.get(name, name) for name in fields} <= known

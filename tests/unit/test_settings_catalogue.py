@@ -6,16 +6,20 @@ import doctest
 import re
 import string
 import tomllib
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.core.clock import TRUST
+from edge.core.limit import NUMBERLESS, STATES
 from edge.core.text import Text
+from edge.core.types import LimitKind
 from edge.links.refusals import CODES
 from edge.settings import catalogue, expect, faults, hints, packaged, pins
 from edge.settings.catalogue import duration, quantity, render, word, written
+from edge.settings.model_limits import PER
 from hal.sample import QUALITY_NAMES, REASONS
 from tests.support import ROOT
 
@@ -45,7 +49,12 @@ def test_every_reason_code_has_its_words_in_every_language(lang: str, reason: st
 def test_every_word_of_quality_limit_and_priority_is_there(lang: str) -> None:
     known = catalogue.catalogue(lang)
     assert {f"quality.{name}" for name in QUALITY_NAMES} <= known.keys()
-    assert {f"alarm.{kind}" for kind in ("high", "low", "equal", "not_equal", "fault", "stale")} <= known.keys()
+    kinds = set(get_args(LimitKind))
+    assert {f"alarm.{kind}" for kind in kinds} <= known.keys()
+    assert {f"sign.{kind}" for kind in kinds - NUMBERLESS} <= known.keys()
+    ordered = kinds - NUMBERLESS - STATES - {"never_zero"}
+    assert {f"sign.{kind}_or_equal" for kind in ordered} <= known.keys()
+    assert {f"per.{span}" for span in PER["rate"]} | {f"this.{span}" for span in PER["consumption"]} <= known.keys()
     assert {f"priority.{name}" for name in ("low", "medium", "high", "critical")} <= known.keys()
 
 
