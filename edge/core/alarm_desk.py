@@ -290,7 +290,10 @@ class AlarmDesk(Part):
         near = [
             self.by_limit[name] for name, far in self._farther.items() if alarm.limit in far if name in self.by_limit
         ]
-        return [alarm, *(other for other in near if other.silence and not (other.by or other.acknowledged))]
+        return [
+            alarm,
+            *(other for other in near if (other.state, other.by) == ("suppressed", "") and not other.acknowledged),
+        ]
 
     def acknowledge(self, alarm: Alarm, author: str, channel: str, now_ms: int) -> None:
         """Take note that somebody has seen an alarm; a latched one ends by it."""

@@ -156,7 +156,7 @@ class Engine:
             stale_ms = point.seen_ms + point.spec.stale_ms
             if now_ms > stale_ms:  # said again in each period that it lasts
                 point.bad("stale", min(now_ms, point.end_ms - 1), actions)
-                stale_ms = point.end_ms
+                stale_ms = min(point.end_ms, now_ms + point.spec.stale_ms)  # it may speak, and fall silent again
             if now_ms >= point.due_ms:
                 point.check_delays(now_ms, actions)
             next_ms = min(next_ms, point.end_ms + GRACE_MS)
