@@ -25,6 +25,7 @@ ASKING = {
     "history": ["boiler.flow"],
     "export": [],
     "report": ["--day", "today"],
+    "equipment": [],
 }
 OTHERS = {
     "run",
@@ -41,6 +42,7 @@ OTHERS = {
     "wipe",
     "reload",
     "restore",
+    "maintenance",
 }
 """Verbs that ask nothing of a box, or change something: their own tests run them."""
 
