@@ -90,7 +90,9 @@ def joined(left: str, right: str, columns: int = COLUMNS) -> str:
 
 def printable(text: str) -> str:
     """Return the text in the letters that the font has, Latin-1; others lose their marks, or become ?."""
-    plain = text.replace("\u00a0", " ").replace("\u202f", " ").replace("…", "..").replace("œ", "oe").replace("’", "'")
+    plain = text
+    for letter, instead in (("\u00a0", " "), ("\u202f", " "), ("…", ".."), ("œ", "oe"), ("’", "'"), ("≥", ">")):
+        plain = plain.replace(letter, instead)
     return "".join(
         letter if letter.isprintable() and letter.encode("latin-1", "ignore") else _base_of(letter) for letter in plain
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from edge.core.cost import Cost
 from edge.core.costs import Costs
 from edge.core.moved_days import MovedDays
-from edge.core.tariff import Tariff
+from edge.core.tariff import Standing, Tariff
 from edge.core.tariff_book import TariffBook
 from edge.core.types import PointSpec
 from hal.sample import BAD, GOOD, Sample
@@ -72,3 +72,22 @@ class MoneyRig(Rig):
 
 def local(utc: int) -> datetime:
     return datetime.fromtimestamp(utc / 1000, UTC).astimezone(PARIS)
+
+
+def priced_site(**options: Any) -> MoneyRig:
+    """Return a site at 22 h: 3 kWh of HP and 5 of HC since midnight, and a water meter that says nothing."""
+    midnight = datetime(2026, 11, 21, tzinfo=PARIS)
+    elec = Tariff(
+        id="elec", valid_from=date(2026, 1, 1), currency="EUR", unit="kWh", name={"en": "Power", "fr": "Électricité"},
+        prices={"HP": D("0.20"), "HC": D("0.15")}, points={"HP": "hp", "HC": "hc"},
+        standing=(Standing("subscription", D(12)),),
+    )  # fmt: skip
+    water = Tariff(
+        id="water", valid_from=date(2026, 1, 1), currency="EUR", unit="m3", name={"en": "Water", "fr": "Eau"},
+        prices={"water": D("4.26")}, points={"water": "w"},
+    )  # fmt: skip
+    specs = [counter("hp"), counter("hc"), counter("w", unit="m3")]
+    rig = MoneyRig([elec, water], specs, utc_ms(midnight + timedelta(minutes=30)), **options)
+    for hour, hp, hc in ((0.5, 1000.0, 2000.0), (6, 1000.0, 2005.0), (22, 1003.0, 2005.0)):
+        rig.at(utc_ms(midnight) + round(hour * 3_600_000), {"hp": hp, "hc": hc, "w": None})
+    return rig

@@ -62,6 +62,7 @@ VERBS: Final[dict[str, Verb]] = {
         "add_maintenance_arguments",
         "maintenance",
     ),
+    "tariff": Verb("edge.cli.tariff", "what each meter costs; its prices, and new ones from a day on"),
     "backup": Verb("edge.cli.backup", "write all that replaces a dead box into one file"),
     "wipe": Verb("edge.cli.wipe", "erase all that the box kept, and show that it is gone"),
     "restore": Verb("edge.cli.restore", "make this box go on as the one of a backup"),

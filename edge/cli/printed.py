@@ -58,7 +58,9 @@ def status(live: Mapping[str, Any]) -> list[str]:
     active = sum(1 for alarm in live["alarms"] if alarm["active"])
     lines.append(say.count("live.alarm", active) if active else say("console.no_alarm"))
     lines += [f"  {line}" for line in alarms(live["alarms"], zone, now_ms, say)]
-    return [*lines, *links(live["buffer"], now_ms, say)]
+    from edge.cli import costs  # it prints by this module
+
+    return [*lines, *costs.status(live.get("costs"), say), *links(live["buffer"], now_ms, say)]
 
 
 def moment(utc_ms: int, zone: tzinfo, say: Words, *, seconds: bool = False) -> str:

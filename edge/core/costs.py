@@ -38,7 +38,8 @@ class SpanView(msgspec.Struct, frozen=True):
     partial: bool
     estimated: bool
     unpriced: Decimal
-    lines: list[Line]
+    without_tariff: int
+    """Days on which nothing has a price."""
 
 
 class CostView(msgspec.Struct, frozen=True):
@@ -117,6 +118,16 @@ def costs(engine: Engine) -> CostsView:
     return CostsView(engine.is_dated, views, [_total(currency, views) for currency in currencies])
 
 
+def cost_lines(engine: Engine) -> dict[str, dict[Span, list[Line]]]:
+    """Return line by line how the costs of today and of the month come about, by tariff."""
+    try:
+        part = engine.part(Costs)
+    except KeyError:
+        return {}
+    told: tuple[Span, ...] = ("today", "month") if engine.is_dated else ()
+    return {name: {span: part.span(name, span).lines for span in told} for name in part.book.versions}
+
+
 def _view(part: Costs, name: str, versions: Sequence[Tariff], engine: Engine) -> CostView:
     now = in_force(versions, part.moved.local_day()) if engine.is_dated else None
     told = now or versions[-1]
@@ -136,7 +147,7 @@ def _span(found: Cost) -> SpanView:
             used[line.name] = _sum([used.get(line.name, Decimal(0)), line.quantity])
     return SpanView(
         found.begin, found.amount, found.before_tax, used, round(found.completeness, 4), found.is_partial,
-        found.is_estimated, found.unpriced, found.lines,
+        found.is_estimated, found.unpriced, found.days_without_tariff,
     )  # fmt: skip
 
 

@@ -109,7 +109,7 @@ KINDS: Final[dict[str, Kind]] = {
     "reload": _kind("", "added removed changed author channel"),
     "reload_refused": _kind("state", "count text author channel"),
     "settings_changed": _kind("key author", "before after more"),
-    "tariff_changed": _kind("id version valid_from prices currency unit", "until", ACT),
+    "tariff_changed": _kind("id version valid_from prices", "until", ACT),
     "device_added": _kind("bus device driver", "serial"),
     "device_removed": _kind("bus device driver", "serial"),
     "calibration": _kind(

@@ -119,8 +119,10 @@ def in_force(versions: Sequence[Tariff], day: date) -> Tariff | None:
 
 
 def by_id(tariffs: Iterable[Tariff]) -> dict[str, list[Tariff]]:
-    """Return the versions of each tariff, in the order in which they come into force."""
+    """Return the versions of each tariff, in the order in which they come into force; the tariffs as they are given."""
     found: dict[str, list[Tariff]] = {}
-    for tariff in sorted(tariffs, key=lambda version: (version.valid_from, version.version)):
+    for tariff in tariffs:
         found.setdefault(tariff.id, []).append(tariff)
+    for versions in found.values():
+        versions.sort(key=lambda version: (version.valid_from, version.version))
     return found

@@ -108,7 +108,7 @@ class TariffBook(Part):
             return Result(command.id, done=False, text=change)
         base = self._base(change)
         values = self._told(base, change)
-        before = f"v{base.version} {_listed({name: _amounts(base)[name] for name in change.prices})}"
+        before = f"v{base.version} {told(base, {name: _amounts(base)[name] for name in change.prices})}"
         values |= {"before": before, "after": f"v{change.version} {values['prices']}"}
         self._known[change.id].append(0)  # a table written later gets the next number
         self._changes.append(change)
@@ -156,7 +156,7 @@ class TariffBook(Part):
         now = in_force(self.versions[change.id], self.local_day())
         values: dict[str, Any] = {
             "id": change.id, "version": change.version, "valid_from": change.valid_from.isoformat(),
-            "prices": _listed(change.prices), "currency": base.currency, "unit": base.unit,
+            "prices": told(base, change.prices),
         }  # fmt: skip
         return values if now is None else {**values, "until": now.version}
 
@@ -176,9 +176,14 @@ def _refused(key: str, **values: Any) -> Text:
     return Text(f"tariff_{key}", values)
 
 
-def _listed(amounts: Mapping[str, Decimal]) -> str:
-    """Return amounts as a person would write them: "HP=0.2146 HC=0.1696"."""
-    return " ".join(f"{name}={amount:f}" for name, amount in amounts.items())
+def told(tariff: Tariff, amounts: Mapping[str, Decimal]) -> str:
+    """Return amounts of a tariff as one line: "HP 0.2146 HC 0.1696 EUR/kWh subscription 16.20 EUR"."""
+    by_unit: dict[str, list[str]] = {}
+    for name, amount in amounts.items():
+        is_price = name in tariff.prices or name in tariff.taxes
+        unit = f" {tariff.currency}/{tariff.unit}" if is_price else "" if name == COEFFICIENT else f" {tariff.currency}"
+        by_unit.setdefault(unit, []).append(f"{name} {amount:f}")
+    return " ".join(f"{' '.join(own)}{unit}" for unit, own in by_unit.items())
 
 
 def _begins(args: TariffSet, today: date) -> date | Text:

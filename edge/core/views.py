@@ -19,6 +19,7 @@ VIEWS: Final[dict[str, View]] = {
     "values": lambda engine, now_ms, _dating: view.values(engine, now_ms),
     "alarms": lambda engine, _now_ms, dating: view.alarms(engine, dating),
     "costs": lambda engine, _now_ms, _dating: costs.costs(engine),
+    "cost_lines": lambda engine, _now_ms, _dating: costs.cost_lines(engine),
     "tariffs": lambda engine, _now_ms, _dating: costs.tariffs(engine),
     "outputs": lambda engine, now_ms, _dating: output_view.outputs(engine, now_ms),
     "equipment": lambda engine, _now_ms, dating: equipment_view.equipment(engine, dating),

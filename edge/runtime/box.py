@@ -37,7 +37,7 @@ from edge.runtime.parts import bus_of, engine_of, historian_of, mqtt_link_of, ow
 from edge.runtime.past import Past
 from edge.runtime.reloading import Reloading
 from edge.runtime.sharing import Sharing
-from edge.runtime.showing import Showing, Today, display_device
+from edge.runtime.showing import CostsTold, Showing, Today, display_device
 from edge.runtime.signals import status_lamp
 from edge.runtime.station import Station
 from edge.runtime.stores import Stores
@@ -245,6 +245,7 @@ class Box:
             self.settings, shown, lambda: self.station.engine, self.clock,
             today=lambda: self.today.base if self.today else {}, links=self.links, waiting=self.waiting,
             is_kept=lambda: self.writer.trouble() is None,
+            costs=CostsTold(lambda question: self.station.post(question)),  # noqa: PLW0108 - there is none yet
         )  # fmt: skip
         return {shown.bus: [display_device(shown, showing)]}
 

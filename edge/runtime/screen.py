@@ -9,7 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from edge.core import units
-from edge.settings import catalogue
+from edge.core.costs import CostsView
+from edge.settings import amounts, catalogue
 from hal.display import DisplayPage, lines_of
 
 MISSING: Final = "-"
@@ -44,6 +45,8 @@ class ScreenFacts(msgspec.Struct, frozen=True):
     """What each counter moved since local midnight."""
     points: Sequence[Figure]
     alarms: Sequence[ScreenAlarm]
+    costs: CostsView | None
+    """What is priced, as far as it is known by now."""
     link: str
     """State of the link, a key of [link_state]; empty: none is configured."""
     waiting: int
@@ -80,6 +83,7 @@ def screen_pages(facts: ScreenFacts, lang: str, height: int) -> list[DisplayPage
     alarms = [_alarm(alarm, lang, clock, per_page) for alarm in facts.alarms]
     quiet = [
         *_listed(say(lang, "display.today", {}), facts.today, facts.site, clock, lang, per_page),
+        *_costs(facts, clock, lang, per_page),
         *_listed("", facts.points, facts.site, clock, lang, per_page),
         *_box(facts, clock, lang, per_page),
     ]
@@ -108,6 +112,26 @@ def _listed(
     for first in range(0, len(figures), room):
         lines = [(figure.name, amount(lang, figure.value, figure.unit)) for figure in figures[first : first + room]]
         yield DisplayPage((site, clock), (*titles, *lines))
+
+
+def _costs(facts: ScreenFacts, clock: str, lang: str, per_page: int) -> Iterator[DisplayPage]:
+    """Yield pages of what today costs by tariff, then of month and year of all; none while no day is known."""
+    costs = facts.costs
+    if costs is None or not costs.dated:
+        return
+    lines: list[tuple[str, str]] = []
+    for view in costs.tariffs:
+        today = view.spans["today"]
+        name = view.name.get(lang) or view.name.get("en") or view.tariff
+        lines.append((name, amounts.money(lang, today.amount, view.currency, is_partial=today.partial)))
+    for span in ("month", "year"):
+        for total in costs.totals:
+            told = amounts.money(lang, total.amounts[span], total.currency, is_partial=total.partial[span])
+            lines.append((catalogue.word(lang, "cost", span), told))
+    titles = [(catalogue.render(lang, "display.cost_today", {}), "")] if per_page > 2 else []
+    room = per_page - len(titles)
+    for first in range(0, len(lines), room):
+        yield DisplayPage((facts.site, clock), (*titles, *lines[first : first + room]))
 
 
 def _box(facts: ScreenFacts, clock: str, lang: str, per_page: int) -> Iterator[DisplayPage]:

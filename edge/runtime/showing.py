@@ -9,12 +9,14 @@ from zoneinfo import ZoneInfo
 
 from edge.core.calendar import local_midnight_ms, next_local_midnight_ms
 from edge.core.clock import DATED_FROM, TRUST, Clock
+from edge.core.costs import CostsView, costs
 from edge.core.engine import Engine
 from edge.core.kinds import Counter
 from edge.core.point import Point
 from edge.core.series import HistoryReader
 from edge.runtime.device import DeviceSpec
 from edge.runtime.screen import Figure, ScreenAlarm, ScreenFacts, screen_pages
+from edge.runtime.station import Question
 from edge.settings import catalogue
 from edge.settings.model import Display, Settings
 from hal.display import DisplayPage, DisplaySetup, display
@@ -80,6 +82,22 @@ class Today:
         """Nothing to give back."""
 
 
+class CostsTold:
+    """What the station said last of the costs; each call asks it for what the next one gives, and waits for nothing."""
+
+    def __init__(self, post: Callable[[Question], None]) -> None:
+        self._post = post
+        self._last: CostsView | None = None
+
+    def __call__(self) -> CostsView | None:
+        """Return the last answer, None before the first."""
+        self._post(Question(costs, self._keep))
+        return self._last
+
+    def _keep(self, found: CostsView) -> None:
+        self._last = found
+
+
 class Showing:
     """The facts of the box as the display's bus asks for them: each value is read once, nothing is waited for."""
 
@@ -94,6 +112,7 @@ class Showing:
         links: Mapping[str, Any],
         waiting: Callable[[], int],
         is_kept: Callable[[], bool],
+        costs: Callable[[], CostsView | None] = lambda: None,
     ) -> None:
         """`engine` and `today` are asked late: the bus of the display is made before them."""
         self.settings = settings
@@ -104,6 +123,7 @@ class Showing:
         self._links = links
         self._waiting = waiting
         self._is_kept = is_kept
+        self._costs = costs
         self._zone = ZoneInfo(settings.site.tz)
 
     def pages(self) -> list[DisplayPage]:
@@ -121,6 +141,7 @@ class Showing:
             today=[self._moved(point, base) for point in points.values() if isinstance(point, Counter)],
             points=[self._figure(points[name]) for name in self._shown.points if name in points],
             alarms=self._alarms(engine),
+            costs=self._costs(),
             link=next((str(link.status()["state"]) for link in self._links.values()), ""),
             waiting=self._waiting(),
             is_kept=self._is_kept(),

@@ -60,15 +60,15 @@ def test_a_tariff_from_tomorrow_leaves_today_and_makes_tomorrow_dearer() -> None
     assert rig.cost("elec", TODAY).amount == D("1.75")
     assert rig.cost("elec", tomorrow).amount == D("0.90") + D("1.25") + D("0.40")
     month = costs(rig.engine).tariffs[0].spans["month"]
-    assert month.amount == sum(D(line.amount or 0) for line in month.lines) == D("12.30")
+    assert month.amount == D("12.30") == D("8.40") + D("0.40") + D("1.35") + D("2.15")
     assert month.partial, "twenty days of the month nobody counted"
 
 
 @pytest.mark.parametrize(
     ("lang", "said"),
     [
-        ("en", "tariff elec v2 holds from 1 Feb 2027 00:00 (HP=0.2146 HC=0.1696 EUR/kWh). Until then v1."),
-        ("fr", "tarif elec v2 actif le 1 févr. 2027 00:00 (HP=0,2146 HC=0,1696 EUR/kWh). Jusque là, v1."),
+        ("en", "tariff elec v2 holds from 1 Feb 2027 00:00 (HP 0.2146 HC 0.1696 EUR/kWh). Until then v1."),
+        ("fr", "tarif elec v2 actif le 1 févr. 2027 00:00 (HP 0,2146 HC 0,1696 EUR/kWh). Jusque là, v1."),
     ],
 )
 def test_a_tariff_from_upstream_is_answered_with_its_version_and_journaled(lang: str, said: str) -> None:
@@ -81,7 +81,10 @@ def test_a_tariff_from_upstream_is_answered_with_its_version_and_journaled(lang:
     assert result.done
     assert catalogue.render(lang, result.text.key, result.text.values) == said
     changed = next(event for event in rig.events if event.kind == "tariff_changed")
-    assert (changed.values["before"], changed.values["after"]) == ("v1 HP=0.20 HC=0.15", "v2 HP=0.2146 HC=0.1696")
+    assert (changed.values["before"], changed.values["after"]) == (
+        "v1 HP 0.20 HC 0.15 EUR/kWh",
+        "v2 HP 0.2146 HC 0.1696 EUR/kWh",
+    )
     ordered = next(event for event in rig.events if event.kind == "command")
     assert (ordered.values["channel"], ordered.values["done"]) == ("sms", True)
     again = rig.engine.command(order, rig.engine.now_ms)

@@ -14,11 +14,13 @@ import msgspec
 import pytest
 
 from edge.core.calendar import local_midnight_ms
+from edge.core.costs import costs
 from edge.core.series import HistoryRecord
 from edge.runtime.bus import BusWorker
 from edge.runtime.device import DeviceSpec
 from edge.runtime.screen import Figure, ScreenAlarm, ScreenFacts, amount, screen_pages
-from edge.runtime.showing import Showing, Today, display_device
+from edge.runtime.showing import CostsTold, Showing, Today, display_device
+from edge.runtime.station import Question
 from edge.settings.load import loads
 from edge.settings.model import Display
 from hal import drivers
@@ -28,6 +30,7 @@ from hal.fake.i2c import FakeI2c, Sht3xChip
 from hal.fake.i2c_oled import Ssd1306Chip
 from hal.sample import BAD, GOOD, Cycle, Sample
 from tests.memory_history import MemoryHistory
+from tests.money_rig import priced_site
 from tests.support import ROOT, ManualClock
 from tests.unit.rig import Rig, gauge, high
 from tests.unit.settings_good import GOOD as SITE
@@ -48,6 +51,7 @@ FACTS = ScreenFacts(
     ],
     points=[],
     alarms=[],
+    costs=None,
     link="up",
     waiting=12_345,
     is_kept=True,
@@ -77,6 +81,25 @@ def test_the_pages_say_who_when_how_much_today_and_whether_it_leaves_the_box() -
     assert today.head == ("École Jean-Moulin, gymnase", "16:20")
     assert text_of(box)[1:] == ["liaison            ok", "en attente      12345", "pas d'alarme"]
     assert text_of(screen_pages(FACTS, "en", 64)[0])[1:3] == ["today", "Eau froide    1.25 m³"]
+
+
+def test_what_today_costs_has_a_page_and_what_is_not_known_is_a_dash() -> None:
+    rig = priced_site()
+    told = text_of(screen_pages(changed(costs=costs(rig.engine)), "fr", 64)[1])
+    assert told[1:] == ["coût du jour", "Électrici. > 1,75 EUR", "Eau                 -", "mois                -"]
+    assert len(screen_pages(changed(costs=costs(rig.engine)), "fr", 64)) == 4, "today, two of costs, the box"
+    undated = priced_site(is_dated=False)
+    assert len(screen_pages(changed(costs=costs(undated.engine)), "fr", 64)) == 2, "no day is known, so no cost"
+
+
+def test_costs_are_asked_of_the_station_and_shown_once_it_has_answered() -> None:
+    rig, asked = priced_site(), list[Question]()
+    told = CostsTold(asked.append)
+    assert told() is None
+    asked[0].reply(asked[0].ask(rig.engine))
+    found = told()
+    assert found is not None
+    assert [view.tariff for view in found.tariffs] == ["elec", "water"]
 
 
 def test_an_alarm_comes_first_and_between_all_other_pages() -> None:

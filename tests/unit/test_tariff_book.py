@@ -60,7 +60,7 @@ def test_an_order_makes_a_version_that_begins_on_its_day() -> None:
     result = order(site, {"HP": "0.2146", "HC": "0.1696"})
     assert result.done
     assert (result.text.key, result.text.values["version"], result.text.values["until"]) == ("tariff_done", 2, 1)
-    assert result.text.values["prices"] == "HP=0.2146 HC=0.1696"
+    assert result.text.values["prices"] == "HP 0.2146 HC 0.1696 EUR/kWh"
     assert versions(site) == [(1, "2026-02-01", D("0.2100")), (2, "2027-02-01", D("0.2146"))]
     newest = site.engine.part(TariffBook).versions["elec"][1]
     assert newest.taxes == {"accise": D("0.02998")}
@@ -71,8 +71,8 @@ def test_the_journal_has_before_and_after_who_and_by_which_way() -> None:
     site = rig()
     order(site, {"HP": "0.2146", "subscription": "16.20"})
     found = {event.kind: event.values for event in site.events}
-    assert found["tariff_changed"]["before"] == "v1 HP=0.2100 subscription=15.74"
-    assert found["tariff_changed"]["after"] == "v2 HP=0.2146 subscription=16.20"
+    assert found["tariff_changed"]["before"] == "v1 HP 0.2100 EUR/kWh subscription 15.74 EUR"
+    assert found["tariff_changed"]["after"] == "v2 HP 0.2146 EUR/kWh subscription 16.20 EUR"
     assert (found["command"]["author"], found["command"]["done"]) == ("office", True)
     assert found["command"]["after"] == found["tariff_changed"]["after"]
 
