@@ -26,6 +26,7 @@ ASKING = {
     "export": [],
     "report": ["--day", "today"],
     "equipment": [],
+    "tariff": [],
 }
 OTHERS = {
     "run",
