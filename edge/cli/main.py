@@ -49,6 +49,7 @@ VERBS: Final[dict[str, Verb]] = {
         "edge.cli.reload", "read the settings file again: only what changed restarts; --check says what would"
     ),
     "report": Verb("edge.cli.report", "a day or a month: machines, alarms, consumption, costs; for paper or one SMS"),
+    "meter": Verb("edge.cli.meter", "what each meter counted, by day, month and year; readings, base index, exchange"),
     "relay": Verb("edge.cli.relay", "outputs: what they do and why; switch one on, off, for a time, or back to auto"),
     "equipment": Verb(
         "edge.cli.equipment",

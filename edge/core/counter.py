@@ -28,7 +28,7 @@ def scaled(raw: float, scale: float) -> float:
 class Kept:
     """A register that the meter keeps; index = register × scale. The index is None until it was read once."""
 
-    __slots__ = ("index", "mark", "raw", "scale", "wrap")
+    __slots__ = ("act", "changed", "index", "mark", "raw", "scale", "wrap")
 
     def __init__(self, scale: float, wrap: int, saved: dict[str, Any] | None = None) -> None:
         saved = saved or {}
@@ -37,6 +37,10 @@ class Kept:
         self.raw: float | None = saved.get("raw")
         self.index: float | None = None if self.raw is None else scaled(self.raw, scale)
         self.mark = round((self.index or 0) - saved.get("pending", 0), ROUND)
+        self.act: int = saved.get("act", 0)
+        """Number of the last act of a person that is in it."""
+        self.changed: list[float] | None = saved.get("changed")
+        """[last index of the meter before, first one of this], while nobody said with what they ended and began."""
 
     def advance(self, raw: float, *, is_other: bool = False) -> str:
         """Take a reading of the register, of another meter where its driver says so; return "" or what happened.
@@ -55,7 +59,15 @@ class Kept:
             self.mark = round(self.mark - self.wrap * self.scale, ROUND)
             return "rollover"
         self.mark = round(self.mark + self.index - before, ROUND)
+        self.changed = [before, self.index]
         return "meter_changed"
+
+    def exchange(self, old: float, new: float) -> None:
+        """Count what the old meter moved up to its closing index, and the new one from its first, as its own."""
+        if self.changed is not None:
+            last, first = self.changed
+            self.mark = round(self.mark - (old - last) - (first - new), ROUND)
+            self.changed = None
 
     def as_read(self, raw: float) -> float | None:
         """Return the index that a register not yet believed would give."""
@@ -66,18 +78,25 @@ class Kept:
 
     def saved(self) -> dict[str, Any]:
         """Return what must be durable for the next start."""
-        return {"raw": self.raw, "index": self.index, "pending": pending(self)}
+        found: dict[str, Any] = {"raw": self.raw, "index": self.index, "pending": pending(self)}
+        if self.changed is not None:
+            found["changed"] = self.changed
+        return {**found, "act": self.act} if self.act else found
 
 
 class Volatile:
     """Pulses since opening; index = base + count × scale, the count an integer so that no rounding adds up."""
 
-    __slots__ = ("base", "count", "index", "mark", "raw", "scale")
+    __slots__ = ("act", "base", "count", "index", "is_set", "mark", "raw", "scale")
 
     def __init__(self, scale: float, saved: dict[str, Any] | None = None) -> None:
         saved = saved or {}
         self.scale = scale
         self.raw = 0
+        self.act: int = saved.get("act", 0)
+        """Number of the last act of a person that is in it."""
+        self.is_set: bool = saved.get("set", False)
+        """Whether a person read its index off the meter, on this box: no backup knows better."""
         if saved.get("scale") == scale:
             self.base, self.count = saved["base"], saved["count"]
         elif "count" in saved:  # a new pulse weight must not re-value the pulses of the past
@@ -96,6 +115,13 @@ class Volatile:
             self.raw = raw
         return ""
 
+    def shift(self, delta: float) -> None:
+        """Move the index by what a person read off the meter: no consumption, so `pending` stays."""
+        self.base = round(self.base + delta, ROUND)
+        self.index = round(self.base + self.count * self.scale, ROUND)
+        self.mark = round(self.mark + delta, ROUND)
+        self.is_set = True
+
     def as_read(self, raw: float) -> float | None:
         """Return the index up to the last count that was believed."""
         return self.index
@@ -106,7 +132,10 @@ class Volatile:
 
     def saved(self) -> dict[str, Any]:
         """Return what must be durable for the next start."""
-        return {"base": self.base, "count": self.count, "scale": self.scale, "pending": pending(self)}
+        found = {"base": self.base, "count": self.count, "scale": self.scale, "pending": pending(self)}
+        if self.is_set:
+            found["set"] = True
+        return {**found, "act": self.act} if self.act else found
 
 
 Register: TypeAlias = Kept | Volatile

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from edge.core.counter import ROUND, Kept, Register, Volatile
+from edge.core.calendar import HOUR_MS
+from edge.core.counter import ROUND, Kept, Register, Volatile, scaled
 from edge.core.limit import NOT_YET, Limit
 from edge.core.point import LARGEST, Actions, Periods, Point
-from edge.core.types import Event, PointSpec, Record
+from edge.core.types import NEVER, Event, PointSpec, Record
 from edge.core.window import CounterWindow, GaugeWindow, StateWindow, TextWindow
 from hal.sample import BAD, UNCERTAIN, Sample
 
+UNKNOWN_GAP_H: Final = 8784.0  # a year: longer than any box was off that goes on with its registers
 EVENTS: Final = {"rollover": "counter_rollover", "meter_changed": "meter_changed"}
 """What a register can do that is worth an event."""
 
@@ -63,11 +65,14 @@ class Gauge(Point):
 class Counter(Point):
     """An index that grows, kept by the meter or by us."""
 
-    __slots__ = ("register",)
+    __slots__ = ("_read_ms", "gap_h", "register")
 
     def __init__(
         self, spec: PointSpec, limits: list[Limit], end_of: Periods, now_ms: int, saved: dict[str, Any] | None = None
     ) -> None:
+        self.gap_h = UNKNOWN_GAP_H
+        """For how long, at most, the meter counted unwatched before this start."""
+        self._read_ms: int | None = None
         self.register: Register = Volatile(spec.scale, saved) if spec.volatile else Kept(spec.scale, spec.wrap, saved)
         super().__init__(spec, limits, end_of, now_ms, CounterWindow(self.register))
         self.low = 0.0  # here both are bounds of the register as read
@@ -108,7 +113,9 @@ class Counter(Point):
             self.window.hold(reason)
         else:
             before = register.index
-            what = register.advance(raw, is_other=reason == "meter_changed")
+            is_other = reason == "meter_changed" or self._is_beyond(raw, t_ms)
+            what = register.advance(raw, is_other=is_other)
+            self._read_ms = t_ms
             index = register.index
             if index != before:
                 actions.moved.add(self.id)
@@ -120,6 +127,29 @@ class Counter(Point):
         self.value, self.quality, self.reason = index, quality, reason
         if self.judged:
             self.judge(index, quality, reason, t_ms, actions)
+
+    def _is_beyond(self, raw: float, t_ms: int) -> bool:
+        """Return whether the meter can't have counted so much since it was read last: another one took its place.
+
+        At least an hour is allowed for, as some meters tell what they counted each quarter of an hour.
+        """
+        most_per_h, index = self.spec.max_per_h, self.register.index
+        if most_per_h == NEVER or self.spec.volatile or index is None:
+            return False
+        gap_h = self.gap_h if self._read_ms is None else (t_ms - self._read_ms) / HOUR_MS
+        return scaled(raw, self.spec.scale) - index > most_per_h * max(gap_h, 1.0)
+
+    def shift(self, delta: float) -> None:
+        """Move the index by what a person read off the meter. Raises TypeError where the meter keeps its register."""
+        register = self.register
+        if not isinstance(register, Volatile):
+            raise TypeError(f"{self.id}: the meter keeps its register itself")
+        register.shift(delta)
+        if self.window.count:
+            self.window.last = register.index
+        if self.value is not None:
+            self.value = register.index
+        self._saved = None  # with a deadband, the next record is kept
 
     def _has_moved(self, record: Record, saved: Any, deadband: float) -> bool:
         return saved is None or abs(record.value - saved) >= deadband

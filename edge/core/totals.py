@@ -7,7 +7,7 @@ say what time it is, what moved waits, and is put where it belongs once its star
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias
@@ -18,12 +18,13 @@ from edge.core.calendar import HOUR_MS
 from edge.core.counter import pending
 from edge.core.engine import Engine
 from edge.core.kinds import Counter
-from edge.core.moved import Movement, Sum, decimal_of, month_of, nano_of
+from edge.core.meter import Coefficients
+from edge.core.moved import Movement, Sum, decimal_of, nano_of
 from edge.core.part import Part
 from edge.core.placing import Placing
 from edge.core.point import Actions
 from edge.core.types import NEVER, Event, Record
-from hal.sample import BAD, GOOD
+from hal.sample import BAD
 
 REGISTER: Final = "totals/"
 SETTLE_MS: Final = 60_000  # how often it is asked whether a past start was dated meanwhile
@@ -74,7 +75,10 @@ class Totals(Part):
         for point in site.points.values():
             if isinstance(point, Counter):
                 self._counters[point.id] = point
-                self._movements[point.id] = self._loaded(point)
+                self._movements[point.id] = movement = self._loaded(point)
+                now_ms = self._placing.now_utc_ms()
+                if now_ms is not None and movement.hours:  # how long the meter may have counted unwatched
+                    point.gap_h = (now_ms - max(movement.hours)) / HOUR_MS
         self._settle(site.now_ms)
 
     def _loaded(self, point: Counter) -> Movement:
@@ -155,46 +159,75 @@ class Totals(Part):
 
     def total(self, point: str, step: TotalStep, back: int = 0) -> Total | None:
         """Return the same, exact, with how well it is known."""
-        counter, movement = self._counters[point], self._movements[point]
-        now_ms = self._placing.now_utc_ms()
-        if now_ms is None:  # nobody knows which day it is
+        span = self._span(step, back)
+        if span is None:
             return None
-        begin_ms, end_ms = self._placing.bounds(now_ms, step, back)
+        begin_ms, end_ms, until_ms = span
         found = Sum()
-        if step == "hour":
-            found.join(movement.hours.get(begin_ms, Sum()))
-        else:
-            placing = self._placing
-            for one in between(movement, placing.date_of(begin_ms).toordinal(), placing.date_of(end_ms).toordinal()):
-                found.join(one)
-        self._add_unheard(counter, found, begin_ms, end_ms)
-        until_ms = min(end_ms, self._add_open(counter, found, begin_ms, end_ms, now_ms))
+        for _, one in self._sums(point, step, begin_ms, end_ms):
+            found.join(one)
         if found.moved is None:
             return None
+        open_ms = self._placing.utc_ms(self.site.boot, self._counters[point].start_ms)
+        until_ms = max(begin_ms, min(until_ms, until_ms if open_ms is None else open_ms))
         return Total(
-            begin_ms, end_ms, max(begin_ms, until_ms), decimal_of(found.moved), found.covered_ms, found.uncertain_ms,
-            found.bad_ms,
-        )  # fmt: skip
+            begin_ms, end_ms, until_ms, decimal_of(found.moved), found.covered_ms, found.uncertain_ms, found.bad_ms
+        )
 
-    def _add_unheard(self, counter: Counter, found: Sum, begin_ms: int, end_ms: int) -> None:
-        """Add records that were made in the step in which somebody asks: what they hold is no longer pending."""
+    def converted(self, point: str, worth: Coefficients, step: TotalStep, back: int = 0) -> Decimal | None:
+        """Return what a counter moved in another unit, each day by what a unit was worth on it; None: not known."""
+        span = self._span(step, back)
+        if span is None:
+            return None
+        total: Decimal | None = None
+        for day, one in self._sums(point, step, span[0], span[1]):
+            if one.moved is None:
+                continue
+            factor = worth.on(date.fromordinal(day))
+            if factor is None and one.moved:
+                return None
+            total = (total or Decimal(0)) + decimal_of(one.moved) * (factor or 0)
+        return total
+
+    def _span(self, step: TotalStep, back: int) -> tuple[int, int, int] | None:
+        """Return begin, end and now (UTC ms, at most the end) of a period; None while nobody knows which day it is."""
+        now_ms = self._placing.now_utc_ms()
+        if now_ms is None:
+            return None
+        begin_ms, end_ms = self._placing.bounds(now_ms, step, back)
+        return begin_ms, end_ms, min(now_ms, end_ms)
+
+    def _sums(self, point: str, step: TotalStep, begin_ms: int, end_ms: int) -> Iterator[tuple[int, Sum]]:
+        """Yield what moved in a period by local day (ordinal): recorded, just made, and not yet in a record."""
+        counter, movement, placing = self._counters[point], self._movements[point], self._placing
+        if step == "hour":
+            if begin_ms in movement.hours:
+                yield placing.date_of(begin_ms).toordinal(), movement.hours[begin_ms]
+        else:
+            first, end = (placing.date_of(ms).toordinal() for ms in (begin_ms, end_ms))
+            yield from between(movement, first, end)
         for record in self.site.untaken.records[self._heard_now() :]:
-            if record.point == counter.id and record.increment is not None and record.dt_ms <= end_ms - begin_ms:
-                utc_ms = self._placing.utc_ms(self.site.boot, record.start_ms)
-                if utc_ms is not None and begin_ms <= utc_ms < end_ms:
-                    found.add(nano_of(record.increment), record.dt_ms, record.quality)
+            if record.point == point and record.increment is not None:
+                moved = Sum(nano_of(record.increment), record.dt_ms, record.dt_ms if record.quality else 0)
+                yield from self._placed(moved, record.start_ms, record.dt_ms, begin_ms, end_ms)
+        if counter.register.index is not None:
+            nano = nano_of(pending(counter.register))
+            if nano or counter.window.count:
+                length_ms = counter.end_ms - counter.start_ms
+                yield from self._placed(Sum(nano), counter.start_ms, length_ms, begin_ms, end_ms)
 
-    def _add_open(self, counter: Counter, found: Sum, begin_ms: int, end_ms: int, now_ms: int) -> int:
-        """Add what moved since the last record, if its record begins in the period; return up to where records are."""
-        open_ms = self._placing.utc_ms(self.site.boot, counter.start_ms)
-        if open_ms is None:
-            return now_ms
-        is_longer = counter.end_ms - counter.start_ms > end_ms - begin_ms
-        if begin_ms <= open_ms < end_ms and counter.register.index is not None and not is_longer:
-            moved = nano_of(pending(counter.register))
-            if moved or counter.window.count:
-                found.add(moved, 0, GOOD)
-        return open_ms
+    def _placed(
+        self, found: Sum, start_ms: int, length_ms: int, begin_ms: int, end_ms: int
+    ) -> Iterator[tuple[int, Sum]]:
+        """Yield a record's sum with its day, if it begins in the period and is not longer."""
+        utc_ms = self._placing.utc_ms(self.site.boot, start_ms)
+        if utc_ms is not None and begin_ms <= utc_ms < end_ms and length_ms <= end_ms - begin_ms:
+            yield self._placing.date_of(utc_ms).toordinal(), found
+
+    def today(self) -> date | None:
+        """Return the local day; None while nobody can say which it is."""
+        now_ms = self._placing.now_utc_ms()
+        return None if now_ms is None else self._placing.date_of(now_ms)
 
     def of_day(self, point: str, day: date) -> Sum:
         """Return what is recorded of one local day; an empty sum where nothing is known. For costs and coefficients."""
@@ -229,11 +262,13 @@ def is_of(name: str, prefix: str) -> bool:
     return name == prefix or name.startswith(f"{prefix}/")
 
 
-def between(movement: Movement, first: int, end: int) -> list[Sum]:
-    """Return the sums of the local days from `first` up to before `end` (ordinals), months where days are gone."""
-    found = [one for day, one in movement.days.items() if first <= day < end]
+def between(movement: Movement, first: int, end: int) -> Iterator[tuple[int, Sum]]:
+    """Yield the sums of the local days from `first` up to before `end` (ordinals), months where days are gone."""
+    for day in range(max(first, min(movement.days, default=end)), end):
+        one = movement.days.get(day)
+        if one is not None:
+            yield day, one
     for month, one in movement.months.items():
         begin = date.fromisoformat(f"{month}-01").toordinal()
-        if first <= begin < end and month != month_of(end):
-            found.append(one)
-    return found
+        if first <= begin < end:
+            yield begin, one

@@ -27,6 +27,8 @@ class PointSpec(msgspec.Struct, frozen=True):
     wrap: int = 0
     volatile: bool = False
     words: tuple[str, ...] = ()
+    max_per_h: float = NEVER
+    """A counter that the meter keeps: more than this in an hour (in `unit`) is another meter, and no consumption."""
     past: bool = False
     """A gauge whose samples bring the period of their record: `edge.core.curve`."""
     low: float = -NEVER

@@ -10,6 +10,7 @@ from typing import Final
 from edge.core.alarm_orders import Ack, AlarmService, Shelve
 from edge.core.commands import Verb
 from edge.core.maintenance import EquipmentOrder, MaintenanceOrder
+from edge.core.meter import MeterCoefficient, MeterExchange, MeterRead, MeterSet
 from edge.core.registry import CONFIRM, Confirm
 from edge.core.relay import Relay
 from edge.core.reload import Reload
@@ -31,4 +32,12 @@ VERBS: Final[dict[str, Verb]] = {
     "tariff": Verb(TariffSet, "configure", {"en": ("tariff",), "fr": ("tarif",)}, two_step=True),
     "equipment": Verb(EquipmentOrder, "operate", {"en": ("equipment",), "fr": ("equipement",)}, two_step=True),
     "maintenance": Verb(MaintenanceOrder, "operate", {"en": ("maintenance",), "fr": ("maintenance",)}, two_step=True),
+    "meter.read": Verb(MeterRead, "operate", {"en": ("reading",), "fr": ("relevé", "releve")}),
+    "meter.set": Verb(MeterSet, "configure", {"en": ("index",), "fr": ("index",)}, two_step=True),
+    "meter.exchange": Verb(
+        MeterExchange, "configure", {"en": ("exchange",), "fr": ("échange", "echange")}, two_step=True
+    ),
+    "meter.coefficient": Verb(
+        MeterCoefficient, "configure", {"en": ("coefficient",), "fr": ("coefficient",)}, two_step=True
+    ),
 }

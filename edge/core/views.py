@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from edge.core import costs, equipment_view, output_view, view
+from edge.core import costs, equipment_view, meter_view, output_view, view
 from edge.core.clock import Dating
 from edge.core.engine import Engine
 
@@ -21,6 +21,7 @@ VIEWS: Final[dict[str, View]] = {
     "costs": lambda engine, _now_ms, _dating: costs.costs(engine),
     "cost_lines": lambda engine, _now_ms, _dating: costs.cost_lines(engine),
     "tariffs": lambda engine, _now_ms, _dating: costs.tariffs(engine),
+    "meters": lambda engine, _now_ms, dating: meter_view.meters(engine, dating),
     "outputs": lambda engine, now_ms, _dating: output_view.outputs(engine, now_ms),
     "equipment": lambda engine, _now_ms, dating: equipment_view.equipment(engine, dating),
 }

@@ -9,6 +9,7 @@ backups, so that what this box counted by itself is known, and the same backup r
 | gap: it first started after the backup was made | counted here (pulses) | backup + what this box counted |
 | overlap: it may have counted the same, or is the same box | counted here (pulses) | the larger of the two |
 | kept | the meter keeps its register | as it is: the meter's own index |
+| kept | a person set its index here, by the meter | as it is: the meter's own index |
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from edge.runtime.recalled import COUNTER, counters, index_of, settled
 from edge.store.backup_file import Backup
 
 RESTORED: Final = "restored"
+TOTALS: Final = "totals/"
 ROUND: Final = 9
 How = Literal["new", "gap", "overlap", "kept"]
 
@@ -83,8 +85,9 @@ def joined(backup: Backup, registers: Mapping[str, Any], *, later: bool) -> list
         own = here.get(point)
         of_backup = index_of(register)
         if own is None:
-            found.append(Joined(point, "new", of_backup, None, of_backup, settled(register)))
-        elif "count" not in register or "count" not in own:
+            read_there = {key: value for key, value in settled(register).items() if key != "set"}
+            found.append(Joined(point, "new", of_backup, None, of_backup, read_there))
+        elif "count" not in register or "count" not in own or own.get("set"):
             index = index_of(own)
             found.append(Joined(point, "kept", of_backup, index, index, own))
         else:
@@ -100,6 +103,8 @@ def _counted(point: str, register: dict[str, Any], own: dict[str, Any], added: f
     if wanted == index:
         return Joined(point, how, of_backup, index, index, own)
     register = {"base": wanted, "count": 0, "scale": own["scale"], "pending": own.get("pending", 0)}
+    if "act" in own:
+        register["act"] = own["act"]
     return Joined(point, how, of_backup, index, wanted, register)
 
 
@@ -115,6 +120,8 @@ def registers_after(
             own = (one.here or 0.0) - added.get(one.point, 0.0) if one.here is not None else 0.0
             added[one.point] = round(one.index - max(0.0, own), ROUND)
     changed = {f"{COUNTER}{one.point}": one.register for one in found}
+    # what they moved by day goes on too; where this box has sums of its own, these count
+    changed |= {name: value for name, value in backup.records.items() if is_new and name.startswith(TOTALS)}
     memories = {
         key: value for key, value in backup.records.items() if key.startswith("device/") and key not in registers
     }

@@ -157,6 +157,8 @@ def _field(lang: str, value: Any, how: str, values: Mapping[str, Any]) -> str:
         return ("-" if value < 0 else "+") + duration(lang, abs(value))
     if how == "decimal":
         return str(value).replace(".", word(lang, "number", "decimal"))
+    if how == "unit":
+        return units.shown(str(value)).name
     if how == "date":
         return day(lang, str(value))
     if how.startswith("="):

@@ -19,6 +19,7 @@ from edge.settings.faults import Fault, Faults, SettingsError
 from edge.settings.implied import implied_limits
 from edge.settings.rules_equipment import check_equipment
 from edge.settings.rules_limits import check_limits
+from edge.settings.rules_meters import check_meters
 from edge.settings.rules_orders import check_orders
 from edge.settings.rules_outputs import check_outputs
 from edge.settings.rules_points import check_points
@@ -32,7 +33,7 @@ from edge.settings.templates import expanded
 
 RULES: Final = (
     check_points, check_limits, check_outputs, check_orders, check_rules, check_wiring, check_tariffs, check_site,
-    check_equipment,
+    check_equipment, check_meters,
 )  # fmt: skip
 """What is looked at between tables, each (draft, faults) -> None, in this order."""
 MOST_BYTES = 4_000_000  # a site of 10,000 points is 2 MB; what is larger is another file

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from edge.core.equipment_list import EquipmentList
 from edge.core.limit_memory import LimitMemory
+from edge.core.meters import Meters
 from edge.core.notifier import Notifier
 from edge.core.orders import Orders
 from edge.core.part import Part
@@ -16,7 +17,7 @@ from edge.core.totals import Totals
 from edge.settings.acting import ACTING
 from edge.settings.alarm_rules import notify_rules
 from edge.settings.model import Settings
-from edge.settings.specs import machine_specs
+from edge.settings.specs import machine_specs, meter_specs
 from edge.settings.tariffs import book_of, costs_of, moved_days_of
 
 Saved: TypeAlias = Mapping[str, Any]
@@ -25,6 +26,7 @@ Maker: TypeAlias = Callable[[Settings, Saved, Saved], Part | None]
 
 MAKERS: Final[tuple[Maker, ...]] = (
     lambda _settings, saved, _saved_events: Totals(saved),
+    lambda settings, _saved, saved_events: Meters(meter_specs(settings), saved_events),
     lambda settings, saved, _saved_events: LimitMemory(saved) if settings.limits else None,
     lambda _settings, _saved, _saved_events: Orders(secrets.randbelow),
     moved_days_of,

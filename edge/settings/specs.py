@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from edge.core.equipment import EquipmentSpec, point_specs
+from edge.core.meter import MeterSpec
 from edge.core.output import OutputSpec
 from edge.core.read_back import WORDS
 from edge.core.types import NEVER, LimitSpec, PointSpec
 from edge.settings.equipment import equipment_specs
 from edge.settings.limit_specs import limit_specs
 from edge.settings.model import Output, PointEntry, Settings
+from edge.settings.model_meters import Meter
 from edge.settings.model_orders import Program, Rule, Setpoint
 from edge.settings.patterns import named
 from edge.settings.specs_orders import setpoint_spec
@@ -82,6 +86,17 @@ def output_spec(output: Output) -> OutputSpec:
     )
 
 
+def meter_specs(settings: Settings) -> list[MeterSpec]:
+    """Return what the engine knows of the meters."""
+    return [
+        MeterSpec(
+            meter.point, meter.energy, meter.role, meter.to_unit,
+            tuple((one.since, Decimal(repr(one.factor))) for one in meter.coefficients),
+        )
+        for meter in settings.of(Meter)
+    ]  # fmt: skip
+
+
 def made_specs(settings: Settings) -> list[PointSpec]:
     """Return the points that other tables than [[point]] make: ids as in `edge.settings.sources`."""
     return [*_made_specs(settings), *(point for machine in machine_specs(settings) for point in point_specs(machine))]
@@ -117,7 +132,9 @@ def machine_specs(settings: Settings) -> list[EquipmentSpec]:
 
 def specs(settings: Settings) -> tuple[list[PointSpec], list[LimitSpec]]:
     """Return all points and limits of a site for the engine, the points that other tables than [[point]] make last."""
+    bounds = {meter.point: meter.max_per_h for meter in settings.of(Meter) if meter.max_per_h is not None}
     points = [*(point_spec(entry) for entry in settings.points), *made_specs(settings)]
+    points = [replace(spec, max_per_h=bounds[spec.id]) if spec.id in bounds else spec for spec in points]
     by_id = {point.id: point for point in points}
     taps = {
         entry.point.id: tapped(entry.point.id, by_id[entry.point.id].unit, entry.point.bus, entry.options)

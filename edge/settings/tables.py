@@ -14,6 +14,7 @@ from edge.settings import model, model_orders
 from edge.settings.model_alarms import Alarms
 from edge.settings.model_equipment import Equipment
 from edge.settings.model_limits import Limit
+from edge.settings.model_meters import Meter
 from edge.settings.model_tariff import Tariff
 from edge.settings.model_template import Template, Use
 
@@ -32,6 +33,7 @@ REQUIRED: Final = ("box", "site")
 SEVERAL: Final[dict[str, type[msgspec.Struct]]] = {
     "limit": Limit,
     "output": model.Output,
+    "meter": Meter,
     "tariff": Tariff,
     "equipment": Equipment,
     "setpoint": model_orders.Setpoint,

@@ -18,6 +18,7 @@ ASKING = {
     "values": [],
     "alarms": [],
     "buffer": [],
+    "meter": [],
     "relay": [],
     "explain": ["boiler.flow"],
     "time": [],

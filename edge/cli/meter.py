@@ -1,0 +1,185 @@
+"""`vigie meter`: what each meter moved, and what is done at meters: readings, the base index, exchange, coefficients.
+
+Exit codes: 0 done, 1 refused by the box, 2 no such meter or no sense in what is asked, 3 no box.
+"""
+
+from __future__ import annotations
+
+import argparse
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import tzinfo
+from typing import Any, Final
+from urllib.parse import quote
+
+from edge.cli.client import Client, RefusedError
+from edge.cli.console import EXIT_BAD_INPUT, EXIT_REFUSED, add_common, asked, complain, write_json, write_lines
+from edge.cli.format import MISSING, amount, with_unit
+from edge.cli.printed import aligned, moment
+from edge.cli.words import Words, zone_of
+from edge.core.calendar import instant_ms
+from edge.core.commands import Command
+
+COLUMNS: Final = ("today", "yesterday", "month", "year")
+COMPLETE: Final = 0.99  # from here on a total is not marked: a start, a minute of silence
+BEFORE_MS: Final = (900_000, 90_000_000)  # how far back a record may begin that still tells the index
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `vigie meter` takes."""
+    acts = parser.add_subparsers(dest="act", metavar="read|set|exchange|coefficient")
+    for name, text in (
+        ("read", "compare the box with what stands on the meter; nothing changes"),
+        ("set", "set the index by what stands on the meter"),
+    ):
+        act = acts.add_parser(name, help=text)
+        act.add_argument("point", metavar="POINT")
+        act.add_argument("value", metavar="VALUE", help="what stands on the meter, such as 482.137")
+        act.add_argument("--at", metavar="TIME", help="when it was read, if not now: 2026-11-21 14:05")
+        add_common(act)
+    act = acts.add_parser("exchange", help="another meter took its place: consumption goes on")
+    act.add_argument("point", metavar="POINT")
+    act.add_argument("--old", required=True, metavar="VALUE", help="closing index of the old meter")
+    act.add_argument("--new", required=True, metavar="VALUE", help="first index of the new one")
+    add_common(act)
+    act = acts.add_parser("coefficient", help="what a unit is worth from a day on, such as kWh per m³ of gas")
+    act.add_argument("point", metavar="POINT")
+    act.add_argument("factor", metavar="FACTOR")
+    act.add_argument("--from", dest="since", required=True, metavar="DAY", help="2026-12-01")
+    add_common(act)
+    add_common(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """List the meters, or tell the box what was done at one."""
+
+    def ask(client: Client, args: argparse.Namespace) -> int:
+        box = client.get("box")
+        say, zone = Words(box["site"]["lang"]), zone_of({"box": box})
+        found = client.get("meters")
+        if args.act is None:
+            if args.json:
+                return write_json(found)
+            write_lines(table(found, zone, say) if found else [say("meter_table.nothing")])
+            return 0
+        known = {view["point"]: view for view in found}
+        if args.point not in known:
+            complain(say("meter_none", point=args.point, **({"known": sorted(known)} if known else {})))
+            return EXIT_BAD_INPUT
+        wanted = _args(client, args, zone, say)
+        return EXIT_BAD_INPUT if wanted is None else _order(client, args, wanted, say)
+
+    return asked(args, ask)
+
+
+def _args(client: Client, args: argparse.Namespace, zone: tzinfo, say: Words) -> dict[str, Any] | None:
+    """Return the order's args; None after saying what is wrong."""
+    if args.act == "exchange":
+        return {"point": args.point, "old": args.old, "new": args.new}
+    if args.act == "coefficient":
+        return {"point": args.point, "factor": args.factor, "from": args.since}
+    wanted = {"point": args.point, "value": args.value}
+    if args.at is None:
+        return wanted
+    try:
+        at_ms, _ = instant_ms(args.at, zone)
+    except ValueError:
+        complain(say("meter_table.bad_time", at=args.at))
+        return None
+    then = index_at(client, args.point, at_ms)
+    if then is None:
+        complain(say("meter_table.no_record", point=args.point, at=args.at))
+        return None
+    return {**wanted, "at": args.at, "then": then}
+
+
+def index_at(client: Client, point: str, at_ms: int) -> float | None:
+    """Return the box's own index at an instant, by its records; None where they don't reach it."""
+    for before_ms in BEFORE_MS:
+        path = f"history/{quote(point)}/records?from={max(0, at_ms - before_ms)}&to={at_ms}&limit=2000"
+        try:
+            page = client.get(path)
+        except RefusedError:
+            return None
+        records = [dict(zip(page["columns"], row, strict=True)) for row in page["rows"]]
+        told = [one for one in records if one["value"] is not None and one["t_ms"] + one["dt_ms"] <= at_ms]
+        if told:
+            return float(told[-1]["value"])
+    return None
+
+
+def _order(client: Client, args: argparse.Namespace, wanted: Mapping[str, Any], say: Words) -> int:
+    from edge.cli.terminal import user_name
+
+    order = Command(uuid.uuid4().hex, f"meter.{args.act}", dict(wanted), author=user_name())
+    result = client.post("commands", order)
+    if args.json:
+        write_json(result)
+    else:
+        write_lines([say.result(result["text"])])
+    return 0 if result["done"] else EXIT_REFUSED
+
+
+def table(found: Sequence[Mapping[str, Any]], zone: tzinfo, say: Words) -> list[str]:
+    """Return a line a meter, one more in its other unit; what was made with missing data is marked and explained."""
+    head = [say(f"meter_table.{name}") for name in ("meter", "index", *COLUMNS, "act")]
+    rows = [head]
+    poor: dict[str, list[str]] = {}
+    """Shares as they are told -> the meters of which they are."""
+    for view in found:
+        rows.append(
+            [view["point"], _index(view, say), *_figures(view, "moved", view["unit"], say), _act(view, zone, say)]
+        )
+        if view["to_unit"] and any(one["converted"] is not None for one in view["totals"].values()):
+            rows.append(["", "", *_figures(view, "converted", view["to_unit"], say), _worth(view, say)])
+        shares = {name: view["totals"][name]["completeness"] for name in COLUMNS if name in view["totals"]}
+        short = [f"{say(f'meter_table.{name}')} {_percent(one)} %" for name, one in shares.items() if one < COMPLETE]
+        if short:
+            poor.setdefault(", ".join(short), []).append(view["point"])
+    lines = aligned(rows, frozenset(range(1, 2 + len(COLUMNS))))
+    if not poor:
+        return lines
+    if len(poor) == 1:
+        return [*lines, f"{say('meter_table.incomplete')} {next(iter(poor))}"]
+    notes = [f"* {', '.join(points)}{say.colon} {shown}" for shown, points in poor.items()]
+    return [*lines, say("meter_table.incomplete"), *notes]
+
+
+def _percent(share: float) -> int:
+    """Return a share in whole percent, downwards: 99.9 % is not all."""
+    return int(share * 100)
+
+
+def _index(view: Mapping[str, Any], say: Words) -> str:
+    return (
+        MISSING
+        if view["index"] is None
+        else with_unit(amount(view["index"], view["unit"], 200, say.point), view["unit"])
+    )
+
+
+def _figures(view: Mapping[str, Any], what: str, unit: str, say: Words) -> list[str]:
+    figures = []
+    for name in COLUMNS:
+        total = view["totals"].get(name)
+        if total is None or total[what] is None:
+            figures.append(MISSING)
+            continue
+        mark = "*" if total["completeness"] < COMPLETE else ""
+        text = amount(float(total[what]), unit, 200, say.point)
+        figures.append(f"{with_unit(text, unit) if what == 'converted' else text}{mark}")
+    return figures
+
+
+def _act(view: Mapping[str, Any], zone: tzinfo, say: Words) -> str:
+    act = view["act"]
+    if act is None:
+        return ""
+    when = f" {moment(act['utc_ms'], zone, say)}" if act["utc_ms"] is not None else ""
+    return f"{say.word('meter_act', act['kind'])}{when}"
+
+
+def _worth(view: Mapping[str, Any], say: Words) -> str:
+    if view["worth"] is None:
+        return ""
+    return f"× {view['worth'].replace('.', say.point)}"
