@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from edge.core.alarm_view import AlarmView
 from edge.core.commands import Command, Result
 from edge.core.facts import PointFacts
 from edge.core.journal_page import JournalPage, Wanted
@@ -17,7 +18,7 @@ from edge.core.output_view import OutputView
 from edge.core.reload import ReloadReport
 from edge.core.series import HistoryReader, JournalLine
 from edge.core.text import Text
-from edge.core.view import AlarmView, LimitView, ValueView
+from edge.core.view import LimitView, ValueView
 from edge.web.api import ApiServer
 from tests.memory_history import MemoryHistory
 

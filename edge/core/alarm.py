@@ -24,9 +24,11 @@ class Alarm(msgspec.Struct):
     peak: float | None = None
     """The value farthest beyond the limit so far, and when; None for faults."""
     peak_ms: int = 0
+    peak_boot: int = 0
     active: bool = True
     acknowledged: bool = False
     end_ms: int | None = None
+    end_boot: int = 0
     kind: str = ""
     priority: str = ""
     beyond: bool = True
@@ -87,15 +89,16 @@ class AlarmList:
         self.last_number += 1
         spec = limit.spec
         alarm = Alarm(
-            self.last_number, spec.id, spec.point, boot, t_ms, value, limit.peak, limit.peak_ms,
+            self.last_number, spec.id, spec.point, boot, t_ms, value, limit.peak, limit.peak_ms, boot,
             kind=spec.kind, priority=spec.priority,
         )  # fmt: skip
         self.by_limit[spec.id] = alarm
         return alarm
 
-    def end(self, alarm: Alarm, t_ms: int) -> None:
+    def end(self, alarm: Alarm, boot: int, t_ms: int) -> None:
         """Mark an alarm ended; it leaves the list where nobody has to acknowledge it any more."""
-        alarm.active, alarm.beyond, alarm.chattering, alarm.end_ms = False, False, False, t_ms
+        alarm.active = alarm.beyond = alarm.chattering = False
+        alarm.end_boot, alarm.end_ms = boot, t_ms
         if alarm.acknowledged or not alarm.heard:
             del self.by_limit[alarm.limit]
 
@@ -115,8 +118,8 @@ class AlarmList:
         return sorted(alarm.number for alarm in self.by_limit.values() if alarm.is_waiting)
 
     def sorted(self) -> list[Alarm]:
-        """Return all, active ones first, newest first."""
-        return sorted(self.by_limit.values(), key=lambda alarm: (not alarm.active, -alarm.number))
+        """Return those that people hear of, active ones first, newest first; then the silenced ones."""
+        return sorted(self.by_limit.values(), key=lambda alarm: (bool(alarm.silence), not alarm.active, -alarm.number))
 
     def register(self) -> dict[str, Any]:
         """Return what must be durable."""

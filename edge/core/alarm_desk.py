@@ -74,7 +74,7 @@ class AlarmDesk(Part):
         if not alarm.active:
             return
         if limit is None or limit.spec.point != alarm.point:  # nothing could ever end it
-            self.list.end(alarm, now_ms)
+            self.list.end(alarm, self.site.boot, now_ms)
             self._say("alarm_end", now_ms, alarm.point, {**_which(alarm), "why": "limit_removed"})
         elif alarm.is_latched and not limit.spec.latch:
             self._finish(alarm, self._now(alarm, now_ms))
@@ -84,7 +84,7 @@ class AlarmDesk(Part):
                 self._quiet_ms.setdefault(alarm.limit, now_ms + self.rules.chatter_ms)
 
     def sorted(self) -> list[Alarm]:
-        """Return all, active ones first, newest first."""
+        """Return those that people hear of, active ones first, newest first; then the silenced ones."""
         return self.list.sorted()
 
     def waiting(self) -> list[int]:
@@ -157,7 +157,7 @@ class AlarmDesk(Part):
         """End an alarm for good."""
         t_ms = crossing.t_ms
         self._follow_peak(alarm)
-        self.list.end(alarm, t_ms)
+        self.list.end(alarm, self.site.boot, t_ms)
         self._quiet_ms.pop(alarm.limit, None)
         self.site.outputs.follow(alarm.limit, self.site.now_ms, active=False)
         values = facts_of(alarm.number, crossing)
@@ -193,7 +193,8 @@ class AlarmDesk(Part):
             is_farther = excess(kind, limit.peak, bound) > excess(kind, alarm.peak, bound)
         else:
             is_farther = True
-        if is_farther:
+        if is_farther and (limit.peak, limit.peak_ms) != (alarm.peak, alarm.peak_ms):
+            alarm.peak_boot = self.site.boot
             alarm.peak, alarm.peak_ms = limit.peak, limit.peak_ms
 
     # -- what time says
@@ -203,7 +204,8 @@ class AlarmDesk(Part):
         for limit in self.silences.expired(now_ms):
             shelving = self.silences.shelved[limit]
             is_old = shelving.boot != self.site.boot and shelving.until_utc_ms is None
-            self.unshelve(limit, now_ms, {"why": "restart" if is_old else "time"})
+            self._unshelve(limit, now_ms, {"why": "restart" if is_old else "time"})
+        self._settle(now_ms)  # once: of several that end together none speaks before the other
         for limit in [name for name, quiet_ms in self._quiet_ms.items() if now_ms >= quiet_ms]:
             self._calm(self.by_limit[limit], now_ms)
         self._settle(now_ms)
@@ -248,9 +250,12 @@ class AlarmDesk(Part):
 
     def unshelve(self, limit: str, now_ms: int, values: Mapping[str, Any]) -> None:
         """Take a limit from the shelf; `values` say why or who."""
+        self._unshelve(limit, now_ms, values)
+        self._settle(now_ms)
+
+    def _unshelve(self, limit: str, now_ms: int, values: Mapping[str, Any]) -> None:
         self.silences.unshelve(limit)
         self._say("alarm_unshelve", now_ms, self.site.limits[limit].spec.point, {"limit": limit, **values})
-        self._settle(now_ms)
 
     def _settle(self, now_ms: int) -> None:
         """Say of each alarm anew what silences it."""
@@ -274,14 +279,15 @@ class AlarmDesk(Part):
 
     def _silence_of(self, alarm: Alarm) -> tuple[str, str]:
         silence, by = self.silences.of(alarm.limit, alarm.point)
-        if not silence and any(self._speaks(limit) for limit in self._farther.get(alarm.limit, ())):
-            return "suppressed", ""
-        return silence, by
+        return ("suppressed", "") if not silence and self.stage_over(alarm) is not None else (silence, by)
 
-    def _speaks(self, limit: str) -> bool:
-        """Return whether the alarm of a limit is active and nothing but a farther stage silences it."""
-        alarm = self.by_limit.get(limit)
-        return alarm is not None and alarm.active and not self.silences.of(limit, alarm.point)[0]
+    def stage_over(self, alarm: Alarm) -> int | None:
+        """Return the number of the next stage's alarm, which stands for this one while it is active and heard."""
+        for limit in self._farther.get(alarm.limit, ()):
+            over = self.by_limit.get(limit)
+            if over is not None and over.active and not self.silences.of(limit, over.point)[0]:
+                return over.number
+        return None
 
     # -- what is acknowledged
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from edge.core import costs, equipment_view, meter_view, output_view, view
+from edge.core import alarm_view, costs, equipment_view, meter_view, output_view, view
 from edge.core.clock import Dating
 from edge.core.engine import Engine
 
@@ -17,7 +17,8 @@ View: TypeAlias = Callable[[Engine, int, Dating], Any]
 
 VIEWS: Final[dict[str, View]] = {
     "values": lambda engine, now_ms, _dating: view.values(engine, now_ms),
-    "alarms": lambda engine, _now_ms, dating: view.alarms(engine, dating),
+    "alarms": lambda engine, _now_ms, dating: alarm_view.alarms(engine, dating),
+    "silenced": lambda engine, _now_ms, dating: alarm_view.silenced(engine, dating),
     "costs": lambda engine, _now_ms, _dating: costs.costs(engine),
     "cost_lines": lambda engine, _now_ms, _dating: costs.cost_lines(engine),
     "tariffs": lambda engine, _now_ms, _dating: costs.tariffs(engine),

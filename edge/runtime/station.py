@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from edge.core import view
+from edge.core import alarm_view
 from edge.core.clock import Clock, ClockEntry, Dating
 from edge.core.commands import Command, Result
 from edge.core.engine import Engine
@@ -110,7 +110,7 @@ class Station:
         self.clock_keeper = keeper = ClockKeeper(clock, dating, journal, engine.set_clock, estimated)
         engine.dating = keeper.entered
         engine.commands.on("time.set", lambda command, args: keeper.set_by_person(command, args, engine.zone))
-        self.alarm_documents: Mapping[str, Mapping[str, Any]] = view.alarm_documents(engine, dating)
+        self.alarm_documents: Mapping[str, Mapping[str, Any]] = alarm_view.alarm_documents(engine, dating)
         """The active alarms as they stand upstream: replaced as a whole, so that a link may read it at any time."""
         self._inbox: deque[Any] = deque(maxlen=INBOX_MAX)
         self._wake: Callable[[], None] = lambda: None
@@ -145,7 +145,7 @@ class Station:
         self.described = Described.of(self.engine)
         self._collect()
         self._commit_records()
-        self.alarm_documents = view.alarm_documents(self.engine, self._dating)
+        self.alarm_documents = alarm_view.alarm_documents(self.engine, self._dating)
 
     def wake_by(self, wake: Callable[[], None]) -> None:
         """Say what wakes the station's thread."""
@@ -244,7 +244,7 @@ class Station:
         self._events += actions.events
         is_undated = any("t" not in document for document in self.alarm_documents.values())
         if is_undated or "alarms" in actions.event_registers:
-            self.alarm_documents = view.alarm_documents(self.engine, self._dating)
+            self.alarm_documents = alarm_view.alarm_documents(self.engine, self._dating)
         for event in actions.events:
             if event.kind in {"alarm_begin", "alarm_end"}:
                 self._alarm_changed(event.values["limit"], event.kind == "alarm_begin")

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from edge.core import view
+from edge.core import alarm_view, view
 from edge.core.clock import Dating
 from edge.core.limit_memory import LimitMemory
 from edge.core.part import Part
@@ -111,7 +111,7 @@ def test_a_value_through_two_stages_is_two_events_and_one_active_level() -> None
     ]  # fmt: skip
     [value] = view.values(rig.engine, 3000)
     assert [limit.id for limit in value.limits if limit.active and not limit.under] == ["hot"]
-    documents = view.alarm_documents(rig.engine, Dating())
+    documents = alarm_view.alarm_documents(rig.engine, Dating())
     assert documents["1"]["under"] == 2
     assert "under" not in documents["2"]
     rig.each_second(4, 35)

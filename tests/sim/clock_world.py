@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
-from edge.core import view
+from edge.core import alarm_view
 from edge.core.batch_parse import parse_records
 from edge.core.batch_points import SiteFacts
 from edge.core.clock import Dating
@@ -142,7 +142,7 @@ class World:
         feed = Feed(
             box="b0042", site=SiteFacts(name="", tz=tz, lang="en"), records=self.records, events=self.events,
             dating=self.dating, clock=self.clock, post=self.station.post, points=lambda: points,
-            alarms=lambda: view.alarm_documents(self.engine, self.dating), undated_wait_s=undated_wait_s,
+            alarms=lambda: alarm_view.alarm_documents(self.engine, self.dating), undated_wait_s=undated_wait_s,
         )  # fmt: skip
         self._wake_link: Callable[[], None] = lambda: None
         connection = SimConnection(self.upstream, lambda: self._wake_link())  # noqa: PLW0108 - it is set below

@@ -200,9 +200,9 @@ def test_an_alarm_is_gone_when_it_is_over_and_acknowledged_in_any_order() -> Non
     alarms.acknowledge(first, "anna", 1, 3)
     assert (first.state, first.acknowledged_by, first.acknowledged_ms) == ("acknowledged", "anna", 3)
     assert alarms.waiting() == [2]
-    alarms.end(first, 5)
+    alarms.end(first, 1, 5)
     assert set(alarms.by_limit) == {"m"}
-    alarms.end(second, 6)
+    alarms.end(second, 1, 6)
     assert [(alarm.number, alarm.state, alarm.end_ms) for alarm in alarms.sorted()] == [(2, "returned", 6)]
     assert alarms.numbered(2) is second
     alarms.acknowledge(second, "anna", 1, 7)
@@ -216,7 +216,7 @@ def test_what_nobody_was_to_hear_nobody_has_to_acknowledge() -> None:
     (alarm,) = begun(alarms, "l")
     alarm.silence, alarm.heard = "shelved", False
     assert (alarm.state, alarms.waiting()) == ("shelved", [])
-    alarms.end(alarm, 5)
+    alarms.end(alarm, 1, 5)
     assert alarms.by_limit == {}
 
 
@@ -233,7 +233,7 @@ def test_a_latched_alarm_waits_though_it_was_acknowledged() -> None:
 def test_a_new_alarm_takes_the_place_of_one_that_ended_unseen() -> None:
     alarms = AlarmList()
     (first,) = begun(alarms, "l")
-    alarms.end(first, 5)
+    alarms.end(first, 1, 5)
     begun(alarms, "l")
     assert [(alarm.number, alarm.active) for alarm in alarms.sorted()] == [(2, True)]
     assert AlarmList({}).sorted() == AlarmList(None).sorted() == []

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from edge.cli.main import main
+from edge.core.alarm_view import AlarmView, alarms
 from edge.core.clock import ClockEntry, Dating
 from edge.core.commands import Command, Result
 from edge.core.equipment import EquipmentSpec
 from edge.core.equipment_list import EquipmentList
 from edge.core.equipment_view import EquipmentView, equipment
-from edge.core.view import AlarmView, ValueView, alarms, values
+from edge.core.view import ValueView, values
 from tests.equipment_rig import Room
 from tests.fake_desk import NOW_MS, FakeDesk, serving
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from edge.core import view
+from edge.core import alarm_view, view
 from edge.core.clock import ClockEntry, Dating
 from edge.core.engine import Engine
 from edge.core.types import PointSpec
@@ -80,7 +80,7 @@ def test_an_alarm_shows_its_limit_its_point_and_its_peak() -> None:
     rig = site()
     for t_s, flow in enumerate([31, 35, 31, 32.5], start=1):
         all_read(rig, t_s, flow)
-    (shown,) = view.alarms(rig.engine, DATING)
+    (shown,) = alarm_view.alarms(rig.engine, DATING)
     assert (shown.number, shown.limit, shown.point, shown.kind, shown.at, shown.unit) == (
         1,
         "l",
@@ -97,21 +97,21 @@ def test_an_alarm_that_is_over_keeps_its_own_peak() -> None:
     rig = site()
     for t_s, flow in enumerate([35, 35, 35, 35, 20, 31], start=1):
         all_read(rig, t_s, flow)  # the last one calls for the next alarm
-    (shown,) = view.alarms(rig.engine, DATING)
+    (shown,) = alarm_view.alarms(rig.engine, DATING)
     assert (shown.active, shown.peak) == (False, 35)
 
 
 def test_a_fault_has_no_limit_value_and_no_date_without_a_clock() -> None:
     rig = site()
     all_read(rig, 1, None)
-    (shown,) = view.alarms(rig.engine, Dating())
+    (shown,) = alarm_view.alarms(rig.engine, Dating())
     assert (shown.kind, shown.at, shown.value, shown.peak, shown.since_utc_ms) == ("fault", None, None, None, None)
 
 
 def test_an_alarm_outlives_its_limit_and_its_point() -> None:
     rig = site()
     all_read(rig, 1, None)
-    (shown,) = view.alarms(rig.restart(0, gauge(id="q")).engine, DATING)
+    (shown,) = alarm_view.alarms(rig.restart(0, gauge(id="q")).engine, DATING)
     assert (shown.limit, shown.point, shown.kind, shown.unit, shown.active) == ("f", "p", "fault", "", False)
     assert shown.since_utc_ms == 1_795_166_001_000
 
@@ -130,14 +130,14 @@ def test_the_document_of_an_alarm_holds_what_is_known_of_it() -> None:
     rig = site()
     for t_s, flow in enumerate([31, 31, 31, 31], start=1):
         all_read(rig, t_s, flow)
-    assert view.alarm_documents(rig.engine, DATING) == {
+    assert alarm_view.alarm_documents(rig.engine, DATING) == {
         "1": {
             "id": 1, "limit": "l", "n": "p", "kind": "high", "u": "Cel", "prio": "medium", "acknowledged": False,
-            "at": 30, "v": 31, "t": 1_795_166_004.0,
+            "state": "unacknowledged", "at": 30, "v": 31, "t": 1_795_166_004.0,
         }
     }  # fmt: skip
     all_read(rig, 5, 20)
-    assert view.alarm_documents(rig.engine, DATING) == {}
+    assert alarm_view.alarm_documents(rig.engine, DATING) == {}
 
 
 def test_the_snapshot_holds_no_index_that_is_not_believed() -> None:
