@@ -19,6 +19,7 @@ import msgspec
 from edge.settings.packaged import product_version
 
 _AGO: Final = re.compile(r"-\d")
+_NEGATIVE: Final = re.compile(r"-\d+,\d+", re.ASCII)
 
 
 class Verb(msgspec.Struct, frozen=True):
@@ -51,6 +52,15 @@ VERBS: Final[dict[str, Verb]] = {
     "report": Verb("edge.cli.report", "a day or a month: machines, alarms, consumption, costs; for paper or one SMS"),
     "meter": Verb("edge.cli.meter", "what each meter counted, by day, month and year; readings, base index, exchange"),
     "relay": Verb("edge.cli.relay", "outputs: what they do and why; switch one on, off, for a time, or back to auto"),
+    "set": Verb(
+        "edge.cli.setting",
+        "setpoints, switches, limits, programs: how they are set; set one, or go back to the file's value",
+        "add_set_arguments",
+        "set_",
+    ),
+    "programs": Verb(
+        "edge.cli.setting", "weekly programs: what they say now, and what next", "add_programs_arguments", "programs"
+    ),
     "equipment": Verb(
         "edge.cli.equipment",
         "machines: state, since when and why; restore one, or call it faulty",
@@ -103,6 +113,9 @@ def _joined(words: Sequence[str]) -> list[str]:
     """
     joined: list[str] = []
     for word in words:
+        if _NEGATIVE.fullmatch(word):  # nor may -2,5 be one
+            joined.append(word.replace(",", "."))
+            continue
         if joined and joined[-1] in {"--from", "--to"} and _AGO.match(word):
             joined[-1] += f"={word}"
         else:

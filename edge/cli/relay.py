@@ -113,6 +113,10 @@ def decides(view: Mapping[str, Any], say: Words) -> str:
         return say("relay_table.by_order", **{name: value for name, value in facts.items() if value})
     if view["mode"] != "auto":
         return say("relay_table.forced", why=view["mode"])
+    if view["rule"]:
+        return say("relay_table.by_rule", rule=view["rule"])
+    if view["source"]:
+        return say("relay_table.by_source", source=view["source"])
     return say("relay_table.by_limit", limit=view["limit"]) if view["limit"] else say("relay_table.automatic")
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from edge.core.engine import Engine
 from edge.core.output import Output
+from edge.core.reaction import Reactions
 from edge.core.read_back import WORDS
 from hal.sample import BAD, QUALITY_NAMES
 
@@ -25,6 +26,10 @@ class OutputView(msgspec.Struct, frozen=True):
     mode: str
     """Who decides: auto, order, or max_on and link_lost, which force the safe state."""
     limit: str
+    source: str
+    """The program or thermostat that it follows in place of a limit."""
+    rule: str
+    """The rule that holds it on account of an alarm; empty while none does."""
     author: str
     channel: str
     """Of the order in force."""
@@ -62,6 +67,8 @@ def _view(engine: Engine, output: Output, now_ms: int) -> OutputView:
         wanted=WORDS[output.wanted],
         mode=output.mode,
         limit=spec.limit,
+        source=spec.source,
+        rule=_rule(engine, output),
         author=order.author if order else "",
         channel=order.channel if order else "",
         for_s=_seconds(now_ms - output.since_ms),
@@ -73,6 +80,10 @@ def _view(engine: Engine, output: Output, now_ms: int) -> OutputView:
         name=spec.point.name,
         place=spec.point.place,
     )
+
+
+def _rule(engine: Engine, output: Output) -> str:
+    return engine.part(Reactions).holding(output.spec.id) if output.acted is not None else ""
 
 
 def _seconds(ms: float) -> float:

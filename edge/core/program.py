@@ -153,8 +153,8 @@ class Programs(Part):
         elif is_new:
             self._write(spec, value)
         if is_new:
-            to = WORDS[bool(value)] if spec.is_output else self.site.part(Setpoints).shown(spec.target, value)
-            self.site.emit(Event("program", now_ms, spec.target, {"program": spec.id, "to": to}))
+            told = {"to": WORDS[bool(value)]} if spec.is_output else self.site.part(Setpoints).told(spec.target, value)
+            self.site.emit(Event("program", now_ms, spec.target, {"program": spec.id, **told}))
         if is_new or running.until_utc_ms != (next_ms or 0):
             running.value, running.until_utc_ms = value, next_ms or 0
             self._keep(spec.id)

@@ -95,7 +95,8 @@ class Reactions(Part):
                 setpoints = site.part(Setpoints)
                 was = setpoints.shown(spec.target)
                 setpoints.write(spec.target, value, spec.id, "rule")
-                self._tell(spec, {"to": setpoints.shown(spec.target), "was": was})
+                before = {"was" if isinstance(was, str) else "v_was": was}
+                self._tell(spec, {**setpoints.told(spec.target, value), **before})
             return
         if value is None:
             if not spec.for_ms:

@@ -51,7 +51,8 @@ def carry_out(outputs: OutputList, command: Command, args: Relay, now_ms: int) -
 def _refusal(outputs: OutputList, args: Relay, output: Output) -> Text | None:
     values = {"output": args.output}
     if not output.spec.by_command:
-        return Text("relay_not_by_command", {**values, "limit": output.spec.limit})
+        follows = output.spec.limit or output.spec.source
+        return Text("relay_not_by_command", {**values, **({"limit": follows} if follows else {})})
     if args.to == "auto" and args.for_s is not None:
         return Text("relay_auto_for", values)
     if args.to == "pulse" and args.for_s is None:
@@ -75,6 +76,8 @@ def _answer(args: Relay, output: Output, held_ms: int) -> Text:
     values: dict[str, Any] = {"output": args.output, "level": WORDS[output.wanted]}
     if output.spec.limit:
         values["limit"] = output.spec.limit
+    elif output.spec.source:
+        values["source"] = output.spec.source
     if args.for_s is not None:
         values["for_ms"] = round(args.for_s * 1000)
     key = "relay_auto" if args.to == "auto" else "relay_ordered" if args.for_s is None else "relay_for"

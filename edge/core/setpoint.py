@@ -108,6 +108,13 @@ class Setpoints(Part):
         words = self.specs[name].point.words
         return words[int(found)] if words else found
 
+    def told(self, name: str, value: float) -> dict[str, Any]:
+        """Return a value as an event tells it: the word `to` of a switch, or the number `v` with its unit `u`."""
+        point = self.specs[name].point
+        if point.words:
+            return {"to": point.words[int(value)]}
+        return {"v": value, "u": point.unit} if point.unit else {"v": value}
+
     def write(self, name: str, value: float, author: str, channel: str) -> None:
         """Let a value that was taken count from now on."""
         site = self.site

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from edge.core import alarm_view, costs, equipment_view, meter_view, output_view, view
+from edge.core import acting_view, alarm_view, costs, equipment_view, meter_view, output_view, view
 from edge.core.clock import Dating
 from edge.core.engine import Engine
 
@@ -24,5 +24,7 @@ VIEWS: Final[dict[str, View]] = {
     "tariffs": lambda engine, _now_ms, _dating: costs.tariffs(engine),
     "meters": lambda engine, _now_ms, dating: meter_view.meters(engine, dating),
     "outputs": lambda engine, now_ms, _dating: output_view.outputs(engine, now_ms),
+    "setpoints": lambda engine, _now_ms, dating: acting_view.settings(engine, dating),
+    "programs": lambda engine, _now_ms, _dating: acting_view.programs(engine),
     "equipment": lambda engine, _now_ms, dating: equipment_view.equipment(engine, dating),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Any, Final
 
+from edge.core import units
 from edge.core.entered import RefusedValueError
 from edge.core.setpoint import SetpointSpec
 from edge.settings.draft import Draft, Row
@@ -72,13 +73,18 @@ def _check_thermostat(row: Row, points: dict[str, Row], setpoints: dict[str, Row
             check_reference(Row(row.path, row.raw, {"setpoint": wanted}), "setpoint", setpoints, faults)
         elif named.good.get("words"):
             faults.at_value(row.key("setpoint"), "fault.rule_switch", line=LineOf(named.key("words")))
-        elif point is not None and channel is not None and named.good.get("unit", "") != _unit(point):
+        elif point is not None and channel is not None and _differ(named.good.get("unit", ""), _unit(point)):
             told = {"unit": _unit(point) or "-", "other": named.good.get("unit", "") or "-"}
             faults.at_value(row.key("setpoint"), "fault.rule_unit", **told, line=LineOf(named.key("id")))
     elif wanted is not None and point is not None:
         low, high = point.good.get("min", float("-inf")), point.good.get("max", float("inf"))
         if not low < wanted < high:
             faults.at_value(row.key("setpoint"), "fault.rule_range", line=LineOf(point.key("id")))
+
+
+def _differ(unit: str, other: str) -> bool:
+    """Return whether two units that are known differ; a misspelt one has a fault of its own."""
+    return unit != other and units.is_known(unit) and units.is_known(other)
 
 
 def _unit(point: Row) -> str:

@@ -500,4 +500,4 @@ outside = 5
     found: list[Event] = []
     site.jump("2026-11-20 12:00")
     found = site.told("program")
-    assert [event.values["to"] for event in found] == [5.0, 10.0, 15.0, 20.0, 5.0]
+    assert [event.values["v"] for event in found] == [5.0, 10.0, 15.0, 20.0, 5.0]

@@ -18,8 +18,8 @@ from tests.fake_desk import FakeDesk, serving
 
 PUMP = OutputView(
     output="pump", state="off", quality="good", reason="", driven="off", wanted="off", mode="auto", limit="tank.high",
-    author="", channel="", for_s=7500.0, ends_s=None, held_s=None, orders_s=None, safe="off", by_command=True,
-    name={"en": "Pump"}, place="cellar",
+    source="", rule="", author="", channel="", for_s=7500.0, ends_s=None, held_s=None, orders_s=None, safe="off",
+    by_command=True, name={"en": "Pump"}, place="cellar",
 )  # fmt: skip
 
 
