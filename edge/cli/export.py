@@ -29,7 +29,7 @@ from edge.core.export_csv import (
     wide_lines,
     wide_meaning,
 )
-from edge.core.export_head import sentences
+from edge.core.export_head import sentences, tag_sentences
 from edge.core.export_rows import Wanted
 from edge.core.export_tally import Tally
 from edge.core.text import Text
@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="since", metavar="WHEN", help="2026-11-20, 2026-11-20T10:00, -24h, yesterday")
     parser.add_argument("--to", dest="until", metavar="WHEN", help="a day is meant to its end (default now)")
     parser.add_argument("--points", action="append", metavar="P,P…", help="these points; boiler.* for several")
+    parser.add_argument("--tag", metavar="TAG", help="only what carries this tag (name or number): vigie tag list")
     parser.add_argument("--step", metavar="STEP", help="10m, 1h, 1d, 1w, 1mo, 1y instead of the records themselves")
     parser.add_argument("--wide", action="store_true", help="a column a point, a line a step")
     parser.add_argument("--sep", choices=[",", ";", "tab"], default=",", help="; for a French spreadsheet")
@@ -60,7 +61,7 @@ def _export(args: argparse.Namespace, source: Source, say: Words) -> int:
     if wrong:
         complain(say(wrong))
         return EXIT_BAD_INPUT
-    chosen = selection(source, args.points or [], args.since, args.until, args.step, say)
+    chosen = selection(source, args.points or [], args.since, args.until, args.step, say, tag=args.tag)
     for note in chosen.notes:
         complain(say(note.key, **note.values))
     tally = Tally()
@@ -98,6 +99,7 @@ def table_lines(chosen: Selection, dialect: Dialect, tally: Tally, say: Words, *
     source = chosen.source
     gaps = source.history.gaps(chosen.from_ms, chosen.to_ms) if chosen.from_ms < chosen.to_ms else []
     texts = sentences(source.box, chosen.from_ms, chosen.to_ms, gaps, step=chosen.step.name if chosen.step else "")
+    texts += tag_sentences(chosen.tags())
     times = Times(chosen.zone, whole_seconds=chosen.step is not None)
     if wide:
         texts += [_meaning(chosen, place, say) for place in range(len(chosen.points))]
@@ -105,7 +107,9 @@ def table_lines(chosen: Selection, dialect: Dialect, tally: Tally, say: Words, *
     yield from head(say(text.key, **text.values) for text in texts)
     if wide:
         named = [(_column(wanted), wanted.info.kind) for wanted in chosen.points]
-        yield from wide_lines(named, [rows for _, rows in chosen.tables(tally, is_wide=True)], dialect, times)
+        yield from wide_lines(
+            named, [rows for _, rows in chosen.tables(tally, is_wide=True)], dialect, times, chosen.tags()
+        )
         return
     columns = RECORD_COLUMNS if chosen.step is None else STEP_COLUMNS
     yield from long_lines(chosen.tables(tally), dialect, times, columns)

@@ -13,7 +13,7 @@ from edge.cli.output import Folder, folder
 from edge.cli.selection import Selection
 from edge.cli.words import Words
 from edge.core.export_csv import Dialect, Times, long_lines
-from edge.core.export_package import COLUMNS, Credits, Table, document, gap_fields
+from edge.core.export_package import COLUMNS, Credits, Table, document, gap_fields, tag_fields
 from edge.core.export_tally import Tally
 
 
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def write(args: argparse.Namespace, chosen: Selection, tally: Tally, say: Words) -> None:
-    """Write records.csv, with a step also steps.csv, gaps.csv, and datapackage.json last. Raises OutputError."""
+    """Write records.csv, with a step steps.csv, gaps.csv, tags.csv, and datapackage.json last. Raises OutputError."""
     if not args.licence:
         complain(say("export.no_licence"))
     credit = Credits(args.title, args.licence, tuple(args.author), args.citation)
@@ -38,7 +38,7 @@ def write(args: argparse.Namespace, chosen: Selection, tally: Tally, say: Words)
         trust = tally.trust()
         if chosen.step is not None:
             tables.append(_long(out, "steps", chosen, tally))
-        tables.append(_gaps(out, chosen))
+        tables += [_gaps(out, chosen), _tags(out, chosen)]
         made = document(
             chosen.source.box,
             credit,
@@ -64,6 +64,12 @@ def _gaps(out: Folder, chosen: Selection) -> Table:
     gaps = chosen.source.history.gaps(chosen.from_ms, chosen.to_ms)
     written = out.write("gaps.csv", _lines(COLUMNS["gaps"], [gap_fields(gap) for gap in gaps]))
     return Table("gaps", COLUMNS["gaps"], written.octets, written.sha256, len(gaps))
+
+
+def _tags(out: Folder, chosen: Selection) -> Table:
+    tags = chosen.tags()
+    written = out.write("tags.csv", _lines(COLUMNS["tags"], [tag_fields(tag) for tag in tags]))
+    return Table("tags", COLUMNS["tags"], written.octets, written.sha256, len(tags))
 
 
 def _lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--to", dest="until", metavar="WHEN", help="a day is meant to its end (default now)")
     parser.add_argument("--step", help="10m, 1h, 1d, 1w, 1mo, 1y, or records (default on a screen: what fits it)")
+    parser.add_argument("--tag", metavar="TAG", help="only what carries this tag (name or number): vigie tag list")
     parser.add_argument("--format", choices=["csv", "json", "senml"], help="(default a table to read)")
     parser.add_argument("--json", action="store_true", help="the same as --format json")
     parser.add_argument("--base-name", metavar="NAME", help="SenML: before the point's id (default the box's id and :)")
@@ -59,10 +60,10 @@ def _history(args: argparse.Namespace, source: Source, say: Words) -> int:
     form = "json" if args.json else args.format
     if set(args.point) & set("*?[,"):
         raise SelectionError([no_point(args.point, [info.point for info in source.history.points()], say)])
-    since = args.since or _default_since(source, args.point)
-    chosen = selection(source, [args.point], since, args.until, args.step, say)
+    since = args.since or (None if args.tag else _default_since(source, args.point))
+    chosen = selection(source, [args.point], since, args.until, args.step, say, tag=args.tag)
     if form is None and args.step is None:
-        chosen = selection(source, [args.point], since, args.until, _screen_step(chosen), say)
+        chosen = selection(source, [args.point], since, args.until, _screen_step(chosen), say, tag=args.tag)
     chosen = _newest(chosen, say)
     for note in chosen.notes:
         complain(say(note.key, **note.values))
@@ -113,7 +114,7 @@ def _lines(form: str | None, chosen: Selection, tally: Tally, name: str, say: Wo
     if form == "senml":
         return pack_lines(rows, name, wanted.info.unit)
     if form == "json":
-        return document_lines(_facts(chosen), rows)
+        return document_lines(_facts(chosen), rows, wanted.tags)
     return table(chosen, rows, say)
 
 

@@ -74,6 +74,7 @@ VERBS: Final[dict[str, Verb]] = {
         "maintenance",
     ),
     "tariff": Verb("edge.cli.tariff", "what each meter costs; its prices, and new ones from a day on"),
+    "tag": Verb("edge.cli.tag", "say what a stretch of time was for, now or afterwards: experiment 42"),
     "backup": Verb("edge.cli.backup", "write all that replaces a dead box into one file"),
     "wipe": Verb("edge.cli.wipe", "erase all that the box kept, and show that it is gone"),
     "restore": Verb("edge.cli.restore", "make this box go on as the one of a backup"),

@@ -16,6 +16,7 @@ from edge.cli.words import own_words
 from edge.core.export_rows import Archive
 from edge.core.facts import BoxFacts, PointFacts
 from edge.core.series import HistoryGap, HistoryRecord, Period, PeriodLength, PointInfo
+from edge.core.tags import TagView
 
 Told = TypeVar("Told", HistoryRecord, Period)
 
@@ -26,6 +27,7 @@ class Source(msgspec.Struct, frozen=True):
     history: Archive
     box: BoxFacts
     facts: list[PointFacts]
+    tags: list[TagView] = []
 
 
 class RemoteHistory:
@@ -123,4 +125,5 @@ def running(client: Client) -> Source:
         clock=box["clock"],
         clock_error_ms=client.get("time").get("error_ms"),
     )
-    return Source(RemoteHistory(client), facts, msgspec.convert(client.get("history/facts"), list[PointFacts]))
+    known = msgspec.convert(client.get("history/facts"), list[PointFacts])
+    return Source(RemoteHistory(client), facts, known, msgspec.convert(client.get("tags"), list[TagView]))

@@ -14,6 +14,7 @@ from edge.cli.selection import zone_of_site
 from edge.cli.source import Source
 from edge.cli.words import Words, own_words
 from edge.core.facts import BoxFacts, PointFacts, noted
+from edge.core.tags import recalled, shown
 from edge.settings.facts import box_facts, point_facts
 from edge.settings.faults import SettingsError
 from edge.settings.load import load
@@ -39,7 +40,8 @@ def stored(state: Path, config: Path) -> Iterator[Source]:
                 end = moment(end_ms, zone_of_site(box.tz), say)
                 sys.stderr.write(f"vigie: {say('history.at_rest', state=state, end=end)}\n")
             box = msgspec.structs.replace(box, now_ms=end_ms)
-            yield Source(history, box, noted(facts, notebook.calibrations(), notebook.inventory()))
+            tags = [shown(tag, logs.dating) for tag in recalled(logs.events.registers.get("tags"))[1]]
+            yield Source(history, box, noted(facts, notebook.calibrations(), notebook.inventory()), tags)
 
 
 def _known(config: Path, notebook: Notebook) -> tuple[BoxFacts, list[PointFacts]]:

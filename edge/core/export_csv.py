@@ -19,6 +19,7 @@ import msgspec
 
 from edge.core.export_rows import Row, Wanted
 from edge.core.facts import PointFacts
+from edge.core.tags import TagView, names
 from edge.core.text import Text
 from hal.sample import Value
 
@@ -27,9 +28,9 @@ COMMENT: Final = "#"
 MARK: Final = "\ufeff"
 RECORD_COLUMNS: Final = (
     *("utc", "local", "point", "value", "text", "unit", "quality", "reason", "dt_s", "mean", "min", "max"),
-    *("increment", "count", "on_s", "changes", "clock"),
+    *("increment", "count", "on_s", "changes", "clock", "tags"),
 )
-STEP_COLUMNS: Final = (*RECORD_COLUMNS[:-1], "covered_s", "uncertain_s", "bad_s")
+STEP_COLUMNS: Final = (*RECORD_COLUMNS[:-2], "covered_s", "uncertain_s", "bad_s", "tags")
 _QUOTED: Final = re.compile(r'[",;#\r\n\t\'=+@]|^\s|\s$')
 _MISREAD: Final = re.compile(r"[=+@\t\r-]|[\d.,\s/:-]+$")
 
@@ -121,7 +122,7 @@ def _long_lines(
     wanted: Wanted, rows: Iterable[Row], dialect: Dialect, times: Times, *, has_clock: bool
 ) -> Iterator[str]:
     number, seconds, text = dialect.number, dialect.seconds, dialect.text
-    point, unit, facts = text(wanted.point), text(wanted.info.unit), wanted.facts
+    point, unit, facts, tags = text(wanted.point), text(wanted.info.unit), wanted.facts, wanted.tags
     for row in rows:
         value = row.value
         utc, local = times.both(row.t_ms)
@@ -147,6 +148,7 @@ def _long_lines(
             cells.append(row.trust)
         else:
             cells += [seconds(row.covered_ms), seconds(row.uncertain_ms), seconds(row.bad_ms)]
+        cells.append(text(names(tags, row.t_ms, row.t_ms + row.dt_ms)) if tags else "")
         yield dialect.line(cells)
 
 
@@ -161,13 +163,20 @@ def words_of(value: Value | None, facts: PointFacts | None) -> str:
 
 
 def wide_lines(
-    points: Sequence[tuple[str, str]], streams: Sequence[Iterator[Row]], dialect: Dialect, times: Times
-) -> Iterator[str]:
-    """Yield the column names, then a line a step; `points` are (id, kind), `streams` their rows on the same steps."""
-    yield dialect.line(["utc", "local", *(dialect.text(point) for point, _kind in points)])
+    points: Sequence[tuple[str, str]], streams: Sequence[Iterator[Row]], dialect: Dialect, times: Times,
+    tags: Sequence[TagView] = (),
+) -> Iterator[str]:  # fmt: skip
+    """Yield the column names, then a line a step; `points` are (id, kind), `streams` their rows on the same steps.
+
+    Where there are tags the last column names those of the step.
+    """
+    last = ["tags"] if tags else []
+    yield dialect.line(["utc", "local", *(dialect.text(point) for point, _kind in points), *last])
     kinds = [kind for _point, kind in points]
     for rows in zip(*streams, strict=True):
         cells = [wide_cell(row, kind, dialect) for row, kind in zip(rows, kinds, strict=True)]
+        if tags:
+            cells.append(dialect.text(names(tags, rows[0].t_ms, rows[0].t_ms + rows[0].dt_ms)))
         yield dialect.line([*times.both(rows[0].t_ms), *cells])
 
 

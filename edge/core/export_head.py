@@ -9,9 +9,21 @@ from edge.core.export_csv import VERSION
 from edge.core.export_package import iso
 from edge.core.facts import BoxFacts
 from edge.core.series import HistoryGap
+from edge.core.tags import TagView
 from edge.core.text import Text
 
 GAPS_TOLD: Final = 20
+TAGS_TOLD: Final = 50
+
+
+def tag_sentences(tags: Sequence[TagView]) -> list[Text]:
+    """Return a sentence for each tag of the table."""
+    found = []
+    for tag in tags[:TAGS_TOLD]:
+        values = {"id": tag.id, "name": tag.name, "begin": iso(tag.begin_ms), "end": iso(tag.end_ms),
+                  "equipment": tag.equipment, "points": ", ".join(tag.points), "author": tag.author}  # fmt: skip
+        found.append(Text("export.head_tag", {key: value for key, value in values.items() if value}))
+    return found
 
 
 def sentences(

@@ -16,8 +16,10 @@ from edge.core.export_csv import RECORD_COLUMNS, STEP_COLUMNS
 from edge.core.export_tally import TrustRange
 from edge.core.facts import BoxFacts, CalibrationFacts, PointFacts
 from edge.core.series import HistoryGap, PointInfo
+from edge.core.tags import TagView
 
 VERSION: Final = 1
+TAG_COLUMNS: Final = ("id", "name", "equipment", "points", "begin_utc", "end_utc", "author")
 GAP_COLUMNS: Final = ("stream", "first", "last", "entries", "why", "from_utc", "to_utc")
 PERIOD: Final = (
     "A row covers its period from its time on: 10:00 with dt_s = 600 means 10:00 to 10:10. An empty value is missing"
@@ -45,6 +47,14 @@ _MEANINGS: Final[dict[str, tuple[str, str]]] = {
     "covered_s": ("number", "seconds of the step with a value"),
     "uncertain_s": ("number", "of these, seconds in doubt"),
     "bad_s": ("number", "seconds with a reason and without value; the rest of dt_s is missing"),
+    "tags": ("string", "names of the tags that the period meets, with ; between: see tags.csv"),
+    "id": ("integer", "number of the tag"),
+    "name": ("string", "name of the tag"),
+    "equipment": ("string", "the tag is of this machine's points"),
+    "points": ("string", "the tag is of these points; of all where this and equipment are empty"),
+    "begin_utc": ("datetime", "where the tag begins"),
+    "end_utc": ("datetime", "where it ends; empty: it is open"),
+    "author": ("string", "who opened it"),
     "stream": ("string", "id of the log"),
     "first": ("integer", "first entry that is lost"),
     "last": ("integer", "last entry that is lost"),
@@ -200,4 +210,10 @@ def gap_fields(gap: HistoryGap) -> list[str]:
     return [gap.stream, str(gap.first), str(gap.last), count, gap.why, iso(gap.from_ms) or "", iso(gap.to_ms) or ""]
 
 
-COLUMNS: Final = {"records": RECORD_COLUMNS, "steps": STEP_COLUMNS, "gaps": GAP_COLUMNS}
+def tag_fields(tag: TagView) -> list[str]:
+    """Return the fields of a line of tags.csv."""
+    times = [iso(tag.begin_ms) or "", iso(tag.end_ms) or ""]
+    return [str(tag.id), tag.name, tag.equipment, " ".join(tag.points), *times, tag.author]
+
+
+COLUMNS: Final = {"records": RECORD_COLUMNS, "steps": STEP_COLUMNS, "gaps": GAP_COLUMNS, "tags": TAG_COLUMNS}

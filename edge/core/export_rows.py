@@ -14,6 +14,7 @@ import msgspec
 
 from edge.core.facts import PointFacts
 from edge.core.series import HistoryGap, HistoryRecord, Period, PeriodLength, PointInfo
+from edge.core.tags import TagView
 from hal.sample import BAD, QUALITY_NAMES, Kind, Value
 
 PAGE: Final = 2000  # what the local API gives at once
@@ -72,6 +73,8 @@ class Wanted(msgspec.Struct, frozen=True):
     facts: PointFacts | None = None
     page: int = PAGE
     """Records that lie in memory at once."""
+    tags: tuple[TagView, ...] = ()
+    """Those that are of this point: a row carries each that it has a time in common with."""
     is_part: bool = False
     """The point had another unit or kind at another time; here is what lies in [info.first_ms, info.end_ms[."""
 

@@ -35,6 +35,7 @@ def _kind(always: str = "", may: str = "", more: frozenset[str] = frozenset()) -
 _ALARM: Final = "id limit kind prio"
 _FACTS: Final = "v word u at or_equal why diagnosis reading of of_v per over_ms for_ms expression inputs"
 """What was compared with what, by the kind of the limit (`edge.core.measure`)."""
+_TAG: Final = "equipment points begin_ms"
 
 KINDS: Final[dict[str, Kind]] = {
     "start": _kind("version boot"),
@@ -75,6 +76,11 @@ KINDS: Final[dict[str, Kind]] = {
     "maintenance_reminder": _kind("equipment until_ms left_ms", "author channel reason"),
     "maintenance_extended": _kind("equipment until_ms", "was_ms author channel"),
     "service_due": _kind("equipment ran_h every_h"),
+    "tag_open": _kind("id name", f"{_TAG} author channel"),
+    "tag_close": _kind("id name", f"{_TAG} end_ms author channel"),
+    "tag_correct": _kind(
+        "id name", f"{_TAG} end_ms name_was equipment_was points_was begin_ms_was end_ms_was author channel"
+    ),
     "counter_rollover": _kind("was index"),
     "meter_read": _kind("value index drift u author channel", "pulses percent at"),
     "meter_set": _kind("value index drift was now u author channel", "pulses percent at"),

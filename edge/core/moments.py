@@ -24,6 +24,15 @@ _TIME: Final = re.compile(
     re.ASCII,
 )
 _DAYS_BACK: Final = {"today": 0, "aujourd'hui": 0, "aujourdhui": 0, "yesterday": 1, "hier": 1}
+_WEEKDAYS: Final = {
+    word: place
+    for place, words in enumerate(
+        ("monday lundi", "tuesday mardi", "wednesday mercredi", "thursday jeudi", "friday vendredi", "saturday samedi",
+         "sunday dimanche")
+    )
+    for word in words.split()
+}  # fmt: skip
+_NAMED_DAY: Final = re.compile(r"(?:(last)\s+)?([a-z']+)(?:\s+(\d{1,2})[:h](\d{2})?)?", re.ASCII)
 _LATEST_YEAR: Final = 2199
 
 
@@ -56,10 +65,8 @@ def span(words: str, now_ms: int, zone: tzinfo) -> Span:
     word = plain.lower()
     if word == "now":
         return Span(now_ms, now_ms)
-    if word in _DAYS_BACK:
-        day = datetime.fromtimestamp(now_ms / 1000, zone).replace(tzinfo=None) - timedelta(days=_DAYS_BACK[word])
-        day = day.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-        return _calendar(day, day + timedelta(days=1), zone)
+    if named := _NAMED_DAY.fullmatch(word):
+        return _named_day(words, named, now_ms, zone)
     if ago := _AGO.fullmatch(word):
         at_ms = max(0, now_ms - int(ago[1]) * _UNIT_S[ago[2]] * 1000)
         return Span(at_ms, at_ms)
@@ -68,6 +75,35 @@ def span(words: str, now_ms: int, zone: tzinfo) -> Span:
     if time := _TIME.fullmatch(plain):
         return _time(words, time, zone)
     raise MomentError(Text("when.unknown", {"words": words}))
+
+
+def _named_day(words: str, found: re.Match[str], now_ms: int, zone: tzinfo) -> Span:
+    """Return today, yesterday or the newest Tuesday, or a time of it; "last Tuesday" is never today."""
+    last, name, hour, minute = found.groups()
+    today = datetime.fromtimestamp(now_ms / 1000, zone).replace(tzinfo=None)
+    today = today.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    if name in _DAYS_BACK and not last:
+        back = _DAYS_BACK[name]
+    elif name in _WEEKDAYS:
+        back = (today.weekday() - _WEEKDAYS[name]) % 7
+        if last and not back:
+            back = 7
+    else:
+        raise MomentError(Text("when.unknown", {"words": words}))
+    day = today - timedelta(days=back)
+    if hour is None:
+        return _calendar(day, day + timedelta(days=1), zone)
+    meant = _time_of(words, day, hour, minute, zone)
+    if name in _WEEKDAYS and not back and meant.start_ms > now_ms:  # the newest one that has been
+        meant = _time_of(words, day - timedelta(days=7), hour, minute, zone)
+    return meant
+
+
+def _time_of(words: str, day: datetime, hour: str, minute: str | None, zone: tzinfo) -> Span:
+    found = _TIME.fullmatch(f"{day:%Y-%m-%d} {hour:0>2}:{minute or '00'}")
+    if found is None:
+        raise MomentError(Text("when.no_such_time", {"words": words}))
+    return _time(words, found, zone)
 
 
 def _dates(words: str, parts: list[int], zone: tzinfo) -> Span:

@@ -1,7 +1,8 @@
 """How long machines ran and how often they started, by the point that tells whether they run.
 
 Time in which that point had no value, or the box was off, is not run time; a machine that was at rest before it and
-runs after it has started once. What is counted goes with the records' frame: a power cut takes back both alike.
+runs after it has started once. Of several gaps between two looks only the last is seen. What is counted goes with the
+records' frame: a power cut takes back both alike.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from edge.core.registry import CONFIRM, Confirm
 from edge.core.relay import Relay
 from edge.core.reload import Reload
 from edge.core.setting import Set
+from edge.core.tags import TagOrder
 from edge.core.tariff_book import TariffSet
 from edge.core.timekeeping import TimeSet
 
@@ -31,6 +32,7 @@ VERBS: Final[dict[str, Verb]] = {
     "relay": Verb(Relay, "operate", {"en": ("relay",), "fr": ("relais",)}, two_step=True),
     "tariff": Verb(TariffSet, "configure", {"en": ("tariff",), "fr": ("tarif",)}, two_step=True),
     "equipment": Verb(EquipmentOrder, "operate", {"en": ("equipment",), "fr": ("equipement",)}, two_step=True),
+    "tag": Verb(TagOrder, "operate", {"en": ("tag",), "fr": ("etiquette",)}),
     "maintenance": Verb(MaintenanceOrder, "operate", {"en": ("maintenance",), "fr": ("maintenance",)}, two_step=True),
     "meter.read": Verb(MeterRead, "operate", {"en": ("reading",), "fr": ("relevé", "releve")}),
     "meter.set": Verb(MeterSet, "configure", {"en": ("index",), "fr": ("index",)}, two_step=True),

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 from edge.core import acting_view, alarm_view, costs, equipment_view, meter_view, output_view, view
 from edge.core.clock import Dating
 from edge.core.engine import Engine
+from edge.core.tag_list import TagList
 
 View: TypeAlias = Callable[[Engine, int, Dating], Any]
 """(engine, monotonic ms now, dating of the starts) -> what is told."""
@@ -26,5 +27,6 @@ VIEWS: Final[dict[str, View]] = {
     "outputs": lambda engine, now_ms, _dating: output_view.outputs(engine, now_ms),
     "setpoints": lambda engine, _now_ms, dating: acting_view.settings(engine, dating),
     "programs": lambda engine, _now_ms, _dating: acting_view.programs(engine),
+    "tags": lambda engine, _now_ms, dating: engine.part(TagList).views(dating),
     "equipment": lambda engine, _now_ms, dating: equipment_view.equipment(engine, dating),
 }

@@ -11,7 +11,8 @@ from edge.settings import catalogue
 
 INSTANTS: Final = (
     ("seen_ms", "seen_trust", "seen"), ("taken_ms", "taken_trust", "taken"), ("until_ms", "", "until"),
-    ("was_ms", "", "was"),
+    ("was_ms", "", "was"), ("begin_ms", "", "begin"), ("end_ms", "", "end"), ("begin_ms_was", "", "begin_was"),
+    ("end_ms_was", "", "end_was"),
 )  # fmt: skip
 """A value that is UTC ms, the one that says where it came from ("": it was planned so), and the name of both as a local
 time in a sentence."""

@@ -13,6 +13,7 @@ from edge.core.notifier import Notifier
 from edge.core.orders import Orders
 from edge.core.part import Part
 from edge.core.run_time import RunTime
+from edge.core.tag_list import TagList
 from edge.core.totals import Totals
 from edge.settings.acting import ACTING
 from edge.settings.alarm_rules import notify_rules
@@ -36,6 +37,7 @@ MAKERS: Final[tuple[Maker, ...]] = (
     lambda settings, _saved, saved_events: EquipmentList(machine_specs(settings), saved_events),
     lambda settings, _saved, saved_events: Notifier(notify_rules(settings), saved_events),
     *ACTING,
+    lambda _settings, _saved, saved_events: TagList(saved_events),
 )
 """In the order in which the parts hear of what happens."""
 

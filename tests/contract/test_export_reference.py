@@ -11,10 +11,11 @@ import pytest
 
 from edge.cli.main import main
 from edge.core.export_csv import RECORD_COLUMNS, STEP_COLUMNS
-from edge.core.export_package import GAP_COLUMNS
+from edge.core.export_package import GAP_COLUMNS, TAG_COLUMNS
 from edge.core.export_rows import HELD, MISSING
 from edge.core.facts import PointFacts
 from edge.core.series import HistoryRecord
+from edge.core.tags import TagView
 from edge.core.units import FIELD
 from edge.web.history import LARGEST_PAGE, PAGE
 from hal.sample import BAD, UNCERTAIN
@@ -48,6 +49,9 @@ def vigie(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Any]:
         PointFacts("tic.period", "text", record_ms=5 * MINUTE),
     ]
 
+    desk.views["tags"] = [
+        TagView(7, "experiment 42", T0 + MINUTE, T0 + 150_000, is_open=False, points=("boiler.flow",), author="anna")
+    ]
     with serving(desk, tmp_path / "api.sock") as path:
 
         def run(*words: str) -> str:
@@ -73,6 +77,7 @@ def test_every_column_reason_and_converted_unit_is_on_the_page() -> None:
     for name in {*RECORD_COLUMNS, *STEP_COLUMNS}:
         assert f"`{name}`" in PAGE_TEXT, name
     assert ", ".join(GAP_COLUMNS) in PAGE_TEXT
+    assert ", ".join(TAG_COLUMNS) in PAGE_TEXT
     for reason in (HELD, MISSING, "no_value", "partial", "uncertain"):
         assert f"`{reason}`" in PAGE_TEXT
     sentence = re.search(r"a point in (.*?) is converted", PAGE_TEXT, re.DOTALL)

@@ -57,9 +57,9 @@ def test_a_line_for_programs_is_fixed_to_the_octet() -> None:
     ]
     made = "".join(long_lines([(wanted("gauge", "Cel", point="boiler.flow"), rows)], Dialect(), Times(PARIS)))
     assert made.splitlines() == [
-        "utc,local,point,value,text,unit,quality,reason,dt_s,mean,min,max,increment,count,on_s,changes,clock",
-        "2026-11-20T15:20:07.250Z,2026-11-20 16:20:07,boiler.flow,92.5,,Cel,good,,60,91.125,-0.5,93,,60,,,ntp",
-        "2026-11-20T15:21:07.000Z,2026-11-20 16:21:07,boiler.flow,,,Cel,bad,crc,60,,,,,,,,none",
+        "utc,local,point,value,text,unit,quality,reason,dt_s,mean,min,max,increment,count,on_s,changes,clock,tags",
+        "2026-11-20T15:20:07.250Z,2026-11-20 16:20:07,boiler.flow,92.5,,Cel,good,,60,91.125,-0.5,93,,60,,,ntp,",
+        "2026-11-20T15:21:07.000Z,2026-11-20 16:21:07,boiler.flow,,,Cel,bad,crc,60,,,,,,,,none,",
     ]
 
 
@@ -67,13 +67,13 @@ def test_a_line_for_a_french_spreadsheet_has_semicolons_and_decimal_commas() -> 
     row = good("p", T0, -0.5, mean=-0.25, low=-1.0, high=1e-7)
     made = "".join(long_lines([(wanted("gauge", "Cel"), [row])], EXCEL, Times(PARIS)))
     assert made.splitlines()[1] == (
-        "2026-11-20T15:20:07.000Z;2026-11-20 16:20:07;p;-0,5;;Cel;good;;60;-0,25;-1;0,0000001;;1;;;ntp"
+        "2026-11-20T15:20:07.000Z;2026-11-20 16:20:07;p;-0,5;;Cel;good;;60;-0,25;-1;0,0000001;;1;;;ntp;"
     )
 
 
 def test_an_empty_table_still_names_its_columns() -> None:
     assert lines([], wanted("gauge", "")) == [list(RECORD_COLUMNS)]
-    assert "".join(long_lines([], Dialect(), Times(PARIS), STEP_COLUMNS)).split(",")[-1] == "bad_s\n"
+    assert "".join(long_lines([], Dialect(), Times(PARIS), STEP_COLUMNS)).split(",")[-2:] == ["bad_s", "tags\n"]
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**70), 2**70))

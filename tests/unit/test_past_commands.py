@@ -178,7 +178,7 @@ def test_history_as_json_csv_and_senml_say_the_same(vigie: Any, past: FakeDesk) 
     [
         (("history", "t.celar"), "no point t.celar; did you mean t.cellar?"),
         (("history", ""), "no point ; `vigie points` lists them"),
-        (("history", "t.cellar", "--from", "lundi"), "lundi is no instant; write 2026-11-20"),
+        (("history", "t.cellar", "--from", "demain"), "demain is no instant; write 2026-11-20"),
         (("history", "t.cellar", "--from", "2026-02-30"), "2026-02-30: there is no such day"),
         (("history", "t.cellar", "--step", "7m"), "a step of 7m does not divide a day"),
         (("history", "t.cellar", "--from", "2027"), "Fri 1 Jan 00:00 lies in the future"),
@@ -453,7 +453,7 @@ def test_a_package_says_all_that_a_researcher_must_know(vigie: Any, past: FakeDe
     )  # fmt: skip
     assert code == 0, err
     files = contents(target)
-    assert set(files) == {"records.csv", "steps.csv", "gaps.csv", "datapackage.json"}
+    assert set(files) == {"records.csv", "steps.csv", "gaps.csv", "tags.csv", "datapackage.json"}
     package = json.loads(files["datapackage.json"])
     assert (package["title"], package["licenses"], package["citation"]) == (
         "Gym, November", [{"name": "CC-BY-4.0"}], "Ada and Émile (2026)",

@@ -153,12 +153,15 @@ def test_a_machine_without_runs_counts_nothing() -> None:
     assert "boiler.hours" not in room.engine.points
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 9000), st.sampled_from([0, 1, None])), max_size=40))
 def test_run_time_never_exceeds_the_time_in_which_the_pump_was_seen_running(
     steps: list[tuple[int, int | None]],
 ) -> None:
-    """The slow model: between two readings the state is that of the first; what follows a gap counts from a look on."""
+    """The slow model: between two readings the state is that of the first; what follows a gap counts from a look on.
+
+    Of several gaps between two looks only the last is seen: the others may count.
+    """
     room = Room()
     now_ms = most_ms = least_ms = starts = 0
     on: int | None = None
@@ -167,6 +170,8 @@ def test_run_time_never_exceeds_the_time_in_which_the_pump_was_seen_running(
         if on == 1:
             most_ms += length_ms
             least_ms += length_ms
+        elif on is None and known == 1 and length_ms < LOOK_MS:
+            most_ms += length_ms
         now_ms += length_ms
         if on is None and state == 1:
             least_ms -= LOOK_MS  # what may pass before the next look
