@@ -14,6 +14,7 @@ from edge.core.clock import Dating
 from edge.core.engine import Engine
 from edge.core.kinds import Counter
 from edge.core.meters import Act, Meters
+from edge.core.peaks import Peaks, PeakStep
 from edge.core.totals import Totals, TotalStep
 from hal.sample import QUALITY_NAMES
 
@@ -109,3 +110,40 @@ def _view(point: Counter, totals: Totals, known: Meters, dating: Dating) -> Mete
 
 def _act(act: Act, dating: Dating) -> MeterAct:
     return MeterAct(act.kind, dating.utc_ms(act.boot, act.at_ms), act.value, act.author, act.channel)
+
+
+class PeakOf(msgspec.Struct, frozen=True):
+    """A peak, and when its record began."""
+
+    value: float
+    utc_ms: int
+
+
+class PeakView(msgspec.Struct, frozen=True):
+    """The peaks of one gauge by period (day, yesterday, month, last_month, year, last_year), where they are known."""
+
+    point: str
+    name: dict[str, str]
+    unit: str
+    peaks: dict[str, PeakOf]
+
+
+PEAKS: Final[dict[str, tuple[PeakStep, int]]] = {
+    "today": ("day", 0), "yesterday": ("day", 1), "month": ("month", 0), "last_month": ("month", 1),
+    "year": ("year", 0), "last_year": ("year", 1),
+}  # fmt: skip
+
+
+def peaks(engine: Engine) -> list[PeakView]:
+    """Return the peaks of a site, in the order of its file."""
+    try:
+        part = engine.part(Peaks)
+    except KeyError:
+        return []
+    found = []
+    for point in part.kept:
+        spec = engine.points[point].spec
+        told = {name: part.peak(point, step, back) for name, (step, back) in PEAKS.items()}
+        known = {name: PeakOf(peak.value, peak.t_ms) for name, peak in told.items() if peak is not None}
+        found.append(PeakView(point, spec.name, spec.unit, known))
+    return found

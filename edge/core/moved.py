@@ -184,8 +184,8 @@ class Movement:
         return found
 
     def forget_hours_after(self, utc_ms: int) -> None:
-        """Forget hours that have not come yet, after the clock was set back: they would outlast those that do."""
-        for begin_ms in [begin_ms for begin_ms in self.hours if begin_ms > utc_ms]:
+        """Forget hours far from coming yet, after the clock was set back: they would outlast those that do."""
+        for begin_ms in [begin_ms for begin_ms in self.hours if begin_ms > utc_ms + HOUR_MS]:
             del self.hours[begin_ms]
 
     def _turn(self, day: int) -> None:

@@ -48,8 +48,9 @@ class Placing:
         return (self._site.dating or self._own).utc_ms(boot, at_ms)
 
     def now_utc_ms(self) -> int | None:
-        """Return the UTC of what the site is handling now."""
-        return self.utc_ms(self._site.boot, self._site.now_ms)
+        """Return what time it is by the clock that was set last; None while nobody vouches for it."""
+        site = self._site  # not by the entries: the newest may lie just after what is being handled
+        return site.now_ms + site.utc_offset_ms if site.is_dated else None
 
     def find(self, utc_ms: int) -> None:
         """Set `hour_ms`, `next_ms` and `day` to the local hour and day of this instant."""

@@ -233,6 +233,10 @@ class Totals(Part):
         """Return what is recorded of one local day; an empty sum where nothing is known. For costs and coefficients."""
         return self._movements[point].days.get(day.toordinal(), Sum())
 
+    def saved_days(self, point: str) -> Mapping[int, Sum]:
+        """Return all days of a counter that are kept one by one, by `date.toordinal()`."""
+        return self._movements[point].days
+
     # -- registers
 
     def registers(self) -> dict[str, Any]:

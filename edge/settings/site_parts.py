@@ -12,6 +12,7 @@ from edge.core.meters import Meters
 from edge.core.notifier import Notifier
 from edge.core.orders import Orders
 from edge.core.part import Part
+from edge.core.peaks import Peaks
 from edge.core.run_time import RunTime
 from edge.core.tag_list import TagList
 from edge.core.totals import Totals
@@ -27,6 +28,7 @@ Maker: TypeAlias = Callable[[Settings, Saved, Saved], Part | None]
 
 MAKERS: Final[tuple[Maker, ...]] = (
     lambda _settings, saved, _saved_events: Totals(saved),
+    lambda _settings, saved, _saved_events: Peaks(saved),
     lambda settings, _saved, saved_events: Meters(meter_specs(settings), saved_events),
     lambda settings, saved, _saved_events: LimitMemory(saved) if settings.limits else None,
     lambda _settings, _saved, _saved_events: Orders(secrets.randbelow),
