@@ -107,7 +107,7 @@ def notes(view: Mapping[str, Any], say: Words) -> list[str]:
             words["days"] = spans["year"]["without_tariff"]
         found.append(say("cost.partial", **words))
     if float(view["undated"]):
-        found.append(say("cost.in_no_day", used=amounts.price(say.lang, view["undated"])))
+        found.append(say("cost.in_no_day", used=amounts.plain(say.lang, view["undated"])))
     if not view["with_tax"]:
         found.append(say("cost.before_tax"))
     return found

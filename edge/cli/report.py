@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from edge.cli import bill
 from edge.cli.client import Client, NotRunningError, RefusedError, socket_path
 from edge.cli.console import EXIT_BAD_INPUT, EXIT_NO_BOX, EXIT_REFUSED, add_common, complain
 from edge.cli.output import ExistsError, OutputError, write_lines
@@ -34,11 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=["text", "html", "json", "sms"], default="text", help="(default text)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write there, in place of printing")
     parser.add_argument("--force", action="store_true", help="with --output: replace the file")
+    bill.add_arguments(parser)
     add_common(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a report; return the exit code."""
+    """Print a report, or an invoice worked out anew; return the exit code."""
+    if args.bill is not None:
+        return bill.run(args)
     try:
         client = Client(socket_path(args.socket))
         say = Words(args.lang or client.get("box")["site"]["lang"])

@@ -104,7 +104,7 @@ def version_table(versions: Sequence[Mapping[str, Any]], say: Words) -> list[str
             for charge in version["standing"]
         ]
         if version["coefficient"] is not None:
-            told.append(_listed({"coefficient": version["coefficient"]}, say))
+            told.append(f"coefficient {amounts.plain(say.lang, version['coefficient'])}")
         rows.append(
             [
                 "*" if version["holds"] else "",

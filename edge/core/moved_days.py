@@ -17,97 +17,18 @@ from edge.core.calendar import bounds_ms
 from edge.core.cost import Moved, Usage
 from edge.core.counter import pending
 from edge.core.kinds import Counter
+from edge.core.meter_days import MeterDays, exact, join, quiet_ms
 from edge.core.part import Part
 from edge.core.tariff import UNKNOWN, Tariff, by_id, in_force
 from edge.core.timetable import holds
-from edge.core.types import Event, PointSpec, Record
-from hal.sample import BAD, GOOD
+from edge.core.types import Event, Record
+from hal.sample import BAD
 
 if TYPE_CHECKING:
     from edge.core.engine import Engine
 
-KEPT_DAYS: Final = 400
 UNDATED_MOST: Final = 20_000  # records that wait for a clock: 4 meters, 3 days of minutes
 WORDS_KEPT: Final = 240
-
-
-class _Sum:
-    """What moved in one bucket on one day."""
-
-    __slots__ = ("covered_ms", "is_estimated", "moved")
-
-    def __init__(self, moved: str | None = None, covered_s: float = 0, estimated: int = 0) -> None:
-        self.moved = None if moved is None else Decimal(moved)
-        self.covered_ms = round(covered_s * 1000)
-        self.is_estimated = bool(estimated)
-
-    def saved(self) -> list[Any]:
-        moved = None if self.moved is None else f"{self.moved:f}"
-        plain: list[Any] = [moved, self.covered_ms / 1000 if self.covered_ms % 1000 else self.covered_ms // 1000]
-        return [*plain, 1] if self.is_estimated else plain
-
-
-_Day = dict[str, _Sum]
-
-
-class _Meter:
-    """One point: its days, and which of them are not durable yet."""
-
-    __slots__ = ("changed", "days", "end_ms", "split_by", "undated", "versions", "was_bad")
-
-    def __init__(self, versions: list[Tariff], saved: Mapping[str, Any], point: str) -> None:
-        self.versions = versions
-        """Those that split it, empty where it has a price of its own."""
-        self.split_by = {version.split_by for version in versions if version.split_by}
-        self.days: dict[int, _Day] = {}
-        self.changed: set[int] = set()
-        self.end_ms: int | None = None
-        """Where its last record ended, within this start."""
-        self.was_bad = False
-        self.undated = _Sum(*saved.get(f"cost/{point}/undated", ()))
-        for month in range(1, 13):
-            held = saved.get(f"cost/{point}/{month:02d}", {})
-            for day, buckets in held.get("days", {}).items():
-                self._take(date(held["year"], month, int(day)).toordinal(), buckets)
-        newest = saved.get(f"cost/{point}")
-        if newest:
-            self._take(date.fromisoformat(newest["day"]).toordinal(), newest["moved"])
-        # what this is made of may not be durable yet, where the settings changed while the site ran
-        self.changed = set(sorted(self.days)[-2:])
-
-    def _take(self, day: int, buckets: Mapping[str, Sequence[Any]]) -> None:
-        self.days[day] = {bucket: _Sum(*row) for bucket, row in buckets.items()}
-
-    def of(self, day: int, bucket: str) -> _Sum:
-        """Return the sum of a day to add to."""
-        if day not in self.days:
-            if self.days and day > max(self.days):
-                self.changed.add(max(self.days))  # it goes from the newest to its month
-            self.days[day] = {}
-            for old in [known for known in self.days if known < day - KEPT_DAYS]:
-                del self.days[old]
-        self.changed.add(day)
-        return self.days[day].setdefault(bucket, _Sum())
-
-    def saved(self, point: str, changed: set[int]) -> dict[str, Any]:
-        """Return the registers in which these days stand."""
-        found: dict[str, Any] = {}
-        newest = max(self.days, default=0)
-        for year, month in {(date.fromordinal(day).year, date.fromordinal(day).month) for day in changed - {newest}}:
-            days = {day: date.fromordinal(day) for day in sorted(self.days) if day != newest}
-            own = {
-                str(when.day): _plain(self.days[day])
-                for day, when in days.items()
-                if (when.year, when.month) == (year, month)
-            }
-            found[f"cost/{point}/{month:02d}"] = {"year": year, "days": own}
-        if newest in changed:
-            found[f"cost/{point}"] = {"day": date.fromordinal(newest).isoformat(), "moved": _plain(self.days[newest])}
-        return found
-
-
-def _plain(day: _Day) -> dict[str, Any]:
-    return {bucket: held.saved() for bucket, held in day.items()}
 
 
 class MovedDays(Part):
@@ -118,11 +39,11 @@ class MovedDays(Part):
     def __init__(self, tariffs: Sequence[Tariff], saved: Mapping[str, Any] | None = None) -> None:
         super().__init__()
         saved = saved or {}
-        self._meters: dict[str, _Meter] = {}
+        self._meters: dict[str, MeterDays] = {}
         for versions in by_id(tariffs).values():
             for point in dict.fromkeys(point for version in versions for point in version.meters()):
                 splitting = [version for version in versions if version.meter == point]
-                self._meters[point] = _Meter(splitting, saved, point)
+                self._meters[point] = MeterDays(splitting, saved, point)
         self.is_changed = any(meter.changed for meter in self._meters.values())
         self._words: dict[str, deque[tuple[int, str]]] = {
             name: deque(maxlen=WORDS_KEPT) for meter in self._meters.values() for name in meter.split_by
@@ -161,17 +82,17 @@ class MovedDays(Part):
             if not words or words[-1][1] != word:
                 words.append((site.now_ms, word))
 
-    def _count(self, meter: _Meter, record: Record) -> None:
+    def _count(self, meter: MeterDays, record: Record) -> None:
         if self._site.is_dated:
             self._add(meter, record)
             return
         if len(self._waiting) < UNDATED_MOST:
             self._waiting.append(record)
-        _join(meter.undated, record)
+        join(meter.undated, record)
         self._undated_changed.add(record.point)
         self.is_changed = True
 
-    def _bucket(self, meter: _Meter, record: Record) -> str:
+    def _bucket(self, meter: MeterDays, record: Record) -> str:
         if not meter.versions:
             return ""
         middle_ms = record.start_ms + record.dt_ms // 2
@@ -187,20 +108,20 @@ class MovedDays(Part):
             return next((price for price, hours in version.hours.items() if holds(hours, local)), rest)
         return ""
 
-    def _add(self, meter: _Meter, record: Record) -> None:
+    def _add(self, meter: MeterDays, record: Record) -> None:
         day = self._day_of(record.start_ms + self._site.utc_offset_ms)
         held = meter.of(day, self._bucket(meter, record))
         spec = self._site.points[record.point].spec
         if record.value is not None:
-            quiet_ms = _quiet_ms(meter, spec, record.start_ms)
-            of_day_ms = min(quiet_ms, record.start_ms + self._site.utc_offset_ms - self._begin_ms)
+            still_ms = quiet_ms(meter, spec, record.start_ms)
+            of_day_ms = min(still_ms, record.start_ms + self._site.utc_offset_ms - self._begin_ms)
             held.covered_ms += of_day_ms
-            if quiet_ms > of_day_ms and day - 1 in meter.days:  # from before midnight on
-                next(iter(meter.days[day - 1].values())).covered_ms += quiet_ms - of_day_ms
+            if still_ms > of_day_ms and day - 1 in meter.days:  # from before midnight on
+                next(iter(meter.days[day - 1].values())).covered_ms += still_ms - of_day_ms
                 meter.changed.add(day - 1)
         if record.increment and meter.was_bad:  # it catches up with what nobody saw
             held.is_estimated = True
-        _join(held, record)
+        join(held, record)
         meter.end_ms, meter.was_bad = record.start_ms + record.dt_ms, record.value is None
         self.is_changed = True
         self.revision += 1
@@ -219,7 +140,7 @@ class MovedDays(Part):
         for record in waiting:
             meter = self._meters[record.point]
             if record.increment is not None and meter.undated.moved is not None:
-                meter.undated.moved -= _exact(record.increment)
+                meter.undated.moved -= exact(record.increment)
             if record.value is not None:
                 meter.undated.covered_ms -= record.dt_ms
             self._add(meter, record)
@@ -284,33 +205,10 @@ class MovedDays(Part):
             return 0, None
         if point.start_ms + site.utc_offset_ms < begin_ms:  # it belongs to yesterday and is about to be closed
             return 0, Decimal(0)
-        since_ms = point.start_ms - _quiet_ms(self._meters[name], point.spec, point.start_ms)
-        return max(0, site.now_ms - since_ms), _exact(pending(point.register))
+        since_ms = point.start_ms - quiet_ms(self._meters[name], point.spec, point.start_ms)
+        return max(0, site.now_ms - since_ms), exact(pending(point.register))
 
     def undated(self, point: str) -> Decimal:
         """Return what a point moved that is in no day, for want of a clock."""
         meter = self._meters.get(point)
         return Decimal(0) if meter is None or meter.undated.moved is None else meter.undated.moved
-
-
-def _quiet_ms(meter: _Meter, spec: PointSpec, until_ms: int) -> int:
-    """Return how long records were left out since the last one, as nothing moved as far as the deadband."""
-    if not spec.deadband or meter.end_ms is None or meter.was_bad:
-        return 0
-    quiet_ms = until_ms - meter.end_ms
-    return quiet_ms if 0 < quiet_ms <= spec.heartbeat_ms + spec.record_ms else 0
-
-
-def _exact(amount: float) -> Decimal:
-    """Return a float as the decimal that people read of it."""
-    return Decimal(repr(amount))
-
-
-def _join(held: _Sum, record: Record) -> None:
-    if record.value is None:
-        return
-    held.covered_ms += record.dt_ms
-    if record.increment is not None:
-        held.moved = (held.moved or Decimal(0)) + _exact(record.increment)
-    if record.quality != GOOD:
-        held.is_estimated = True

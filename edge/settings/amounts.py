@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from edge.core import units
+from edge.core.cost import NO_COINS
 from edge.settings import catalogue
 
 MISSING: Final = "-"
@@ -21,7 +22,7 @@ def money(lang: str, amount: Decimal | str | None, currency: str, *, is_partial:
     if amount is None:
         return MISSING
     exact = Decimal(amount)
-    decimals = 0 if exact == exact.to_integral_value() and exact.as_tuple().exponent == 0 else 2
+    decimals = 0 if currency in NO_COINS else 2
     sign = "≥ " if is_partial and exact >= 0 else "~ " if is_partial else ""
     return f"{sign}{_parted(lang, exact, decimals)} {currency}"
 
@@ -52,10 +53,21 @@ def summed(quantities: Iterable[Decimal | str | None]) -> Decimal | None:
 
 
 def price(lang: str, amount: Decimal | str) -> str:
-    """Return a unit price as it was written: every digit counts.
+    """Return a unit price: every digit counts, and there are at least those of a cent.
 
-    >>> price("fr", "0.2146")
-    '0,2146'
+    >>> price("fr", "0.2146"), price("en", "12")
+    ('0,2146', '12.00')
+    """
+    exact = Decimal(amount)
+    exponent = exact.as_tuple().exponent
+    return plain(lang, exact.quantize(Decimal("0.01")) if isinstance(exponent, int) and exponent > -2 else exact)
+
+
+def plain(lang: str, amount: Decimal | str) -> str:
+    """Return a number with all its digits.
+
+    >>> plain("fr", "20441.9"), plain("en", Decimal("171"))
+    ('20441,9', '171')
     """
     return f"{Decimal(amount):f}".replace(".", catalogue.word(lang, "number", "decimal"))
 

@@ -55,13 +55,13 @@ def test_one_tariff_shows_its_versions_and_how_its_cost_comes_about(vigie: Any) 
     code, out, _err = vigie("tariff", "show", "elec")
     assert code == 0
     assert out.splitlines()[:7] == [
-        "   version  from        prices                                              by",
-        "*  v1       1 Jan 2026  HP 0.20 HC 0.15 EUR/kWh, subscription 12 EUR/month  settings",
+        "   version  from        prices                                                 by",
+        "*  v1       1 Jan 2026  HP 0.20 HC 0.15 EUR/kWh, subscription 12.00 EUR/month  settings",
         "  today",
-        "  subscription  v1     1 day  × 12 EUR/month    0.40 EUR",
-        "  HP            v1  3.00 kWh  × 0.20 EUR/kWh    0.60 EUR",
-        "  HC            v1  5.00 kWh  × 0.15 EUR/kWh    0.75 EUR",
-        "  sum                                         ≥ 1.75 EUR",
+        "  subscription  v1     1 day  × 12.00 EUR/month    0.40 EUR",
+        "  HP            v1  3.00 kWh  × 0.20 EUR/kWh       0.60 EUR",
+        "  HC            v1  5.00 kWh  × 0.15 EUR/kWh       0.75 EUR",
+        "  sum                                            ≥ 1.75 EUR",
     ]
 
 
