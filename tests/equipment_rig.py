@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo
 from edge.core.commands import Command, Result
 from edge.core.equipment import EquipmentSpec, Machine, point_specs
 from edge.core.equipment_list import EquipmentList
+from edge.core.notifier import Notifier
+from edge.core.notify_gate import NotifyRules
+from edge.core.part import Part
 from edge.core.run_time import RunTime
 from edge.core.types import LimitSpec, PointSpec
 from hal.sample import Cycle
@@ -27,7 +30,7 @@ class Room(Rig):
 
     def __init__(
         self, *specs: EquipmentSpec, now_s: float = 0.0, saved: Any = None, saved_events: Any = None,
-        utc_ms: int = NOON, limits: Sequence[LimitSpec] = (HOT, WARM), **options: Any,
+        utc_ms: int = NOON, limits: Sequence[LimitSpec] = (HOT, WARM), tells: bool = False, **options: Any,
     ) -> None:  # fmt: skip
         self.specs = specs or (BOILER, PUMP)
         points = [
@@ -35,7 +38,10 @@ class Room(Rig):
             PointSpec(id="q", kind="state", words=("off", "on"), equipment="pump", stale_ms=600_000),
             *(point for spec in self.specs for point in point_specs(spec)),
         ]  # fmt: skip
-        parts = [RunTime(self.specs, saved), EquipmentList(self.specs, saved_events)]
+        parts: list[Part] = [RunTime(self.specs, saved), EquipmentList(self.specs, saved_events)]
+        if tells:
+            parts.append(Notifier(NotifyRules(), saved_events))
+        self.tells = tells
         now_ms = round(now_s * 1000)
         self.asked = 0
         options = {"zone": PARIS, "utc_offset_ms": utc_ms - now_ms, **options}
@@ -48,7 +54,7 @@ class Room(Rig):
         utc_ms = self.utc_ms() + round(off_s * 1000)
         return Room(
             *(specs or self.specs), now_s=now_s, boot=self.engine.boot + 1, saved=self.registers,
-            saved_events=self.event_registers, **{"utc_ms": utc_ms, **options},
+            saved_events=self.event_registers, tells=self.tells, **{"utc_ms": utc_ms, **options},
         )  # fmt: skip
 
     def utc_ms(self) -> int:
@@ -104,3 +110,11 @@ class Room(Rig):
         left_ms = self.engine.part(EquipmentList).service_left_ms(name)
         assert left_ms is not None
         return left_ms / 3_600_000
+
+    def notified(self) -> list[tuple[str, str]]:
+        """Return what people were told of alarms: begin, end or more, and the numbers."""
+        return [
+            (event.values["what"], str(event.values.get("ids", "")))
+            for event in self.events
+            if event.kind == "alarm_notify"
+        ]

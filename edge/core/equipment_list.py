@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from edge.core import equipment_orders
+from edge.core.alarm import Alarm
 from edge.core.engine import Engine
 from edge.core.equipment import (
     FED_MS,
@@ -26,6 +27,9 @@ from edge.core.part import Part
 from edge.core.run_time import RunTime
 from edge.core.types import NEVER, Event, Record
 from hal.sample import Sample
+
+_BEGINS: Final = frozenset({"alarm_begin", "alarm_in_service"})
+_ENDS: Final = frozenset({"alarm_end", "alarm_out_of_service"})
 
 
 class EquipmentList(Part):
@@ -51,10 +55,13 @@ class EquipmentList(Part):
         site.commands.on("equipment", partial(equipment_orders.order, self))
         site.commands.on("maintenance", partial(equipment_orders.maintain, self))
         for alarm in site.alarms.by_limit.values():
-            for name in self._of_limit.get(alarm.limit, ()) if alarm.active else ():
+            for name in self._of_limit.get(alarm.limit, ()) if _counts(alarm) else ():
                 self.active[name][alarm.limit] = alarm.number
+        for name in self._left:
+            site.alarms.unsuppress(_source(name), site.now_ms)
         self.is_changed = bool(self._left)
         for name, machine in self.machines.items():
+            self._hush(name)
             if not machine.boot:  # it is known from now on
                 machine.boot, machine.since_ms = site.boot, site.now_ms
                 self.is_changed = True
@@ -70,15 +77,20 @@ class EquipmentList(Part):
     def hear(self, records: Sequence[Record], events: Sequence[Event]) -> None:
         """Follow the alarms."""
         for event in events:
-            if event.kind not in {"alarm_begin", "alarm_end"}:
-                continue
-            limit, number = event.values["limit"], event.values["id"]
-            for name in self._of_limit.get(limit, ()):
-                if event.kind == "alarm_begin":
-                    self.active[name][limit] = number
-                    self.happen(name, "alarm", event.at_ms, Cause("alarm", number, limit))
-                elif self.active[name].pop(limit, None) is not None and not self.active[name]:
-                    self._clear(name, event.at_ms)
+            if event.kind in _BEGINS or event.kind in _ENDS:
+                limit = event.values["limit"]
+                for name in self._of_limit.get(limit, ()):
+                    self._follow(name, limit, event)
+
+    def _follow(self, name: str, limit: str, event: Event) -> None:
+        """An alarm of a machine begins or ends, or its limit goes out of service and comes back."""
+        active, number = self.active[name], event.values.get("id")
+        if event.kind in _BEGINS and number is not None and not event.values.get("out_of_service"):
+            if event.kind == "alarm_begin" or _is_active(self.site.alarms.by_limit.get(limit)):
+                active[limit] = number
+                self.happen(name, "alarm", event.at_ms, Cause("alarm", number, limit))
+        elif event.kind in _ENDS and active.pop(limit, None) is not None and not active:
+            self._clear(name, event.at_ms)
 
     def _first_alarm(self, name: str) -> Cause:
         limit, number = next(iter(self.active[name].items()))
@@ -104,8 +116,17 @@ class EquipmentList(Part):
                 facts |= {"work": plan.work, "until_ms": plan.until_utc_ms}
             self._tell("equipment", name, at_ms, facts)
             self._feed([name], at_ms)
+            self._hush(name)
             self.due_ms = self.site.now_ms
         return True
+
+    def _hush(self, name: str) -> None:
+        """Keep the alarms of a machine in maintenance from people, and let them hear those of the others."""
+        alarms, now_ms = self.site.alarms, self.site.now_ms
+        if self.machines[name].state == "maintenance":
+            alarms.suppress(_source(name), self.specs[name].points, now_ms)
+        elif _source(name) in alarms.silences.suppressed:
+            alarms.unsuppress(_source(name), now_ms)
 
     def _tell(self, kind: str, name: str, at_ms: int, facts: Mapping[str, Any]) -> None:
         self.site.emit(Event(kind, at_ms, state_point(name), {"equipment": name, **facts}))
@@ -197,6 +218,19 @@ class EquipmentList(Part):
     def registers(self) -> dict[str, Any]:
         """Return the state of every machine."""
         return {"equipment": msgspec.to_builtins(self.machines)}
+
+
+def _source(name: str) -> str:
+    return f"maintenance:{name}"
+
+
+def _is_active(alarm: Alarm | None) -> bool:
+    return alarm is not None and alarm.active
+
+
+def _counts(alarm: Alarm) -> bool:
+    """Return whether an alarm speaks of its machine: one whose limit is out of service does not."""
+    return alarm.active and alarm.silence != "out_of_service"
 
 
 def _told(cause: Cause) -> dict[str, Any]:

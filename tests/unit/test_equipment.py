@@ -137,6 +137,18 @@ def test_who_names_a_machine_that_does_not_exist_is_told_which_there_are() -> No
     assert Room().say("equipment", equipment="boilr", to="restore").text.values["known"] == ["boiler", "pump"]
 
 
+def test_a_limit_that_is_out_of_service_makes_nothing_faulty_until_it_is_back() -> None:
+    room = Room()
+    room.say("alarm.service", limit="l", to="out", reason="probe replaced")
+    room.hot(1, 31)
+    assert room.is_now() == "in_service"
+    assert not room.told()
+    room.say("alarm.service", limit="l", to="in")
+    assert room.is_now() == "faulty"
+    room.say("alarm.service", limit="l", to="out", reason="probe again")
+    assert room.say("equipment", equipment="boiler", to="restore").done
+
+
 # -- restarts
 
 

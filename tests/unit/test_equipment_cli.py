@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from edge.core.equipment_view import EquipmentView, equipment
 from edge.core.view import ValueView, values
 from tests.equipment_rig import Room
 from tests.fake_desk import NOW_MS, FakeDesk, serving
+from tests.support import ROOT
 
 BOILER = EquipmentSpec(
     "boiler", frozenset({"p"}), frozenset({"l"}), name={"en": "Boiler", "fr": "Chaudière"}, kind="gas", place="cellar"
@@ -166,3 +169,10 @@ def test_a_machine_is_called_faulty_and_restored(vigie: Any, desk: Desk) -> None
 def test_a_site_without_machines_says_how_to_name_one(vigie: Any, desk: Desk) -> None:
     desk.room.engine.part(EquipmentList).specs.clear()
     assert vigie("equipment")[1] == "No machine yet: a point names one by `equipment`.\n"
+
+
+def test_the_commands_of_the_page_are_taken(vigie: Any) -> None:
+    page = (ROOT / "docs" / "equipment.md").read_text(encoding="utf-8")
+    for line in re.findall(r"```console\n(.*?)```", page, re.DOTALL)[0].splitlines():
+        code, out, err = vigie(*shlex.split(line)[1:])
+        assert code == 0, (line, out, err)

@@ -11,7 +11,7 @@ from edge.core.commands import Command
 from edge.core.equipment import EquipmentSpec
 from edge.core.equipment_list import EquipmentList
 from edge.core.maintenance import LONGEST_MS, EndError, planned_end_ms, reminder_ms
-from tests.equipment_rig import BOILER, NOON, PARIS, Room
+from tests.equipment_rig import BOILER, NOON, PARIS, PUMP, Room
 
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
@@ -202,6 +202,63 @@ def test_an_extended_maintenance_ends_later_and_reminds_again() -> None:
     room.silence_until(8 * 3600)
     assert len(room.told("maintenance_reminder")) == 2
     assert room.is_now() == "in_service"
+
+
+# -- alarms meanwhile
+
+
+def test_alarms_in_a_maintenance_are_journaled_and_told_to_nobody() -> None:
+    room = Room(tells=True)
+    room.maintain("3h")
+    room.hot(10, 31)
+    room.hot(20, 20)
+    room.silence_until(120)
+    begun = [event.values for event in room.events if event.kind == "alarm_begin"]
+    assert [values["suppressed"] for values in begun] == [True, True]
+    assert room.notified() == []
+
+
+def test_an_alarm_that_is_active_at_the_end_of_a_maintenance_is_told_then() -> None:
+    room = Room(tells=True)
+    room.maintain("3h")
+    room.hot(10, 31)
+    room.say("maintenance", equipment="boiler", do="end")
+    room.silence_until(60)
+    assert [what for what, _ids in room.notified()] != []
+    assert room.is_now() == "faulty"
+
+
+def test_alarms_of_other_machines_are_told_all_the_while() -> None:
+    room = Room(BOILER, PUMP, tells=True)
+    room.maintain("3h", name="pump")
+    room.hot(10, 31)
+    room.silence_until(60)
+    assert room.notified()
+
+
+def test_a_power_cut_in_a_maintenance_keeps_its_alarms_from_people() -> None:
+    room = Room(tells=True)
+    room.maintain("3h")
+    room.hot(10, 31)
+    again = room.again(0, off_s=60)
+    again.hot(1, 20)
+    again.hot(2, 31)
+    again.silence_until(60)
+    assert again.kinds().count("alarm_begin") == 2
+    assert again.notified() == []
+    over = again.again(0, off_s=86_400)
+    over.silence_until(60)
+    assert over.is_now() == "faulty"
+    assert over.notified(), "the maintenance ended while the box was off, and the alarm is active"
+
+
+def test_a_machine_that_left_the_settings_in_its_maintenance_silences_nothing() -> None:
+    room = Room(tells=True)
+    room.maintain("3h")
+    again = room.again(0, specs=[PUMP])
+    again.hot(1, 31)
+    again.silence_until(60)
+    assert again.notified()
 
 
 # -- power and clock
