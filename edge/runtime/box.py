@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from edge.core.clock import Clock, ClockEntry, Dating
+from edge.core.costs import costs
 from edge.core.ports import Worker
 from edge.core.types import EventBatch, RecordBatch
 from edge.links.messages import ClockWanted
@@ -37,9 +37,9 @@ from edge.runtime.parts import bus_of, engine_of, historian_of, mqtt_link_of, ow
 from edge.runtime.past import Past
 from edge.runtime.reloading import Reloading
 from edge.runtime.sharing import Sharing
-from edge.runtime.showing import CostsTold, Showing, Today, display_device
+from edge.runtime.showing import Showing, Told, display_device, moved_today
 from edge.runtime.signals import status_lamp
-from edge.runtime.station import Station
+from edge.runtime.station import Question, Station
 from edge.runtime.stores import Stores
 from edge.runtime.supervisor import Bell, Supervisor
 from edge.runtime.undated import estimated_end
@@ -133,10 +133,6 @@ class Box:
             want_clock=lambda boot: self.station.post(ClockWanted(CONSUMER, boot)),
         )  # fmt: skip
         self.historian.open()
-        self.today = (
-            None if settings.display is None
-            else Today(self.station.engine, lambda: self.history, self.clock, ZoneInfo(settings.site.tz))
-        )  # fmt: skip
         self._announce(was_cut=was_cut)
         if settings.links.mqtt is not None:
             self.links["mqtt"] = self.mqtt_link(settings, settings.links.mqtt)
@@ -241,11 +237,14 @@ class Box:
         shown = self.settings.display
         if shown is None:
             return {}
+
+        def ask(question: Question) -> None:
+            self.station.post(question)  # there is none yet
+
         self.showing = showing = Showing(
             self.settings, shown, lambda: self.station.engine, self.clock,
-            today=lambda: self.today.base if self.today else {}, links=self.links, waiting=self.waiting,
+            today=Told(ask, moved_today), costs=Told(ask, costs), links=self.links, waiting=self.waiting,
             is_kept=lambda: self.writer.trouble() is None,
-            costs=CostsTold(lambda question: self.station.post(question)),  # noqa: PLW0108 - there is none yet
         )  # fmt: skip
         return {shown.bus: [display_device(shown, showing)]}
 
@@ -281,7 +280,7 @@ class Box:
         self.writer.on_commit.append(self.keeper.look)
         self.link_bells |= {name: self.supervisor.add(link, Bell()) for name, link in self.links.items()}
         self.writer.on_commit.append(self._ring_links)
-        by_the_hour = Sharing("keeping", [self.keeper, self.historian, *([self.today] if self.today else [])])
+        by_the_hour = Sharing("keeping", [self.keeper, self.historian])
         # after the writer, whose work they copy, and after the links: what those wait for at the end is short
         ring = self.supervisor.add(by_the_hour, Bell())
         self.keeper.wake = by_the_hour.wake(self.keeper, ring)

@@ -1,19 +1,19 @@
-"""What the display is told: the facts of a running box, and what each counter moved today."""
+"""What the display is told: the facts of a running box, what each meter moved today, what that costs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Generic, TypeVar, cast
 from zoneinfo import ZoneInfo
 
-from edge.core.calendar import local_midnight_ms, next_local_midnight_ms
 from edge.core.clock import DATED_FROM, TRUST, Clock
-from edge.core.costs import CostsView, costs
+from edge.core.costs import CostsView
 from edge.core.engine import Engine
 from edge.core.kinds import Counter
+from edge.core.meter_view import NO_METER
 from edge.core.point import Point
-from edge.core.series import HistoryReader
+from edge.core.totals import Totals
 from edge.runtime.device import DeviceSpec
 from edge.runtime.screen import Figure, ScreenAlarm, ScreenFacts, screen_pages
 from edge.runtime.station import Question
@@ -23,8 +23,7 @@ from hal.display import DisplayPage, DisplaySetup, display
 from hal.driver import Driver
 from hal.sample import BAD
 
-LOOK_EACH_S: Final = 300.0
-UNDATED_LOOK_S: Final = 30.0
+Answer = TypeVar("Answer")
 
 
 def is_dated(clock: Clock) -> bool:
@@ -32,69 +31,31 @@ def is_dated(clock: Clock) -> bool:
     return TRUST.index(clock.trust()) >= DATED_FROM
 
 
-class Today:
-    """The worker that knows each counter's index at local midnight, from history: asked seldom, off every bus's way."""
-
-    name = "today"
-
-    def __init__(self, engine: Engine, history: Callable[[], HistoryReader], clock: Clock, zone: ZoneInfo) -> None:
-        self._engine = engine
-        self._history = history
-        self._clock = clock
-        self._zone = zone
-        self.base: Mapping[str, float] = {}
-        """Index at midnight by point, replaced as a whole; a counter that nothing is known of is not in it."""
-        self._day_ms = 0
-
-    def step(self, now_s: float) -> float:
-        """Ask history again; return when next: a new day begins at midnight."""
-        utc_ms = self._clock.utc_ms()
-        begin_ms = local_midnight_ms(utc_ms, self._zone)
-        if begin_ms != self._day_ms or not is_dated(self._clock):
-            self._day_ms, self.base = begin_ms, {}
-        if not is_dated(self._clock):  # nobody knows which day it is
-            return now_s + UNDATED_LOOK_S
-        found: dict[str, float] = {}
-        for point in self._engine.points.values():
-            if isinstance(point, Counter):
-                base = self._base_of(point, begin_ms, utc_ms)
-                if base is not None:
-                    found[point.id] = base
-        self.base = found
-        until_midnight_s = (next_local_midnight_ms(utc_ms, self._zone) - utc_ms) / 1000
-        return now_s + min(LOOK_EACH_S, until_midnight_s + 1)
-
-    def _base_of(self, point: Counter, begin_ms: int, utc_ms: int) -> float | None:
-        try:
-            days = self._history().periods(point.id, "day", begin_ms, utc_ms + 1)
-        except (KeyError, LookupError, OSError):  # nothing is kept of it yet, or history can't be read now
-            days = []
-        if days and isinstance(days[-1].last, int | float) and days[-1].increment is not None:
-            return float(days[-1].last) - days[-1].increment
-        # before the day's first record: the index at the first look, a second after midnight
-        return self.base.get(point.id, point.register.index)
-
-    def filenos(self) -> list[int]:
-        """Only time wakes it."""
-        return []
-
-    def close(self) -> None:
-        """Nothing to give back."""
+def moved_today(engine: Engine) -> dict[str, float]:
+    """Return what each meter moved today; one of which nothing is known is not in it."""
+    totals = engine.part(Totals)
+    moved = {
+        point.id: totals.moved(point.id, "day")
+        for point in engine.points.values()
+        if isinstance(point, Counter) and point.spec.unit not in NO_METER
+    }
+    return {point: today for point, today in moved.items() if today is not None}
 
 
-class CostsTold:
-    """What the station said last of the costs; each call asks it for what the next one gives, and waits for nothing."""
+class Told(Generic[Answer]):
+    """What the station said last; each call asks it for what the next one gives, and waits for nothing."""
 
-    def __init__(self, post: Callable[[Question], None]) -> None:
+    def __init__(self, post: Callable[[Question], None], ask: Callable[[Engine], Answer]) -> None:
         self._post = post
-        self._last: CostsView | None = None
+        self._ask = ask
+        self._last: Answer | None = None
 
-    def __call__(self) -> CostsView | None:
+    def __call__(self) -> Answer | None:
         """Return the last answer, None before the first."""
-        self._post(Question(costs, self._keep))
+        self._post(Question(self._ask, self._keep))
         return self._last
 
-    def _keep(self, found: CostsView) -> None:
+    def _keep(self, found: Answer) -> None:
         self._last = found
 
 
@@ -108,13 +69,13 @@ class Showing:
         engine: Callable[[], Engine],
         clock: Clock,
         *,
-        today: Callable[[], Mapping[str, float]],
+        today: Callable[[], Mapping[str, float] | None],
         links: Mapping[str, Any],
         waiting: Callable[[], int],
         is_kept: Callable[[], bool],
         costs: Callable[[], CostsView | None] = lambda: None,
     ) -> None:
-        """`engine` and `today` are asked late: the bus of the display is made before them."""
+        """`engine` is asked late: the bus of the display is made before it. `today`: what each meter moved."""
         self.settings = settings
         self._shown = shown
         self._engine = engine
@@ -132,13 +93,17 @@ class Showing:
 
     def facts(self) -> ScreenFacts:
         """Return what the pages are made of."""
-        engine, base = self._engine(), self._today()
+        engine, today = self._engine(), self._today() or {}
         points = engine.points
         return ScreenFacts(
             site=self.settings.site.name,
             local=datetime.fromtimestamp(self._clock.utc_ms() / 1000, self._zone),
             is_dated=is_dated(self._clock),
-            today=[self._moved(point, base) for point in points.values() if isinstance(point, Counter)],
+            today=[
+                Figure(self._name(point), today.get(point.id), point.spec.unit)
+                for point in points.values()
+                if isinstance(point, Counter) and point.spec.unit not in NO_METER
+            ],
             points=[self._figure(points[name]) for name in self._shown.points if name in points],
             alarms=self._alarms(engine),
             costs=self._costs(),
@@ -150,11 +115,6 @@ class Showing:
     def _name(self, point: Point) -> str:
         names = point.spec.name
         return names.get(self.settings.site.lang) or names.get("en") or next(iter(names.values()), point.id)
-
-    def _moved(self, point: Counter, base: Mapping[str, float]) -> Figure:
-        index = point.register.index
-        moved = None if index is None or point.id not in base else max(0.0, round(index - base[point.id], 9))
-        return Figure(self._name(point), moved, point.spec.unit)
 
     def _figure(self, point: Point) -> Figure:
         value: Any = point.value

@@ -6,7 +6,7 @@ import errno
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,11 +15,12 @@ import pytest
 
 from edge.core.calendar import local_midnight_ms
 from edge.core.costs import costs
-from edge.core.series import HistoryRecord
+from edge.core.totals import Totals
+from edge.core.types import PointSpec
 from edge.runtime.bus import BusWorker
 from edge.runtime.device import DeviceSpec
 from edge.runtime.screen import Figure, ScreenAlarm, ScreenFacts, amount, screen_pages
-from edge.runtime.showing import CostsTold, Showing, Today, display_device
+from edge.runtime.showing import Showing, Told, display_device, moved_today
 from edge.runtime.station import Question
 from edge.settings.load import loads
 from edge.settings.model import Display
@@ -29,7 +30,6 @@ from hal.driver import DriverError
 from hal.fake.i2c import FakeI2c, Sht3xChip
 from hal.fake.i2c_oled import Ssd1306Chip
 from hal.sample import BAD, GOOD, Cycle, Sample
-from tests.memory_history import MemoryHistory
 from tests.money_rig import priced_site
 from tests.support import ROOT, ManualClock
 from tests.unit.rig import Rig, gauge, high
@@ -94,7 +94,7 @@ def test_what_today_costs_has_a_page_and_what_is_not_known_is_a_dash() -> None:
 
 def test_costs_are_asked_of_the_station_and_shown_once_it_has_answered() -> None:
     rig, asked = priced_site(), list[Question]()
-    told = CostsTold(asked.append)
+    told = Told(asked.append, costs)
     assert told() is None
     asked[0].reply(asked[0].ask(rig.engine))
     found = told()
@@ -364,55 +364,26 @@ def test_the_facts_are_those_of_the_engine() -> None:
     assert not facts_of(rig, ManualClock(trust="floor"), Display(bus="air"), {}).is_dated
 
 
-def counter_rig(index: float) -> Rig:
-    rig = Rig(gauge(kind="counter", unit="kWh"))
-    rig.read(1, index)
-    return rig
+def test_today_is_what_each_meter_moved_since_local_midnight_whatever_was_set_by_hand() -> None:
+    midnight_ms = local_midnight_ms(ManualClock().utc_ms(), PARIS)
+    meter = PointSpec("p", "counter", "kWh", record_ms=10_000)
+    rig = Rig(meter, utc_offset_ms=midnight_ms - 60_000, zone=PARIS, parts=[Totals()])
+    for t_s in range(0, 180, 10):
+        rig.read(t_s, 1000 + t_s / 10)
+    assert moved_today(rig.engine) == {"p": 12.0}, "from midnight on, the open record too"
+    asked: list[Question] = []
+    told = Told(asked.append, moved_today)
+    assert told() is None
+    asked[0].reply(asked[0].ask(rig.engine))
+    assert facts_of(rig, ManualClock(), Display(bus="air"), told() or {}).today == [Figure("p", 12.0, "kWh")]
 
 
-def test_today_is_the_index_since_local_midnight_by_history() -> None:
-    clock, rig = ManualClock(), counter_rig(1007.5)
-    history = MemoryHistory(PARIS)
-    midnight_ms = local_midnight_ms(clock.utc_ms(), PARIS)
-    day = [
-        HistoryRecord(midnight_ms - 60_000, 60_000, 1000.0, increment=5.0, trust="ntp"),
-        HistoryRecord(midnight_ms, 60_000, 1002.0, increment=2.0, trust="ntp"),
-        HistoryRecord(midnight_ms + 60_000, 60_000, 1006.0, increment=4.0, trust="ntp"),
-    ]
-    history.add("p", "counter", "kWh", day)
-    today = Today(rig.engine, lambda: history, clock, PARIS)
-    assert today.step(1.0) > 1.0
-    assert today.base == {"p": 1000.0}
-    assert facts_of(rig, clock, Display(bus="air"), dict(today.base)).today == [Figure("p", 7.5, "kWh")]
-
-
-def test_before_the_days_first_record_today_begins_at_the_first_look_and_anew_at_midnight() -> None:
-    clock, rig = ManualClock(), counter_rig(1000.0)
-    today = Today(rig.engine, lambda: MemoryHistory(PARIS), clock, PARIS)
-    today.step(0.0)
-    rig.read(2, 1010.0)
-    today.step(300.0)
-    assert today.base == {"p": 1000.0}
-    until_s = (local_midnight_ms(clock.utc_ms() + 86_400_000, PARIS) - clock.utc_ms()) / 1000
-    clock.advance(until_s - 10)
-    assert today.step(500.0) == pytest.approx(511.0)
-    clock.advance(11)
-    today.step(511.0)
-    assert today.base == {"p": 1010.0}
-
-
-def test_without_a_time_or_a_history_nothing_is_said_of_today() -> None:
-    def broken() -> Any:
-        raise OSError(errno.EIO, "gone")
-
-    rig = counter_rig(1000.0)
-    undated = Today(rig.engine, broken, ManualClock(trust="floor"), PARIS)
-    undated.step(0.0)
-    assert undated.base == {}
+def test_without_a_time_nothing_is_said_of_today_and_hours_are_no_meter() -> None:
+    hours = PointSpec("hours", "counter", "h", record_ms=10_000)
+    rig = Rig(PointSpec("p", "counter", "kWh", record_ms=10_000), hours, parts=[Totals()], is_dated=False)
+    rig.read(1, 1000.0)
+    assert moved_today(rig.engine) == {}
     assert facts_of(rig, ManualClock(), Display(bus="air"), {}).today == [Figure("p", None, "kWh")]
-    dated = Today(rig.engine, broken, ManualClock(), UTC)  # type: ignore[arg-type] # a zone all the same
-    dated.step(0.0)
-    assert dated.base == {"p": 1000.0}
 
 
 # -- settings
