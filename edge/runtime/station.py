@@ -27,6 +27,7 @@ from edge.runtime.outputs import Outputs
 from hal.sample import BAD, Cycle, Notice, Sample
 
 INBOX_MAX: Final = 10_000  # messages; more means that the station stands still: the oldest cycles go
+ALONE_MS: Final = 60_000  # a frame costs the card a block: for what parts count by time alone, one a minute
 BLOCKED_AFTER_S: Final = 5.0
 BLOCKED_EVERY_MS: Final = 1000
 URGENT: Final = frozenset(
@@ -121,6 +122,8 @@ class Station:
         self._event_registers: dict[str, Any] = {}
         self._replies: list[Callable[[], None]] = []
         self._next_commit_ms = 0
+        self._alone_ms = 0
+        """When registers of parts are committed though nothing else is."""
         self._next_blocked_ms = 0
         self.steps = 0
         self.records_made = 0
@@ -138,13 +141,14 @@ class Station:
         `registers` gives those of the records' and of the events' log.
         """
         self._collect()
-        self._commit_records()
+        self._alone_ms = now_ms
+        self._commit_records(now_ms)
         self._commit_events()
         self.engine.replace(site, *registers(), now_ms)
         self._points_of_bus = points_of_bus
         self.described = Described.of(self.engine)
         self._collect()
-        self._commit_records()
+        self._commit_records(now_ms)
         self.alarm_documents = alarm_view.alarm_documents(self.engine, self._dating)
 
     def wake_by(self, wake: Callable[[], None]) -> None:
@@ -181,7 +185,7 @@ class Station:
         self.clock_keeper.step(now_ms)
         if now_ms >= self._next_commit_ms:
             self._next_commit_ms = now_ms - now_ms % self.commit_ms + self.commit_ms
-            self._commit_records()
+            self._commit_records(now_ms)
             self._commit_events()
         elif self._event_registers or any(event.kind in URGENT for event in self._events):
             self._commit_events()
@@ -249,7 +253,12 @@ class Station:
             if event.kind in {"alarm_begin", "alarm_end"}:
                 self._alarm_changed(event.values["limit"], event.kind == "alarm_begin")
 
-    def _commit_records(self) -> None:
+    def _commit_records(self, now_ms: int) -> None:
+        """Hand records and registers on; what parts alone have counted goes with them, or waits for a while."""
+        if self._records or self._registers or self._moved:
+            self._alone_ms = now_ms + ALONE_MS
+        elif now_ms < self._alone_ms:
+            return
         registers = {**self._registers, **self.engine.registers_of(self._moved)}
         if self._records or registers:
             self._save(RecordBatch(self._clock.boot, self._records, registers))
@@ -275,7 +284,8 @@ class Station:
         self._collect()
         self._events.append(Event("stop", now_ns // 1_000_000))
         self._event_registers["running"] = False
-        self._commit_records()
+        self._alone_ms = 0
+        self._commit_records(now_ns // 1_000_000)
         self._commit_events()
         for reply in self._replies:
             reply()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from edge.core.commands import Command, Result
 from edge.core.engine import Engine
 from edge.core.output import OutputSpec
 from edge.core.outputs import OutputList
+from edge.core.part import Part
 from edge.core.types import Event, EventBatch, LimitSpec, PointSpec, RecordBatch
 from edge.runtime.outputs import Outputs
 from edge.runtime.station import Order, Question, Station
@@ -20,21 +22,40 @@ from hal.sample import BAD, Cycle, Notice, Sample
 from tests.support import ManualClock
 
 
+class Ticking(Part):
+    """Counts by time alone, each second, beside the records."""
+
+    in_records = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.due_ms = 0
+        self.count = 0
+
+    def step(self, now_ms: int) -> None:
+        self.count += 1
+        self.is_changed = True
+        self.due_ms = now_ms + 1000
+
+    def registers(self) -> dict[str, Any]:
+        return {"ticking": self.count}
+
+
 class Rig:
     """A station whose writer is a list, and which is stepped by hand."""
 
-    def __init__(self, trust: str = "ntp", **more: Any) -> None:
+    def __init__(self, trust: str = "ntp", parts: Sequence[Part] = (), record_ms: int = 1000, **more: Any) -> None:
         self.clock = ManualClock(trust=trust)
         self.dating = Dating()
         self.records: list[RecordBatch] = []
         self.journal: list[EventBatch] = []
         self.durable: list[Any] = []
         points = [
-            PointSpec(id="t", kind="gauge", unit="Cel", record_ms=1000),
-            PointSpec(id="w", kind="counter", unit="l", record_ms=1000, volatile=True),
+            PointSpec(id="t", kind="gauge", unit="Cel", record_ms=record_ms),
+            PointSpec(id="w", kind="counter", unit="l", record_ms=record_ms, volatile=True),
         ]
         limits = [LimitSpec(id="t.high", point="t", kind="high", value=85)]
-        engine = Engine(points, limits, boot=1, now_ms=1000)
+        engine = Engine(points, limits, boot=1, now_ms=1000, parts=parts)
         self.station = Station(
             engine, self.clock, self.dating, save=self.records.append, journal=self._keep, commit_s=10, **more
         )
@@ -69,6 +90,18 @@ def test_records_are_committed_every_ten_seconds_with_their_counters() -> None:
     entries = [record for batch in rig.records for record in batch.entries]
     assert {record.point for record in entries} == {"t", "w"}
     assert "counter/w" in rig.records[-1].registers
+
+
+def test_what_a_part_counts_by_time_alone_costs_the_card_a_frame_a_minute_and_goes_with_any_other() -> None:
+    rig = Rig(parts=[Ticking()], record_ms=120_000)
+    for _ in range(600):
+        rig.step(1)
+    alone = [batch for batch in rig.records if not batch.entries]
+    assert 4 <= len(alone) <= 11
+    assert len(rig.records) <= 16
+    assert all("ticking" in batch.registers for batch in rig.records)
+    rig.station.close()
+    assert rig.records[-1].registers["ticking"] >= 600, "a stop waits for nothing"
 
 
 def test_an_alarm_is_journaled_at_once() -> None:
