@@ -27,7 +27,7 @@ BEFORE_MS: Final = (900_000, 90_000_000)  # how far back a record may begin that
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `vigie meter` takes."""
-    acts = parser.add_subparsers(dest="act", metavar="read|set|exchange|coefficient")
+    acts = parser.add_subparsers(dest="act", metavar="read|set|exchange|coefficient|peaks")
     for name, text in (
         ("read", "compare the box with what stands on the meter; nothing changes"),
         ("set", "set the index by what stands on the meter"),
@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     act.add_argument("factor", metavar="FACTOR")
     act.add_argument("--from", dest="since", required=True, metavar="DAY", help="2026-12-01")
     add_common(act)
+    add_common(acts.add_parser("peaks", help="the highest powers of the day, the month and the year, and when"))
     add_common(parser)
 
 
@@ -56,6 +57,12 @@ def run(args: argparse.Namespace) -> int:
     def ask(client: Client, args: argparse.Namespace) -> int:
         box = client.get("box")
         say, zone = Words(box["site"]["lang"]), zone_of({"box": box})
+        if args.act == "peaks":
+            told = client.get("peaks")
+            if args.json:
+                return write_json(told)
+            write_lines(peaks(told, zone, say) if told else [say("meter_table.no_peaks")])
+            return 0
         found = client.get("meters")
         if args.act is None:
             if args.json:
@@ -131,7 +138,7 @@ def table(found: Sequence[Mapping[str, Any]], zone: tzinfo, say: Words) -> list[
             [view["point"], _index(view, say), *_figures(view, "moved", view["unit"], say), _act(view, zone, say)]
         )
         if view["to_unit"] and any(one["converted"] is not None for one in view["totals"].values()):
-            rows.append(["", "", *_figures(view, "converted", view["to_unit"], say), _worth(view, say)])
+            rows.append(["", _worth(view, say), *_figures(view, "converted", view["to_unit"], say), ""])
         shares = {name: view["totals"][name]["completeness"] for name in COLUMNS if name in view["totals"]}
         short = [f"{say(f'meter_table.{name}')} {_percent(one)} %" for name, one in shares.items() if one < COMPLETE]
         if short:
@@ -167,7 +174,7 @@ def _figures(view: Mapping[str, Any], what: str, unit: str, say: Words) -> list[
             continue
         mark = "*" if total["completeness"] < COMPLETE else ""
         text = amount(float(total[what]), unit, 200, say.point)
-        figures.append(f"{with_unit(text, unit) if what == 'converted' else text}{mark}")
+        figures.append(f"{text}{mark}")
     return figures
 
 
@@ -175,11 +182,26 @@ def _act(view: Mapping[str, Any], zone: tzinfo, say: Words) -> str:
     act = view["act"]
     if act is None:
         return ""
-    when = f" {moment(act['utc_ms'], zone, say)}" if act["utc_ms"] is not None else ""
-    return f"{say.word('meter_act', act['kind'])}{when}"
+    day = "" if act["utc_ms"] is None else say.date(act["utc_ms"], zone).split(" ", 1)[-1]  # the week's day is too long
+    return f"{say.word('meter_act', act['kind'])} {day}".rstrip()
 
 
 def _worth(view: Mapping[str, Any], say: Words) -> str:
-    if view["worth"] is None:
-        return ""
-    return f"× {view['worth'].replace('.', say.point)}"
+    """Return the second unit, and what one of the first is worth in it today."""
+    worth = "" if view["worth"] is None else f"× {view['worth'].replace('.', say.point)}"
+    return with_unit(worth, view["to_unit"])
+
+
+def peaks(found: Sequence[Mapping[str, Any]], zone: tzinfo, say: Words) -> list[str]:
+    """Return a line a gauge: its highest value of each period, and when its record began."""
+    rows = [[say(f"meter_table.{name}") for name in ("meter", *COLUMNS)]]
+    for view in found:
+        told = [view["peaks"].get(name) for name in COLUMNS]
+        rows.append(
+            [view["point"], *(MISSING if peak is None else _peak(peak, view["unit"], zone, say) for peak in told)]
+        )
+    return aligned(rows)
+
+
+def _peak(peak: Mapping[str, Any], unit: str, zone: tzinfo, say: Words) -> str:
+    return f"{with_unit(amount(peak['value'], unit, 200, say.point), unit)} {moment(peak['utc_ms'], zone, say)}"
