@@ -255,10 +255,10 @@ class Station:
 
     def _commit_records(self, now_ms: int) -> None:
         """Hand records and registers on; what parts alone have counted goes with them, or waits for a while."""
-        if self._records or self._registers or self._moved:
-            self._alone_ms = now_ms + ALONE_MS
-        elif now_ms < self._alone_ms:
+        is_alone = not (self._records or self._registers or self._moved)
+        if is_alone and now_ms < self._alone_ms:
             return
+        self._alone_ms = now_ms + ALONE_MS
         registers = {**self._registers, **self.engine.registers_of(self._moved)}
         if self._records or registers:
             self._save(RecordBatch(self._clock.boot, self._records, registers))
