@@ -50,6 +50,10 @@ REASONS: Final[dict[str, str]] = {
     "several_meters": "several meters speak on this line: name the one that is meant",
     "not_supported": "a meter of a kind that is not read",
     "no_pulse": "fewer than two pulses since the start: the flow is not known yet",
+    "too_early": "not enough readings since the start to compute it",
+    "input_bad": "a point that it is calculated from has no value",
+    "division_by_zero": "its calculation divides by zero",
+    "undefined": "its calculation has no result for these values",
     # UNCERTAIN: there is a value, read why
     "unconfirmed": "not yet confirmed by the next frame",
     "inconsistent": "does not agree with the other values of the same frame",
@@ -62,11 +66,13 @@ REASONS: Final[dict[str, str]] = {
     "meter_changed": "the meter or its register was replaced in this period",
     "lost_edges": "pulses may be missing: the kernel's queue overflowed",
     "suspect": "plausible, but a known failure looks the same",
+    "input_doubt": "a point that it is calculated from is in doubt",
+    "held_back": "a difference went back: the index stands still until it has caught up",
     "mismatch": "the pin or the feedback contact is not as it was switched",
 }
 
 
-AT_REST: Final = frozenset({"no_pulse", "not_sent", "not_offered"})
+AT_REST: Final = frozenset({"no_pulse", "not_sent", "not_offered", "too_early", "division_by_zero", "undefined"})
 """Reasons for which a point has no value though nothing is broken."""
 
 

@@ -28,7 +28,7 @@ def scaled(raw: float, scale: float) -> float:
 class Kept:
     """A register that the meter keeps; index = register × scale. The index is None until it was read once."""
 
-    __slots__ = ("act", "changed", "index", "mark", "raw", "scale", "wrap")
+    __slots__ = ("act", "changed", "index", "mark", "raw", "recorded", "scale", "wrap")
 
     def __init__(self, scale: float, wrap: int, saved: dict[str, Any] | None = None) -> None:
         saved = saved or {}
@@ -41,6 +41,8 @@ class Kept:
         """Number of the last act of a person that is in it."""
         self.changed: list[float] | None = saved.get("changed")
         """[last index of the meter before, first one of this], while nobody said with what they ended and began."""
+        self.recorded = 0.0
+        """What stands in records since this start: with `pending`, what it moved, whatever the index did."""
 
     def advance(self, raw: float, *, is_other: bool = False) -> str:
         """Take a reading of the register, of another meter where its driver says so; return "" or what happened.
@@ -87,7 +89,7 @@ class Kept:
 class Volatile:
     """Pulses since opening; index = base + count × scale, the count an integer so that no rounding adds up."""
 
-    __slots__ = ("act", "base", "count", "index", "is_set", "mark", "raw", "scale")
+    __slots__ = ("act", "base", "count", "index", "is_set", "mark", "raw", "recorded", "scale")
 
     def __init__(self, scale: float, saved: dict[str, Any] | None = None) -> None:
         saved = saved or {}
@@ -105,6 +107,7 @@ class Volatile:
             self.base, self.count = saved.get("index") or 0.0, 0
         self.index: float = round(self.base + self.count * scale, ROUND)
         self.mark = round(self.index - saved.get("pending", 0), ROUND)
+        self.recorded = 0.0
 
     def advance(self, raw: float, *, is_other: bool = False) -> str:
         """Take the pulses counted since opening; fewer than before: opened anew, from 0. Return ""."""

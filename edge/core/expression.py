@@ -17,7 +17,7 @@ import ast
 import copy
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -39,9 +39,9 @@ class UndefinedError(ArithmeticError):
 
 
 class Memory(msgspec.Struct, frozen=True):
-    """A part that has to be remembered: `kind` "rate" or "integral", of what, and the factor from per second / times s.
+    """A part that has to be remembered: `kind` rate, moved or integral, of what, and the factor to its unit.
 
-    A rate of kWh is in kW: factor 3600.
+    A rate of kWh is in kW: factor 3600 from kWh per second.
     """
 
     kind: str
@@ -119,20 +119,49 @@ class Expression:
         for index, memory in enumerate(self.memories):
             inner = memory.of.within(units)
             inner_unit = memory.of.unit(units)
-            table, sign = (RATES, -1) if memory.kind == "rate" else (INTEGRALS, 1)
-            found, factor = rate_of(_steps(quantity(inner_unit)), table, inner_unit, sign)
+            found, factor = _steps(quantity(inner_unit)), 1.0
+            if memory.kind != "moved":
+                table, sign = (RATES, -1) if memory.kind == "rate" else (INTEGRALS, 1)
+                found, factor = rate_of(found, table, inner_unit, sign)
             memories.append(Memory(memory.kind, inner, factor))
             remembered[f"m{index}"] = found
         of = {name: units.get(point, "") for name, point in self._points.items()}
         root, result = Typing(of, self._quantities, remembered).result(copy.deepcopy(self._root), unit)
         return root, result, memories
 
+    def is_sum_of(self, names: Container[str]) -> bool:
+        """Return whether it only adds up these points, and what is remembered, each times a fixed factor."""
+        return _degree(self._root, {name for name, point in self._points.items() if point in names}) == 1
+
+
+def _degree(node: ast.expr, names: Container[str]) -> int | None:
+    """Return 1 for a sum of names with factors, 0 for a fixed number, None for anything else."""
+    found: int | None = None
+    match node:
+        case ast.Constant(value=value):
+            found = None if value is None else 0
+        case ast.Name(id=name):
+            found = 0 if name.startswith("q") else 1 if name in names or name.startswith("m") else None
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
+            found = _degree(operand, names)
+        case ast.BinOp(left=left, op=op, right=right):
+            one, other = _degree(left, names), _degree(right, names)
+            if one is None or other is None:
+                return None
+            if isinstance(op, ast.Add | ast.Sub):
+                found = one if one == other else None
+            elif isinstance(op, ast.Mult):
+                found = one + other if one + other < 2 else None
+            elif other == 0:  # divided by a fixed number
+                found = one
+    return found
+
 
 def parse(text: str, names: Names, *, remembers: bool = False) -> Expression:
     """Return a checked expression over these points; a mapping gives each state's words.
 
-    Raises ExpressionError, whose `text` says why and which part is meant. Only who keeps the memory of rate(x) and
-    integral(x) asks for `remembers`.
+    Raises ExpressionError, whose `text` says why and which part is meant. Only who keeps the memory of rate(x),
+    moved(x) and integral(x) asks for `remembers`.
     """
     found = written(text, names)
     root = tree(found, text, names)

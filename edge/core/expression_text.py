@@ -23,11 +23,12 @@ TEXT_MOST: Final = 500
 NODES_MOST: Final = 200
 DEEP_MOST: Final = 24
 FUNCTIONS: Final = ("min", "max", "abs", "round", "sqrt", "avg", "mean", "clamp", "if")
-REMEMBERING: Final = ("rate", "integral")
+REMEMBERING: Final = ("rate", "moved", "integral")
 """Functions that remember: only where somebody keeps their memory, in [[calculated]]."""
 _COUNTS: Final = {
     "min": (1, 32), "max": (1, 32), "avg": (1, 32), "mean": (1, 32), "abs": (1, 1), "sqrt": (1, 1), "round": (1, 2),
-    "clamp": (3, 3), "if_": (3, 3), "rate": (1, 1), "integral": (1, 1),
+    "clamp": (3, 3), "if_": (3, 3), "rate": (1, 1), "moved": (1, 1),
+    "integral": (1, 1),
 }  # fmt: skip
 _WORDS: Final = frozenset({"and", "or", "not", "if", "else"})
 _CONSTANTS: Final = {"true": "1", "false": "0", "none": "None"}

@@ -117,7 +117,8 @@ class Typing:
     def _candidates(self, found: Found) -> list[str]:
         if found.is_absolute:
             return ["Cel"]
-        return dimension.fitting(found.dimension)[:8] or [dimension.spelt(found.dimension)]
+        units = dict.fromkeys((self._unit(found) or "", *dimension.fitting(found.dimension)))
+        return [unit for unit in units if unit][:8] or [dimension.spelt(found.dimension)]
 
     def told(self, found: Found) -> str:
         """Return a unit for a message."""

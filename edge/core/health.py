@@ -15,7 +15,7 @@ Health: TypeAlias = Literal["failed", "no_link", "look", "well"]
 
 BAD_FOR_MS: Final = 10_000  # one reading that failed is no reason to open a cupboard
 DOWN_FOR_MS: Final = 60_000  # a broker that restarts is none either
-NO_FAULT: Final = frozenset({"no_pulse", "not_sent", "unconfirmed"})
+NO_FAULT: Final = frozenset({"no_pulse", "not_sent", "unconfirmed", "too_early", "division_by_zero", "undefined"})
 """Reasons of points that are in order and have nothing to say yet."""
 
 

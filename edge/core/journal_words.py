@@ -86,6 +86,7 @@ KINDS: Final[dict[str, Kind]] = {
     "meter_set": _kind("value index drift was now u author channel", "pulses percent at"),
     "meter_exchange": _kind("old new index u author channel", "pulses"),
     "meter_coefficient": _kind("factor from u per author channel", "was"),
+    "index_held": _kind("index u"),
     "meter_changed": _kind("", "was index bus label before after"),
     "tic_mode": _kind("bus mode baud"),
     "tic_unsupported": _kind("bus meter labels"),

@@ -155,7 +155,9 @@ class Counter(Point):
         return saved is None or abs(record.value - saved) >= deadband
 
     def _drop(self, record: Record) -> None:
-        self.register.mark = round(self.register.mark - (record.increment or 0), ROUND)
+        register, increment = self.register, record.increment or 0
+        register.mark = round(register.mark - increment, ROUND)
+        register.recorded = round(register.recorded - increment, ROUND)
 
 
 class State(Point):

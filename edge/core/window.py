@@ -130,8 +130,10 @@ class CounterWindow(Window):
         self.register = register
 
     def _fill(self, made: Record) -> None:
-        made.increment = pending(self.register)
-        self.register.mark = made.value
+        register = self.register
+        made.increment = pending(register)
+        register.mark = made.value
+        register.recorded = round(register.recorded + made.increment, ROUND)
 
 
 class StateWindow(Window):

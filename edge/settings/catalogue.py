@@ -63,8 +63,12 @@ def has(lang: str, key: str) -> bool:
 
 
 def word(lang: str, table: str, name: str) -> str:
-    """Return the words for one name of a table, such as crc of [reason]; the name itself when there are none."""
-    return render(lang, f"{table}.{name}", {}) if has(lang, f"{table}.{name}") else name
+    """Return the words for one name of a table, such as crc of [reason]; the name itself when there are none.
+
+    What stands behind a colon is the value {of}: the point in input_bad:boiler.flow.
+    """
+    code, _, of = name.partition(":")
+    return render(lang, f"{table}.{code}", {"of": of} if of else {}) if has(lang, f"{table}.{code}") else name
 
 
 def written(lang: str, value: Any) -> str:

@@ -17,6 +17,7 @@ from edge.settings.draft import Draft, drafted
 from edge.settings.equipment import implied_equipment
 from edge.settings.faults import Fault, Faults, SettingsError
 from edge.settings.implied import implied_limits
+from edge.settings.rules_calculated import check_calculated
 from edge.settings.rules_equipment import check_equipment
 from edge.settings.rules_limits import check_limits
 from edge.settings.rules_meters import check_meters
@@ -33,7 +34,7 @@ from edge.settings.templates import expanded
 
 RULES: Final = (
     check_points, check_limits, check_outputs, check_orders, check_rules, check_wiring, check_tariffs, check_site,
-    check_equipment, check_meters,
+    check_equipment, check_meters, check_calculated,
 )  # fmt: skip
 """What is looked at between tables, each (draft, faults) -> None, in this order."""
 MOST_BYTES = 4_000_000  # a site of 10,000 points is 2 MB; what is larger is another file

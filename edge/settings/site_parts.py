@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
+from edge.core.calculated import Calculated
 from edge.core.equipment_list import EquipmentList
 from edge.core.limit_memory import LimitMemory
 from edge.core.meters import Meters
@@ -16,17 +17,26 @@ from edge.core.peaks import Peaks
 from edge.core.run_time import RunTime
 from edge.core.tag_list import TagList
 from edge.core.totals import Totals
+from edge.settings import model_calculated
 from edge.settings.acting import ACTING
 from edge.settings.alarm_rules import notify_rules
 from edge.settings.model import Settings
 from edge.settings.specs import machine_specs, meter_specs
+from edge.settings.specs_calculated import calculated_spec
 from edge.settings.tariffs import book_of, costs_of, moved_days_of
 
 Saved: TypeAlias = Mapping[str, Any]
 Maker: TypeAlias = Callable[[Settings, Saved, Saved], Part | None]
 """(settings, registers of the records' log, registers of the events' log) -> a part; None where the site has none."""
 
+
+def _calculated(settings: Settings, saved: Saved) -> Part | None:
+    specs = [calculated_spec(row) for row in settings.of(model_calculated.Calculated)]
+    return Calculated(specs, saved) if specs else None
+
+
 MAKERS: Final[tuple[Maker, ...]] = (
+    lambda settings, saved, _saved_events: _calculated(settings, saved),
     lambda _settings, saved, _saved_events: Totals(saved),
     lambda _settings, saved, _saved_events: Peaks(saved),
     lambda settings, _saved, saved_events: Meters(meter_specs(settings), saved_events),

@@ -25,10 +25,17 @@ def setpoint_channel(row: Row) -> Channel:
     return Channel("state", words=tuple(words)) if words else Channel("gauge", unit=row.good.get("unit", ""))
 
 
+def calculated_channel(row: Row) -> Channel:
+    """Return what a calculated point is."""
+    good = row.good
+    return Channel(good.get("kind", "gauge"), good.get("unit") or "", words=tuple(good.get("words") or ()))
+
+
 MADE: Final[dict[str, Made]] = {
     "output": lambda row: [(row.good["id"], OUTPUT)],
     "equipment": points_made,
     "setpoint": lambda row: [(row.good["id"], setpoint_channel(row))],
+    "calculated": lambda row: [(row.good["id"], calculated_channel(row))],
 }
 """By table; where two make a point of one id, that is a fault of `rules_points`."""
 
@@ -51,3 +58,16 @@ def sources(draft: Draft) -> dict[str, Row]:
     for row in all_points(draft):
         found.setdefault(row.good["id"], row)
     return found
+
+
+def unit_of(row: Row) -> str:
+    """Return the unit of a point: its own, else its driver's."""
+    unit = row.good.get("unit")
+    return unit if unit is not None else row.channel.unit if row.channel else ""
+
+
+def words_of(row: Row) -> list[str]:
+    """Return the words of a state: its own, else its driver's; none where it is no state."""
+    if row.channel is None or row.channel.kind != "state":
+        return []
+    return list(row.good.get("words") or row.channel.words)

@@ -16,9 +16,11 @@ from edge.core.types import NEVER, LimitSpec, PointSpec
 from edge.settings.equipment import equipment_specs
 from edge.settings.limit_specs import limit_specs
 from edge.settings.model import Output, PointEntry, Settings
+from edge.settings.model_calculated import Calculated
 from edge.settings.model_meters import Meter
 from edge.settings.model_orders import Program, Rule, Setpoint
 from edge.settings.patterns import named
+from edge.settings.specs_calculated import calculated_spec
 from edge.settings.specs_orders import setpoint_spec
 from edge.settings.subscribed import tapped
 from hal import drivers
@@ -105,7 +107,8 @@ def made_specs(settings: Settings) -> list[PointSpec]:
 def _made_specs(settings: Settings) -> list[PointSpec]:
     """Return those that can belong to a machine."""
     outputs = [output_spec(output).point for output in settings.outputs]
-    return [*outputs, *(setpoint_spec(row).point for row in settings.of(Setpoint))]
+    setpoints = [setpoint_spec(row).point for row in settings.of(Setpoint)]
+    return [*outputs, *setpoints, *(calculated_spec(row).point for row in settings.of(Calculated))]
 
 
 def output_specs(settings: Settings) -> list[OutputSpec]:

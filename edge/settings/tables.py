@@ -12,6 +12,7 @@ import msgspec
 
 from edge.settings import model, model_orders
 from edge.settings.model_alarms import Alarms
+from edge.settings.model_calculated import Calculated
 from edge.settings.model_equipment import Equipment
 from edge.settings.model_limits import Limit
 from edge.settings.model_meters import Meter
@@ -39,6 +40,7 @@ SEVERAL: Final[dict[str, type[msgspec.Struct]]] = {
     "setpoint": model_orders.Setpoint,
     "program": model_orders.Program,
     "rule": model_orders.Rule,
+    "calculated": Calculated,
 }
 """Tables that a file holds any number of times, such as [[limit]]."""
 
