@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -145,6 +145,35 @@ class MovedDays(Part):
                 meter.undated.covered_ms -= record.dt_ms
             self._add(meter, record)
             self._undated_changed.add(record.point)
+
+    # -- what was before
+
+    def wanted(self) -> dict[str, tuple[date, date]]:
+        """Return of each meter that is not split the days of this year of which nothing is known: first, and last.
+
+        Of a meter of which nothing is known at all they end with yesterday.
+        """
+        today = self.local_day()
+        found = {}
+        for point, meter in self._meters.items():
+            known = min((day for day in meter.days if day >= today.replace(month=1, day=1).toordinal()), default=None)
+            last = today - timedelta(days=1) if known is None else date.fromordinal(known) - timedelta(days=1)
+            first = today.replace(month=1, day=1)
+            if not meter.versions and first <= last and last < today:
+                found[point] = (first, last)
+        return found
+
+    def fill(self, point: str, days: Mapping[date, tuple[float | None, int, bool]]) -> None:
+        """Take from history what a meter moved on days of which nothing is known: how much, for how long, estimated."""
+        meter = self._meters.get(point)
+        for day, (moved, covered_ms, is_estimated) in days.items() if meter is not None else ():
+            if meter is None or day.toordinal() in meter.days or day >= self.local_day():
+                continue
+            held = meter.of(day.toordinal(), "")
+            held.moved, held.covered_ms = None if moved is None else exact(moved), covered_ms
+            held.is_estimated = is_estimated
+            self.is_changed = True
+            self.revision += 1
 
     # -- what is kept
 

@@ -35,6 +35,7 @@ from edge.runtime.notebook_keeper import NotebookKeeper, moment
 from edge.runtime.outputs import Outputs
 from edge.runtime.parts import bus_of, engine_of, historian_of, mqtt_link_of, own_figures, own_handles
 from edge.runtime.past import Past
+from edge.runtime.past_days import PastDays
 from edge.runtime.reloading import Reloading
 from edge.runtime.sharing import Sharing
 from edge.runtime.showing import Showing, Told, display_device, moved_today
@@ -280,7 +281,8 @@ class Box:
         self.writer.on_commit.append(self.keeper.look)
         self.link_bells |= {name: self.supervisor.add(link, Bell()) for name, link in self.links.items()}
         self.writer.on_commit.append(self._ring_links)
-        by_the_hour = Sharing("keeping", [self.keeper, self.historian])
+        past_days = PastDays(self.station.post, lambda: self.history)
+        by_the_hour = Sharing("keeping", [self.keeper, self.historian, past_days])
         # after the writer, whose work they copy, and after the links: what those wait for at the end is short
         ring = self.supervisor.add(by_the_hour, Bell())
         self.keeper.wake = by_the_hour.wake(self.keeper, ring)

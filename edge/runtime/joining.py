@@ -24,7 +24,7 @@ from edge.runtime.recalled import COUNTER, counters, index_of, settled
 from edge.store.backup_file import Backup
 
 RESTORED: Final = "restored"
-TOTALS: Final = "totals/"
+BY_DAY: Final = ("totals/", "cost/")
 ROUND: Final = 9
 How = Literal["new", "gap", "overlap", "kept"]
 
@@ -121,7 +121,7 @@ def registers_after(
             added[one.point] = round(one.index - max(0.0, own), ROUND)
     changed = {f"{COUNTER}{one.point}": one.register for one in found}
     # what they moved by day goes on too; where this box has sums of its own, these count
-    changed |= {name: value for name, value in backup.records.items() if is_new and name.startswith(TOTALS)}
+    changed |= {name: value for name, value in backup.records.items() if is_new and name.startswith(BY_DAY)}
     memories = {
         key: value for key, value in backup.records.items() if key.startswith("device/") and key not in registers
     }

@@ -12,8 +12,12 @@ from typing import Any
 import pytest
 
 from edge.core.moved_days import MovedDays
+from edge.core.series import HistoryRecord
 from edge.core.tariff import Standing, Tariff
 from edge.core.timetable import hours_of
+from edge.runtime.past_days import PastDays
+from edge.runtime.station import Question
+from tests.memory_history import MemoryHistory
 from tests.money_rig import PARIS, D, MoneyRig, counter, local, utc_ms
 
 STEP_MS = 900_000
@@ -327,3 +331,44 @@ def test_a_whole_year_is_kept_over_a_restart_and_the_oldest_days_go() -> None:
 
 def test_the_zone_of_the_rig_is_that_of_the_site() -> None:
     assert local(utc_ms(NOV_21)).tzinfo is PARIS
+
+
+def test_days_before_there_was_a_tariff_come_from_history_and_known_ones_stay() -> None:
+    start = utc_ms(NOV_21)
+    rig = MoneyRig([simple("e", "m")], [counter("m")], start)
+    end = feed(rig, start, [100.0 + step for step in range(8)])
+    history = MemoryHistory(PARIS)
+    past = [
+        HistoryRecord(utc_ms(NOV_21 - timedelta(days=days)), 900_000, 90.0, increment=2.5, trust="ntp")
+        for days in (400, 3, 2, 0)
+    ]
+    history.add("m", "counter", "kWh", past)
+    questions: list[Question] = []
+    worker = PastDays(questions.append, lambda: history)
+    for step in range(4):
+        worker.step(step * 4000.0)
+        while questions:
+            question = questions.pop()
+            question.reply(question.ask(rig.engine))
+    rig.at(end + STEP_MS, {"m": 108.0})
+    moved = [rig.cost("e", NOV_21.date() - timedelta(days=days)).lines for days in (3, 2, 1, 0)]
+    assert [lines[0].quantity for lines in moved] == [D("2.5"), D("2.5"), None, 8]
+    assert rig.cost("e", NOV_21.date() - timedelta(days=3)).is_partial, "a quarter of an hour of it is known"
+    after = rig.again(end + 2 * STEP_MS)
+    assert after.cost("e", NOV_21.date() - timedelta(days=2)).lines[0].quantity == D("2.5")
+
+
+def test_without_history_or_a_date_nothing_is_filled() -> None:
+    def broken() -> Any:
+        raise OSError(5, "gone")
+
+    questions: list[Question] = []
+    for rig in (
+        MoneyRig([simple("e", "m")], [counter("m")], utc_ms(NOV_21)),
+        MoneyRig([simple("e", "m")], [counter("m")], 0, is_dated=False),
+    ):
+        worker = PastDays(questions.append, broken)
+        worker.step(0.0)
+        questions[-1].reply(questions[-1].ask(rig.engine))
+        assert worker.step(5.0) > 3600
+        assert rig.engine.part(MovedDays).saved() == {}

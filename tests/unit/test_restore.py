@@ -113,6 +113,20 @@ def test_a_new_box_goes_on_where_the_old_one_stood() -> None:
     assert not fs.exists(RESTORING)
 
 
+def test_tariffs_and_what_was_priced_by_day_go_on_in_a_new_box() -> None:
+    fs = MemoryFs()
+    days = {"cost/water": {"day": "2026-11-21", "moved": {"": ["1.25", 43200]}}}
+    made = {
+        "known": {"water": [77, 0]},
+        "changes": [{"id": "water", "valid_from": "2027-02-01", "prices": {"w": "4.3"}}],
+    }
+    held = backup()
+    restore(fs, backup(records={**held.records, **days}, events={**held.events, "tariffs": made}))
+    assert registers(fs)["cost/water"] == days["cost/water"]
+    with target(fs, SMALL) as onto:
+        assert onto.events.registers["tariffs"] == made
+
+
 def test_its_starts_go_on_above_the_old_ones_and_its_logs_are_its_own(tmp_path: Any) -> None:
     fs = MemoryFs()
     restore(fs, backup())
