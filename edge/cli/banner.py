@@ -10,6 +10,7 @@ from edge.cli.cells import Line, Piece, both_ends, filled
 from edge.cli.compared import compared
 from edge.cli.format import number
 from edge.cli.words import Words, clock_time
+from edge.core.alarm import SILENCED
 
 DATE_FROM_WIDTH: Final = 72
 LINKS_MAX: Final = 3
@@ -107,13 +108,19 @@ def alarms(live: Mapping[str, Any], width: int, most: int, zone: tzinfo, now_ms:
 
 
 def _alarm(alarm: Mapping[str, Any], width: int, zone: tzinfo, now_ms: int, say: Words) -> Line:
-    style = "alert" if alarm["active"] and not alarm["acknowledged"] else "alarm" if alarm["active"] else "dim"
+    silence = alarm["state"] if alarm.get("state") in SILENCED else ""
+    is_dim = silence or not alarm["active"]
+    style = "dim" if is_dim else "alarm" if alarm["acknowledged"] else "alert"
     text = f" {alarm_text(alarm, say)}"
     if alarm["since_utc_ms"]:
         lasted = say.age((now_ms - alarm["since_utc_ms"]) / 1000)
         text += f"  {say('live.since', time=clock_time(alarm['since_utc_ms'], zone), age=lasted)}"
-    asks = say("live.acknowledged_word") if alarm["acknowledged"] else say("live.ack_key")
-    return both_ends([Piece(text, style)], [Piece(asks, "dim" if alarm["acknowledged"] else "key"), Piece(" ")], width)
+    if silence:
+        note = say.word("alarm_state", silence)
+    else:
+        note = say("live.acknowledged_word") if alarm["acknowledged"] else say("live.ack_key")
+    is_asking = not (silence or alarm["acknowledged"])
+    return both_ends([Piece(text, style)], [Piece(note, "key" if is_asking else "dim"), Piece(" ")], width)
 
 
 def alarm_text(alarm: Mapping[str, Any], say: Words) -> str:

@@ -1,4 +1,4 @@
-"""The commands that ask a running box: status, points, values, watch, alarms, ack, buffer, explain.
+"""The commands that ask a running box: status, points, values, watch, buffer, explain.
 
 With --json each prints the API's own answer. Exit codes: 0 done, 1 refused by the box, 2 no such point, 3 no box.
 """
@@ -10,7 +10,6 @@ import difflib
 import shutil
 import sys
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 from urllib.parse import quote
@@ -21,7 +20,6 @@ from edge.cli import printed
 from edge.cli.cells import folded
 from edge.cli.client import DEFAULT_SOCKET, Client, NotRunningError, RefusedError, socket_path
 from edge.cli.words import Words, clock_time, zone_of
-from edge.core.commands import Command
 
 EXIT_REFUSED: Final = 1
 EXIT_BAD_INPUT: Final = 2
@@ -39,7 +37,7 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the API's answer as JSON")
 
 
-add_status_arguments = add_points_arguments = add_alarms_arguments = add_buffer_arguments = add_common
+add_status_arguments = add_points_arguments = add_buffer_arguments = add_common
 
 
 def add_values_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,12 +50,6 @@ def add_watch_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `vigie watch` takes."""
     parser.add_argument("points", nargs="*", metavar="POINT", help="only these points (default: all)")
     parser.add_argument("--table", action="store_true", help="the live table instead of a line a change")
-    add_common(parser)
-
-
-def add_ack_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what `vigie ack` takes."""
-    parser.add_argument("number", nargs="?", type=int, metavar="N", help="the alarm's number (default: all that wait)")
     add_common(parser)
 
 
@@ -205,38 +197,6 @@ def _follow(client: Client, args: argparse.Namespace) -> int:
                 write_lines([printed.changed(view, clock_time(now_ms, zone, seconds=True), say)])
         sys.stdout.flush()
         time.sleep(1.0 - time.monotonic() % 1.0)
-
-
-def alarms(args: argparse.Namespace) -> int:
-    """Print the alarms that are active or wait for an acknowledgement."""
-
-    def ask(client: Client, args: argparse.Namespace) -> int:
-        found = client.get("alarms")
-        if args.json:
-            return write_json(found)
-        box = client.get("box")
-        say = Words(box["site"]["lang"])
-        write_lines(printed.alarms(found, zone_of(box), box["utc_ms"], say) or [say("console.no_alarm")])
-        return 0
-
-    return asked(args, ask)
-
-
-def ack(args: argparse.Namespace) -> int:
-    """Acknowledge one alarm, or all that wait; exit 1 when there is none to acknowledge."""
-
-    def ask(client: Client, args: argparse.Namespace) -> int:
-        from edge.cli.terminal import user_name
-
-        numbers = {} if args.number is None else {"number": args.number}
-        result = client.post("commands", Command(uuid.uuid4().hex, "ack", numbers, author=user_name()))
-        if args.json:
-            write_json(result)
-        else:
-            write_lines([_words(client).result(result["text"])])
-        return 0 if result["done"] else EXIT_REFUSED
-
-    return asked(args, ask)
 
 
 def buffer(args: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from edge.cli.banner import logs_of
 from edge.cli.format import number
 from edge.cli.words import Words, clock_time, zone_of
+from edge.core.alarm import SILENCED
 
 
 def line_of(live: Mapping[str, Any]) -> str:
@@ -18,7 +19,7 @@ def line_of(live: Mapping[str, Any]) -> str:
     bad = [f"{view['point']} {view['reason']}" for view in live["values"] if view["quality"] == "bad"]
     if bad:
         parts[-1] += f" ({', '.join(bad[:3])}{', …' if len(bad) > 3 else ''})"
-    active = [alarm for alarm in live["alarms"] if alarm["active"]]
+    active = [alarm for alarm in live["alarms"] if alarm["active"] and alarm.get("state") not in SILENCED]
     parts.append(say.count("live.alarm", len(active)))
     parts[-1] += "".join(f" #{alarm['number']} {alarm['point']}" for alarm in active[:3])
     buffer = live["buffer"]

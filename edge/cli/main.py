@@ -61,6 +61,19 @@ VERBS: Final[dict[str, Verb]] = {
     "programs": Verb(
         "edge.cli.setting", "weekly programs: what they say now, and what next", "add_programs_arguments", "programs"
     ),
+    "alarms": Verb(
+        "edge.cli.alarms",
+        "what is wrong, since when, who has seen it; a limit out of service and back in",
+        "add_alarms_arguments",
+        "alarms",
+    ),
+    "ack": Verb("edge.cli.alarms", "acknowledge an alarm, or all", "add_ack_arguments", "ack"),
+    "shelve": Verb(
+        "edge.cli.alarms",
+        "tell nobody of an alarm for a time, and say why; what is shelved now",
+        "add_shelve_arguments",
+        "shelve",
+    ),
     "equipment": Verb(
         "edge.cli.equipment",
         "machines: state, since when and why; restore one, or call it faulty",
@@ -85,8 +98,6 @@ VERBS: Final[dict[str, Verb]] = {
             "points": "the points of the site",
             "values": "present values",
             "watch": "values as they change, or the live table",
-            "alarms": "alarms that are active or wait for an acknowledgement",
-            "ack": "acknowledge an alarm, or all",
             "buffer": "what is kept, sent and acknowledged",
             "explain": "one point from wire to record",
         }.items()

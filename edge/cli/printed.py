@@ -12,6 +12,7 @@ from edge.cli.format import MISSING, number, value_text, with_unit
 from edge.cli.line import quality_counts
 from edge.cli.rows import MARKS, state_of
 from edge.cli.words import Words, clock_time, local_time, zone_of
+from edge.core.alarm import SILENCED
 
 Rows = Sequence[Sequence[str]]
 
@@ -55,7 +56,7 @@ def status(live: Mapping[str, Any]) -> list[str]:
     lines += [
         f"  ? {view['point']}{say.colon} {_why(view, say)}" for view in live["values"] if view["quality"] == "bad"
     ]
-    active = sum(1 for alarm in live["alarms"] if alarm["active"])
+    active = sum(1 for alarm in live["alarms"] if alarm["active"] and alarm.get("state") not in SILENCED)
     lines.append(say.count("live.alarm", active) if active else say("console.no_alarm"))
     lines += [f"  {line}" for line in alarms(live["alarms"], zone, now_ms, say)]
     from edge.cli import costs  # it prints by this module
@@ -134,8 +135,11 @@ def alarms(found: Sequence[Mapping[str, Any]], zone: tzinfo, now_ms: int, say: W
         if since_ms:
             since = say("live.since", time=moment(since_ms, zone, say), age=say.age((now_ms - since_ms) / 1000))
             text += f"  {since}"
-        asks = "live.acknowledged_word" if alarm["acknowledged"] else "console.ack_how"
-        lines.append(printable(f"{text}  {say(asks, number=alarm['number'])}"))
+        if alarm.get("state") in SILENCED:
+            note = say.word("alarm_state", alarm["state"])
+        else:
+            note = say("live.acknowledged_word" if alarm["acknowledged"] else "console.ack_how", number=alarm["number"])
+        lines.append(printable(f"{text}  {note}"))
     return lines
 
 

@@ -34,7 +34,7 @@ def state_of(view: Mapping[str, Any]) -> str:
     """Return what marks a point: "alarm", "bad", "uncertain" or "good". A lost point's fault alarm is its being bad."""
     if view["quality"] == "bad":
         return "bad"
-    if any(limit.get("active") for limit in view["limits"]):
+    if any(limit.get("active") and not limit.get("silence") for limit in view["limits"]):
         return "alarm"
     return str(view["quality"])
 
@@ -135,6 +135,8 @@ def _limit(view: Mapping[str, Any], width: int, say: Words) -> tuple[str, str]:
         # what is fine lies on the other side of the limit
         side = limit["kind"] if limit.get("active") or limit.get("pending") else FINE_SIDE[limit["kind"]]
         sign = f" {say.word('sign', side)} {bound(limit['at'], view['unit'], say.point)}"
+    if limit.get("active") and limit.get("silence"):
+        return _short(say.word("alarm_state", limit["silence"]), sign, width), "dim"
     if limit.get("active"):
         return _short(say.word("alarm", limit["kind"]), sign, width), "alarm"
     if limit.get("pending"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from edge.core.alarm import SILENCED
 from edge.core.doctor_devices import devices, doubts, outputs
 from edge.core.finding import Facts, Finding, Level, found, ok
 from edge.core.limit import ON_QUALITY
@@ -107,7 +108,8 @@ def _clock(facts: Facts) -> Iterator[Finding]:
 
 def _alarms(facts: Facts) -> Iterator[Finding]:
     views = {view["point"]: view for view in facts.live["values"]} if facts.live else {}
-    active = [alarm for alarm in facts.live["alarms"] if alarm["active"]] if facts.live else []
+    alarms = facts.live["alarms"] if facts.live else []
+    active = [alarm for alarm in alarms if alarm["active"] and alarm.get("state") not in SILENCED]
     lost = {point for point, view in views.items() if view["quality"] == "bad"}  # its device says it already
     active = [alarm for alarm in active if alarm["kind"] not in ON_QUALITY or alarm["point"] not in lost]
     for alarm in active[:MOST_ALARMS]:

@@ -129,7 +129,7 @@ class Showing:
         lang, found = self.settings.site.lang, []
         for alarm in engine.alarms.sorted():
             limit, point = engine.limits.get(alarm.limit), engine.points.get(alarm.point)
-            if not alarm.active or limit is None or point is None:
+            if not alarm.active or alarm.silence or limit is None or point is None:
                 continue
             spec, now = limit.spec, self._figure(point)
             what = catalogue.word(lang, "diagnosis", spec.diagnosis) if spec.diagnosis else ""

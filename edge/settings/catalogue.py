@@ -78,6 +78,8 @@ def written(lang: str, value: Any) -> str:
     if isinstance(value, float):
         point = catalogue(lang).get("number.decimal", ".")
         return f"{value:.10g}".replace(".", point)
+    if isinstance(value, Mapping):  # people's names by language
+        return str(value.get(lang) or value.get(FALLBACK) or next(iter(value.values()), ""))
     if isinstance(value, list | tuple):
         return ", ".join(written(lang, item) for item in value)
     return str(value)

@@ -41,7 +41,7 @@ def moment(lang: str, utc_ms: int, zone: tzinfo, this_year: int | None = None) -
     return f"{local_date(lang, utc_ms, zone, this_year)} {datetime.fromtimestamp(utc_ms / 1000, zone):%H:%M:%S}"
 
 
-def _of_alarm(values: Mapping[str, Any]) -> dict[str, Any]:
+def of_alarm(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an alarm's sentence is made of: a state is said by its word, a leak by how long it has lasted."""
     kind, shown = values.get("kind"), dict(values)
     if "word" in shown or kind in {"never_zero", "expression"}:
@@ -66,7 +66,7 @@ def sentence(lang: str, zone: tzinfo, kind: str, point: str, values: Mapping[str
     """
     shown = dict(values)
     if kind.startswith("alarm_"):
-        shown = _of_alarm(shown)
+        shown = of_alarm(shown)
     for name, trust, told in INSTANTS:
         if isinstance(shown.get(name), int):
             mark = DOUBT if trust and is_doubtful(str(shown.get(trust, ""))) else ""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from edge.core import expression
 from edge.core.conversion import factor
+from edge.core.diagnosis import diagnosis_of
 from edge.core.types import Input, LimitSpec, PointSpec
 from edge.settings.model_limits import NEVER_ZERO_OVER_S, PER_WHERE_ABSENT, Limit
 from edge.settings.subscribed import Tapped, phases_of, share_factor, told_by
@@ -32,7 +33,7 @@ def _spec(limit: Limit, points: Mapping[str, PointSpec], taps: Mapping[str, Tapp
         on_delay_ms=round(limit.on_delay_s * 1000),
         off_delay_ms=round(limit.off_delay_s * 1000),
         priority=limit.priority,
-        diagnosis=limit.diagnosis,
+        diagnosis=limit.diagnosis or diagnosis_of(limit.kind, point.unit),
         or_equal=limit.or_equal,
         latch=limit.latch,
         other=other,

@@ -60,8 +60,9 @@ def changed(spec: LimitSpec) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("kind", "point", "lines", "found"),
     [
-        ("high_high", "lab.t", ["value = 40"], {"value": 40.0}),
-        ("low_low", "lab.t", ["value = -20.5", "or_equal = true"], {"value": -20.5, "or_equal": True}),
+        ("high_high", "lab.t", ["value = 40"], {"value": 40.0, "diagnosis": "overheating"}),
+        ("low_low", "lab.t", ["value = -20.5", "or_equal = true"],
+         {"value": -20.5, "or_equal": True, "diagnosis": "low_temperature"}),
         ("high", "water.cold", ["value = 500", 'unit = "l"'], {"value": 0.5}),
         ("high", "water.cold", ["value = 500", 'unit = "l"', "deadband = 10"], {"value": 0.5, "deadband": 0.01}),
         ("rate", "lab.t", ["value = 5", "over_s = 600"], {"value": 5.0, "over_ms": 600_000, "per": "hour"}),
@@ -73,7 +74,7 @@ def changed(spec: LimitSpec) -> dict[str, Any]:
         ("consumption", "water.cold", ["value = 20", 'per = "month"', "latch = true"],
          {"value": 20.0, "per": "month", "latch": True}),
         ("never_zero", "water.cold", ["rest_s = 3600"],
-         {"over_ms": 86_400_000, "rest_ms": 3_600_000, "is_index": True}),
+         {"over_ms": 86_400_000, "rest_ms": 3_600_000, "is_index": True, "diagnosis": "leak"}),
         ("never_zero", "lab.t", ["over_s = 7200", "value = 0.1"], {"over_ms": 7_200_000, "value": 0.1}),
         ("fault", "door", [], {}),
     ],
@@ -91,7 +92,7 @@ def test_another_point_is_named_with_the_factor_to_the_own_unit() -> None:
     }  # fmt: skip
     watts = METER.replace('label = "ISOUSC"', 'label = "PREF"')
     assert changed(spec_of("high", "tic.papp", 'at = "tic.isousc"', more=watts)) == {
-        "other": "tic.isousc", "factor": 1000.0,
+        "other": "tic.isousc", "factor": 1000.0, "diagnosis": "overload",
     }  # fmt: skip
 
 
