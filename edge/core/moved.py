@@ -125,7 +125,10 @@ class Waiting(msgspec.Struct, array_like=True):
 class Movement:
     """One counter's sums. `saved` are its registers, by the end of their names; what is no sum raises ValueError."""
 
-    __slots__ = ("_changed", "_day", "_has_hours", "_spilled", "days", "hours", "months", "waiting")
+    __slots__ = (
+        "_changed", "_day", "_has_hours", "_hour_ms", "_of_day", "_of_hour", "_spilled", "days", "hours", "months",
+        "waiting",
+    )  # fmt: skip
 
     def __init__(self, saved: Mapping[str, Any] | None = None, *, has_hours: bool = True) -> None:
         """`has_hours`: whether its records are short enough to tell the hour."""
@@ -137,13 +140,16 @@ class Movement:
         self.months: dict[str, Sum] = {}
         """Older than the days, by "2026-11"."""
         self.waiting: list[Waiting] = []
-        self._day = 0
+        self._day = self._hour_ms = -1
         """The day used last: it stands in the register that is written with each record."""
         self._changed: set[str] = set()
         """The other registers that changed."""
         self._spilled = 0
         """How many of those that wait stand in a register of their own."""
         self._load(saved or {})
+        self._of_day = self.days.get(self._day, Sum())
+        self._of_hour = Sum()
+        """The day and the hour used last."""
 
     def _load(self, saved: Mapping[str, Any]) -> None:
         try:
@@ -170,23 +176,19 @@ class Movement:
         """Take in a record that begins in this local hour (UTC ms) of this day (ordinal)."""
         if day != self._day:
             self._turn(day)
-        found = self.days.get(day)
-        if found is None:
-            found = self.days[day] = Sum()
-        found.add(moved, length_ms, quality)
+        self._of_day.add(moved, length_ms, quality)
         if self._has_hours and length_ms <= HOUR_MS:
-            self._hour(hour_ms).add(moved, length_ms, quality)
-
-    def _hour(self, hour_ms: int) -> Sum:
-        found = self.hours.setdefault(hour_ms, Sum())
-        while len(self.hours) > HOURS:
-            del self.hours[min(self.hours)]
-        return found
+            if hour_ms != self._hour_ms:
+                self._hour_ms, self._of_hour = hour_ms, self.hours.setdefault(hour_ms, Sum())
+                while len(self.hours) > HOURS:
+                    del self.hours[min(self.hours)]
+            self._of_hour.add(moved, length_ms, quality)
 
     def forget_hours_after(self, utc_ms: int) -> None:
         """Forget hours far from coming yet, after the clock was set back: they would outlast those that do."""
         for begin_ms in [begin_ms for begin_ms in self.hours if begin_ms > utc_ms + HOUR_MS]:
             del self.hours[begin_ms]
+        self._hour_ms = -1
 
     def _turn(self, day: int) -> None:
         """Go to another day: the one before goes to its month's register."""
@@ -195,6 +197,7 @@ class Movement:
         self._day = day
         while len(self.days) >= DAYS:
             self._fold(month_of(min(self.days)))
+        self._of_day = self.days.setdefault(day, Sum())
 
     def _fold(self, month: str) -> None:
         """Make one sum of the days of a month."""

@@ -91,7 +91,7 @@ class Peaks(Part):
         self.kept: dict[str, Kept] = {}
         self._changed: set[str] = set()
         self._below: dict[str, tuple[float, int, int]] = {}
-        """Point -> peak of a day, its begin and end (UTC ms): what is not above it can be no peak."""
+        """Point -> peak of a day, its begin and end (monotonic ms): what is not above it can be no peak."""
 
     def attach(self, site: Engine) -> None:
         """Take the gauges whose peaks are asked for."""
@@ -118,7 +118,10 @@ class Peaks(Part):
             if found is None:
                 continue
             high: Any = record.value if record.high is None else record.high
-            if high is not None:
+            if high is None:
+                continue
+            most, begin_ms, end_ms = self._below.get(record.point, (NEVER, 0, 0))
+            if high > most or not begin_ms <= record.start_ms < end_ms:
                 self._take(record.point, found, high, record.start_ms)
 
     def _take(self, point: str, found: Kept, value: float, start_ms: int) -> None:
@@ -127,13 +130,12 @@ class Peaks(Part):
             is_new = found.wait(self.site.boot, start_ms, value)
             self.due_ms = min(self.due_ms, self.site.now_ms + SETTLE_MS)
         else:
-            most, begin_ms, end_ms = self._below.get(point, (NEVER, 0, 0))
-            if begin_ms <= utc_ms < end_ms and value <= most:
-                return
             is_new = found.take(self._placing, value, utc_ms)
             begin_ms, end_ms = self._placing.bounds(utc_ms, "day")
             known = found.peaks["day"].get(begin_ms)
-            self._below[point] = (NEVER if known is None else known.value, begin_ms, end_ms)
+            offset_ms = utc_ms - start_ms
+            most = NEVER if known is None else known.value
+            self._below[point] = (most, begin_ms - offset_ms, end_ms - offset_ms)
         if is_new:
             self._changed.add(point)
             self.is_changed = True

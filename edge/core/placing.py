@@ -7,13 +7,16 @@ the clock was stepped stays where it was.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, tzinfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from edge.core.calendar import Step, bounds_ms
 from edge.core.clock import ClockEntry, Dating
+from edge.core.types import NEVER
 
 if TYPE_CHECKING:
     from edge.core.engine import Engine
+
+LATEST_MS: Final = 1 << 62
 
 
 class Placing:
@@ -22,11 +25,14 @@ class Placing:
     By the site's `dating`; a site without one is dated by what it is told of its clock.
     """
 
-    __slots__ = ("_own", "_site", "day", "hour_ms", "next_ms", "zone")
+    __slots__ = ("_from_ms", "_offset_ms", "_own", "_site", "day", "hour_ms", "next_ms", "zone")
     _site: Engine
 
     def __init__(self) -> None:
         self._own = Dating()
+        self._from_ms: float = NEVER
+        """From here on instants of this start are dated by `_offset_ms`, until the clock is set."""
+        self._offset_ms = 0
         self.zone: tzinfo = UTC
         self.hour_ms = self.next_ms = 0
         """The local hour found last, UTC ms, end exclusive."""
@@ -40,12 +46,22 @@ class Placing:
 
     def set_clock(self, now_ms: int) -> None:
         """Take note that the site's clock was set."""
+        self._from_ms = NEVER
         if self._site.is_dated:
             self._own.add(ClockEntry(self._site.boot, now_ms, now_ms + self._site.utc_offset_ms, "person"))
 
     def utc_ms(self, boot: int, at_ms: int) -> int | None:
         """Return the UTC of an instant, None while nobody can date it."""
-        return (self._site.dating or self._own).utc_ms(boot, at_ms)
+        is_ours = boot == self._site.boot
+        if is_ours and at_ms >= self._from_ms:
+            return at_ms + self._offset_ms
+        dating = self._site.dating or self._own
+        entry = dating.entry(boot, at_ms)
+        if entry is None:
+            return None
+        if is_ours and entry is dating.entry(boot, LATEST_MS):
+            self._from_ms, self._offset_ms = entry.at_ms, entry.utc_ms - entry.at_ms
+        return entry.utc_ms + at_ms - entry.at_ms
 
     def now_utc_ms(self) -> int | None:
         """Return what time it is by the clock that was set last; None while nobody vouches for it."""

@@ -155,9 +155,9 @@ class ClockKeeper:
 
     def _enter(self, entry: ClockEntry, more: Mapping[str, Any]) -> None:
         """Write a clock entry down; it dates records only once it is durable."""
+        self.entered.add(entry)
         if entry.boot == self._clock.boot:
             self._set_clock(entry.utc_ms - entry.at_ms)
-        self.entered.add(entry)
         values = {"utc_ms": entry.utc_ms, "source": entry.source, "boot": entry.boot, **more}
         if "step_ms" in values:
             values["before"] = entry.utc_ms - values["step_ms"]  # at the same instant: a thread may have waited between
