@@ -12,6 +12,7 @@ from edge.core.equipment_list import EquipmentList
 from edge.core.notifier import Notifier
 from edge.core.notify_gate import NotifyRules
 from edge.core.part import Part
+from edge.core.replacing import Site
 from edge.core.run_time import RunTime
 from edge.core.types import LimitSpec, PointSpec
 from hal.sample import Cycle
@@ -38,7 +39,7 @@ class Room(Rig):
             PointSpec(id="q", kind="state", words=("off", "on"), equipment="pump", stale_ms=600_000),
             *(point for spec in self.specs for point in point_specs(spec)),
         ]  # fmt: skip
-        parts: list[Part] = [RunTime(self.specs, saved), EquipmentList(self.specs, saved_events)]
+        parts = self._parts(saved, saved_events)
         if tells:
             parts.append(Notifier(NotifyRules(), saved_events))
         self.tells = tells
@@ -56,6 +57,19 @@ class Room(Rig):
             *(specs or self.specs), now_s=now_s, boot=self.engine.boot + 1, saved=self.registers,
             saved_events=self.event_registers, tells=self.tells, **{"utc_ms": utc_ms, **options},
         )  # fmt: skip
+
+    def reload(self, *specs: EquipmentSpec, t_s: float) -> None:
+        """Give the running engine other machines, as a reload of the settings does."""
+        names = {point.id for spec in self.specs for point in point_specs(spec)}
+        own = [spec for spec in self.points if spec.id not in names]
+        self.specs = specs
+        self.points = [*own, *(point for spec in specs for point in point_specs(spec))]
+        site = Site(self.points, self.limits, parts=self._parts)
+        self.engine.replace(site, self.registers, self.event_registers, round(t_s * 1000))
+        self.collect()
+
+    def _parts(self, saved: Any, saved_events: Any) -> list[Part]:
+        return [RunTime(self.specs, saved), EquipmentList(self.specs, saved_events)]
 
     def utc_ms(self) -> int:
         return self.engine.now_ms + self.engine.utc_offset_ms

@@ -151,6 +151,18 @@ def counts(found: Sequence[Mapping[str, Any]], say: Words) -> str:
     return f"{say.count('equipment_table.total', counted.total)}{say.colon} {', '.join(parts)}"
 
 
+def status(found: Sequence[Mapping[str, Any]], zone: tzinfo, now_ms: int, say: Words) -> list[str]:
+    """Return how many machines are in each state, and a line for each that is not in service."""
+    if not found:
+        return []
+    out = [view for view in found if view["state"] != "in_service"]
+    rows = [
+        [f"  {view['equipment']}", say.state(view["state"]), _age(view, now_ms, say), why(view, zone, say)]
+        for view in out
+    ]
+    return [counts(found, say), *aligned(rows)]
+
+
 def detail(
     view: Mapping[str, Any], values: Sequence[Mapping[str, Any]], alarms: Sequence[Mapping[str, Any]], zone: tzinfo,
     now_ms: int, say: Words,

@@ -149,6 +149,12 @@ class RunTime(Part):
         if self._counts:
             self.step(now_ms)
 
+    def saved(self) -> dict[str, Any]:
+        """Return what was counted up to now: who goes on from it loses nothing."""
+        if self._counts:
+            self.step(self._site.now_ms)
+        return self.registers()
+
     def registers(self) -> dict[str, Any]:
         """Return what was counted in all."""
         return {"run_time": msgspec.to_builtins(self._runs)}

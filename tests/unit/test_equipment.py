@@ -11,6 +11,7 @@ from edge.core.clock import ClockEntry, Dating
 from edge.core.equipment import STATES, TRANSITIONS, Cause, EquipmentSpec, Happening, Machine, Plan
 from edge.core.equipment_list import EquipmentList
 from edge.core.equipment_view import Summary, equipment, summary
+from edge.core.run_time import RunTime
 from tests.equipment_rig import BOILER, NOON, PUMP, Room
 from tests.support import ROOT
 
@@ -195,6 +196,47 @@ def test_a_site_without_machines_has_nothing_to_do() -> None:
     part.attach(room.engine)
     assert part.due_ms == float("inf")
     assert not part.is_changed
+
+
+# -- a reload
+
+
+def test_a_reload_changes_no_state_and_keeps_a_maintenance_quiet() -> None:
+    room = Room()
+    room.hot(1, 31)
+    room.maintain("3h", name="pump")
+    before = room.machine(), room.machine("pump")
+    told = len(room.events)
+    room.reload(BOILER, PUMP, t_s=30)
+    assert (room.machine(), room.machine("pump")) == before
+    assert [event.kind for event in room.events[told:]] == []
+    assert list(room.engine.alarms.silences.suppressed) == ["maintenance:pump"]
+    assert room.say("maintenance", equipment="pump", do="end").done
+
+
+def test_a_reload_brings_and_takes_machines() -> None:
+    room = Room()
+    room.hot(1, 27)
+    room.maintain("3h")
+    room.reload(PUMP, t_s=30)
+    assert not room.engine.alarms.silences.suppressed
+    assert "boiler.state" not in room.engine.points
+    room.reload(EquipmentSpec("boiler", frozenset({"p"}), frozenset({"warm"})), PUMP, t_s=60)
+    assert room.is_now() == "faulty", "it is a new one, and its alarm is active"
+
+
+def test_a_reload_loses_no_run_time() -> None:
+    room = Room()
+    room.pump(0, 0)
+    room.pump(11, 1)
+    for t_s in range(12, 100):
+        room.silence_until(t_s)
+        room.reload(BOILER, PUMP, t_s=t_s)
+    room.pump(100, 0)
+    room.silence_until(110)
+    assert room.engine.part(RunTime).run_ms("pump") == 89_000
+    assert room.engine.points["pump.hours"].value == pytest.approx(89 / 3600, abs=1e-8)
+    assert room.engine.points["pump.starts"].value == 1
 
 
 # -- what is shown

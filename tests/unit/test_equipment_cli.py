@@ -176,3 +176,10 @@ def test_the_commands_of_the_page_are_taken(vigie: Any) -> None:
     for line in re.findall(r"```console\n(.*?)```", page, re.DOTALL)[0].splitlines():
         code, out, err = vigie(*shlex.split(line)[1:])
         assert code == 0, (line, out, err)
+
+
+def test_status_says_which_machine_is_out(vigie: Any, desk: Desk) -> None:
+    desk.room.hot(907, 31)
+    lines = vigie("status")[1].splitlines()
+    place = lines.index("2 machines: 1 in service, 1 faulty")
+    assert lines[place + 1].split() == ["boiler", "faulty", "0", "s", "alarm", "1", "(l)"]
