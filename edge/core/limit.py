@@ -138,7 +138,9 @@ class Limit:
             self._delay_ms = NEVER
             self._set_due()
             return None
-        wish = is_beyond(self.spec, number, bound, self.spec.deadband if self._wish else 0.0)
+        # on the way back only: while an on-delay runs, the limit itself counts
+        deadband = self.spec.deadband if self._wish and self.active else 0.0
+        wish = is_beyond(self.spec, number, bound, deadband)
         if wish and not (self._wish or self.active):
             self.peak = None
         if self.spec.kind not in NUMBERLESS:

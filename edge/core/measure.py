@@ -14,6 +14,7 @@ from edge.core.types import NEVER, LimitSpec
 PERCENT: Final = "/100"  # SenML, RFC 8798 §3
 STEPS: Final = 60  # readings that a rate's window holds of its length, whatever the period
 SAVE_MS: Final = 300_000  # what is made durable at most this often may lose that much at a power cut
+DIGITS: Final = 6  # of a rate: more than a sensor has, and what a person can read
 SPAN_MS: Final = {"second": 1000, "minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
 
 
@@ -108,7 +109,7 @@ class Deviation(Against):
         """Return the distance in the unit of the point."""
         if self.own is None or self.beside is None:
             return None
-        return _directed(self.own - self.beside * self.spec.factor, self.spec.direction)
+        return _directed(round(self.own - self.beside * self.spec.factor, 9), self.spec.direction)
 
 
 class Share(Against):
@@ -164,7 +165,7 @@ class Rate(Measure):
         if base is None or t_ms - base[0] > 2 * over_ms:
             return None
         change = (self.own - base[1]) / (t_ms - base[0]) * SPAN_MS[self.spec.per]
-        return _directed(round(change, 9), self.spec.direction)
+        return _directed(float(f"{change:.{DIGITS}g}"), self.spec.direction)
 
     def facts(self) -> dict[str, Any]:
         """Return the reading itself, per what, and over which time."""

@@ -177,7 +177,7 @@ class AlarmModel:
             return value is None and reason == "stale"
         if value is None or reason in NOT_BELIEVED:
             return None
-        if self.calls[rule.name]:
+        if self.calls[rule.name] and self.beyond[rule.name]:
             return not BACK[rule.kind](rule, value)
         return BEYOND[rule.kind](rule, value)
 

@@ -25,7 +25,7 @@ def rate(readings: Readings, over_ms: int, span_ms: int) -> float | None:
     if not bases or t_ms - bases[-1][0] > 2 * over_ms:
         return None
     at_ms, old = bases[-1]
-    return round((value - old) / (t_ms - at_ms) * span_ms, 9)
+    return float(f"{(value - old) / (t_ms - at_ms) * span_ms:.6g}")
 
 
 def never_zero(readings: Readings, rest_ms: int, *, is_index: bool) -> float | None:

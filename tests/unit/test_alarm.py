@@ -62,6 +62,11 @@ def test_an_alarm_begins_when_the_value_stayed_beyond_for_the_delay() -> None:
     assert played(high(on_delay_ms=3000), 29, 31, 31, 31, 31, 29) == [(4, True), (5, False)]
 
 
+def test_a_value_within_the_deadband_only_is_not_exceeded_for_the_delay() -> None:
+    assert played(high(deadband=3, on_delay_ms=3000), 29, 31, *[29] * 9) == []
+    assert played(high(deadband=3, on_delay_ms=3000), 31, 31, 31, 31, *[29] * 9) == [(3, True)]
+
+
 def test_an_alarm_ends_when_the_value_stayed_inside_for_the_delay() -> None:
     spec = high(off_delay_ms=2000)
     assert played(spec, 31, 29, 31, 29, 29, 29) == [(0, True), (5, False)]

@@ -11,6 +11,7 @@ from edge.cli.client import Client, RefusedError
 from edge.cli.source import RemoteHistory, running
 from edge.core.export_rows import each_record
 from edge.core.facts import CalibrationFacts, PointFacts, noted
+from edge.core.limit import NUMBERLESS
 from edge.core.notes import Calibration, Device, Moment
 from edge.core.series import HistoryGap, HistoryRecord, PointInfo
 from edge.settings.facts import box_facts, point_facts
@@ -170,9 +171,7 @@ def test_facts_of_the_demonstration_name_sensor_scale_range_and_limits() -> None
     assert facts["boiler.flow"].serial == "28-3c01f0950a21"
     assert facts["water.pressure"].calibrations == (CalibrationFacts(0.625, -2.5, "bar"),)
     assert facts["boiler.flow"].high == 110
-    assert all(
-        limit.value is not None or limit.kind in {"fault", "stale"} for f in facts.values() for limit in f.limits
-    )
+    assert all(limit.value is not None or limit.kind in NUMBERLESS for f in facts.values() for limit in f.limits)
     assert any(f.limits for f in facts.values())
     assert facts["tic.option"].calibrations == ()
     assert box_facts(settings).tz == "Europe/Paris"
