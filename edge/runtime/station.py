@@ -22,6 +22,7 @@ from edge.core.read_back import ReadBack
 from edge.core.replacing import Site
 from edge.core.types import Event, EventBatch, LimitSpec, PointSpec, Record, RecordBatch
 from edge.links.messages import ClockWanted, TimeHeard
+from edge.runtime.answering import Answering
 from edge.runtime.clock_keeper import ClockKeeper
 from edge.runtime.outputs import Outputs
 from hal.sample import BAD, Cycle, Notice, Sample
@@ -121,6 +122,7 @@ class Station:
         self._registers: dict[str, Any] = {}
         self._event_registers: dict[str, Any] = {}
         self._replies: list[Callable[[], None]] = []
+        self._answering = Answering()
         self._next_commit_ms = 0
         self._alone_ms = 0
         """When registers of parts are committed though nothing else is."""
@@ -192,7 +194,9 @@ class Station:
         for reply in self._replies:
             reply()
         self._replies.clear()
-        return min(engine.next_due_ms(), self._next_commit_ms, self.clock_keeper.due_ms) / 1000
+        self._answering.step(now_ms)
+        due_ms = min(engine.next_due_ms(), self._next_commit_ms, self.clock_keeper.due_ms, self._answering.due_ms)
+        return due_ms / 1000
 
     def _take(self, message: Notice | ClockWanted | TimeHeard | Question | Order, now_ms: int) -> None:
         if isinstance(message, Notice):
@@ -205,15 +209,16 @@ class Station:
             self.clock_keeper.hear(message.fix, message.link)
         else:
             try:
-                self._replies.append(self._answer(message, now_ms))
+                self._answer(message, now_ms)
             except Exception:  # who asked gets no answer in time; the site's readings go on
                 log.exception("a question or an order could not be answered")
 
-    def _answer(self, message: Question | Order, now_ms: int) -> Callable[[], None]:
-        """Return what gives the answer, to be called when what it rests on is on its way to the card."""
+    def _answer(self, message: Question | Order, now_ms: int) -> None:
+        """Answer a question, or carry out an order, whose answer waits until what it changed is on the card."""
         if isinstance(message, Order):
-            return partial(message.reply, self.engine.command(message.command, now_ms))
-        return partial(message.reply, message.ask(self.engine))
+            self._answering.add(message.reply, self.engine.command(message.command, now_ms), now_ms)
+        else:
+            self._replies.append(partial(message.reply, message.ask(self.engine)))
 
     def _work_pins(self, now_ms: int) -> None:
         """Switch what is to be switched and read back what is due."""
@@ -267,7 +272,8 @@ class Station:
 
     def _commit_events(self) -> None:
         if self._events or self._event_registers:
-            self._journal(EventBatch(self._clock.boot, self._events, self._event_registers), None)
+            batch = EventBatch(self._clock.boot, self._events, self._event_registers)
+            self._journal(batch, self._answering.sent())
             self._events, self._event_registers = [], {}
 
     def close(self) -> None:
@@ -290,3 +296,4 @@ class Station:
         for reply in self._replies:
             reply()
         self._replies.clear()
+        self._answering.close()

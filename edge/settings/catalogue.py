@@ -75,6 +75,8 @@ def written(lang: str, value: Any) -> str:
     """Return a value as people of this language read it: decimal comma in French, lists with commas."""
     if isinstance(value, Text):
         return render(lang, value.key, value.values)
+    if isinstance(value, dict) and value.keys() == {"key", "values"}:  # a Text that came as JSON
+        return render(lang, value["key"], value["values"])
     if isinstance(value, float):
         point = catalogue(lang).get("number.decimal", ".")
         return f"{value:.10g}".replace(".", point)

@@ -8,6 +8,7 @@ import string
 import tomllib
 from typing import get_args
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -206,3 +207,11 @@ def test_every_reason_why_a_link_fails_has_its_words(code: str) -> None:
 @pytest.mark.parametrize("source", TRUST)
 def test_every_source_of_time_has_its_words(source: str) -> None:
     assert f"clock.{source}" in catalogue.catalogue("en")
+
+
+def test_a_sentence_within_a_sentence_is_one_also_after_json() -> None:
+    inner = Text("relay_auto", {"output": "pump", "level": "on"})
+    values = {"ordered": inner, "now": "off", "wait_ms": 5000}
+    said = "pump is automatic again: on. It stays off for 5 s more: its minimum time is not over."
+    assert catalogue.render("en", "relay_held", values) == said
+    assert catalogue.render("en", "relay_held", msgspec.json.decode(msgspec.json.encode(values))) == said

@@ -158,20 +158,67 @@ def test_points_of_a_blocked_bus_are_bad_and_the_others_go_on() -> None:
     assert rig.station.engine.points["w"].value == 5
 
 
-def test_a_command_is_answered_after_what_it_changed_went_to_the_card() -> None:
+def test_a_command_is_answered_once_what_it_changed_is_on_the_card() -> None:
     rig = Rig()
     rig.sample(99.0)
     rig.step(0.1)
     results: list[Result] = []
     order = Order(Command("id1", "ack", {}, "anna", "local"), results.append)
+    rig.durable.clear()
 
     rig.station.post(order)
     rig.step(0.1)
     rig.station.post(order)
+    rig.step(0.1)
+    assert results == []
+
+    (done,) = rig.durable
+    done()
     rig.step(0.1)
 
     assert [result.done for result in results] == [True, True]
+    assert "kept" not in results[0].values
     assert [event.kind for event in rig.events()].count("alarm_ack") == 1
+
+
+def test_a_card_that_can_not_be_written_leaves_nobody_without_an_answer_and_it_says_so() -> None:
+    rig = Rig()
+    rig.sample(99.0)
+    rig.step(0.1)
+    rig.durable.clear()
+    results: list[Result] = []
+    rig.station.post(Order(Command("id1", "ack", {}, "anna", "local"), results.append))
+    due_s = rig.step(0.1)
+    assert due_s <= rig.clock.now_ns / 1e9 + 1.5
+
+    rig.step(1.4)
+    assert results == []
+    rig.step(0.1)
+    assert [(result.done, result.values["kept"]) for result in results] == [(True, False)]
+
+    rig.durable[0]()
+    rig.step(10)
+    assert len(results) == 1
+
+
+def test_an_order_that_leaves_nothing_to_keep_is_answered_at_once() -> None:
+    rig = Rig()
+    results: list[Result] = []
+    for number in range(3):
+        rig.station.post(Order(Command(f"id{number}", "nonsense", {}, "eve", "mqtt"), results.append))
+    rig.step(0.1)
+    rig.durable[-1]()
+    rig.station.post(Order(Command("id9", "nonsense", {}, "eve", "mqtt"), results.append))
+    rig.step(0.1)
+    assert [result.text.key for result in results] == ["command_unknown"] * 4
+
+
+def test_a_stop_answers_whoever_still_waits() -> None:
+    rig = Rig()
+    results: list[Result] = []
+    rig.station.post(Order(Command("id1", "ack", {}, "anna", "local"), results.append))
+    rig.station.close()
+    assert len(results) == 1
 
 
 def test_a_question_is_answered_between_two_cycles() -> None:
@@ -263,6 +310,7 @@ def test_the_links_word_that_it_is_lost_brings_outputs_to_their_safe_state() -> 
         Order(Command("id1", "relay", {"output": "pump", "to": "on"}, "anna", "mqtt", "operate"), results.append)
     )
     rig.step(0.1)
+    rig.durable[-1]()
     assert results[0].done
     link("link_down")
     rig.step(59)

@@ -1,0 +1,86 @@
+"""An order that was answered survives a power cut at once: station, writer and logs on a disk in RAM."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from edge.core.clock import Dating
+from edge.core.commands import Command, Result
+from edge.core.types import Event, Record
+from edge.runtime.station import Order, Station
+from edge.store.fs_memory import MemoryFs, Model
+from edge.store.log import Log
+from edge.store.writer import Writer
+from tests.orders_rig import Site
+from tests.support import ManualClock
+from tests.unit.test_settings_orders import GOOD
+
+SEGMENT = 64 << 10
+ORDERS: list[tuple[str, dict[str, Any]]] = [
+    ("set", {"target": "hall.wanted", "value": "21,5"}),
+    ("set", {"target": "hall.hot", "value": 45}),
+    ("set", {"target": "hall.week", "value": "off"}),
+    ("relay", {"output": "valve", "to": "off"}),
+]
+
+
+def logs(fs: MemoryFs) -> tuple[Log[Record], Log[Event]]:
+    return (
+        Log(fs, "records", "records", 8 * SEGMENT, SEGMENT, consumers=[], stream="9f3c21aa"),
+        Log(fs, "events", "events", 4 * SEGMENT, SEGMENT, consumers=[], stream="0badcafe"),
+    )
+
+
+class Card:
+    """A station whose writer is stepped by hand."""
+
+    def __init__(self) -> None:
+        self.fs = MemoryFs(keep_cuts=True)
+        self.clock = ManualClock(trust="ntp")
+        self.writer = Writer(*logs(self.fs), self.clock)
+        self.engine = Site(GOOD).engine
+        self.station = Station(
+            self.engine, self.clock, Dating(), save=self.writer.post, journal=self.writer.post, commit_s=10
+        )
+        self.results: list[Result] = []
+        for _ in range(3):  # the clock's entry becomes durable, and programs go by it
+            self.step()
+            self.write()
+
+    def step(self) -> None:
+        self.clock.advance(0.01)
+        self.station.step(self.clock.now_ns / 1e9)
+
+    def write(self) -> None:
+        self.writer.step(self.clock.now_ns / 1e9)
+
+    def order(self, number: int) -> None:
+        verb, args = ORDERS[number]
+        command = Command(f"c{number}", verb, args, "anna", "local")
+        self.station.post(Order(command, self.results.append))
+        self.step()
+
+
+def registers(fs: MemoryFs) -> dict[str, Any]:
+    _records, events = logs(fs)
+    return dict(events.registers)
+
+
+@pytest.mark.parametrize("model", ["lost", "torn", "garbage"])
+def test_what_was_answered_is_there_after_a_power_cut(model: Model) -> None:
+    card = Card()
+    for number in range(len(ORDERS)):
+        card.order(number)
+        assert len(card.results) == number, "not on the card yet: no answer"
+        before = registers(card.fs.after_cut("lost"))
+        assert f"c{number}" not in {kept["id"] for kept in before.get("commands", [])}
+        card.write()
+        assert [result.done for result in card.results] == [True] * (number + 1)
+        found = registers(card.fs.after_cut(model))
+        assert [kept["id"] for kept in found["commands"]] == [f"c{done}" for done in range(number + 1)]
+    assert found["setpoint/hall.wanted"]["value"] == 21.5
+    assert found["limit_values"]["hall.hot"]["value"] == 45
+    assert found["program/hall.week"]["made"]["value"] == 0
+    assert found["outputs"]["valve"]["author"] == "anna"
