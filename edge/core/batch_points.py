@@ -58,6 +58,7 @@ def _row(point: PointSpec, limits: list[str]) -> dict[str, Any]:
         "u": point.unit,
         "dt": seconds(point.record_ms),
         "role": point.role,
+        "properties": point.properties,
         "words": list(point.words),
         "limits": limits,
     }

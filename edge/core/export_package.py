@@ -184,6 +184,7 @@ def point(info: PointInfo, facts: PointFacts | None) -> dict[str, Any]:
         "place": facts.place,
         "equipment": facts.equipment,
         "role": facts.role,
+        "properties": facts.properties,
         "words": list(facts.words),
         "driver": facts.driver,
         "device": facts.device,

@@ -50,6 +50,7 @@ class PointFacts(msgspec.Struct, frozen=True):
     place: str = ""
     equipment: str = ""
     role: str = ""
+    properties: dict[str, str] = {}
     words: tuple[str, ...] = ()
     driver: str = ""
     device: str = ""

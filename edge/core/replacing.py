@@ -22,7 +22,7 @@ from edge.core.types import LimitSpec, PointSpec
 if TYPE_CHECKING:
     from edge.core.engine import Engine
 
-WORDS: Final = ("name", "place", "equipment", "role")
+WORDS: Final = ("name", "place", "equipment", "role", "properties")
 """Keys of a point that people read and no reading depends on."""
 
 

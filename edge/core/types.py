@@ -45,6 +45,8 @@ class PointSpec(msgspec.Struct, frozen=True):
     place: str = ""
     equipment: str = ""
     role: str = ""
+    properties: dict[str, str] = {}
+    """What else there is to know of it, in the installer's own words."""
     is_told: bool = True
     """Each edge of a state is an event of its own; False where what changes it journals that already."""
 

@@ -47,6 +47,7 @@ def _facts(spec: PointSpec, limits: list[LimitSpec], driver: str, device: str, s
         place=spec.place,
         equipment=spec.equipment,
         role=spec.role,
+        properties=spec.properties,
         words=spec.words,
         driver=driver,
         device=device,

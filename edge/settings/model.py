@@ -69,12 +69,28 @@ class Point(_Table, frozen=True):
     place: Annotated[str, Meta(description="where on the site")] = ""
     equipment: Annotated[str, EQUIPMENT, Meta(description="id of the machine that it belongs to")] = ""
     role: Annotated[str, Meta(description="what the figure is for, such as consumption")] = ""
+    properties: Annotated[
+        dict[str, Annotated[str, Meta(max_length=200)]],
+        Meta(max_length=32, description='anything else to know of it: { serial = "A12", cabinet = "2" }'),
+    ] = {}
     unit: Annotated[
         str | None,
         Meta(description="SenML name; the driver's where absent", extra_json_schema={"enum": sorted(KNOWN)}),
     ] = None
     scale: Annotated[float | None, Meta(description="raw × scale + offset; the driver's where absent")] = None
     offset: Annotated[float, Meta(description="added after scale")] = 0.0
+    scale_points: (
+        Annotated[
+            list[Annotated[list[float], Meta(min_length=2, max_length=2)]],
+            Meta(
+                min_length=2,
+                max_length=2,
+                description="in place of scale and offset: two pairs [raw, value], such as [[4, 0], [20, 10]]",
+                extra={"expect": "scale_points"},
+            ),
+        ]
+        | None
+    ) = None
     min: Annotated[float | None, Meta(description="readings below are BAD out_of_range")] = None
     max: Annotated[float | None, Meta(description="readings above are BAD out_of_range")] = None
     period_s: Annotated[float, Meta(ge=0.1, le=86400, description="how often it is read")] = 1.0

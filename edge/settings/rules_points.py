@@ -112,6 +112,7 @@ def _check_scale(row: PointRow, faults: Faults) -> None:
     scale, channel = row.good.get("scale"), row.channel
     if scale == 0:
         faults.at_value(row.key("scale"), "fault.scale_zero")
+    _check_scale_points(row, faults)
     if channel is None:
         return
     if channel.kind == "counter" and scale is not None and scale < 0:
@@ -121,13 +122,27 @@ def _check_scale(row: PointRow, faults: Faults) -> None:
             faults.at_key(row.key(name), "fault.not_of_kind", kind=channel.kind)
 
 
+def _check_scale_points(row: PointRow, faults: Faults) -> None:
+    """Note two points that give no line, or a line beside the scale that it replaces."""
+    points = row.good.get("scale_points")
+    if points is None:
+        return
+    (raw, value), (other_raw, other_value) = points
+    if raw == other_raw or value == other_value:
+        faults.at_value(row.key("scale_points"), "fault.scale_points")
+    for name in ("scale", "offset"):
+        if name in row.raw:
+            faults.at_key(row.key(name), "fault.scale_twice")
+
+
 def _keys_without_effect(channel: Channel, words: Sequence[str] | None) -> tuple[str, ...]:
     """Return the keys that the engine does not look at for such a point; a state without words can be bounded."""
     if channel.kind == "gauge":
         return ()
     if channel.kind == "counter":
-        return ("offset", "min", "max") if channel.volatile else ("offset",)
-    return ("scale", "offset") if channel.kind == "state" and not words else ("scale", "offset", "min", "max")
+        return ("offset", "scale_points", "min", "max") if channel.volatile else ("offset", "scale_points")
+    lines = ("scale", "offset", "scale_points")
+    return lines if channel.kind == "state" and not words else (*lines, "min", "max")
 
 
 def _check_words(row: PointRow, faults: Faults) -> None:

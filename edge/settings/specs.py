@@ -12,6 +12,7 @@ from edge.core.equipment import EquipmentSpec, point_specs
 from edge.core.meter import MeterSpec
 from edge.core.output import OutputSpec
 from edge.core.read_back import WORDS
+from edge.core.scaling import Line, through
 from edge.core.types import NEVER, LimitSpec, PointSpec
 from edge.settings.equipment import equipment_specs
 from edge.settings.limit_specs import limit_specs
@@ -36,12 +37,13 @@ def point_spec(entry: PointEntry) -> PointSpec:
     point = entry.point
     channel = drivers.load(point.driver).channel(entry.options)
     period_ms = round(point.period_s * 1000)
+    line = through(point.scale_points) if point.scale_points else Line(channel.scale, point.offset)
     return PointSpec(
         id=point.id,
         kind=channel.kind,
         unit=channel.unit if point.unit is None else point.unit,
-        scale=channel.scale if point.scale is None else point.scale,
-        offset=point.offset,
+        scale=line.scale if point.scale is None else point.scale,
+        offset=line.offset,
         wrap=channel.wrap,
         volatile=channel.volatile,
         words=channel.words if point.words is None else tuple(point.words),
@@ -57,6 +59,7 @@ def point_spec(entry: PointEntry) -> PointSpec:
         place=point.place,
         equipment=point.equipment,
         role=point.role,
+        properties=point.properties,
     )
 
 
