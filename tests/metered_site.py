@@ -102,6 +102,7 @@ class MeteredSite:
         actions = self.engine.take_actions()
         self._records += actions.records
         self._moved |= actions.moved
+        self.registers.update(through_json(actions.registers))
         self.events += actions.events
         self.event_registers.update(through_json(actions.event_registers))
 

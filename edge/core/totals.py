@@ -75,21 +75,24 @@ class Totals(Part):
         for point in site.points.values():
             if isinstance(point, Counter):
                 self._counters[point.id] = point
-                self._movements[point.id] = movement = self._loaded(point)
+                self._movements[point.id] = movement = self._loaded(point.id, has_hours=point.spec.record_ms <= HOUR_MS)
                 now_ms = self._placing.now_utc_ms()
                 if now_ms is not None and movement.hours:  # how long the meter may have counted unwatched
                     point.gap_h = (now_ms - max(movement.hours)) / HOUR_MS
+        for name in self._saved:  # one that has just left the settings: its last record is still to be heard
+            point_id = name.removeprefix(REGISTER)
+            if "/" not in point_id and point_id not in site.points:
+                self._movements[point_id] = self._loaded(point_id)
         self._settle(site.now_ms)
 
-    def _loaded(self, point: Counter) -> Movement:
-        prefix = f"{REGISTER}{point.id}"
+    def _loaded(self, point: str, *, has_hours: bool = True) -> Movement:
+        prefix = f"{REGISTER}{point}"
         own = {name[len(prefix) :].lstrip("/"): value for name, value in self._saved.items() if is_of(name, prefix)}
-        has_hours = point.spec.record_ms <= HOUR_MS
         try:
             return Movement(own, has_hours=has_hours)
         except ValueError as exc:
-            fault = {"worker": "totals", "text": f"{point.id} begins anew: {exc}"[:200]}
-            self.site.emit(Event("fault", self.site.now_ms, point.id, fault))
+            fault = {"worker": "totals", "text": f"{point} begins anew: {exc}"[:200]}
+            self.site.emit(Event("fault", self.site.now_ms, point, fault))
             return Movement(has_hours=has_hours)
 
     # -- what happens

@@ -16,7 +16,9 @@ from edge.core.clock import ClockEntry
 from edge.core.counter import pending
 from edge.core.kinds import Counter
 from edge.core.moved import DAYS, Movement
-from edge.core.totals import TotalStep
+from edge.core.replacing import Site
+from edge.core.totals import Totals, TotalStep
+from hal.sample import Cycle, Sample
 from tests.metered_site import MeteredSite, counter, independent, local_period, utc_ms
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -294,3 +296,22 @@ def test_a_deadband_and_a_daily_record_say_no_hour_they_do_not_know() -> None:
     check_day = independent(site.history("water.cold"), "day", PARIS)
     assert check_day[local_period(begin_ms, "day", PARIS)] == Decimal("0.143")
     assert site.totals.moved("water.cold", "week") == float(Decimal((at_ms - begin_ms) // 600_000 - 1) / 1000)
+
+
+def test_other_settings_in_the_middle_of_a_record_lose_no_sum() -> None:
+    begin_ms = utc_ms("2026-11-21T10:00", PARIS)
+    water, other = counter(), counter("other")
+    site = MeteredSite([water, other], PARIS, begin_ms)
+    for number in range(130):
+        at_ms = begin_ms + number * 1000 + 500
+        t_ms = at_ms - site.start_ms
+        samples = [Sample(name, t_ms * 1_000_000, number) for name in ("water.cold", "other")]
+        site.engine.handle(Cycle("b", t_ms * 1_000_000, samples))
+    site.commit()  # as the station does first
+    parts = lambda saved, _saved_events: [Totals(saved)]  # noqa: E731
+    site.engine.replace(Site([water], [], parts=parts), site.registers, site.event_registers, 130_000)
+    site.commit()
+    site.kill(begin_ms + 200_000)
+    check(site, "water.cold")
+    assert site.totals.moved("water.cold", "day") == 0.129
+    assert site.totals.moved("other", "day") == 0.129, "a point that is gone keeps its sums for when it comes back"
