@@ -25,6 +25,8 @@ from edge.settings.options import options_by_driver
 from edge.settings.tables import SEVERAL, SINGLE
 from hal import buses, drivers
 
+BAR: Final = "\\|"
+"""A bar within a cell of a table."""
 FIRST: Final = ("box", "site", "history")
 """The tables with which the page begins."""
 
@@ -163,15 +165,25 @@ def _unit_section() -> str:
 
 def _section(title: str, kind: type[msgspec.Struct], level: int = 2) -> str:
     lines = [f"{'#' * level} {title}\n", python.cleandoc(kind.__doc__ or "") + "\n"]
-    fields = msgspec.structs.fields(kind)
-    if fields:
+    rows = key_rows(kind)
+    if rows:
         lines += ["| key | takes | where absent | meaning |", "|---|---|---|---|"]
-        for field in fields:
-            takes = written("en", expected(field.type)).strip().removesuffix(",").replace("|", "\\|")
-            meaning = _description(inspect.type_info(field.type)).replace("|", "\\|")
-            lines.append(f"| `{field.encode_name}` | {takes} | {_absent(field)} | {meaning} |")
+        lines += [f"| {' | '.join((f'`{row[0]}`', *(cell.replace('|', BAR) for cell in row[1:])))} |" for row in rows]
         lines.append("")
     return "\n".join(lines)
+
+
+def key_rows(kind: type[msgspec.Struct], lang: str = "en") -> list[tuple[str, str, str, str]]:
+    """Return of each key of a table or of a command: its name, what it takes, what holds without it, its meaning."""
+    return [
+        (
+            field.encode_name,
+            written(lang, expected(field.type)).strip().removesuffix(","),
+            _absent(field),
+            _description(inspect.type_info(field.type)),
+        )
+        for field in msgspec.structs.fields(kind)
+    ]
 
 
 def _absent(field: Any) -> str:
