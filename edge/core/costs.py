@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Span = Literal["today", "month", "year"]
 SPANS: Final[tuple[Span, ...]] = ("today", "month", "year")
-AGAIN_MS: Final = 60_000  # a month and a year are worked out at most this often
+AGAIN_MS: Final[dict[Span, int]] = {"month": 60_000, "year": 300_000}  # worked out at most this often
 
 
 class SpanView(msgspec.Struct, frozen=True):
@@ -90,7 +90,9 @@ class Costs(Part):
 
     def of(self, tariff: str, days: Sequence[date]) -> Cost:
         """Return what a tariff costs on these consecutive days. Raises KeyError for an unknown one."""
-        return cost(self.book.versions[tariff], days, self.moved.usage)
+        versions = self.book.versions[tariff]
+        meters = {point for version in versions for point in version.meters()}
+        return cost(versions, days, lambda day: self.moved.usage(day, meters))
 
     def span(self, tariff: str, span: Span) -> Cost:
         """Return what a tariff costs in a span that has today in it, today included."""
@@ -103,7 +105,7 @@ class Costs(Part):
             first = today.replace(day=1) if span == "month" else today.replace(month=1, day=1)
             found = self.of(tariff, [first + timedelta(days=number) for number in range((today - first).days + 1)])
             self._kept = {other: kept for other, kept in self._kept.items() if other[2:] == key[2:]}
-            self._kept[key] = (self._site.now_ms + AGAIN_MS, found)
+            self._kept[key] = (self._site.now_ms + AGAIN_MS[span], found)
         return found
 
 

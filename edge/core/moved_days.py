@@ -8,7 +8,7 @@ Registers: `cost/<point>` the newest day, `cost/<point>/<month>` the others of t
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -204,15 +204,16 @@ class MovedDays(Part):
         site = self._site
         return datetime.fromtimestamp((site.now_ms + site.utc_offset_ms) / 1000, site.zone).date()
 
-    def usage(self, day: date) -> Usage:
-        """Return what the meters moved on a local day, today's open records included."""
+    def usage(self, day: date, points: Collection[str] | None = None) -> Usage:
+        """Return what these meters (None: all) moved on a local day, today's open records included."""
         site = self._site
         zone = site.zone
         noon_ms = round(datetime(day.year, day.month, day.day, 12, tzinfo=zone).timestamp() * 1000)
         begin_ms, end_ms = bounds_ms(noon_ms, "day", zone)
         now_ms = site.now_ms + site.utc_offset_ms
         moved = {}
-        for point, meter in self._meters.items():
+        for point in self._meters if points is None else self._meters.keys() & points:
+            meter = self._meters[point]
             buckets = meter.days.get(day.toordinal(), {})
             covered_ms = sum(held.covered_ms for held in buckets.values())
             amounts = {bucket: held.moved for bucket, held in buckets.items()}
