@@ -15,7 +15,7 @@ Name = Annotated[str | dict[str, str], Meta(description='people\'s name, or { en
 
 
 class Setpoint(_Table, frozen=True):
-    """A value that people, servers, programs and rules write (docs/outputs.md); with words a virtual switch."""
+    """A value that people, servers, programs and rules write (docs/programs.md); with words a virtual switch."""
 
     id: Annotated[str, Meta(pattern=ID_PATTERN, description="also the id of its point", extra={"expect": "id"})]
     initial: Annotated[float | str, Meta(description="its value until somebody writes another")]
@@ -31,7 +31,7 @@ class Setpoint(_Table, frozen=True):
 
 
 class Program(_Table, frozen=True):
-    """Weekly slots in local time that switch an output or write a setpoint (docs/outputs.md)."""
+    """Weekly slots in local time that switch an output or write a setpoint (docs/programs.md)."""
 
     id: Id
     target: Annotated[str, Meta(description="id of an output or a setpoint")]
@@ -57,7 +57,7 @@ class Program(_Table, frozen=True):
 
 
 class Rule(_Table, frozen=True):
-    """A thermostat, or what is done when an alarm begins and ends (docs/outputs.md)."""
+    """A thermostat, or what is done when an alarm begins and ends (docs/programs.md)."""
 
     id: Id
     kind: Annotated[Literal["thermostat", "alarm"], Meta(description="alarm: acts when an alarm begins or ends")]
