@@ -13,17 +13,9 @@ from edge.core.limit import Limit
 
 UPPER: Final = {"high": "high_high", "low": "low_low"}
 """A stage and the one beyond it."""
-RANK: Final = ("low", "medium", "high", "critical")
 
 
 def above(limit: Limit, limits: Iterable[Limit]) -> Limit | None:
     """Return the active limit of the next stage, among those of the same point; None where this one stands."""
     upper = UPPER.get(limit.spec.kind)
     return next((other for other in limits if other.active and other.spec.kind == upper), None)
-
-
-def standing(limits: Iterable[Limit]) -> Limit | None:
-    """Return the active limit that stands for its point: none above it, the most urgent, the first in the file."""
-    limits = list(limits)
-    active = [limit for limit in limits if limit.active and above(limit, limits) is None]
-    return max(active, key=lambda limit: RANK.index(limit.spec.priority), default=None)

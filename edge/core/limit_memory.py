@@ -15,6 +15,7 @@ from edge.core.limit import Limit
 from edge.core.measure_time import Consumption
 from edge.core.part import Part
 from edge.core.totals import Totals, TotalStep
+from edge.core.types import Event
 
 PREFIX: Final = "limit/"
 
@@ -82,22 +83,24 @@ class LimitMemory(Part):
 
     def _restore(self, limit: Limit) -> bool:
         """Give the measure its state, if its instants can be moved to this start; return whether that is done."""
-        site, measure = self.site, limit.measure
-        saved = self._saved[PREFIX + limit.spec.id]
-        if saved["kind"] != limit.spec.kind:  # the settings have another limit of this name now
+        try:
+            return self._restored(limit, self._saved[PREFIX + limit.spec.id])
+        except (KeyError, TypeError, ValueError) as exc:  # written by another version, or not by us
+            fault = {"worker": "limits", "text": f"{limit.spec.id} begins anew: {type(exc).__name__} {exc}"[:200]}
+            self.site.emit(Event("fault", self.site.now_ms, limit.spec.point, fault))
             return True
-        if saved["boot"] == site.boot:
-            shift_ms: int | None = 0
-        elif saved["offset"] is None:
-            shift_ms = None
-        elif site.is_dated:
-            shift_ms = saved["offset"] - site.utc_offset_ms
-        elif measure is not None and measure.has_instants:
-            return False
-        else:
-            shift_ms = None
-        if measure is not None and (shift_ms is not None or not measure.has_instants):
-            measure.restore(saved, shift_ms or 0)
+
+    def _restored(self, limit: Limit, saved: Mapping[str, Any]) -> bool:
+        site, measure = self.site, limit.measure
+        if measure is None or saved["kind"] != limit.spec.kind:  # the settings have another limit of this name now
+            return True
+        is_same_start = saved["boot"] == site.boot
+        if not is_same_start and measure.has_instants:
+            if saved["offset"] is None:  # nobody will ever know when that was
+                return True
+            if not site.is_dated:
+                return False
+        measure.restore(saved, 0 if is_same_start else (saved["offset"] or 0) - site.utc_offset_ms)
         return True
 
     def _place(self, measure: Consumption) -> None:

@@ -7,6 +7,7 @@ believed yet, comes as None and makes the number None: missing is never zero.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from edge.core.types import NEVER, LimitSpec
@@ -64,7 +65,7 @@ class Measure:
         """Return what a restart must not lose, as plain JSON; None where that is nothing."""
         return None
 
-    def restore(self, saved: dict[str, Any], shift_ms: int) -> None:
+    def restore(self, saved: Mapping[str, Any], shift_ms: int) -> None:
         """Go on from what was saved; an instant of then plus `shift_ms` is one of this start."""
 
 
@@ -178,12 +179,12 @@ class Rate(Measure):
             return None
         return {"kept": self._kept, "over": self.spec.over_ms}
 
-    def restore(self, saved: dict[str, Any], shift_ms: int) -> None:
+    def restore(self, saved: Mapping[str, Any], shift_ms: int) -> None:
         """Put the window before what was read since the start; not that of another length."""
         if saved["over"] == self.spec.over_ms:
             first_ms = self._kept[0][0] if self._kept else NEVER
-            before = [(at_ms + shift_ms, value) for at_ms, value in saved["kept"] if at_ms + shift_ms < first_ms]
-            self._kept[:0] = before
+            kept = [(int(at_ms) + shift_ms, float(value)) for at_ms, value in saved["kept"]]
+            self._kept[:0] = [(at_ms, value) for at_ms, value in kept if at_ms < first_ms]
 
 
 def _directed(change: float, direction: str) -> float:

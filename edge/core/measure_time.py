@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from edge.core.measure import SAVE_MS, Measure
@@ -67,9 +67,11 @@ class NeverZero(Measure):
         """Return the time so far."""
         return {"for_ms": self.for_ms, "rest_ms": self._rest_ms, "last": self._last}
 
-    def restore(self, saved: dict[str, Any], shift_ms: int) -> None:
+    def restore(self, saved: Mapping[str, Any], shift_ms: int) -> None:
         """Go on counting; nothing is known of the time between."""
-        self.for_ms, self._rest_ms, self._last = saved["for_ms"], saved["rest_ms"], saved["last"]
+        last = saved["last"]
+        for_ms, rest_ms, self._last = int(saved["for_ms"]), int(saved["rest_ms"]), None if last is None else float(last)
+        self.for_ms, self._rest_ms = for_ms, rest_ms
         self._saved_ms = self.for_ms
 
 
@@ -121,7 +123,7 @@ class Consumption(Measure):
         """Return the end of the period that was looked at: its alarm ends with it, also where the box was off then."""
         return {"end": None if self._end_ms == NEVER else self._end_ms}
 
-    def restore(self, saved: dict[str, Any], shift_ms: int) -> None:
+    def restore(self, saved: Mapping[str, Any], shift_ms: int) -> None:
         """Know which period the last start was in."""
         if saved["end"] is not None and self._end_ms == NEVER:
-            self._end_ms = self.due_ms = saved["end"] + shift_ms
+            self._end_ms = self.due_ms = int(saved["end"]) + shift_ms

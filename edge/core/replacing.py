@@ -16,7 +16,7 @@ from edge.core.limit import Limit
 from edge.core.making import make_point
 from edge.core.output import OutputSpec
 from edge.core.part import Part
-from edge.core.point import Actions, Point, watch_others
+from edge.core.point import Actions, Point
 from edge.core.types import LimitSpec, PointSpec
 
 if TYPE_CHECKING:
@@ -65,7 +65,6 @@ def replace(
         by_point.setdefault(limit.spec.point, []).append(limit)
     for name, point in points.items():
         point.set_limits(by_point.get(name, []))
-    watch_others(limits.values(), points)
     registers = engine.parts.saved(in_records=True)
     event_registers = engine.parts.saved(in_records=False)
     engine.points, engine.limits = points, limits

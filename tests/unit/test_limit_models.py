@@ -101,6 +101,31 @@ def test_the_days_with_an_alarm_are_those_that_used_too_much(day: str, litres: l
     assert all(value > 0.6 for value in begun)
 
 
+@pytest.mark.parametrize(
+    ("per", "begin", "hours", "ends"),
+    [
+        ("hour", "2026-10-25 01:30", 4, ["02:00", "02:00", "03:00", "04:00"]),
+        ("week", "2026-10-24 12:00", 48, ["00:00"]),
+        ("month", "2026-10-31 12:00", 24, ["00:00"]),
+    ],
+)
+def test_each_period_has_its_alarm_and_its_end(per: Any, begin: str, hours: int, ends: list[str]) -> None:
+    """The hour that comes twice is two hours, a week ends on Sunday, a month when it does."""
+    limit = LimitSpec("l", "water.cold", "consumption", value=0.02, per=per)
+    start_ms = utc_ms(begin, PARIS)
+    site = Site([counter()], PARIS, start_ms, limits=[limit])
+    for minute in range(hours * 60):
+        site.read(start_ms + minute * 60_000, ("water.cold", minute))
+    found = [
+        datetime.fromtimestamp((start_ms + event.at_ms) / 1000, UTC).astimezone(PARIS)
+        for event in site.events
+        if event.kind == "alarm_end"
+    ]
+    assert [f"{end:%H:%M}" for end in found] == ends
+    begun = [event for event in site.events if event.kind == "alarm_begin"]
+    assert len(begun) == len(ends) + 1  # the last period is not over
+
+
 @pytest.mark.parametrize("cut_ms", [60_000, 3_600_000])
 @pytest.mark.parametrize("is_dated", [True, False])
 def test_a_rates_window_goes_on_after_a_restart(cut_ms: int, is_dated: bool) -> None:
@@ -174,3 +199,24 @@ def test_a_day_ends_an_alarm_of_the_day_before_while_the_box_was_off() -> None:
     site.start(morning_ms)
     site.read(morning_ms + 1000, ("water.cold", None))
     assert [event.kind for event in site.events if event.kind.startswith("alarm")] == ["alarm_begin", "alarm_end"]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [None, 5, "x", [], {}, {"boot": 1}, {"for_ms": "much"}, {"for_ms": None, "rest_ms": 0, "last": 0}],
+    ids=str,
+)
+def test_a_register_that_is_no_register_begins_anew_and_is_said(broken: Any) -> None:
+    leak = LimitSpec("x", "water.cold", "never_zero", over_ms=600_000, rest_ms=300_000, is_index=True)
+    start_ms = utc_ms("2026-11-20 00:00", PARIS)
+    site = Site([counter()], PARIS, start_ms, limits=[leak])
+    site.commit()
+    kept = {"boot": 1, "offset": start_ms, "kind": "never_zero", "for_ms": 1, "rest_ms": 0, "last": None}
+    is_part = isinstance(broken, dict) and "for_ms" in broken
+    site.registers["limit/x"] = {**kept, **broken} if is_part else broken
+    site.kill(start_ms + 60_000)
+    for minute in range(12):
+        site.read(start_ms + (2 + minute) * 60_000, ("water.cold", minute))
+    (fault,) = [event for event in site.events if event.kind == "fault"]
+    assert "x begins anew" in fault.values["text"]
+    assert [event.kind for event in site.events if event.kind.startswith("alarm")] == ["alarm_begin"]

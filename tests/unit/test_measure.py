@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edge.core.levels import above, standing
+from edge.core.levels import above
 from edge.core.limit import Limit
 from edge.core.measure import STEPS, Rate
 from edge.core.measure_time import NeverZero
@@ -230,26 +230,14 @@ def test_five_comparisons(kind: Any, or_equal: bool, begins: list[bool]) -> None
         assert bool(told(limit_of(kind, 30.0, or_equal=or_equal), (0, value))) is expected
 
 
-def test_one_alarm_stands_for_a_point() -> None:
-    limits = [
-        limit_of("high", 30.0, id="a"),
-        limit_of("high_high", 40.0, id="b"),
-        limit_of("low", 5.0, id="c"),
-        limit_of("rate", 1.0, id="d", priority="critical"),
-    ]
-    first, second, _, urgent = limits
-    assert standing(limits) is None
+def test_the_second_stage_stands_for_the_point_while_it_is_active() -> None:
+    limits = [limit_of("high", 30.0, id="a"), limit_of("high_high", 40.0, id="b"), limit_of("low", 5.0, id="c")]
+    first, second, other = limits
     first.active = True
-    assert standing(limits) is first
-    second.active = True
-    assert standing(limits) is second
-    assert above(first, limits) is second
-    assert above(second, limits) is None
-    urgent.active = True
-    assert standing(limits) is urgent
-    second.active = False
     assert above(first, limits) is None
-    assert standing([]) is None
+    second.active = other.active = True
+    assert above(first, limits) is second
+    assert above(second, limits) is above(other, limits) is above(first, []) is None
 
 
 def test_a_spec_of_a_plain_limit_has_no_measure() -> None:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from edge.core.commands import Command
+from edge.core.limit_memory import LimitMemory
 from edge.core.output import OutputSpec
 from edge.core.outputs import OutputList
 from edge.core.part import Part
@@ -278,3 +279,30 @@ def test_parts_go_on_from_what_those_before_had_saved() -> None:
     assert rig.engine.part(Echo).count == count
     replace(rig, 34, gauge(), other())  # nothing of theirs changed: they stay
     assert rig.engine.part(Echo).count == count
+
+
+def test_a_limit_of_another_point_goes_on_with_what_both_read() -> None:
+    above = high(other="q", on_delay_ms=3000)
+    rig = Rig(gauge(), other(), above)
+    rig.cycle(1, sample(1, 40.0), sample(1, 30.0, point="q"))
+    replace(rig, 2, gauge(), other(), gauge(id="new"), above)
+    assert [limit.spec.id for limit, _, _ in rig.engine.points["q"].judged] == ["l"]
+    rig.cycle(4, sample(4, 30.0, point="q"))
+    assert [(event.kind, event.at_ms) for event in rig.events] == [("alarm_begin", 4000)]
+
+
+def test_a_leak_is_timed_on_through_a_reload_and_another_limit_of_its_name_begins_anew() -> None:
+    leak = high(0.0, kind="never_zero", over_ms=10_000)
+    parts = {"parts": lambda saved, _events: [LimitMemory(saved)]}
+    rig = Rig(gauge(), leak, parts=[LimitMemory()])
+    rig.each_second(0, *[1.0] * 6)
+    replace(rig, 5.5, gauge(), other(), leak, **parts)
+    rig.each_second(6, *[1.0] * 3)
+    longer = high(0.0, kind="never_zero", over_ms=12_000)
+    replace(rig, 8.5, gauge(), longer, **parts)
+    rig.each_second(9, *[1.0] * 6)
+    # the new limit's first reading is the first that it knows: 8 s before it, 4 since
+    assert [event.at_ms for event in rig.events if event.kind == "alarm_begin"] == [13_000]
+    replace(rig, 14.5, gauge(), high(0.0, kind="rate", over_ms=2000, per="second"), **parts)
+    rig.each_second(15, 1.0, 1.0, 1.0, 5.0)
+    assert kinds(rig)[-1] == "alarm_begin"
