@@ -156,7 +156,8 @@ def _unit_section() -> str:
 
     return (
         "## Units\n\n"
-        "`unit` is a SenML name; it changes no value, as `scale` and `offset` do. Screens show `Cel` as °C.\n\n"
+        "`unit` is a SenML name; it changes no value, as `scale` and `offset` do. Screens show `Cel` as °C.\n"
+        "All of them with their conversions: [units](units.md).\n\n"
         f"- RFC 8428 and RFC 8798, primary: {listed(units.PRIMARY)}\n"
         f"- RFC 8798, secondary: {listed(units.SECONDARY)}\n"
         f"- of the field, not registered: {listed(units.FIELD)}\n"

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from edge.core.calculated import Calculated, CalculatedSpec
-from edge.core.types import NEVER, PointSpec, Record
+from edge.core.types import PointSpec, Record
 from hal.sample import BAD, Sample
 from tests.unit.rig import Rig, sample
 
@@ -49,10 +49,12 @@ class Site:
         """Read these values each 10 s in [from_s, to_s[; a function is asked for its value at t_s; time passes."""
         for t_s in range(from_s, to_s, PERIOD_S):
             self.read(t_s, **{name: value(t_s) if callable(value) else value for name, value in values.items()})
-            for tenths in range(2, 10 * PERIOD_S, 2):
-                due_ms = self.rig.engine.next_due_ms()
-                if due_ms != NEVER and (t_s * 10 + tenths) * 100 >= due_ms:
-                    self.rig.tick(t_s + tenths / 10)
+            now_ms = t_s * 1000
+            while now_ms + 200 <= (due_ms := self.rig.engine.next_due_ms()) < (t_s + PERIOD_S) * 1000 or (
+                due_ms < now_ms + 200 < (t_s + PERIOD_S) * 1000
+            ):
+                now_ms = int(max(due_ms, now_ms + 200))
+                self.rig.tick(now_ms / 1000)
 
     def records(self, name: str) -> list[Record]:
         """Return the records of a point so far."""
