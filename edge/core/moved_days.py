@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 UNDATED_MOST: Final = 20_000  # records that wait for a clock: 4 meters, 3 days of minutes
 WORDS_KEPT: Final = 240
+LOOK_MS: Final = 1000
 
 
 class MovedDays(Part):
@@ -58,6 +59,14 @@ class MovedDays(Part):
     def attach(self, site: Engine) -> None:
         """Take the site whose records it counts."""
         self._site = site
+        if self._words:
+            self.due_ms = site.now_ms
+
+    def step(self, now_ms: int) -> None:
+        """See what the splitting points say as often as they are read: records come less often."""
+        self._note_words()
+        periods = [self._site.points[name].spec.period_ms for name in self._words if name in self._site.points]
+        self.due_ms = now_ms + max(LOOK_MS, min(periods, default=LOOK_MS))
 
     # -- what moved
 
@@ -101,12 +110,19 @@ class MovedDays(Part):
         if version is None:
             return UNKNOWN
         if version.split_by:
-            noted = [word for t_ms, word in self._words[version.split_by] if t_ms <= middle_ms]
-            return (noted[-1] if noted else self._words[version.split_by][0][1]) or UNKNOWN
+            return self._word_at(version.split_by, middle_ms) or UNKNOWN
         if version.hours:
             rest = next((price for price in version.prices if price not in version.hours), UNKNOWN)
             return next((price for price, hours in version.hours.items() if holds(hours, local)), rest)
         return ""
+
+    def _word_at(self, name: str, t_ms: int) -> str:
+        """Return what a splitting point said at that instant; after a start what it said first."""
+        words = self._words[name]
+        before = [word for noted_ms, word in words if noted_ms <= t_ms]
+        if any(before):
+            return before[-1]
+        return next((word for _noted_ms, word in words if word), "")
 
     def _add(self, meter: MeterDays, record: Record) -> None:
         day = self._day_of(record.start_ms + self._site.utc_offset_ms)

@@ -69,7 +69,7 @@ def version_of(row: Tariff, unit_of: Mapping[str, str]) -> Version:
         points=row.points,
         meter=row.meter,
         split_by=row.split_by,
-        periods={name: tuple(words) for name, words in row.periods.items()},
+        periods={name: tuple(word.strip() for word in words) for name, words in row.periods.items()},
         hours={name: hours_of(texts) for name, texts in row.hours.items()},
         factors={point: factor for point, factor in factors.items() if factor is not None and factor != 1},
         coefficient=None if row.coefficient is None else exact(row.coefficient),

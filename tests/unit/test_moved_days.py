@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
+from edge.core.costs import Costs
 from edge.core.moved_days import MovedDays
+from edge.core.replacing import Site
 from edge.core.series import HistoryRecord
 from edge.core.tariff import Standing, Tariff
+from edge.core.tariff_book import TariffBook
 from edge.core.timetable import hours_of
 from edge.runtime.past_days import PastDays
 from edge.runtime.station import Question
@@ -285,6 +288,40 @@ def test_one_register_is_split_by_the_period_that_the_meter_tells() -> None:
     found = rig.cost("e", NOV_21.date())
     assert [line.quantity for line in found.lines] == [64, 32]
     assert found.unpriced == 0
+
+
+def test_a_period_that_is_told_only_after_the_start_counts_from_the_start() -> None:
+    from edge.core.types import PointSpec
+
+    start = utc_ms(NOV_21)
+    tariff = split_tariff(split_by="ptec", periods={"HP": ("HP..",), "HC": ("HC..",)})
+    ptec = PointSpec(id="ptec", kind="text", period_ms=900_000, record_ms=900_000, stale_ms=3_000_000)
+    rig = MoneyRig([tariff], [counter("m", period_ms=1000), ptec], start)
+    rig.at(start, {"m": 100.0})
+    for step in range(1, 5):
+        rig.at(start + step * STEP_MS - 400_000, {"m": 100.0 + step, "ptec": "HP.."})
+        rig.at(start + step * STEP_MS, {"m": 100.0 + step, "ptec": "HP.."})
+    found = rig.cost("e", NOV_21.date())
+    assert (found.unpriced, found.lines[0].quantity) == (0, 4)
+
+
+def test_other_settings_keep_the_days_and_lose_no_record() -> None:
+    start = utc_ms(NOV_21)
+    rig = MoneyRig([simple("e", "m")], [counter("m"), counter("w")], start)
+    feed(rig, start, [100.0, 101.0, 102.0], w=7.0)
+    dearer = [simple("e", "m", "0.4"), simple("water", "w", "3")]
+
+    def parts(saved: Any, saved_events: Any) -> list[Any]:
+        return [MovedDays(dearer, saved), TariffBook(dearer, saved_events), Costs()]
+
+    site = Site(rig.points, [], parts=parts)
+    rig.engine.replace(site, rig.registers, rig.event_registers, rig.engine.now_ms)
+    rig.collect()
+    feed(rig, start + 3 * STEP_MS, [103.0, 104.0], w=9.0)
+    assert rig.cost("e", NOV_21.date()).lines[0].quantity == 4
+    assert rig.cost("e", NOV_21.date()).amount == D("1.60")
+    assert rig.cost("water", NOV_21.date()).lines[0].quantity == 2
+    assert rig.again(start + 6 * STEP_MS, tariffs=dearer).cost("e", NOV_21.date()).lines[0].quantity in {3, 4}
 
 
 def test_what_moves_while_the_period_is_unknown_has_no_price_and_is_told() -> None:
