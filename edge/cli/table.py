@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from edge.cli import banner, costs, rows
+from edge.cli import banner, consumption, costs, rows
 from edge.cli.cells import Line, Piece, both_ends, cells, filled, plain
 from edge.cli.trend import Trends
 from edge.cli.words import Words
@@ -52,9 +52,10 @@ def compose(sight: Sight, size: tuple[int, int], zone: tzinfo, now_ms: int, lang
     top += banner.alarms(sight.live, width, max(1, (height - 8) // 4), zone, now_ms, say)
     del top[height - POINTS_AT_LEAST :]
     bottom = [filled([Piece(f" {sight.message}", "note")], width), _footer(sight.keys, width)]
-    cost = costs.line(sight.live.get("costs"), width - 2, say)
-    if cost:
-        bottom.insert(0, filled([Piece(f" {cost}", "dim" if sight.silent_s else "")], width))
+    used = costs.line(sight.live.get("costs"), width - 2, say)
+    used = used or consumption.line(sight.live.get("consumption"), width - 2, say)
+    if used:
+        bottom.insert(0, filled([Piece(f" {used}", "dim" if sight.silent_s else "")], width))
     room = height - len(top) - len(bottom)
     middle = banner.help_lines(width, say) if sight.is_help else _points(sight, width, room, say)
     blank = [filled((), width)] * max(0, room - len(middle))

@@ -22,6 +22,7 @@ PERIODS: Final[dict[str, tuple[TotalStep, int]]] = {
     "hour": ("hour", 0), "today": ("day", 0), "yesterday": ("day", 1), "week": ("week", 0), "month": ("month", 0),
     "last_month": ("month", 1), "year": ("year", 0), "last_year": ("year", 1),
 }  # fmt: skip
+SHORT: Final[tuple[TotalStep, ...]] = ("day", "month")
 NO_METER: Final = frozenset({"", "s", "min", "h", "count"})
 """Units of what counts and is no meter, unless a [[meter]] table says so."""
 
@@ -110,6 +111,35 @@ def _view(point: Counter, totals: Totals, known: Meters, dating: Dating) -> Mete
 
 def _act(act: Act, dating: Dating) -> MeterAct:
     return MeterAct(act.kind, dating.utc_ms(act.boot, act.at_ms), act.value, act.author, act.channel)
+
+
+class ConsumptionView(msgspec.Struct, frozen=True):
+    """What a meter of the settings moved today and this month, in `to_unit` where that is known; None: not known."""
+
+    point: str
+    name: dict[str, str]
+    unit: str
+    today: Decimal | None
+    month: Decimal | None
+
+
+def consumption(engine: Engine) -> list[ConsumptionView]:
+    """Return the meters that the settings name, in short: what a screen can ask for each second."""
+    try:
+        totals, known = engine.part(Totals), engine.part(Meters)
+    except KeyError:
+        return []
+    found = []
+    for point in (engine.points[name] for name in known.specs if name in engine.points):
+        to_unit, worth = known.specs[point.id].to_unit, known.coefficients(point.id)
+        moved = [totals.total(point.id, step) for step in SHORT]
+        figures = [None if total is None else total.moved for total in moved]
+        converted = [totals.converted(point.id, worth, step) if to_unit else None for step in SHORT]
+        unit = point.spec.unit
+        if None not in converted:
+            figures, unit = converted, to_unit
+        found.append(ConsumptionView(point.id, point.spec.name, unit, figures[0], figures[1]))
+    return found
 
 
 class PeakOf(msgspec.Struct, frozen=True):

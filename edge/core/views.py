@@ -23,6 +23,7 @@ VIEWS: Final[dict[str, View]] = {
     "costs": lambda engine, _now_ms, _dating: costs.costs(engine),
     "cost_lines": lambda engine, _now_ms, _dating: costs.cost_lines(engine),
     "tariffs": lambda engine, _now_ms, _dating: costs.tariffs(engine),
+    "consumption": lambda engine, _now_ms, _dating: meter_view.consumption(engine),
     "peaks": lambda engine, _now_ms, _dating: meter_view.peaks(engine),
     "meters": lambda engine, _now_ms, dating: meter_view.meters(engine, dating),
     "outputs": lambda engine, now_ms, _dating: output_view.outputs(engine, now_ms),

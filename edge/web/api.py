@@ -33,7 +33,7 @@ from edge.web.refusal import RefusedError
 VERSION: Final = 1
 BODY_MAX: Final = 65536
 WORD_MAX: Final = 64  # id, verb and author of a command are kept with its result: 256 of them are durable
-LIVE: Final = ("values", "alarms", "costs")  # the views that the live table asks for each second
+LIVE: Final = ("values", "alarms", "costs", "consumption")  # the views that the live table asks for each second
 WAITING_CLIENTS: Final = 32
 WAKE_EVERY_S: Final = 60  # waitress wakes an idle box once a second by default
 SILENT_CLIENT_S: Final = 30  # one that connects and asks nothing is dropped

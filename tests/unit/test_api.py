@@ -63,7 +63,7 @@ def test_each_question_is_answered_as_the_desk_says_it(path: Path, desk: FakeDes
     assert client.get("buffer") == desk.buffer()
     assert client.get("time") == desk.time()
     assert client.get("buses") == desk.buses()
-    assert set(client.get("live")) == {"box", "values", "alarms", "costs", "buffer"}
+    assert set(client.get("live")) == {"box", "values", "alarms", "costs", "consumption", "buffer"}
     assert set(client.get("points")[0]) == {"point", "kind", "unit", "name", "place"}
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge.cli.consumption import line
+from edge.cli.words import Words
 from edge.core.commands import Command, Result
 from edge.core.meter_view import MeterAct, MeterPeriod, MeterView, PeakOf, PeakView
 from edge.core.series import HistoryRecord
@@ -126,3 +128,13 @@ def test_what_stands_in_json_is_exact(vigie: Any, metered: FakeDesk) -> None:
 
 def test_a_site_without_meters_says_so(vigie: Any, desk: FakeDesk) -> None:
     assert vigie("meter")[1] == "This site has no meter: no point of it counts.\n"
+
+
+def test_the_live_table_has_a_line_of_meters_where_nothing_is_priced() -> None:
+    found = [
+        {"point": "gas", "name": {"en": "Gas", "fr": "Gaz"}, "unit": "kWh", "today": "102.557", "month": "1352.4"},
+        {"point": "water.cold", "name": {}, "unit": "m3", "today": None, "month": "6.02"},
+    ]
+    assert line(found, 78, Words("en")) == "today / month   Gas 102.557 / 1 352.400 kWh   water.cold - / 6.020 m³"
+    assert line(found, 50, Words("fr")) == "auj. / mois   Gaz 102,557 / 1 352,400 kWh"
+    assert line(found, 20, Words("fr")) == line([], 80, Words("en")) == line(None, 80, Words("en")) == ""

@@ -11,7 +11,7 @@ import pytest
 
 from edge.core.commands import Command, Result
 from edge.core.meter import Coefficients, MeterSpec
-from edge.core.meter_view import meters
+from edge.core.meter_view import consumption, meters
 from edge.core.meters import Meters
 from edge.core.part import Part
 from tests.metered_site import MeteredSite, counter, utc_ms
@@ -270,5 +270,7 @@ def test_the_view_tells_index_totals_and_the_last_act() -> None:
     assert view.totals["today"].moved == Decimal("0.1")
     assert view.totals["today"].converted == Decimal("1.127")
     assert "yesterday" not in view.totals
+    (short,) = consumption(site.engine)
+    assert (short.unit, short.today, short.month) == ("kWh", Decimal("1.127"), Decimal("1.127"))
     assert view.act is not None
     assert (view.act.kind, view.act.value, view.act.utc_ms) == ("set", "482.137", at_ms)

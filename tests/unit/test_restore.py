@@ -384,3 +384,40 @@ def test_in_any_order_of_counting_and_restoring_the_index_is_the_newest_backup_a
         if later:
             assert index_now == round(newest + counted, 9)
         last = index_now
+
+
+# -- what people did at meters, and sums
+
+
+def test_an_index_that_a_person_set_on_this_box_is_not_touched_by_a_backup() -> None:
+    here = {"base": 482.0, "count": 37, "scale": 0.001, "pending": 0.0, "set": True, "act": 2}
+    for later in (True, False):
+        (_, water) = joined(backup(), {"counter/water": here}, later=later)
+        assert (water.how, water.index, water.register) == ("kept", 482.037, here)
+        after = registers_after(backup(), {"counter/water": here}, [water], 50, is_new=False)
+        assert after["counter/water"] == here
+        assert after["restored"]["added"] == {}
+
+
+def test_the_acts_that_an_index_holds_stay_known_when_a_backup_moves_it() -> None:
+    here = {"base": 0.0, "count": 37, "scale": 0.001, "pending": 0.002, "act": 2}
+    (_, water) = joined(backup(), {"counter/water": here}, later=True)
+    assert (water.how, water.index) == ("gap", 1000.287)
+    assert water.register == {"base": 1000.287, "count": 0, "scale": 0.001, "pending": 0.002, "act": 2}
+
+
+def test_a_new_box_has_the_sums_of_the_backup_and_its_index_is_not_of_its_own_setting() -> None:
+    sums = {"totals/water": {"hours": [], "day": [739_942, "1.5"]}, "totals/water/2026-10": [[31, "2"]]}
+    water = {**WATER, "set": True, "act": 1}
+    of = backup(records={"counter/water": water, **sums}, events={"meters": {"n": 1}, "clock": CLOCK})
+    fs = MemoryFs()
+    assert restore(fs, of) is not None
+    found = registers(fs)
+    assert {name: found[name] for name in sums} == sums
+    assert found["counter/water"] == {**WATER, "pending": 0, "act": 1}
+    with target(fs, SMALL) as onto:
+        assert onto.events.registers["meters"] == {"n": 1}
+    other = MemoryFs()
+    run(other, {"counter/water": {"base": 0.0, "count": 5, "scale": 0.001, "pending": 0.0}})
+    restore(other, of)
+    assert "totals/water" not in registers(other), "a box that counted has sums of its own"
