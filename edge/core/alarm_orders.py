@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -127,6 +126,8 @@ def _limit_of(desk: AlarmDesk, number: int | None, limit: str) -> str | Text:
         return Text("alarm_none", {"number": number})
     if limit in desk.site.limits:
         return limit
+    import difflib  # a box whose limits nobody misspells never loads it
+
     near = difflib.get_close_matches(limit, desk.site.limits)
     return Text("limit_none", {"limit": limit, **({"near": near} if near else {})})
 
