@@ -30,18 +30,21 @@ class AlarmDesk(Part):
     def __init__(self, saved: Mapping[str, Any] | None = None, rules: AlarmRules | None = None) -> None:
         super().__init__()
         saved = dict(saved or {})
-        self.rules = rules or AlarmRules()
         self.list = AlarmList(saved or None)
         self.by_limit = self.list.by_limit
         self.silences = Silences(saved)
-        self._moment = Moment(self.rules.together_ms)
-        self._chatter = Chatter(self.rules)
+        self.set_rules(rules or AlarmRules())
         self._quiet_ms: dict[str, float] = {}
         """When a chattering limit has been quiet for long enough."""
         self._farther: dict[str, list[str]] = {}
         self._is_open = False
         """Whether the site runs: before, parts say what they suppress, and some have not yet."""
         self.site: Engine
+
+    def set_rules(self, rules: AlarmRules) -> None:
+        """Treat alarms by these rules from now on."""
+        self.rules = rules
+        self._moment, self._chatter = Moment(rules.together_ms), Chatter(rules)
 
     def attach(self, site: Engine) -> None:
         """Carry out orders, and hear anew from the parts what they suppress."""

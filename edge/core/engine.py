@@ -219,6 +219,8 @@ class Engine:
         """
         self._now_ms = now_ms
         self.alarms.keep_peaks()
+        if site.alarm_rules is not None:
+            self.alarms.set_rules(site.alarm_rules)
         replace(self, site, self._actions, saved, saved_events, now_ms)
         watch_others(self.limits.values(), self.points)
         self.alarms.take_site(self)

@@ -17,6 +17,7 @@ from edge.core.making import make_point
 from edge.core.output import OutputSpec
 from edge.core.part import Part
 from edge.core.point import Actions, Point
+from edge.core.together import AlarmRules
 from edge.core.types import LimitSpec, PointSpec
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Site(msgspec.Struct, frozen=True):
     outputs: Sequence[OutputSpec] = ()
     parts: Callable[[Mapping[str, Any], Mapping[str, Any]], Sequence[Part]] | None = None
     """(registers of the records, of the events) -> the parts; None: those that are there stay."""
+    alarm_rules: AlarmRules | None = None
+    """How its alarms are treated; None: as before."""
     reopened: Collection[str] = ()
     """Points and outputs whose device is opened anew: what counts since its opening counts from 0 again."""
 

@@ -16,6 +16,7 @@ from edge.runtime.compared import compared
 from edge.runtime.notebook_keeper import moment
 from edge.runtime.signals import wiring
 from edge.runtime.supervisor import Bell
+from edge.settings.alarm_rules import alarm_rules
 from edge.settings.model import Settings
 from edge.settings.site_parts import site_parts
 from edge.settings.specs import output_spec, specs
@@ -64,7 +65,7 @@ class Changing:
             outputs=OutputList(outputs, boot=box.clock.boot, now_ms=now_ms), parts=parts(saved, saved_events),
         )  # fmt: skip
         is_same = (points, limits) == specs(box.settings) and after.tables == box.settings.tables
-        return Site(points, limits, outputs, None if is_same else parts, reopened)
+        return Site(points, limits, outputs, None if is_same else parts, alarm_rules(after), reopened)
 
     def registers(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """Return the registers of both logs as they are now."""

@@ -223,7 +223,9 @@ def test_other_settings_while_it_runs_keep_what_is_shelved_and_drop_what_has_no_
     order(rig, "shelve", limit="l", for_s=3600, reason="x")
     order(rig, "shelve", limit="m", for_s=3600, reason="x")
     rig.each_second(1, 40)
-    rig.engine.replace(Site([gauge()], [high(30)]), {}, {}, 2000)
+    rules = AlarmRules(shelve_most_ms=7_200_000)
+    rig.engine.replace(Site([gauge()], [high(30)], alarm_rules=rules), {}, {}, 2000)
     rig.collect()
     assert (state(rig), alarm_kinds(rig)[-2:]) == ("shelved", ["unshelve", "end"])
     assert order(rig, "shelve", "b", limit="l", back=True).done
+    assert order(rig, "shelve", "c", limit="l", for_s=7201, reason="x").text.key == "shelve_too_long"
