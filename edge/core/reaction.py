@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from edge.core.engine import Engine
 
 REGISTER: Final = "reactions"
+OUT: Final = "out_of_service"
+"""Of an alarm whose limit nobody trusts: it acts on nothing."""
 EDGES: Final = {"alarm_begin": True, "alarm_end": False}
 
 
@@ -57,8 +59,7 @@ class Reactions(Part):
         self.site = site
         for name, hold in list(self.holds.items()):
             spec = self.specs[name]
-            limit = site.limits.get(spec.limit)
-            lasts = hold.boot == site.boot or (not hold.until_ms and limit is not None and limit.active)
+            lasts = hold.boot == site.boot or (not hold.until_ms and self._is_active(spec.limit))
             left = hold if lasts else outlives(hold, site.outputs.by_id[spec.target].spec.safe)
             if left is None:
                 del self.holds[name]
@@ -69,9 +70,8 @@ class Reactions(Part):
                 left = msgspec.structs.replace(left, boot=site.boot, at_ms=site.now_ms, until_ms=until_ms)
             self.holds[name] = left
         for spec in self.specs.values():  # also one that came into the settings while its alarm was active
-            limit = site.limits.get(spec.limit)
-            is_due = limit is not None and limit.active and not spec.for_ms and spec.id not in self.holds
-            if spec.is_output and spec.begin is not None and is_due:
+            is_new = spec.is_output and not spec.for_ms and spec.id not in self.holds
+            if is_new and spec.begin is not None and self._is_active(spec.limit):
                 self.holds[spec.id] = Override(bool(spec.begin), site.boot, site.now_ms)
                 self.is_changed = True
         held = {self.specs[name].target: hold.level for name, hold in self.holds.items()}
@@ -79,11 +79,16 @@ class Reactions(Part):
             site.outputs.act(output, site.now_ms, level=held.get(output))
         self._plan()
 
+    def _is_active(self, limit: str) -> bool:
+        """Return whether a limit has an alarm that is active, also one that latches, and is in service."""
+        alarm = self.site.alarms.by_limit.get(limit)
+        return alarm is not None and alarm.active and alarm.silence != OUT
+
     def hear(self, records: Sequence[Record], events: Sequence[Event]) -> None:
         """Act on alarms that begin and end."""
         for event in events:
             begins = EDGES.get(event.kind)
-            if begins is not None:
+            if begins is not None and not (begins and event.values.get(OUT)):
                 for spec in self._of_limit.get(event.values.get("limit", ""), ()):
                     self._act(spec, begins=begins)
 

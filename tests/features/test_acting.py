@@ -398,6 +398,53 @@ def test_an_alarm_writes_a_setpoint_and_its_end_another() -> None:
     assert site.restart().value("hall.wanted") == 18
 
 
+def test_a_rule_acts_also_while_its_alarm_is_shelved_and_not_while_its_limit_is_out_of_service() -> None:
+    """T17: silence keeps people undisturbed; a limit that nobody trusts acts on nothing."""
+    site = Site(LEAK)
+    site.temperature = 35.0
+    site.go(20)
+    assert site.order("shelve", limit="hall.hot", for_s=3600, reason="works").done
+    site.temperature = 41.0
+    site.go(20)
+    assert site.level("valve")
+    site = Site(LEAK)
+    assert site.order("alarm.service", limit="hall.hot", to="out", reason="broken").done
+    site.temperature = 41.0
+    site.go(20)
+    assert site.told("alarm_begin")
+    assert not site.level("valve")
+    assert not site.restart().level("valve")
+
+
+def test_an_alarm_that_latches_holds_its_output_until_it_is_acknowledged_over_a_restart_too() -> None:
+    """T17: the hold lasts as long as the alarm, not as long as its value."""
+    site = Site(LEAK.replace('kind = "high"', 'kind = "high"\nlatch = true'))
+    for value in (41.0, 20.0):
+        site.temperature = value
+        site.go(20)
+    assert site.level("valve")
+    again = site.restart()
+    assert again.level("valve")
+    assert again.order("ack").done
+    again.temperature = 20.0
+    again.go(20)
+    assert not again.level("valve")
+
+
+@pytest.mark.parametrize(("safe", "goes_on"), [("off", False), ("on", True)])
+def test_what_a_rule_says_at_the_end_outlives_a_restart_only_where_it_is_safe(safe: str, *, goes_on: bool) -> None:
+    """T17: after a restart nothing is switched on that the alarm no longer asks for."""
+    head = HEAD.replace('id = "valve"', f'id = "valve"\nsafe = "{safe}"')
+    site = Site(LEAK.replace('begin = "on"', 'end = "on"'), head=head)
+    for value in (41.0, 20.0):
+        site.temperature = value
+        site.go(20)
+    assert site.level("valve")
+    again = site.restart()
+    assert again.level("valve") is (safe == "on")
+    assert bool(again.engine.outputs.by_id["valve"].acted) is goes_on
+
+
 # -- ACT7, ACT8
 
 

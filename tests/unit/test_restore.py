@@ -127,6 +127,15 @@ def test_tariffs_and_what_was_priced_by_day_go_on_in_a_new_box() -> None:
         assert onto.events.registers["tariffs"] == made
 
 
+def test_what_was_set_by_order_goes_on_in_a_new_box() -> None:
+    fs = MemoryFs()
+    made = {"value": 21.5, "boot": 41, "at_ms": 5, "author": "anna", "channel": "local"}
+    written = {"setpoint/hall.wanted": made, "limit_values": {"hot": made}, "program/week": {"made": made}}
+    restore(fs, backup(events={**backup().events, **written}))
+    with target(fs, SMALL) as onto:
+        assert written.items() <= onto.events.registers.items()
+
+
 def test_its_starts_go_on_above_the_old_ones_and_its_logs_are_its_own(tmp_path: Any) -> None:
     fs = MemoryFs()
     restore(fs, backup())
