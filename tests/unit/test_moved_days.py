@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -22,6 +23,7 @@ from edge.runtime.past_days import PastDays
 from edge.runtime.station import Question
 from tests.memory_history import MemoryHistory
 from tests.money_rig import PARIS, D, MoneyRig, counter, local, utc_ms
+from tests.support import shared_data
 
 STEP_MS = 900_000
 NOV_21 = datetime(2026, 11, 21, tzinfo=PARIS)
@@ -409,3 +411,30 @@ def test_without_history_or_a_date_nothing_is_filled() -> None:
         questions[-1].reply(questions[-1].ask(rig.engine))
         assert worker.step(5.0) > 3600
         assert rig.engine.part(MovedDays).saved() == {}
+
+
+def test_forty_days_of_real_water_meters_with_their_gaps_cost_what_their_readings_say() -> None:
+    """Hourly readings of three homes, late and missing ones too; the clocks change within the days."""
+    madrid = ZoneInfo("Europe/Madrid")
+    rows = [line.split(",") for line in shared_data("traces", "water_meters_hourly.csv").read_text().splitlines()[1:]]
+    for user in ("u1", "u2", "u3"):
+        own = [(datetime.fromisoformat(row[1]).replace(tzinfo=madrid), int(row[2])) for row in rows if row[0] == user]
+        begin = max(own[0][0], datetime(2016, 3, 1, tzinfo=madrid))
+        read: list[tuple[datetime, int]] = []
+        for when, litres in own:  # a late row brings nothing new: its meter was read since
+            if begin <= when < begin + timedelta(days=40) and (not read or when > read[-1][0]):
+                read.append((when, litres))
+        tariff = simple("water", "m", "4.2569", unit="m3", factors={"m": D("0.001")}, valid_from=date(2016, 1, 1))
+        spec = counter("m", unit="l", period_ms=3_600_000, record_ms=3_600_000, stale_ms=9_000_000)
+        rig = MoneyRig([tariff], [spec], utc_ms(read[0][0], madrid), zone=madrid)
+        expected: dict[date, int] = {}
+        for place, (when, litres) in enumerate(read):
+            rig.at(utc_ms(when, madrid), {"m": litres})
+            if place:
+                expected[when.date()] = expected.get(when.date(), 0) + litres - read[place - 1][1]
+        rig.close((utc_ms(read[-1][0], madrid) + 1000 - rig.begin) / 1000)
+        assert len(expected) > 30
+        for day, litres in expected.items():
+            found = rig.cost("water", day)
+            assert found.lines[0].quantity == D(litres) / 1000, (user, day)
+            assert found.amount == (D(litres) * D("0.0042569")).quantize(D("0.01"), ROUND_HALF_UP), (user, day)
