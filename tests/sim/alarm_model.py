@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import msgspec
+
+from tests.sim import limit_models
 
 SILENT_AFTER_S = 5
 Told = tuple[str, int, str, dict[str, Any]]
@@ -28,6 +31,8 @@ class Rule(msgspec.Struct, frozen=True):
     on_s: int = 0
     off_s: int = 0
     latch: bool = False
+    other: str = ""
+    over_s: int = 0
 
 
 BEYOND: dict[str, Callable[[Rule, float], bool]] = {
@@ -47,7 +52,9 @@ BACK: dict[str, Callable[[Rule, float], bool]] = {
     "not_equal": lambda rule, value: value == rule.value,
 }
 """When a value that was beyond counts as back."""
-NEXT_STAGE = {"high": "high_high", "low": "low_low"}
+NEXT_STAGE = {"high": "high_high", "low": "low_low", "above": "high_high"}
+MEASURED = {"rate", "never_zero", "deviation", "above", "condition"}
+"""Kinds that look at more than one reading; "above" is high with another point as its limit."""
 NOT_BELIEVED = {"unconfirmed", "inconsistent", "suspect"}
 
 
@@ -92,6 +99,9 @@ class AlarmModel:
         self.beyond = dict(self.calls)
         self.called_at = dict.fromkeys(self.rules, 0)
         self.delay_runs = dict.fromkeys(self.rules, False)
+        self.heard: dict[str, list[tuple[int, float | None]]] = {name: [] for name in self.rules}
+        self.beside: dict[str, float | None] = dict.fromkeys(self.rules)
+        self.leaked_s = {name: rule.over_s if self.calls[name] else 0 for name, rule in self.rules.items()}
         self.begins: dict[str, list[int]] = {name: [] for name in self.rules}
         self.moment: dict[str, Any] | None = None
         self.heard_together: list[tuple[dict[str, Any], dict[str, Any]]] = []
@@ -159,8 +169,12 @@ class AlarmModel:
     # -- is the limit exceeded?
 
     def _judge_point(self, point: str, value: float | None, reason: str, now: int) -> None:
-        for rule in self._of(point):
-            says = self._calls(rule, value, reason)
+        for rule in [*self._of(point), *(rule for rule in self.rules.values() if rule.other == point)]:
+            if rule.kind in MEASURED:
+                believed = None if reason in NOT_BELIEVED else value
+                says = self._measures(rule, believed, now, is_own=rule.point == point)
+            else:
+                says = self._calls(rule, value, reason)
             if says is None:  # nothing is known: a delay can't run out meanwhile
                 self.delay_runs[rule.name] = False
                 continue
@@ -180,6 +194,45 @@ class AlarmModel:
         if self.calls[rule.name] and self.beyond[rule.name]:
             return not BACK[rule.kind](rule, value)
         return BEYOND[rule.kind](rule, value)
+
+    def _measures(self, rule: Rule, value: float | None, now: int, *, is_own: bool) -> bool | None:
+        """Return the same for a kind that looks at more than one reading; all of them are kept."""
+        heard = self.heard[rule.name]
+        if is_own:
+            heard.append((now * 1000, value))
+        else:
+            self.beside[rule.name] = value
+        own, beside = heard[-1][1] if heard else None, self.beside[rule.name]
+        if own is None or (rule.other and beside is None):
+            return None
+        if rule.kind == "condition":
+            return own > 20 and (beside or 0) > 20
+        if rule.kind == "never_zero":
+            return self._flowed_s(rule) >= rule.over_s
+        number, bound = self._number(rule, own, beside or 0.0), beside if rule.kind == "above" else rule.value
+        if number is None or bound is None:
+            return None
+        return number > bound - (rule.deadband if self.calls[rule.name] and self.beyond[rule.name] else 0)
+
+    def _number(self, rule: Rule, own: float, beside: float) -> float | None:
+        if rule.kind == "rate":
+            rate = limit_models.rate(self.heard[rule.name], rule.over_s * 1000, 1000)
+            return None if rate is None else abs(rate)
+        return abs(own - beside) if rule.kind == "deviation" else own
+
+    def _flowed_s(self, rule: Rule) -> float:
+        """Return the known seconds since the last zero; where there was none, on top of those before the restart."""
+        heard = self.heard[rule.name]
+        last_zero = max(
+            (place for place, (_t, value) in enumerate(heard) if value is not None and value <= 0), default=-1
+        )
+        since = heard[max(last_zero, 0) :]
+        known = sum(
+            later[0] - earlier[0]
+            for earlier, later in pairwise(since)
+            if earlier[1] is not None and later[1] is not None
+        )
+        return known / 1000 + (self.leaked_s[rule.name] if last_zero < 0 else 0)
 
     def _delay(self, rule: Rule, now: int) -> None:
         name = rule.name

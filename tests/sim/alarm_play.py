@@ -13,7 +13,7 @@ from edge.core.notifier import Notifier
 from edge.core.notify_gate import NotifyRules
 from edge.core.part import Part
 from edge.core.together import AlarmRules
-from edge.core.types import Event, LimitSpec, PointSpec
+from edge.core.types import Event, Input, LimitSpec, PointSpec
 from hal.sample import BAD, GOOD, UNCERTAIN, Cycle, Sample
 from tests.sim.alarm_model import AlarmModel, Rule
 
@@ -22,8 +22,14 @@ VALUES = (None, None, 0.0, 19.0, 20.0, 20.5, 21.0, 25.0, 29.0, 29.5, 30.0, 31.0,
 REASONS = ("", "", "", "", "late", "unconfirmed", "suspect", "clock_degraded")
 WHY_BAD = ("no_answer", "crc", "out_of_range")
 DEVICES = ("a", "b")
-KINDS = ("high", "high_high", "low", "low_low", "equal", "not_equal", "fault", "stale")
-WORTH = {"high": 30.0, "high_high": 40.0, "low": 21.0, "low_low": 20.0, "equal": 30.0, "not_equal": 29.0}
+KINDS = (
+    "high", "high_high", "low", "low_low", "equal", "not_equal", "fault", "stale", "rate", "never_zero", "deviation",
+    "above", "condition",
+)  # fmt: skip
+WORTH = {
+    "high": 30.0, "high_high": 40.0, "low": 21.0, "low_low": 20.0, "equal": 30.0, "not_equal": 29.0, "rate": 2.0,
+    "deviation": 5.0,
+}  # fmt: skip
 SAYS = (
     "id", "after", "first", "shelved", "suppressed", "out_of_service", "begins", "before", "latched", "by", "why",
 )  # fmt: skip
@@ -62,15 +68,26 @@ def rules_of(rng: random.Random) -> list[Rule]:
     for number in range(rng.randint(2, 6)):
         kind = rng.choice(KINDS)
         value = WORTH.get(kind, 0.0)
-        is_back_by_degrees = kind not in {"fault", "stale", "not_equal"}
+        is_back_by_degrees = kind not in {"fault", "stale", "not_equal", "never_zero", "condition"}
+        point = rng.choice(DEVICES)
         rules.append(
             Rule(
-                f"l{number}", rng.choice(DEVICES), kind, value,
+                f"l{number}", point, kind, value,
+                other=DEVICES[point == DEVICES[0]] if kind in {"deviation", "above", "condition"} else "",
+                over_s=rng.choice((2, 5)) if kind in {"rate", "never_zero"} else 0,
                 deadband=rng.choice((0.0, 0.0, 1.0)) if is_back_by_degrees else 0.0,
                 on_s=rng.choice((0, 0, 0, 2)), off_s=rng.choice((0, 0, 0, 3)), latch=rng.random() < 0.25,
             )
         )  # fmt: skip
     return rules
+
+
+def _of_others(rule: Rule) -> dict[str, Any]:
+    """Return the keys of a limit that looks at the other point."""
+    if rule.kind == "condition":
+        inputs = dict.fromkeys(DEVICES, Input())
+        return {"expression": f"{rule.point} > 20 and {rule.other} > 20", "inputs": inputs}
+    return {"other": rule.other}
 
 
 class Works(Part):
@@ -101,8 +118,10 @@ class Play:
         ]
         self.limits = [
             LimitSpec(
-                rule.name, rule.point, rule.kind, rule.value, deadband=rule.deadband, on_delay_ms=rule.on_s * 1000,  # type: ignore[arg-type]
-                off_delay_ms=rule.off_s * 1000, latch=rule.latch, priority=("high", "critical")[place % 2],
+                rule.name, rule.point, {"above": "high", "condition": "expression"}.get(rule.kind, rule.kind),  # type: ignore[arg-type]
+                rule.value, deadband=rule.deadband, on_delay_ms=rule.on_s * 1000, off_delay_ms=rule.off_s * 1000,
+                latch=rule.latch, priority=("high", "critical")[place % 2], over_ms=rule.over_s * 1000, per="second",
+                **_of_others(rule),
             )
             for place, rule in enumerate(rules)
         ]  # fmt: skip
