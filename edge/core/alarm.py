@@ -12,7 +12,7 @@ SILENCED: Final = ("shelved", "suppressed", "out_of_service")
 """The states in which an alarm is journaled and nobody is told."""
 
 
-class Alarm(msgspec.Struct):
+class Alarm(msgspec.Struct, omit_defaults=True):
     """One alarm: a limit exceeded at `begin_ms` of start `boot`. Gone when it has ended and is acknowledged."""
 
     number: int

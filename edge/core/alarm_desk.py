@@ -6,19 +6,19 @@ alarm changes neither its evaluation, nor its journal, nor an output that follow
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edge.core import alarm_orders
 from edge.core.alarm import Alarm, AlarmList
-from edge.core.alarm_facts import facts_of
-from edge.core.levels import UPPER
+from edge.core.alarm_facts import by_time, facts_of, which
+from edge.core.alarm_stages import Stages
 from edge.core.limit import excess
 from edge.core.part import Part
 from edge.core.point import Crossing
 from edge.core.silence import Silences
 from edge.core.together import AlarmRules, Chatter, Moment
-from edge.core.types import NEVER, Event
+from edge.core.types import Event
 
 if TYPE_CHECKING:
     from edge.core.engine import Engine
@@ -34,15 +34,13 @@ class AlarmDesk(Part):
         self.by_limit = self.list.by_limit
         self.silences = Silences(saved)
         self.set_rules(rules or AlarmRules())
-        self._quiet_ms: dict[str, float] = {}
-        """When a chattering limit has been quiet for long enough."""
-        self._farther: dict[str, list[str]] = {}
+        self._stages = Stages()
         self._is_open = False
         """Whether the site runs: before, parts say what they suppress, and some have not yet."""
         self.site: Engine
 
     def set_rules(self, rules: AlarmRules) -> None:
-        """Treat alarms by these rules from now on."""
+        """Treat alarms by these rules from now on; chatter and moments are counted anew."""
         self.rules = rules
         self._moment, self._chatter = Moment(rules.together_ms), Chatter(rules)
 
@@ -56,7 +54,7 @@ class AlarmDesk(Part):
     def take_site(self, site: Engine) -> None:
         """Go on with the alarms that there are: after a restart, or when the site has other limits."""
         self.site = site
-        self._farther = _farther(site)
+        self._stages = Stages(site.points.values())
         now_ms = site.now_ms
         for limit in [name for name in (*self.silences.shelved, *self.silences.out) if name not in site.limits]:
             self._forget_silence(limit, now_ms)
@@ -78,13 +76,14 @@ class AlarmDesk(Part):
             return
         if limit is None or limit.spec.point != alarm.point:  # nothing could ever end it
             self.list.end(alarm, self.site.boot, now_ms)
-            self._say("alarm_end", now_ms, alarm.point, {**_which(alarm), "why": "limit_removed"})
+            self._chatter.forget(alarm.limit)
+            self._say("alarm_end", now_ms, alarm.point, {**which(alarm), "why": "limit_removed"})
         elif alarm.is_latched and not limit.spec.latch:
             self._finish(alarm, self._now(alarm, now_ms))
         else:
             self.site.outputs.follow(alarm.limit, now_ms, active=True)
             if alarm.chattering:
-                self._quiet_ms.setdefault(alarm.limit, now_ms + self.rules.chatter_ms)
+                self._chatter.resume(alarm.limit, now_ms)
 
     def sorted(self) -> list[Alarm]:
         """Return those that people hear of, active ones first, newest first; then the silenced ones."""
@@ -99,7 +98,7 @@ class AlarmDesk(Part):
     def take(self, crossings: Sequence[Crossing]) -> None:
         """Take the alarms that begin or end, each by its own instant: a cycle may tell of them in any order."""
         begun: list[tuple[Alarm, dict[str, Any]]] = []
-        for crossing in _by_time(crossings):
+        for crossing in by_time(crossings):
             if crossing.begins:
                 self._begin(crossing, begun)
             else:
@@ -118,10 +117,10 @@ class AlarmDesk(Part):
             alarm.beyond = True
             self._follow_peak(alarm)
             if alarm.chattering:
-                self._quiet_ms[name] = t_ms + self.rules.chatter_ms
+                self._chatter.hold(name, t_ms)
                 return
             alarm.acknowledged = False
-            values = _which(alarm) | {"latched": False}
+            values = which(alarm) | {"latched": False}
             self._say("alarm_latch", t_ms, alarm.point, values)
         else:
             alarm = self.list.begin(limit, self.site.boot, t_ms, crossing.value)
@@ -137,8 +136,8 @@ class AlarmDesk(Part):
             self._say("alarm_begin", t_ms, alarm.point, values)
         if self._chatter.is_too_often(name, t_ms):
             alarm.chattering = True
-            self._quiet_ms[name] = t_ms + self.rules.chatter_ms
-            values = _which(alarm) | {"begins": self.rules.chatter_begins, "within_ms": self.rules.chatter_ms}
+            self._chatter.hold(name, t_ms)
+            values = which(alarm) | {"begins": self.rules.chatter_begins, "within_ms": self.rules.chatter_ms}
             self._say("alarm_chatter", t_ms, alarm.point, values)
 
     def _end(self, crossing: Crossing) -> None:
@@ -149,10 +148,10 @@ class AlarmDesk(Part):
         self._follow_peak(alarm)
         alarm.beyond = False
         if alarm.chattering:
-            self._quiet_ms[name] = t_ms + self.rules.chatter_ms
+            self._chatter.hold(name, t_ms)
             return
         if crossing.limit.spec.latch:
-            self._say("alarm_latch", t_ms, alarm.point, _which(alarm) | {"latched": True})
+            self._say("alarm_latch", t_ms, alarm.point, which(alarm) | {"latched": True})
         else:
             self._finish(alarm, crossing)
 
@@ -161,7 +160,7 @@ class AlarmDesk(Part):
         t_ms = crossing.t_ms
         self._follow_peak(alarm)
         self.list.end(alarm, self.site.boot, t_ms)
-        self._quiet_ms.pop(alarm.limit, None)
+        self._chatter.forget(alarm.limit)
         self.site.outputs.follow(alarm.limit, self.site.now_ms, active=False)
         values = facts_of(alarm.number, crossing)
         if alarm.peak is not None:
@@ -209,16 +208,15 @@ class AlarmDesk(Part):
             is_old = shelving.boot != self.site.boot and shelving.until_utc_ms is None
             self._unshelve(limit, now_ms, {"why": "restart" if is_old else "time"})
         self._settle(now_ms)  # once: of several that end together none speaks before the other
-        for limit in [name for name, quiet_ms in self._quiet_ms.items() if now_ms >= quiet_ms]:
+        for limit in self._chatter.rested(now_ms):
             self._calm(self.by_limit[limit], now_ms)
         self._settle(now_ms)
 
     def _calm(self, alarm: Alarm, now_ms: int) -> None:
         """Take note that an alarm chatters no longer; it goes on, latches or ends as it stands."""
-        del self._quiet_ms[alarm.limit]
         self._chatter.forget(alarm.limit)
         alarm.chattering = False
-        self._say("alarm_chatter_end", now_ms, alarm.point, _which(alarm) | {"begins": alarm.begins})
+        self._say("alarm_chatter_end", now_ms, alarm.point, which(alarm) | {"begins": alarm.begins})
         limit = self.site.limits[alarm.limit]
         if not alarm.beyond and not limit.spec.latch:
             self._finish(alarm, self._now(alarm, now_ms))
@@ -273,7 +271,7 @@ class AlarmDesk(Part):
                 continue
             alarm.heard = alarm.heard or not silence
             if bool(by) != bool(was_by):
-                values = _which(alarm) | {"by": by or was_by}
+                values = which(alarm) | {"by": by or was_by}
                 if by:
                     self._say("alarm_suppress", now_ms, alarm.point, values)
                 else:
@@ -285,30 +283,20 @@ class AlarmDesk(Part):
         return ("suppressed", "") if not silence and self.stage_over(alarm) is not None else (silence, by)
 
     def stage_over(self, alarm: Alarm) -> int | None:
-        """Return the number of the next stage's alarm, which stands for this one while it is active and heard."""
-        for limit in self._farther.get(alarm.limit, ()):
-            over = self.by_limit.get(limit)
-            if over is not None and over.active and not self.silences.of(limit, over.point)[0]:
-                return over.number
-        return None
+        """Return the number of the next stage's alarm where that stands for this one."""
+        return self._stages.over(alarm, self.by_limit, self.silences)
 
     # -- what is acknowledged
 
-    def with_nearer(self, alarm: Alarm) -> list[Alarm]:
-        """Return an alarm with those of nearer stages that hold their peace for it: who has seen it has seen them."""
-        near = [
-            self.by_limit[name] for name, far in self._farther.items() if alarm.limit in far if name in self.by_limit
-        ]
-        return [
-            alarm,
-            *(other for other in near if (other.state, other.by) == ("suppressed", "") and not other.acknowledged),
-        ]
+    def seen_with(self, alarm: Alarm) -> list[Alarm]:
+        """Return an alarm with those of nearer stages that hold their peace for it."""
+        return self._stages.seen_with(alarm, self.by_limit)
 
     def acknowledge(self, alarm: Alarm, author: str, channel: str, now_ms: int) -> None:
         """Take note that somebody has seen an alarm; a latched one ends by it."""
         before, was_latched = alarm.condition, alarm.is_latched
         self.list.acknowledge(alarm, author, self.site.boot, now_ms)
-        values = _which(alarm) | {
+        values = which(alarm) | {
             "author": author, "channel": channel, "active": alarm.active and not was_latched, "before": before,
             "after": "normal" if was_latched else alarm.condition,
         }  # fmt: skip
@@ -334,7 +322,7 @@ class AlarmDesk(Part):
         self._settle(now_ms)
 
     def _plan(self) -> None:
-        self.due_ms = min(self.silences.due_ms, *self._quiet_ms.values(), NEVER)
+        self.due_ms = min(self.silences.due_ms, self._chatter.due_ms)
 
     def registers(self) -> dict[str, Any]:
         """Return the alarms, their last number and what silences limits."""
@@ -344,31 +332,3 @@ class AlarmDesk(Part):
     def saved(self) -> dict[str, Any]:
         """Return the same: it is all of it."""
         return self.registers()
-
-
-def _which(alarm: Alarm) -> dict[str, Any]:
-    return {"id": alarm.number, "limit": alarm.limit, "kind": alarm.kind, "prio": alarm.priority}
-
-
-def _farther(site: Engine) -> dict[str, list[str]]:
-    """Return the next stages of each limit that has some: those of the same point."""
-    found: dict[str, list[str]] = {}
-    for point in site.points.values():
-        for near in point.limits:
-            far = [limit.spec.id for limit in point.limits if limit.spec.kind == UPPER.get(near.spec.kind)]
-            if far:
-                found[near.spec.id] = far
-    return found
-
-
-def _by_time(crossings: Sequence[Crossing]) -> Iterable[Crossing]:
-    """Return crossings by their instants; those of one limit keep their order, whatever instants they carry."""
-    if len(crossings) == 1:
-        return crossings
-    last: dict[str, int] = {}
-    at: list[tuple[int, int, Crossing]] = []
-    for crossing in crossings:
-        name = crossing.limit.spec.id
-        last[name] = max(crossing.t_ms, last.get(name, crossing.t_ms))
-        at.append((last[name], len(at), crossing))
-    return [crossing for _t_ms, _place, crossing in sorted(at, key=lambda entry: entry[:2])]

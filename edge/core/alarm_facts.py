@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from edge.core.alarm import Alarm
 from edge.core.limit import Limit
 from edge.core.measure import unit_of
 from edge.core.point import Crossing
@@ -35,3 +37,21 @@ def details_of(limit: Limit) -> dict[str, Any]:
     """Return what a limit says besides number, bound and unit: per what, of which point, for how long."""
     details = {} if limit.measure is None else limit.measure.facts()
     return {**details, "or_equal": True} if limit.spec.or_equal else details
+
+
+def which(alarm: Alarm) -> dict[str, Any]:
+    """Return which alarm an event is about."""
+    return {"id": alarm.number, "limit": alarm.limit, "kind": alarm.kind, "prio": alarm.priority}
+
+
+def by_time(crossings: Sequence[Crossing]) -> Sequence[Crossing]:
+    """Return crossings by their instants; those of one limit keep their order, whatever instants they carry."""
+    if len(crossings) == 1:
+        return crossings
+    last: dict[str, int] = {}
+    at: list[tuple[int, int, Crossing]] = []
+    for crossing in crossings:
+        name = crossing.limit.spec.id
+        last[name] = max(crossing.t_ms, last.get(name, crossing.t_ms))
+        at.append((last[name], len(at), crossing))
+    return [crossing for _t_ms, _place, crossing in sorted(at, key=lambda entry: entry[:2])]

@@ -61,7 +61,7 @@ def acknowledge(desk: AlarmDesk, command: Command, args: Ack) -> Result:
         alarm = desk.list.numbered(number)
         if alarm is None or (alarm.acknowledged and not alarm.is_latched):
             return _refused(command, "ack_none", number=number)
-        alarms += [other for other in desk.with_nearer(alarm) if other not in alarms]
+        alarms += [other for other in desk.seen_with(alarm) if other not in alarms]
     if not alarms:
         return _refused(command, "ack_nothing")
     for alarm in alarms:

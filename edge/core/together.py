@@ -11,6 +11,7 @@ from collections import deque
 import msgspec
 
 from edge.core.alarm import Alarm
+from edge.core.types import NEVER
 
 
 class AlarmRules(msgspec.Struct, frozen=True):
@@ -49,18 +50,37 @@ class Moment:
 
 
 class Chatter:
-    """How often each limit was exceeded lately."""
+    """How often each limit was exceeded lately, and which of them chatter until when."""
 
     def __init__(self, rules: AlarmRules) -> None:
-        self._rules = rules
+        self.rules = rules
         self._begins: dict[str, deque[int]] = {}
+        self._quiet_ms: dict[str, float] = {}
 
     def is_too_often(self, limit: str, t_ms: int) -> bool:
         """Take note that a limit is exceeded; return whether that makes it chatter."""
-        begins = self._begins.setdefault(limit, deque(maxlen=self._rules.chatter_begins))
+        begins = self._begins.setdefault(limit, deque(maxlen=self.rules.chatter_begins))
         begins.append(t_ms)
-        return len(begins) == self._rules.chatter_begins and t_ms - begins[0] <= self._rules.chatter_ms
+        return len(begins) == self.rules.chatter_begins and t_ms - begins[0] <= self.rules.chatter_ms
+
+    def hold(self, limit: str, t_ms: int) -> None:
+        """Take note that a limit which chatters came or went: its rest counts from here."""
+        self._quiet_ms[limit] = t_ms + self.rules.chatter_ms
+
+    def resume(self, limit: str, now_ms: int) -> None:
+        """Go on with one that chattered before a restart."""
+        self._quiet_ms.setdefault(limit, now_ms + self.rules.chatter_ms)
+
+    def rested(self, now_ms: int) -> list[str]:
+        """Return the limits that have been quiet for long enough."""
+        return [limit for limit, quiet_ms in self._quiet_ms.items() if now_ms >= quiet_ms]
 
     def forget(self, limit: str) -> None:
-        """Count anew."""
-        self._begins.pop(limit, None)
+        """Count anew: its chatter, or its alarm, is over."""
+        if self._quiet_ms.pop(limit, None) is not None:
+            self._begins.pop(limit, None)
+
+    @property
+    def due_ms(self) -> float:
+        """When the first of them has been quiet for long enough."""
+        return min(self._quiet_ms.values(), default=NEVER)

@@ -229,3 +229,17 @@ def test_other_settings_while_it_runs_keep_what_is_shelved_and_drop_what_has_no_
     assert (state(rig), alarm_kinds(rig)[-2:]) == ("shelved", ["unshelve", "end"])
     assert order(rig, "shelve", "b", limit="l", back=True).done
     assert order(rig, "shelve", "c", limit="l", for_s=7201, reason="x").text.key == "shelve_too_long"
+
+
+def test_a_limit_that_chatters_may_leave_the_settings_while_it_runs_and_come_back() -> None:
+    from edge.core.replacing import Site
+
+    rig = Rig(gauge(stale_ms=10**9), high(30))
+    hovering(rig, 1, 21)
+    rig.engine.replace(Site([gauge(stale_ms=10**9)], []), {}, {}, 21_000)
+    rig.collect()
+    rig.silence(22, 700)
+    assert alarm_kinds(rig)[-1] == "end"
+    rig.engine.replace(Site([gauge(stale_ms=10**9)], [high(30)]), {}, {}, 700_000)
+    rig.each_second(701, 31)
+    assert (alarm_kinds(rig)[-1], state(rig)) == ("begin", "unacknowledged")
