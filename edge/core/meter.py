@@ -72,6 +72,32 @@ class MeterCoefficient(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     since: str
 
 
+class Act(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a person did at a meter, numbered over all meters. Numbers are decimal texts in the point's unit."""
+
+    n: int
+    kind: str
+    boot: int
+    at_ms: int
+    value: str
+    """What stood on the meter; of an exchange, on the new one."""
+    before: str
+    """The box's index until then."""
+    old: str = ""
+    """Of an exchange: what stood on the old one."""
+    author: str = ""
+    channel: str = ""
+
+
+def decimal_text(value: float) -> str:
+    """Return a number's shortest decimal text, without an exponent.
+
+    >>> decimal_text(482.137), decimal_text(1e-7)
+    ('482.137', '0.0000001')
+    """
+    return f"{Decimal(repr(value)):f}"
+
+
 def number_of(said: Number) -> Decimal | None:
     """Return a number that a person wrote, None when it is none or below 0.
 

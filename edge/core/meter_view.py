@@ -13,7 +13,8 @@ import msgspec
 from edge.core.clock import Dating
 from edge.core.engine import Engine
 from edge.core.kinds import Counter
-from edge.core.meters import Act, Meters
+from edge.core.meter import Act
+from edge.core.meters import Meters
 from edge.core.peaks import Peaks, PeakStep
 from edge.core.totals import Totals, TotalStep
 from hal.sample import QUALITY_NAMES

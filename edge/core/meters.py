@@ -17,6 +17,7 @@ from edge.core.counter import Kept, Volatile
 from edge.core.engine import Engine
 from edge.core.kinds import Counter
 from edge.core.meter import (
+    Act,
     Coefficients,
     MeterCoefficient,
     MeterExchange,
@@ -24,6 +25,7 @@ from edge.core.meter import (
     MeterSet,
     MeterSpec,
     day_of,
+    decimal_text,
     merged,
     number_of,
     unit_worth,
@@ -34,23 +36,6 @@ from edge.core.types import Event, Record
 
 REGISTER: Final = "meters"
 ACTS: Final = 8  # kept of each meter
-
-
-class Act(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a person did at a meter, numbered over all meters. Numbers are decimal texts in the point's unit."""
-
-    n: int
-    kind: str
-    boot: int
-    at_ms: int
-    value: str
-    """What stood on the meter; of an exchange, on the new one."""
-    before: str
-    """The box's index until then."""
-    old: str = ""
-    """Of an exchange: what stood on the old one."""
-    author: str = ""
-    channel: str = ""
 
 
 class Meters(Part):
@@ -259,12 +244,3 @@ class Meters(Part):
 def refused(command: Command, key: str, **values: Any) -> Result:
     """Return why an act can't be done; nothing changed."""
     return Result(command.id, done=False, text=Text(key, values))
-
-
-def decimal_text(value: float) -> str:
-    """Return a number's shortest decimal text, without an exponent.
-
-    >>> decimal_text(482.137), decimal_text(1e-7)
-    ('482.137', '0.0000001')
-    """
-    return f"{Decimal(repr(value)):f}"

@@ -12,17 +12,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias
 
-import msgspec
-
 from edge.core.calendar import HOUR_MS
 from edge.core.counter import pending
 from edge.core.engine import Engine
 from edge.core.kinds import Counter
 from edge.core.meter import Coefficients
-from edge.core.moved import Movement, Sum, decimal_of, nano_of
+from edge.core.moved import Movement
 from edge.core.part import Part
 from edge.core.placing import Placing
 from edge.core.point import Actions
+from edge.core.sums import Sum, Total, decimal_of, nano_of
 from edge.core.types import NEVER, Event, Record
 from hal.sample import BAD
 
@@ -30,27 +29,6 @@ REGISTER: Final = "totals/"
 SETTLE_MS: Final = 60_000  # how often it is asked whether a past start was dated meanwhile
 
 TotalStep: TypeAlias = Literal["hour", "day", "week", "month", "year"]
-
-
-class Total(msgspec.Struct, frozen=True):
-    """What a counter moved in the local period [begin_ms, end_ms[ (UTC ms), and how well that is known.
-
-    `until_ms`: up to where records were due; of that time, what is neither covered nor bad has no record at all.
-    """
-
-    begin_ms: int
-    end_ms: int
-    until_ms: int
-    moved: Decimal
-    covered_ms: int
-    uncertain_ms: int
-    bad_ms: int
-
-    @property
-    def completeness(self) -> float:
-        """The share of the time so far that has a value, 0 to 1."""
-        due_ms = self.until_ms - self.begin_ms
-        return min(1.0, self.covered_ms / due_ms) if due_ms > 0 else 1.0
 
 
 class Totals(Part):
@@ -232,11 +210,7 @@ class Totals(Part):
         now_ms = self._placing.now_utc_ms()
         return None if now_ms is None else self._placing.date_of(now_ms)
 
-    def of_day(self, point: str, day: date) -> Sum:
-        """Return what is recorded of one local day; an empty sum where nothing is known. For costs and coefficients."""
-        return self._movements[point].days.get(day.toordinal(), Sum())
-
-    def saved_days(self, point: str) -> Mapping[int, Sum]:
+    def days(self, point: str) -> Mapping[int, Sum]:
         """Return all days of a counter that are kept one by one, by `date.toordinal()`."""
         return self._movements[point].days
 

@@ -21,6 +21,7 @@ from edge.core.meters import Meters
 from edge.core.part import Part
 from edge.core.peaks import Peaks
 from edge.core.rate import Rate
+from edge.core.sums import Sum
 from edge.core.totals import TotalStep
 from edge.core.types import PointSpec
 from tests.metered_site import MeteredSite, counter, independent, local_period, utc_ms
@@ -184,7 +185,7 @@ def test_forty_replayed_days_of_water_equal_an_independent_computation_also_afte
     assert compared > 250
     for user in users:
         litres = [found for _, name, found in readings if name == user]
-        total = sum((one.moved or 0) for one in site.totals.saved_days(user).values())
+        total = sum((one.moved or 0) for one in site.totals.days(user).values())
         assert total == (litres[-1] - litres[0]) * 1_000_000, "nothing was lost or counted twice by any kill"
 
 
@@ -231,9 +232,9 @@ def test_forty_generated_days_of_pulses_and_of_a_linky_equal_an_independent_comp
     site.stop(begin_ms + 40 * DAY_MS)
     compared += check(site, "water") + check(site, "linky")
     assert (kills, compared) >= (39, 70)
-    assert sum(one.moved or 0 for one in site.totals.saved_days("water").values()) == (pulses - 0) * 1_000_000
+    assert sum(one.moved or 0 for one in site.totals.days("water").values()) == (pulses - 0) * 1_000_000
     first = 14_253_681 + 40
-    assert sum(one.moved or 0 for one in site.totals.saved_days("linky").values()) == (index - first) * 10**9
+    assert sum(one.moved or 0 for one in site.totals.days("linky").values()) == (index - first) * 10**9
 
 
 def household() -> Iterator[tuple[int, dict[str, str]]]:
@@ -266,7 +267,7 @@ def test_a_measured_household_has_its_energy_and_its_peaks() -> None:
         if day not in highest or kw > highest[day][0]:
             highest[day] = (kw, at_ms - at_ms % 600_000)
     site.stop(rows[-1][0] + 1)
-    told = {day: site.totals.of_day("heater", day).moved or 0 for day in by_day}
+    told = {day: site.totals.days("heater").get(day.toordinal(), Sum()).moved or 0 for day in by_day}
     assert told == {day: wh * 10**9 for day, wh in by_day.items()}
     (view,) = peaks(site.engine)
     last = max(highest)

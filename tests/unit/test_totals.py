@@ -17,6 +17,7 @@ from edge.core.counter import pending
 from edge.core.kinds import Counter
 from edge.core.moved import DAYS, Movement
 from edge.core.replacing import Site
+from edge.core.sums import Sum
 from edge.core.totals import Totals, TotalStep
 from hal.sample import Cycle, Sample
 from tests.metered_site import MeteredSite, counter, independent, local_period, utc_ms
@@ -166,7 +167,7 @@ def test_a_silence_of_days_is_bad_in_each_of_them() -> None:
     site = MeteredSite([counter(stale_ms=10 * DAY_MS)], PARIS, begin_ms)
     run(site, begin_ms, begin_ms + HOUR_MS, MINUTE_MS, lambda _at_ms: 7)
     site.read(begin_ms + 3 * DAY_MS, ("water.cold", 9))
-    days = [site.totals.of_day("water.cold", date(2026, 11, 18 + number)) for number in range(3)]
+    days = [site.totals.days("water.cold").get(date(2026, 11, 18 + number).toordinal(), Sum()) for number in range(3)]
     assert [one.bad_ms // HOUR_MS for one in days] == [11, 24, 24]
     assert days[1].moved is None
 
@@ -202,7 +203,7 @@ def test_what_waits_survives_kills_and_is_placed_when_its_start_is_dated() -> No
     site.pass_time(at_ms + 2 * MINUTE_MS)
     site.engine.tick(at_ms - third_ms + 3 * MINUTE_MS)
     check(site, "water.cold")
-    assert site.totals.of_day("water.cold", date(2026, 11, 19)).moved == 29_000_000
+    assert site.totals.days("water.cold").get(date(2026, 11, 19).toordinal(), Sum()).moved == 29_000_000
     assert site.totals.moved("water.cold", "day", 1) == pytest.approx(0.088, abs=0.0021)
     assert site.engine.parts.due_ms > 10**9, "nothing waits any more"
 
