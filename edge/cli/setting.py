@@ -16,6 +16,7 @@ from edge.cli.client import Client
 from edge.cli.console import EXIT_BAD_INPUT, EXIT_REFUSED, add_common, asked, complain, write_json, write_lines
 from edge.cli.printed import aligned, moment
 from edge.cli.words import Words, zone_of
+from edge.core import units
 from edge.core.commands import Command
 from edge.settings import catalogue
 
@@ -85,10 +86,15 @@ def table(found: Sequence[Mapping[str, Any]], say: Words, zone: tzinfo) -> list[
     return aligned([head, *rows])
 
 
-def shown(value: float | str | None, unit: str, say: Words) -> str:
-    """Return a value as people read it: a word in their language, or a number with its unit."""
+def shown(value: float | str | None, unit: str, say: Words, factor: float = 1.0) -> str:
+    """Return a value as people read it: a word in their language, or a number with its unit.
+
+    `factor`: from the unit to the one of screens, for a number whose unit stands elsewhere.
+    """
     if value is None:
         return NOT_KNOWN
+    if not unit and not isinstance(value, str):
+        return catalogue.written(say.lang, float(value) * factor)
     return say.state(value) if isinstance(value, str) else catalogue.quantity(say.lang, value, unit)
 
 
@@ -96,9 +102,10 @@ def takes(view: Mapping[str, Any], say: Words) -> str:
     """Return what may be set."""
     if view["words"]:
         return " / ".join(say.state(word) for word in view["words"])
-    bounds = {name: shown(view[name], view["unit"], say) for name in ("low", "high") if view[name] is not None}
-    key = "set_table.between" if len(bounds) == 2 else f"set_table.{next(iter(bounds), 'any')}"
-    step = say("set_table.step", step=shown(view["step"], view["unit"], say)) if view["step"] else ""
+    unit, has = view["unit"], [name for name in ("low", "high") if view[name] is not None]
+    bounds = {name: shown(view[name], unit if name == has[-1] else "", say, units.shown(unit).factor) for name in has}
+    key = "set_table.between" if len(has) == 2 else f"set_table.{has[0] if has else 'any'}"
+    step = say("set_table.step", step=shown(view["step"], "", say, units.shown(unit).factor)) if view["step"] else ""
     return say(key, **bounds) + step
 
 

@@ -61,9 +61,9 @@ def test_the_list_says_what_can_be_set_with_range_unit_present_and_the_files_val
     assert code == 0
     lines = out.splitlines()
     assert lines[0].split() == ["id", "value", "takes", "note"]
-    assert lines[1].startswith("hall.wanted  20 °C  5 °C to 25 °C, steps of 0.5 °C  set by hall.week (by a program)")
+    assert lines[1].startswith("hall.wanted  20 °C  5 to 25 °C, by 0.5     set by hall.week (program)")
     assert lines[2].startswith("hall.mode    eco    frost / eco / comfort")
-    assert "-30 °C to 80 °C" in lines[3]
+    assert "-30 to 80 °C" in lines[3]
     assert "limit HIGH of hall.t; the file says 40 °C; set by" in lines[3]
     assert lines[4].startswith("hall.week    on")
 
@@ -122,7 +122,7 @@ def test_french(cli: Run, desk: SiteDesk) -> None:
     assert (
         cli("programs")[1].splitlines()[1] == "hall.week  en marche  hall.wanted  20 °C       12 °C, ven. 20 nov. 08:00"
     )
-    assert "5 °C à 25 °C, par pas de 0,5 °C" in cli("set", "hall.wanted")[1]
+    assert "5 à 25 °C, par 0,5" in cli("set", "hall.wanted")[1]
 
 
 def test_json_is_the_apis_own_answer(cli: Run) -> None:
