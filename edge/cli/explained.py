@@ -25,8 +25,9 @@ def explained(answer: Mapping[str, Any], say: Words, zone: tzinfo = UTC) -> list
     """Return the point's way: device, options, bytes and sample, rules, value, limits, what came before it was bad."""
     value = answer["value"]
     title = "  ".join(part for part in (value["point"], say.name(value), value["place"]) if part)
+    calculation = answer.get("calculation")
     parts = [
-        *_wire(answer.get("wire") or {}, say),
+        *(_calculation(calculation, say) if calculation else _wire(answer.get("wire") or {}, say)),
         ("rules", _rules(answer.get("rules") or {}, say)),
         ("value", _value(value, say)),
         ("remedy", _remedy(answer.get("wire") or {}, value, say)),
@@ -94,6 +95,15 @@ def _wire(wire: Mapping[str, Any], say: Words) -> list[tuple[str, str]]:
         ("state", state),
         ("raw", str(wire["raw"] or "")),
         ("sample", _sample(wire["sample"], say)),
+    ]
+
+
+def _calculation(calculation: Mapping[str, Any], say: Words) -> list[tuple[str, str]]:
+    """Return the lines of a calculated point: its expression, and each point in it as it stands."""
+    width = max((len(view["point"]) for view in calculation["inputs"]), default=0)
+    return [
+        ("expression", calculation["expression"]),
+        *(("input", f"{view['point']:<{width}}  {_value(view, say)}") for view in calculation["inputs"]),
     ]
 
 

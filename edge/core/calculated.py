@@ -101,7 +101,7 @@ class Calculated(Part):
             self._calculations.append(made)
             if made.meter is not None:
                 self._counted.update(made.counters)
-                if self._saved[name] is None:
+                if (self._saved[name] or {"live": True}).get("live"):
                     self._note(name)  # from where it counts must be known should the power fail before its first record
         self.set_clock(site.now_ms)
 
@@ -158,15 +158,22 @@ class Calculated(Part):
             if calculation.meter is not None:
                 self._compute(calculation, now_ms)
 
+    def explained(self, name: str) -> dict[str, Any]:
+        """Return what a point is calculated from: the expression, and the points in it; empty for any other point."""
+        for calculation in self._calculations:
+            if calculation.spec.id == name:
+                return {"expression": self._specs[name].expression, "inputs": list(calculation.inputs)}
+        return {}
+
     def registers(self) -> dict[str, Any]:
         """Return the virtual meters that moved."""
         moved, self._moved = self._moved, set()
-        return {name: register for name, register in self.saved().items() if name.partition("/")[2] in moved}
+        return {f"calculated/{found.spec.id}": found.saved() for found in self._calculations if found.spec.id in moved}
 
     def saved(self) -> dict[str, Any]:
-        """Return all virtual meters."""
+        """Return all virtual meters up to now."""
         return {
-            f"calculated/{calculation.spec.id}": calculation.saved()
-            for calculation in self._calculations
-            if calculation.meter is not None
+            f"calculated/{found.spec.id}": found.saved(live=True)
+            for found in self._calculations
+            if found.meter is not None
         }

@@ -125,27 +125,27 @@ class Calculation:
     def __init__(self, point: Point, expression: Expression, inputs: Sequence[Input], saved: Any) -> None:
         self.spec = spec = point.spec
         self._expression = expression
-        self._inputs = {found.point.id: found for found in inputs}
+        self.inputs = {found.point.id: found for found in inputs}
         self._remembered = [Remembered(memory, spec.period_ms) for memory in expression.memories]
         self.has_integrals = any(memory.kind == "integral" for memory in expression.memories)
         self.counters = expression.own_names
         # what the point's own register was given last may be newer than ours
         self.meter = Meter(saved, point.register.raw or 0.0) if isinstance(point, Counter) else None
-        if saved:
-            for found in self._inputs.values():
+        if saved and not saved.get("live"):
+            for found in self.inputs.values():
                 found.begin(is_known=True)
 
     def evaluate(self, now_ms: int) -> Outcome:
         """Return the value from the present values of its inputs."""
         worst: Outcome | None = None
-        for found in self._inputs.values():
+        for found in self.inputs.values():
             trouble = found.trouble(now_ms)
             if trouble is not None and (worst is None or trouble[1] > worst[1]):
                 worst = trouble
         is_bad = worst is not None and worst[1] == BAD
         try:
             for remembered in self._remembered:
-                remembered.take(self._inputs, now_ms, is_bad=is_bad)
+                remembered.take(self.inputs, now_ms, is_bad=is_bad)
             if worst is not None and is_bad:
                 return worst
             value = self._value()
@@ -168,18 +168,23 @@ class Calculation:
         known = [value for value in remembered if value is not None]
         if len(known) < len(remembered):
             return None
-        values = {name: _number(self._inputs[name].point) for name in self._expression.own_names}
+        values = {name: _number(self.inputs[name].point) for name in self._expression.own_names}
         return self._expression.evaluate(values, known)
 
     def _moved(self, *, recorded: bool = False) -> float:
-        moved = {name: self._inputs[name].moved(recorded=recorded) for name in self.counters}
+        moved = {name: self.inputs[name].moved(recorded=recorded) for name in self.counters}
         return self._expression.evaluate(moved, [found.now or 0.0 for found in self._remembered])
 
-    def saved(self) -> dict[str, Any]:
-        """Return the register of a meter: what it counted for good, and where its index stands."""
+    def saved(self, *, live: bool = False) -> dict[str, Any]:
+        """Return the register of a meter: what it counted for good, and where its index stands.
+
+        `live`: what it counted up to now, for other settings; a new formula must not value anew what was counted.
+        """
         if self.meter is None:
             return {}
-        return {"total": round(self.meter.base + self._moved(recorded=True), ROUND), "index": self.meter.index}
+        total = round(self.meter.base + self._moved(recorded=not live), ROUND)
+        found: dict[str, Any] = {"total": total, "index": self.meter.index}
+        return {**found, "live": True} if live else found
 
 
 def _number(point: Point) -> float:

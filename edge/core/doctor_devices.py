@@ -144,7 +144,8 @@ def place_lost(where: str, kind: str, reason: str, words: str) -> Finding:
 
 def remedy_of_bus(kind: str, reason: str) -> Text:
     """Return what to do about a reason; who renders it falls back to the reason's own where the kind has none."""
-    return Text(f"remedy_{kind}.{reason}", {"reason": reason})
+    code = reason.partition(":")[0]  # behind it stands which point is meant
+    return Text(f"remedy_{kind}.{code}", {"reason": code})
 
 
 def doubts(facts: Facts) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from edge.core import view
+from edge.core.calculated import Calculated
 from edge.core.clock import Clock, Dating
 from edge.core.commands import Command, Result
 from edge.core.engine import Engine
@@ -185,7 +186,18 @@ class RunningBox:
         }
         if wire.get("bus") in self.settings.buses:
             wire["kind"] = self.settings.buses[wire["bus"]][0]
-        return {"wire": wire, "rules": rules, "value": msgspec.to_builtins(value)}
+        told: dict[str, Any] = {"wire": wire, "rules": rules, "value": msgspec.to_builtins(value)}
+        calculation = self.ask(lambda engine: self._calculation(engine, point))
+        return {**told, "calculation": calculation} if calculation else told
+
+    def _calculation(self, engine: Engine, point: str) -> dict[str, Any]:
+        """Return the expression of a calculated point and its inputs as they stand; empty for any other."""
+        try:
+            found = engine.part(Calculated).explained(point)
+        except KeyError:
+            return {}
+        inputs = [view.value_view(engine.points[name], self._now_ms()) for name in found.get("inputs", [])]
+        return {**found, "inputs": msgspec.to_builtins(inputs)} if found else {}
 
     def history(self) -> HistoryReader:
         """Return what answers about the past; it has its own locks and is not asked of the station."""

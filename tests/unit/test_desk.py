@@ -154,7 +154,7 @@ def test_a_question_with_a_bug_does_not_take_the_station_with_it(plant: Plant, b
 
     box.desk.answer_within_s = 0.3
     with pytest.raises((TimeoutError, RuntimeError)):
-        box.desk._ask(bug)
+        box.desk.ask(bug)
     box.desk.answer_within_s = 5.0
     plant.chip.volts[0] = 1.9
     eventually(
