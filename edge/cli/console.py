@@ -126,7 +126,7 @@ def status(args: argparse.Namespace) -> int:
         live = client.get("live")
         if args.json:
             return write_json(live)
-        write_lines(printed.status(live, client.get("equipment")))
+        write_lines(printed.status(live, client.get("equipment"), client.get("tags")))
         return 0
 
     return asked(args, ask)

@@ -35,7 +35,9 @@ def aligned(rows: Rows, right: frozenset[int] = frozenset()) -> list[str]:
     ]
 
 
-def status(live: Mapping[str, Any], machines: Sequence[Mapping[str, Any]] = ()) -> list[str]:
+def status(
+    live: Mapping[str, Any], machines: Sequence[Mapping[str, Any]] = (), tags: Sequence[Mapping[str, Any]] = ()
+) -> list[str]:
     """Return whether the box is well: who it is, since when, its points, alarms, links and buffer."""
     box = live["box"]
     say, zone, now_ms = Words(box["site"]["lang"]), zone_of(live), box["utc_ms"]
@@ -59,9 +61,9 @@ def status(live: Mapping[str, Any], machines: Sequence[Mapping[str, Any]] = ()) 
     active = sum(1 for alarm in live["alarms"] if alarm["active"] and alarm.get("state") not in SILENCED)
     lines.append(say.count("live.alarm", active) if active else say("console.no_alarm"))
     lines += [f"  {line}" for line in alarms(live["alarms"], zone, now_ms, say)]
-    from edge.cli import costs, equipment  # they print by this module
+    from edge.cli import costs, equipment, tag  # they print by this module
 
-    lines += equipment.status(machines, zone, now_ms, say)
+    lines += [*equipment.status(machines, zone, now_ms, say), *tag.status(tags, now_ms, say)]
     return [*lines, *costs.status(live.get("costs"), say), *links(live["buffer"], now_ms, say)]
 
 

@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 refused by the box, 2 no sense in what is asked, 3 no box.
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     scope = parser.add_mutually_exclusive_group()
     scope.add_argument("--equipment", default="", metavar="ID", help="of this machine's points (default: of all)")
-    scope.add_argument("--points", default="", metavar="P,P…", help="of these points")
+    scope.add_argument("--points", default="", metavar="P,P…", help="of these points; lab.* for several")
     scope.add_argument("--all", action="store_true", help="to correct: of all points")
     parser.add_argument("--name", default="", help="to correct: its new name")
     when = 'such as "2026-11-17 09:00", "last tuesday 9:00", -2h'
@@ -57,7 +58,8 @@ def _run(client: Client, args: argparse.Namespace) -> int:
         return EXIT_BAD_INPUT
     from edge.cli.terminal import user_name
 
-    result = client.post("commands", Command(uuid.uuid4().hex, "tag", _wanted(args), author=user_name()))
+    order = Command(uuid.uuid4().hex, "tag", _wanted(client, args), author=user_name())
+    result = client.post("commands", order)
     if args.json:
         write_json(result)
     else:
@@ -65,9 +67,18 @@ def _run(client: Client, args: argparse.Namespace) -> int:
     return 0 if result["done"] else EXIT_REFUSED
 
 
-def _wanted(args: argparse.Namespace) -> dict[str, Any]:
+def _points(client: Client, words: str) -> list[str]:
+    """Return the points of these names and patterns (lab.*); what matches none stays, and the box says so."""
+    names = [word.strip() for word in words.split(",") if word.strip()]
+    if not any(set(name) & set("*?[") for name in names):
+        return names
+    known = [view["point"] for view in client.get("points")]
+    return list(dict.fromkeys(point for name in names for point in fnmatch.filter(known, name) or [name]))
+
+
+def _wanted(client: Client, args: argparse.Namespace) -> dict[str, Any]:
     """Return the args of the order: what was given, and nothing else."""
-    points = [point.strip() for point in args.points.split(",") if point.strip()]
+    points = _points(client, args.points)
     wanted = {
         "tag": args.tag, "name": args.name, "equipment": args.equipment, "points": points, "everything": args.all,
         "begin": args.since, "end": args.until,
@@ -94,6 +105,16 @@ def table(found: Sequence[Mapping[str, Any]], zone: tzinfo, say: Words) -> list[
         for tag in found
     ]
     return aligned([[say(f"tag_table.{column}") for column in columns], *rows], frozenset({0}))
+
+
+def status(found: Sequence[Mapping[str, Any]], now_ms: int, say: Words) -> list[str]:
+    """Return a line with the open tags and since when each is, so that none is forgotten."""
+    opened = [tag for tag in found if tag["is_open"]]
+    if not opened:
+        return []
+    ages = [MISSING if tag["begin_ms"] is None else say.age((now_ms - tag["begin_ms"]) / 1000) for tag in opened]
+    listed = [f"{tag['name']} ({age})" for tag, age in zip(opened, ages, strict=True)]
+    return [say("tag_table.now", tags=listed)]
 
 
 def _end(tag: Mapping[str, Any], zone: tzinfo, say: Words) -> str:

@@ -66,7 +66,7 @@ SYNONYMS: Final[dict[str, str]] = {
     "tz": "timezone time_zone fuseau",
     "lang": "language langue",
     "place": "lieu location emplacement",
-    "equipment": "equipement machine",
+    "equipment": "equipement equipements machine machines",
     "words": "mots states etats",
     # words that stand as values
     "teleinfo": "linky tic",

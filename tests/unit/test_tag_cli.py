@@ -18,6 +18,7 @@ from edge.core.commands import Command, Result
 from edge.core.facts import PointFacts
 from edge.core.series import HistoryRecord
 from edge.core.tags import TagView
+from edge.core.view import ValueView, values
 from tests.fake_desk import NOW_MS, FakeDesk, serving
 from tests.support import ROOT
 from tests.unit.test_tags import Lab
@@ -41,6 +42,9 @@ class Desk(FakeDesk):
 
     def view(self, name: str) -> Any:
         return self.lab.all() if name == "tags" else super().view(name)
+
+    def values(self) -> list[ValueView]:
+        return values(self.lab.engine, self.lab.engine.now_ms)
 
     def order(self, command: Command) -> Result:
         result = self.lab.engine.command(command, self.lab.engine.now_ms)
@@ -101,6 +105,12 @@ def test_a_tag_gives_its_points_and_its_time_and_all_runs_of_a_name(vigie: Any) 
     history = rows(vigie("history", "p", "--tag", "run", "--format", "csv", "--step", "records")[1])
     assert [float(row["value"]) for row in history] == [10, 11, 50]
     assert rows(vigie("export", "--tag", "run", "--points", "q")[1]) == []
+
+
+def test_points_are_named_by_pattern_too(vigie: Any, desk: Desk) -> None:
+    assert vigie("tag", "start", "x", "--points", "nothing.*")[1] == "There is no point nothing.*.\n"
+    vigie("tag", "start", "x", "--points", "q,[pq]")
+    assert desk.lab.all()[0].points == ("q", "p")
 
 
 def test_a_record_that_begins_before_a_tag_and_reaches_into_it_carries_it(vigie: Any) -> None:
@@ -188,3 +198,10 @@ def test_the_listing_in_french(vigie: Any, desk: Desk) -> None:
 def test_views_are_told_as_the_api_tells_them(desk: Desk, vigie: Any) -> None:
     desk.lab.tag("start", "run")
     assert next(TagView(**tag) for tag in json.loads(vigie("tag", "--json")[1])).name == "run"
+
+
+def test_status_reminds_of_open_tags(vigie: Any) -> None:
+    assert "open tags" not in vigie("status")[1]
+    vigie("tag", "start", "experiment 42", "--from", "-2h")
+    vigie("tag", "start", "done", "--from", "-2h", "--to", "-1h")
+    assert "open tags: experiment 42 (2 h 00)" in vigie("status")[1].splitlines()
