@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -61,12 +62,12 @@ class Meters(Part):
             if point in self._counters:
                 for act in acts:
                     self._carry_out(self._counters[point], act)
-        handlers: dict[str, Callable[[Command, Any], Result]] = {
-            "meter.read": self._read, "meter.set": self._set, "meter.exchange": self._exchange,
-            "meter.coefficient": self._coefficient,
+        site.commands.on("meter.read", self._read)
+        orders: dict[str, Callable[..., Result]] = {
+            "meter.set": self._set, "meter.exchange": self._exchange, "meter.coefficient": self._coefficient,
         }  # fmt: skip
-        for verb, handler in handlers.items():
-            site.commands.on(verb, handler)
+        for verb, carry_out in orders.items():
+            site.commands.on(verb, carry_out, would=partial(carry_out, is_proposed=True))
 
     def hear(self, records: Sequence[Record], events: Sequence[Event]) -> None:
         """Carry out an exchange that was told before the new meter was noticed."""
@@ -161,7 +162,7 @@ class Meters(Part):
         self._done(command, self._counters[args.point], "read", told, value=decimal_text(told["value"]))
         return Result(command.id, done=True, text=Text("meter_read_done", told), values=told)
 
-    def _set(self, command: Command, args: MeterSet) -> Result:
+    def _set(self, command: Command, args: MeterSet, *, is_proposed: bool = False) -> Result:
         told = self._compared(command, args)
         if isinstance(told, Result):
             return told
@@ -171,11 +172,13 @@ class Meters(Part):
         before = Decimal(repr(counter.register.index))
         value = before - Decimal(repr(told["drift"]))  # read at another time: what moved since then stays
         told = {**told, "was": float(before), "now": float(value)}
+        if is_proposed:
+            return Result(command.id, done=True, text=Text("meter_set_would", told))
         self._done(command, counter, "set", told, value=str(value))
         values = {**told, "before": float(before), "after": counter.register.index}
         return Result(command.id, done=True, text=Text("meter_set_done", told), values=values)
 
-    def _exchange(self, command: Command, args: MeterExchange) -> Result:
+    def _exchange(self, command: Command, args: MeterExchange, *, is_proposed: bool = False) -> Result:
         counter = self._counter(command, args.point)
         if isinstance(counter, Result):
             return counter
@@ -194,6 +197,8 @@ class Meters(Part):
         }  # fmt: skip
         if isinstance(register, Volatile) and self._set_last(args.point) is not None:
             told["pulses"] = round(float(Decimal(repr(register.index)) - old) / counter.spec.scale)
+        if is_proposed:
+            return Result(command.id, done=True, text=Text("meter_exchange_would", told))
         before = register.index
         self._done(command, counter, "exchange", told, value=str(new), old=str(old))
         values = {**told, "before": before, "after": register.index}
@@ -209,7 +214,7 @@ class Meters(Part):
             return "meter_new_above", {"new": float(new), "index": first}
         return None
 
-    def _coefficient(self, command: Command, args: MeterCoefficient) -> Result:
+    def _coefficient(self, command: Command, args: MeterCoefficient, *, is_proposed: bool = False) -> Result:
         counter = self._counters.get(args.point)
         if counter is None:
             return refused(command, "meter_none", point=args.point, known=sorted(self._counters))
@@ -222,14 +227,16 @@ class Meters(Part):
         if since is None:
             return refused(command, "meter_day", point=args.point, value=args.since[:40])
         before = self.coefficients(args.point).on(since)
-        self._made.setdefault(args.point, {})[since.isoformat()] = str(factor)
-        self.is_changed = True
         told: dict[str, Any] = {
             "point": args.point, "factor": float(factor), "from": since.isoformat(), "u": spec.to_unit,
             "per": counter.spec.unit,
         }  # fmt: skip
         if before is not None:
             told["was"] = float(before)
+        if is_proposed:
+            return Result(command.id, done=True, text=Text("meter_coefficient_would", told))
+        self._made.setdefault(args.point, {})[since.isoformat()] = str(factor)
+        self.is_changed = True
         self._tell("meter_coefficient", command, args.point, told)
         values = {**told, "before": told.get("was"), "after": float(factor)}
         return Result(command.id, done=True, text=Text("meter_coefficient_done", told), values=values)

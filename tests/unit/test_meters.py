@@ -14,6 +14,7 @@ from edge.core.meter import Coefficients, MeterSpec
 from edge.core.meter_view import consumption, meters
 from edge.core.meters import Meters
 from edge.core.part import Part
+from edge.settings import catalogue
 from tests.metered_site import MeteredSite, counter, utc_ms
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -260,6 +261,29 @@ def test_a_day_without_a_coefficient_is_not_converted() -> None:
     assert worth.on(date(2027, 1, 1)) == 11
     site, _ = running(meters=(MeterSpec("water.cold", "gas", to_unit="kWh"),))
     assert site.totals.converted("water.cold", site.engine.part(Meters).coefficients("water.cold"), "day") is None
+
+
+@pytest.mark.parametrize(
+    ("verb", "args", "said"),
+    [
+        ("set", {"value": "482,137"}, "index 0.1 m³ -> 482.137 m³"),
+        ("exchange", {"old": "9", "new": "0,5"}, "ended at 9 m³, the new one began at 0.5 m³"),
+        ("coefficient", {"factor": "11,31", "from": "2026-12-01"}, "1 m³ = 11.31 kWh from 1 Dec 2026 on, not 11.27"),
+    ],
+)
+def test_what_would_change_is_told_first_and_nothing_changes(verb: str, args: dict[str, str], said: str) -> None:
+    site, at_ms = running(meters=(GAS,))
+    site.engine.commands.random_below = lambda most: most - 1
+    command = Command(
+        "c1", f"meter.{verb}", {"point": "water.cold", **args}, author="anna", channel="local", proposes=True
+    )
+    result = site.engine.command(command, at_ms - site.start_ms)
+    site._collect()
+    assert result.done
+    what = result.values["what"]
+    assert said in catalogue.render("en", what.key, what.values)
+    assert (site.index(), kinds(site)) == (0.1, [])
+    assert site.engine.part(Meters).coefficients("water.cold").on(date(2026, 12, 1)) == Decimal("11.27")
 
 
 def test_the_view_tells_index_totals_and_the_last_act() -> None:
