@@ -6,7 +6,7 @@
     found = found.within({"boiler.flow": "Cel", "boiler.return": "Cel"})     # units checked, conversions put in
     found.evaluate({"boiler.flow": 71.5, "boiler.return": 58.0})             # 13.5
 
-Computed by simpleeval over a tree that was checked against a short list first (edge.core.expression_text): no
+Computed by simpleeval over a tree that was checked against a short list first (edge.core.expression_tree): no
 attributes, no texts, no calls but those of the list, no names but points. All numbers are floats, so that none grows
 beyond what one operation takes. A result is finite, or there is none: `UndefinedError` says why, by a code of REASONS.
 """
@@ -22,7 +22,8 @@ from typing import Any, Final
 
 import msgspec
 
-from edge.core.expression_text import REMEMBERING, ExpressionError, Names, Quantity, tree, written
+from edge.core.expression_text import REMEMBERING, ExpressionError, Names, Quantity, written
+from edge.core.expression_tree import tree
 from edge.core.expression_units import INTEGRALS, RATES, Found, Typing, quantity, rate_of
 
 __all__ = ["Expression", "ExpressionError", "Memory", "UndefinedError", "parse"]

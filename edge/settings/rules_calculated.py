@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from edge.core import units
 from edge.core.calculated import CycleError, ordered
@@ -11,7 +12,8 @@ from edge.settings.draft import Draft, Row
 from edge.settings.faults import Faults
 from edge.settings.sources import sources, unit_of, words_of
 
-NO_NAMES = frozenset({"expression.name", "expression.name_near"})
+PERIODS: Final = (("period_s", 5.0), ("record_s", 60.0))  # what holds where the file says nothing
+NO_NAMES: Final = frozenset({"expression.name", "expression.name_near"})
 
 
 def check_calculated(draft: Draft, faults: Faults) -> None:
@@ -60,9 +62,6 @@ def _check_keys(row: Row, faults: Faults) -> None:
     if record_ms % period_ms and ("record_s" in row.good or record_ms > period_ms):
         at = "record_s" if "record_s" in row.good else "period_s"
         faults.at_value(row.key(at), "fault.record_period", period=period_ms / 1000, record=record_ms / 1000)
-
-
-PERIODS = (("period_s", 5.0), ("record_s", 60.0))
 
 
 def _check_known(row: Row, unit: str, faults: Faults) -> None:
