@@ -9,8 +9,8 @@ from typing import Final
 
 ABOVE: Final = frozenset({"high", "high_high"})
 BELOW: Final = frozenset({"low", "low_low"})
-TEMPERATURES: Final = frozenset({"Cel", "K"})
-PRESSURES: Final = frozenset({"Pa", "hPa", "bar"})
+TEMPERATURES: Final = frozenset({"Cel"})  # what is in K is a difference of two
+PRESSURES: Final = frozenset({"Pa", "hPa", "mbar", "bar"})
 WATERS: Final = frozenset({"m3", "l", "m3/s", "l/s"})
 DIAGNOSES: Final[tuple[tuple[frozenset[str], str, str], ...]] = (
     (TEMPERATURES, "overheating", "low_temperature"),

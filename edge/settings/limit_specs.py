@@ -8,7 +8,7 @@ from edge.core import expression
 from edge.core.conversion import factor
 from edge.core.diagnosis import diagnosis_of
 from edge.core.types import Input, LimitSpec, PointSpec
-from edge.settings.model_limits import NEVER_ZERO_OVER_S, PER_WHERE_ABSENT, Limit
+from edge.settings.model_limits import DIFFERENCES, NEVER_ZERO_OVER_S, PER_WHERE_ABSENT, Limit
 from edge.settings.subscribed import Tapped, phases_of, share_factor, told_by
 
 
@@ -22,7 +22,9 @@ def limit_specs(
 def _spec(limit: Limit, points: Mapping[str, PointSpec], taps: Mapping[str, Tapped]) -> LimitSpec:
     inputs = _inputs(limit.expression, points)
     point = points[limit.point or next(iter(inputs))]
-    times = 1.0 if limit.unit is None or limit.kind == "subscribed" else factor(limit.unit, point.unit) or 1.0
+    times = 1.0
+    if limit.unit is not None and limit.kind != "subscribed":
+        times = factor(limit.unit, point.unit, is_difference=limit.kind in DIFFERENCES) or 1.0
     other, other_factor = _other(limit, points, taps) if limit.kind != "expression" else ("", 1.0)
     return LimitSpec(
         id=limit.id,

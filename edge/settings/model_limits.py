@@ -97,5 +97,7 @@ COMMON: Final = ("id", "point", "kind", "latch", "priority", "diagnosis")
 PER: Final = {"rate": ("second", "minute", "hour", "day"), "consumption": ("hour", "day", "week", "month")}
 PER_WHERE_ABSENT: Final[dict[str, Per]] = {"rate": "hour", "consumption": "day"}
 NEVER_ZERO_OVER_S: Final = 86_400.0
+DIFFERENCES: Final = frozenset({"rate", "deviation"})
+"""Kinds whose value is a difference of readings."""
 ORDERED: Final = ("low_low", "low", "high", "high_high")
 """Kinds that are levels of one value, the lowest first."""

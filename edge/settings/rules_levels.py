@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from math import inf
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from edge.core.conversion import factor
 from edge.core.limit import BELOW
 from edge.settings.draft import Draft, Row
 from edge.settings.faults import Faults, LineOf
-from edge.settings.model_limits import ORDERED
-
-DISTANCES: Final = frozenset({"rate", "deviation"})
+from edge.settings.model_limits import DIFFERENCES, ORDERED
 
 
 class _Level(NamedTuple):
@@ -28,7 +26,7 @@ def check_never(limit: Row, kind: str, point: Row, times: float, faults: Faults)
     if not isinstance(value, int | float):
         return
     deadband = limit.good.get("deadband", 0.0)
-    if kind in DISTANCES | {"subscribed"}:
+    if kind in DIFFERENCES | {"subscribed"}:
         is_distance = kind == "subscribed" or limit.good.get("direction", "both") == "both"
         if value < 0 and is_distance:
             faults.at_value(limit.key("value"), "fault.limit_negative", kind=kind)

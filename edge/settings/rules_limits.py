@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from edge.core import expression
+from edge.core import expression, units
 from edge.core.conversion import factor
 from edge.settings.draft import Draft, PointRow, Row
 from edge.settings.expect import expected
 from edge.settings.faults import Faults
 from edge.settings.hints import nearest
-from edge.settings.model_limits import COMMON, KEYS, ORDERED, PER, Limit
+from edge.settings.model_limits import COMMON, DIFFERENCES, KEYS, ORDERED, PER, Limit
 from edge.settings.rules_levels import check_levels, check_never
 from edge.settings.rules_points import check_reference
 from edge.settings.sources import sources
@@ -144,8 +144,13 @@ def _unit_factor(limit: Row, kind: str, own: str, faults: Faults) -> float | Non
     unit = limit.good.get("unit")
     if unit is None or kind == "subscribed":
         return 1.0
-    times = factor(unit, own)
-    if times is None:
+    times = factor(unit, own, is_difference=kind in DIFFERENCES)
+    meant = units.meant(unit)
+    if not units.is_known(unit) and (meant is None or meant.factor != 1):
+        faults.at_value(limit.key("unit"), "fault.unit")
+    elif not units.is_known(unit) and meant is not None:
+        faults.at_value(limit.key("unit"), "fault.unit_near", near=meant.unit)
+    elif times is None:
         faults.at_value(limit.key("unit"), "fault.limit_unit", own=own or "-")
     return times
 

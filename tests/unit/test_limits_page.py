@@ -136,3 +136,44 @@ def test_every_kind_has_an_example() -> None:
     shown = set(re.findall(r'kind = "(\w+)"', "".join(limits for limits, _ in EXAMPLES)))
     assert set(get_args(LimitKind)) - shown == {"low", "low_low", "not_equal", "stale"}  # told with their counterparts
     assert all(f"{kind}" in "".join(re.findall(r"^## .*", PAGE, re.MULTILINE)) for kind in get_args(LimitKind))
+
+
+def test_limits_watch_setpoints_and_calculated_points_as_any_other() -> None:
+    text = """
+[[setpoint]]
+id = "room.set"
+unit = "Cel"
+initial = 60
+[[setpoint]]
+id = "room.used"
+words = ["off", "on"]
+initial = "on"
+[[calculated]]
+id = "boiler.delta"
+expression = "boiler.flow - boiler.set"
+unit = "K"
+period_s = 10
+record_s = 60
+[[limit]]
+id = "far"
+point = "boiler.flow"
+kind = "deviation"
+of = "room.set"
+unit = "K"
+value = 8
+[[limit]]
+id = "delta"
+point = "boiler.delta"
+kind = "high"
+value = 20
+[[limit]]
+id = "used"
+kind = "expression"
+expression = 'room.used == "on" and boiler.flow > 65'
+"""
+    rows = ["08:00:00 boiler.set 50, boiler.flow 60", "08:01:00 boiler.flow 69", "08:02:00 boiler.flow 71"]
+    lines = [Line(row, MIDNIGHT_MS) for row in rows]
+    said = [each.removeprefix("08:") for each in replay(text, lines)]
+    assert sorted(each.partition(" ")[2].partition(" ")[2].partition(" ")[2] for each in said) == [
+        'CONDITION room.used == "on" and boiler.flow > 65', "DEVIATION 9 °C > 8 °C (room.set)", "HIGH 21 K > 20 K",
+    ]  # fmt: skip

@@ -76,6 +76,7 @@ def changed(spec: LimitSpec) -> dict[str, Any]:
         ("never_zero", "water.cold", ["rest_s = 3600"],
          {"over_ms": 86_400_000, "rest_ms": 3_600_000, "is_index": True, "diagnosis": "leak"}),
         ("never_zero", "lab.t", ["over_s = 7200", "value = 0.1"], {"over_ms": 7_200_000, "value": 0.1}),
+        ("rate", "lab.t", ["value = 5", "over_s = 60", 'unit = "K"'], {"value": 5.0, "over_ms": 60_000, "per": "hour"}),
         ("fault", "door", [], {}),
     ],
 )  # fmt: skip
@@ -143,6 +144,9 @@ REFUSED = [
     ("high", "lab.t", ['at = ‸"water.cold"'], "", "is in m3 and the limit's own in Cel"),
     ("high", "lab.t", ["value = 5", 'unit = ‸"l"'], "", "measures something else than the point, which is in Cel"),
     ("high", "water.cold", ["value = 5", 'unit = ‸"kWh"'], "", "which is in m3"),
+    ("high", "water.cold", ["value = 5", 'unit = ‸"litre"'], "", 'write "l"'),
+    ("high", "water.cold", ["value = 5", 'unit = ‸"furlong"'], "", "unknown unit; SenML names"),
+    ("high", "lab.t", ["value = 300", 'unit = ‸"K"'], "", "which is in Cel"),
     ("high", "lab.t", ["value = 50", "‸over_s = 5"], "", 'no meaning with kind = "high"'),
     ("consumption", "lab.t", ["value = 5"], "", "only a counter consumes"),
     ("consumption", "water.cold", ["value = 5", 'per = ‸"minute"'], "", "one of hour, day, week, month"),
