@@ -13,11 +13,13 @@ from typing import Any, Final
 
 import msgspec
 
+from edge.core import limit_values
 from edge.core.clock import DATED_FROM, TRUST, Clock, Dating
 from edge.core.engine import Engine
 from edge.core.notes import Acknowledgement, Calibration, Device, Moment, RegisterCopy
 from edge.core.types import NEVER, Event
 from edge.runtime.compared import Compared, serial_of
+from edge.runtime.made_settings import is_copied, made_settings
 from edge.runtime.recalled import NOT_COPIED
 from edge.store.log import Log
 from edge.store.notebook import Notebook
@@ -27,6 +29,8 @@ EACH_S: Final = 3600.0
 SOON_S: Final = 30.0  # alarms come in floods: their copy waits for more of them
 BACK_OFF_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
 CHUNK: Final = 500
+WATCHED: Final = ("alarms", limit_values.REGISTER)
+"""Registers whose change is copied soon."""
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +54,7 @@ class NotebookKeeper:
         self._dating = dating
         self._engine = engine
         self._accepted: Compared | None = None
-        self._alarms: Any = events.registers.get("alarms")
+        self._watched = self._looked_at()
         self._is_alarmed = False
         self._due_s: float = NEVER
         self._failures = 0
@@ -66,11 +70,14 @@ class NotebookKeeper:
         self.wake()
 
     def look(self) -> None:
-        """See, after each commit, whether alarms or acknowledgements changed."""
-        alarms = self._events.registers.get("alarms")
-        if alarms is not self._alarms:
-            self._alarms, self._is_alarmed = alarms, True
+        """See, after each commit, whether alarms, acknowledgements or values of limits changed."""
+        found = self._looked_at()
+        if any(one is not other for one, other in zip(found, self._watched, strict=True)):
+            self._watched, self._is_alarmed = found, True
             self.wake()
+
+    def _looked_at(self) -> list[Any]:
+        return [self._events.registers.get(name) for name in WATCHED]
 
     # -- its own thread
 
@@ -132,6 +139,7 @@ class NotebookKeeper:
                 for point, entries in notebook.calibrations().items()
             }
         )
+        self._copy_settings()
         events = {name: value for name, value in self._events.registers.items() if name not in NOT_COPIED}
         logs: dict[str, Log[Any]] = {"records": self._records, "events": self._events}
         notebook.set_registers(
@@ -142,6 +150,15 @@ class NotebookKeeper:
                 {name: kept.next_seq() for name, kept in logs.items()},
             )
         )  # fmt: skip
+
+    def _copy_settings(self) -> None:
+        """Bring the settings made by order up to date."""
+        made = made_settings(self._events.registers)
+        for key in self._notebook.settings():
+            if is_copied(key) and key not in made:
+                self._notebook.drop_setting(key)
+        for setting in made.values():
+            self._notebook.put_setting(msgspec.structs.replace(setting, when=self._dated(setting.when)))
 
     def outputs(self) -> dict[str, bool]:
         """Return of each output whether it is driven to on."""

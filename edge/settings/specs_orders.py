@@ -35,7 +35,7 @@ def setpoint_spec(row: Setpoint) -> SetpointSpec:
         high=NEVER if row.max is None else row.max,
         period_ms=RECORD_MS,
         record_ms=RECORD_MS,
-        deadband=0.5 if row.words else DEADBAND,
+        deadband=0.5 if row.words else row.step or DEADBAND,
         heartbeat_ms=HEARTBEAT_MS,
         stale_ms=STALE_MS,
         name=named(row.name),

@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
+from edge.core.program import Programs
+from edge.core.replacing import Site as Replaced
 from edge.core.types import Event
+from edge.settings.load import loads
+from edge.settings.site_parts import site_parts
+from edge.settings.specs import output_specs, specs
 from tests.orders_rig import HEAD, Site
 
 OFFICE = """
@@ -548,3 +553,61 @@ outside = 5
     site.jump("2026-11-20 12:00")
     found = site.told("program")
     assert [event.values["v"] for event in found] == [5.0, 10.0, 15.0, 20.0, 5.0]
+
+
+# -- over a reload
+
+
+def reloaded(site: Site, toml: str) -> None:
+    """Let a site take other settings while it runs, as a reload does."""
+    settings = loads(site.head + toml)
+    points, limits = specs(settings)
+    saved = {name: value for frame in site.frames for name, value in frame.items()}
+    other = Replaced(
+        points, limits, output_specs(settings),
+        lambda records, events: site_parts(settings, records, events),
+    )  # fmt: skip
+    site.engine.replace(other, {}, saved, site.now_ms)
+    site.settle()
+
+
+def test_what_was_set_and_what_acts_goes_on_over_a_reload() -> None:
+    """R1: takes effect at once, persists over restart and reload."""
+    toml = (
+        THERMOSTAT
+        + LEAK
+        + OFFICE.replace("heating.week", "w")
+        .replace("heater", "hall.mode")
+        .replace('"]', '"]\nto = "on"\noutside = "off"')
+    )
+    site = Site(toml)
+    site.temperature = 18.0
+    site.go(20)
+    site.temperature = 19.0
+    site.go(20)
+    assert site.level("heater"), "within its deadband"
+    for target, value in (("hall.wanted", 19.5), ("hall.hot", 18.9), ("w", "off")):
+        assert site.set(target, value).done
+    assert site.level("valve")
+    before = len(site.switched)
+    reloaded(site, toml + '[[setpoint]]\nid = "more"\ninitial = 1\n')
+    site.go(60)
+    assert (site.value("hall.wanted"), site.value("more")) == (19.5, 1)
+    assert site.engine.limits["hall.hot"].spec.value == 18.9
+    assert not site.engine.parts.of(Programs).is_enabled("w")
+    assert site.level("heater")
+    assert site.level("valve")
+    assert len(site.switched) == before, "nothing flickered"
+    assert site.set("hall.hot", default=True).values["after"] == 40.0
+    assert site.set("more", 7).done
+
+
+def test_a_rule_that_leaves_the_settings_lets_go_of_its_output() -> None:
+    """T17: … and what a reload takes away holds nothing any more."""
+    site = Site(LEAK)
+    site.temperature = 41.0
+    site.go(20)
+    assert site.level("valve")
+    reloaded(site, LEAK.split("[[rule]]", maxsplit=1)[0])
+    site.go(20)
+    assert not site.level("valve")

@@ -32,6 +32,32 @@ def test_an_acknowledgement_is_noted(tmp_path: Path, state: Path) -> None:
     assert ack.when.utc_ms is not None
 
 
+def test_what_was_set_above_the_settings_file_is_noted_until_the_default_is_taken_back(
+    tmp_path: Path, state: Path
+) -> None:
+    meter = Meter(
+        tmp_path,
+        limit=[{"id": "water.much", "point": "water", "kind": "high", "value": 500}],
+        program=[{"id": "week", "target": "mode", "slots": ["daily 08:00-09:00"], "to": "on", "outside": "off"}],
+        setpoint=[{"id": "mode", "words": ["off", "on"], "initial": "off"}],
+    )
+    with meter.box(state) as box:
+        for number, (target, value) in enumerate((("water.much", "400,5"), ("week", "off"))):
+            args = {"target": target, "value": value}
+            assert box.desk.order(Command(f"{number}", "set", args, "anna", "local")).done
+    made = Notebook(RealFs(state)).settings()
+    assert {key: setting.value for key, setting in made.items()} == {
+        "limit.water.much.value": 400.5, "program.week.enabled": False,
+    }  # fmt: skip
+    assert (made["limit.water.much.value"].author, made["limit.water.much.value"].when.boot) == ("anna", 1)
+    assert made["limit.water.much.value"].when.utc_ms is not None
+    with meter.box(state) as box:
+        assert box.station.engine.limits["water.much"].spec.value == 400.5
+        order = Command("9", "set", {"target": "water.much", "default": True}, "anna", "local")
+        assert box.desk.order(order).done
+    assert set(Notebook(RealFs(state)).settings()) == {"program.week.enabled"}
+
+
 def test_lost_logs_cost_no_index_no_alarm_number_and_no_start(tmp_path: Path, state: Path) -> None:
     meter = Meter(tmp_path)
     with meter.box(state) as box:
