@@ -69,8 +69,9 @@ def run(args: argparse.Namespace) -> int:
                 return write_json(found)
             write_lines(table(found, zone, say) if found else [say("meter_table.nothing")])
             return 0
-        known = {view["point"]: view for view in found}
-        if args.point not in known:
+        known = {view["point"] for view in found}
+        # what is no meter can be set all the same: the run hours of a machine that ran before the box came
+        if args.point not in known | {view["point"] for view in client.get("values") if view["kind"] == "counter"}:
             complain(say("meter_none", point=args.point, **({"known": sorted(known)} if known else {})))
             return EXIT_BAD_INPUT
         wanted = _args(client, args, zone, say)

@@ -8,8 +8,9 @@ import msgspec
 
 from edge.core.clock import Dating
 from edge.core.engine import Engine
-from edge.core.equipment import HOUR_MS, Cause, EquipmentSpec
+from edge.core.equipment import HOUR_MS, Cause, EquipmentSpec, hours_point, starts_point
 from edge.core.equipment_list import EquipmentList
+from edge.core.kinds import Counter
 from edge.core.run_time import RunTime
 
 
@@ -33,7 +34,8 @@ class EquipmentView(msgspec.Struct, frozen=True):
     until_utc_ms: int | None
     """When the maintenance is planned to end."""
     run_h: float | None
-    starts: int | None
+    """By its counter: `vigie meter set` moves it to what the machine's own hour meter shows."""
+    starts: float | None
     runs: bool | None
     """Whether it runs now."""
     service_left_h: float | None
@@ -80,8 +82,13 @@ def _view(engine: Engine, machines: EquipmentList, spec: EquipmentSpec, dating: 
         cause="" if machine.cause is None else cause.word, alarm=cause.alarm, limit=cause.limit, author=cause.author,
         channel=cause.channel, reason=cause.reason, work="" if plan is None else plan.work,
         until_utc_ms=None if plan is None else plan.until_utc_ms,
-        run_h=run.run_ms(spec.id) / HOUR_MS if spec.runs else None,
-        starts=run.starts(spec.id) if spec.runs else None, runs=run.is_running(spec.id),
+        run_h=_index(engine, hours_point(spec.id)), starts=_index(engine, starts_point(spec.id)),
+        runs=run.is_running(spec.id),
         service_left_h=None if left_ms is None else left_ms / HOUR_MS,
         points=sorted(spec.points), alarms=sorted(alarm.number for alarm in alarms),
     )  # fmt: skip
+
+
+def _index(engine: Engine, counter: str) -> float | None:
+    point = engine.points.get(counter)
+    return point.register.index if isinstance(point, Counter) else None

@@ -8,9 +8,11 @@ from typing import Any, get_args
 import pytest
 
 from edge.core.clock import ClockEntry, Dating
+from edge.core.counter import Volatile
 from edge.core.equipment import STATES, TRANSITIONS, Cause, EquipmentSpec, Happening, Machine, Plan
 from edge.core.equipment_list import EquipmentList
 from edge.core.equipment_view import Summary, equipment, summary
+from edge.core.kinds import Counter
 from edge.core.run_time import RunTime
 from tests.equipment_rig import BOILER, NOON, PUMP, Room
 from tests.support import ROOT
@@ -262,6 +264,18 @@ def test_a_view_tells_state_since_cause_and_alarms() -> None:
     assert (boiler.limit, boiler.points, boiler.alarms, boiler.run_h) == ("l", ["p"], [1, 2], None)
     assert (pump.state, pump.run_h, pump.starts, pump.runs, pump.alarms) == ("in_service", 0.0, 0, None, [])
     assert equipment(room.engine, Dating())[0].since_utc_ms is None
+
+
+def test_a_view_shows_the_hours_that_a_person_took_over() -> None:
+    room = Room()
+    room.pump(0, 0)
+    room.pump(3600, 1)
+    room.pump(3600 + 36, 0)
+    counter = room.engine.points["pump.hours"]
+    assert isinstance(counter, Counter)
+    assert isinstance(counter.register, Volatile)
+    counter.register.shift(12_345.0)
+    assert equipment(room.engine, Dating())[1].run_h == pytest.approx(12_345.01)
 
 
 def test_a_summary_counts_machines_by_state() -> None:

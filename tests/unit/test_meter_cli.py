@@ -15,7 +15,7 @@ from edge.core.commands import Command, Result
 from edge.core.meter_view import MeterAct, MeterPeriod, MeterView, PeakOf, PeakView
 from edge.core.series import HistoryRecord
 from edge.core.text import Text
-from tests.fake_desk import NOW_MS, FakeDesk
+from tests.fake_desk import NOW_MS, FakeDesk, value
 
 
 def period(moved: str, converted: str | None = None, completeness: float = 1.0) -> MeterPeriod:
@@ -87,6 +87,13 @@ def test_a_reading_with_a_decimal_comma_is_sent_as_it_was_written(vigie: Any, me
         ("meter.exchange", {"point": "water.cold", "old": "9,5", "new": "0"}),
         ("meter.coefficient", {"point": "gas.boiler", "factor": "11,31", "from": "2026-12-01"}),
     ]
+
+
+def test_a_counter_that_is_no_meter_can_be_set_such_as_run_hours(vigie: Any, metered: FakeDesk) -> None:
+    metered.more = [value("boiler.hours", "counter", "h", 0.5)]
+    got = done(metered)
+    assert vigie("meter", "set", "boiler.hours", "12345")[0] == 0
+    assert got[0].args == {"point": "boiler.hours", "value": "12345"}
 
 
 def test_a_reading_of_another_time_takes_the_box_s_index_then_from_its_records(vigie: Any, metered: FakeDesk) -> None:
