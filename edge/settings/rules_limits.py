@@ -14,7 +14,7 @@ from edge.settings.hints import nearest
 from edge.settings.model_limits import COMMON, DIFFERENCES, KEYS, ORDERED, PER, Limit
 from edge.settings.rules_levels import check_levels, check_never
 from edge.settings.rules_points import check_reference
-from edge.settings.sources import sources
+from edge.settings.sources import sources, unit_of, words_of
 from edge.settings.subscribed import Tapped, phases_of, share_factor, tapped, told_by
 from hal.sample import Channel
 
@@ -117,18 +117,6 @@ def _check_with_point(limit: Row, kind: str, point: Row, points: dict[str, Row],
         faults.missing(limit.path, "fault.limit_rest_needed")
     if times is not None:
         check_never(limit, kind, point, times, faults)
-
-
-def unit_of(point: Row) -> str:
-    """Return the unit of a draft's point: as written, else its driver's."""
-    own = point.channel.unit if point.channel else ""
-    unit: str = point.good.get("unit", own)
-    return unit
-
-
-def words_of(point: Row) -> list[str]:
-    """Return the words of a draft's state: as written, else its driver's."""
-    return point.good.get("words") or list(point.channel.words if point.channel else ())
 
 
 def _wrong_point(kind: str, channel: Channel) -> str:
