@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from edge.core.commands import Command, Result
+from edge.core.measure import unit_of
 from edge.core.silence import OutOfService, Shelving
 from edge.core.text import Text
 
@@ -49,8 +50,8 @@ class AlarmService(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def register(commands: Registry, desk: AlarmDesk) -> None:
     """Say who carries out the verbs of this module."""
     commands.on("ack", partial(acknowledge, desk))
-    commands.on("shelve", partial(shelve, desk))
-    commands.on("alarm.service", partial(service, desk))
+    commands.on("shelve", partial(shelve, desk), would=partial(shelve, desk, is_dry=True))
+    commands.on("alarm.service", partial(service, desk), would=partial(service, desk, is_dry=True))
 
 
 def acknowledge(desk: AlarmDesk, command: Command, args: Ack) -> Result:
@@ -67,22 +68,28 @@ def acknowledge(desk: AlarmDesk, command: Command, args: Ack) -> Result:
     for alarm in alarms:
         desk.acknowledge(alarm, command.author, command.channel, desk.site.now_ms)
     done = sorted(alarm.number for alarm in alarms)
-    return Result(command.id, done=True, text=Text("ack_done", {"numbers": done}), values={"numbers": done})
+    still = _still(desk, alarms[0]) if len(alarms) == 1 else {}
+    return Result(command.id, done=True, text=Text("ack_done", {"numbers": done, **still}), values={"numbers": done})
 
 
-def shelve(desk: AlarmDesk, command: Command, args: Shelve) -> Result:
-    """Shelve a limit for a time, or take it back."""
+def _still(desk: AlarmDesk, alarm: Alarm) -> dict[str, Any]:
+    """Return what an alarm that goes on says at present: who acknowledged it wants to know how bad it is."""
+    limit, point = desk.site.limits.get(alarm.limit), desk.site.points.get(alarm.point)
+    if not alarm.active or limit is None or point is None:
+        return {}
+    number = limit.compared(None if isinstance(point.value, str) else point.value)
+    if number is None or limit.bound is None or point.spec.words:
+        return {}
+    return {"kind": alarm.kind, "v": number, "at": limit.bound, "u": unit_of(limit.spec, point.spec.unit)}
+
+
+def shelve(desk: AlarmDesk, command: Command, args: Shelve, *, is_dry: bool = False) -> Result:
+    """Shelve a limit for a time, or take it back; dry, only say what that would change."""
     limit = _limit_of(desk, args.number, args.limit)
     if isinstance(limit, Text):
         return Result(command.id, done=False, text=limit)
-    now_ms, site, was = desk.site.now_ms, desk.site, desk.silences.shelved.get(limit)
-    before = "shelved" if was is not None else "in_service"
-    who = {"author": command.author, "channel": command.channel}
     if args.back:
-        if was is None:
-            return _refused(command, "shelve_not", limit=limit)
-        desk.unshelve(limit, now_ms, {**who, "why": "order"})
-        return _done(command, "shelve_back", before, "in_service", limit=limit)
+        return _take_back(desk, command, limit, is_dry=is_dry)
     if args.for_s is None:
         return _refused(command, "shelve_for_what", limit=limit)
     for_ms = round(args.for_s * 1000)
@@ -90,15 +97,29 @@ def shelve(desk: AlarmDesk, command: Command, args: Shelve) -> Result:
         return _refused(command, "shelve_too_long", most_ms=desk.rules.shelve_most_ms)
     if not args.reason.strip():
         return _refused(command, "silence_why", limit=limit)
-    until_utc_ms = now_ms + for_ms + site.utc_offset_ms if site.is_dated else None
-    shelving = Shelving(site.boot, now_ms, for_ms, reason=args.reason, until_utc_ms=until_utc_ms, **who)
-    desk.silences.shelve(limit, shelving)
-    desk.tell("alarm_shelve", limit, now_ms, {**who, "for_ms": for_ms, "reason": args.reason})
-    return _done(command, "shelve_done", before, "shelved", limit=limit, for_ms=for_ms)
+    before = "shelved" if limit in desk.silences.shelved else "in_service"
+    if not is_dry:
+        now_ms, site = desk.site.now_ms, desk.site
+        who = {"author": command.author, "channel": command.channel}
+        until_utc_ms = now_ms + for_ms + site.utc_offset_ms if site.is_dated else None
+        shelving = Shelving(site.boot, now_ms, for_ms, reason=args.reason, until_utc_ms=until_utc_ms, **who)
+        desk.silences.shelve(limit, shelving)
+        desk.tell("alarm_shelve", limit, now_ms, {**who, "for_ms": for_ms, "reason": args.reason})
+    key = "shelve_would" if is_dry else "shelve_done"
+    return _done(command, key, before, "shelved", limit=limit, for_ms=for_ms)
 
 
-def service(desk: AlarmDesk, command: Command, args: AlarmService) -> Result:
-    """Take a limit out of service, or back in."""
+def _take_back(desk: AlarmDesk, command: Command, limit: str, *, is_dry: bool) -> Result:
+    if limit not in desk.silences.shelved:
+        return _refused(command, "shelve_not", limit=limit)
+    if not is_dry:
+        who = {"author": command.author, "channel": command.channel}
+        desk.unshelve(limit, desk.site.now_ms, {**who, "why": "order"})
+    return _done(command, "shelve_back_would" if is_dry else "shelve_back", "shelved", "in_service", limit=limit)
+
+
+def service(desk: AlarmDesk, command: Command, args: AlarmService, *, is_dry: bool = False) -> Result:
+    """Take a limit out of service, or back in; dry, only say what that would change."""
     limit = _limit_of(desk, None, args.limit)
     if isinstance(limit, Text):
         return Result(command.id, done=False, text=limit)
@@ -107,11 +128,15 @@ def service(desk: AlarmDesk, command: Command, args: AlarmService) -> Result:
     if (limit in out) == (args.to == "out"):
         return _refused(command, f"service_already_{args.to}", limit=limit)
     if args.to == "in":
+        if is_dry:
+            return _done(command, "service_in_would", "out_of_service", "in_service", limit=limit)
         del out[limit]
         desk.tell("alarm_in_service", limit, now_ms, {**who, **({"reason": args.reason} if args.reason else {})})
         return _done(command, "service_in", "out_of_service", "in_service", limit=limit)
     if not args.reason.strip():
         return _refused(command, "silence_why", limit=limit)
+    if is_dry:
+        return _done(command, "service_out_would", "in_service", "out_of_service", limit=limit)
     out[limit] = OutOfService(desk.site.boot, now_ms, reason=args.reason, **who)
     desk.tell("alarm_out_of_service", limit, now_ms, {**who, "reason": args.reason})
     return _done(command, "service_out", "in_service", "out_of_service", limit=limit)

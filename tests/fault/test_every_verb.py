@@ -17,6 +17,7 @@ ASKING = {
     "points": [],
     "values": [],
     "alarms": [],
+    "shelve": [],
     "buffer": [],
     "meter": [],
     "relay": [],

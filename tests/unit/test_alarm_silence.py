@@ -236,3 +236,35 @@ def test_silence_leaves_the_output_that_follows_the_limit_alone() -> None:
     order(rig, "alarm.service", limit="l", to="out", reason="x")
     rig.each_second(1, 31)
     assert rig.engine.outputs.by_id["lamp"].level
+
+
+@pytest.mark.parametrize(
+    ("verb", "args", "key"),
+    [
+        ("shelve", {"limit": "l", "for_s": 3600, "reason": "x"}, "shelve_would"),
+        ("shelve", {"limit": "l", "back": True}, "shelve_not"),
+        ("shelve", {"limit": "m", "back": True}, "shelve_back_would"),
+        ("shelve", {"limit": "l", "for_s": 3600}, "silence_why"),
+        ("alarm.service", {"limit": "l", "to": "out", "reason": "x"}, "service_out_would"),
+        ("alarm.service", {"limit": "n", "to": "in"}, "service_in_would"),
+        ("alarm.service", {"limit": "l", "to": "in"}, "service_already_in"),
+    ],
+)
+def test_what_an_order_would_change_is_said_and_nothing_is_done(verb: str, args: dict[str, Any], key: str) -> None:
+    rig = Rig(gauge(), high(30), high(31, id="m"), high(32, id="n"))
+    order(rig, "shelve", "a", limit="m", for_s=3600, reason="x")
+    order(rig, "alarm.service", "b", limit="n", to="out", reason="x")
+    rig.engine.commands.random_below = lambda below: below - 1
+    before = rig.engine.alarms.silences.register()
+    proposal = Command("c", verb, args, "anna", "local", proposes=True)
+    text = rig.engine.command(proposal, rig.engine.now_ms).text
+    assert (text.values["what"] if text.key == "command_proposed" else text).key == key
+    assert rig.engine.alarms.silences.register() == before
+
+
+def test_who_acknowledges_an_alarm_that_goes_on_hears_how_bad_it_is() -> None:
+    rig = Rig(gauge(unit="Cel"), high(30))
+    rig.each_second(1, 31, 33)
+    assert order(rig, "ack", number=1).text.values == {"numbers": [1], "kind": "high", "v": 33, "at": 30.0, "u": "Cel"}
+    rig.each_second(3, 29, 31, 29)
+    assert order(rig, "ack", "b", number=2).text.values == {"numbers": [2]}, "over already"
