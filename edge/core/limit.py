@@ -119,6 +119,8 @@ class Limit:
         if measure is None:
             self.number = believed
         else:
+            if reason == "meter_changed":
+                measure.forget()
             measure.take(of, believed, t_ms)
             self.number = measure.number(t_ms)
         return self._compare(t_ms)

@@ -48,6 +48,9 @@ class Measure:
         """Take a reading of one of the others, or of the own point where `of` is empty."""
         self.own = value
 
+    def forget(self) -> None:
+        """Take note that the next reading is not of the same meter: nothing leads from one to the other."""
+
     def number(self, t_ms: int) -> float | None:
         """Return what is compared now; None when the readings say nothing about it."""
         return self.own
@@ -149,6 +152,8 @@ class Rate(Measure):
         """Keep the reading where the last kept one is a step old."""
         self.own = value
         kept, over_ms = self._kept, self.spec.over_ms
+        if self.spec.is_index and kept and value is not None and value < kept[-1][1]:
+            kept.clear()  # the register passed its highest value
         if value is None or (kept and t_ms < kept[-1][0] + over_ms / STEPS):
             return
         kept.append((t_ms, value))
@@ -156,6 +161,10 @@ class Rate(Measure):
         del kept[: max(gone, 0)]
         if t_ms - self._saved_ms >= max(over_ms // 12, SAVE_MS):
             self._saved_ms, self.is_moved = t_ms, True
+
+    def forget(self) -> None:
+        """Begin the window anew."""
+        self._kept.clear()
 
     def number(self, t_ms: int) -> float | None:
         """Return the change per `per`, positive in the direction that is watched."""

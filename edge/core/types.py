@@ -98,7 +98,7 @@ class LimitSpec(msgspec.Struct, frozen=True):
     rest_ms: int = 0
     """`never_zero`: how long a rest is at least."""
     is_index: bool = False
-    """`never_zero` of a counter, which rests while its index stays as it is."""
+    """`never_zero`, `rate` of a counter, which rests while its index stays as it is, and never goes back."""
     expression: str = ""
     inputs: dict[str, Input] = {}
     """The points that an expression names."""

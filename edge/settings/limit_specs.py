@@ -44,7 +44,7 @@ def _spec(limit: Limit, points: Mapping[str, PointSpec], taps: Mapping[str, Tapp
         over_ms=round((limit.over_s or (NEVER_ZERO_OVER_S if limit.kind == "never_zero" else 0)) * 1000),
         per=limit.per or PER_WHERE_ABSENT.get(limit.kind, ""),
         rest_ms=round(limit.rest_s * 1000),
-        is_index=limit.kind == "never_zero" and point.kind == "counter",
+        is_index=limit.kind in {"never_zero", "rate"} and point.kind == "counter",
         expression=limit.expression,
         inputs=inputs,
     )

@@ -242,3 +242,13 @@ def test_the_second_stage_stands_for_the_point_while_it_is_active() -> None:
 
 def test_a_spec_of_a_plain_limit_has_no_measure() -> None:
     assert Limit(LimitSpec("l", "p", "high", 1.0)).measure is None
+
+
+def test_a_register_that_passed_its_highest_value_or_was_replaced_is_no_rate() -> None:
+    readings = [(0, 998.0), (60, 999.0), (120, 0.0), (180, 1.0), (240, 2.0)]
+    assert rated(*readings, value=1.5, is_index=True) == []
+    limit = limit_of("rate", 1.5, over_ms=60_000, per="minute", is_index=True)
+    assert told(limit, (0, 1.0), (60, 2.0)) == []
+    assert limit.judge(500.0, UNCERTAIN, "meter_changed", 120_000) is None
+    assert told(limit, (180, 501.0), (240, 502.0)) == []
+    assert told(limit, (300, 505.0)) == [(300, True)]

@@ -68,7 +68,7 @@ def changed(spec: LimitSpec) -> dict[str, Any]:
         ("rate", "lab.t", ["value = 5", "over_s = 600"], {"value": 5.0, "over_ms": 600_000, "per": "hour"}),
         (
             "rate", "water.cold", ["value = 2", 'unit = "l"', 'per = "minute"', "over_s = 60", 'direction = "up"'],
-            {"value": 0.002, "over_ms": 60_000, "per": "minute", "direction": "up"},
+            {"value": 0.002, "over_ms": 60_000, "per": "minute", "direction": "up", "is_index": True},
         ),
         ("consumption", "water.cold", ["value = 500", 'unit = "l"'], {"value": 0.5, "per": "day"}),
         ("consumption", "water.cold", ["value = 20", 'per = "month"', "latch = true"],
