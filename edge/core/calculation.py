@@ -61,7 +61,8 @@ class Meter:
     __slots__ = ("_behind_ms", "_is_said", "base", "index")
 
     def __init__(self, saved: dict[str, Any] | None, least: float) -> None:
-        saved = saved or {}
+        # without a register of its own (a new box made from a backup) it goes on from the index that the point has
+        saved = saved or {"total": least}
         self.base: float = saved.get("total", 0.0)
         """What the sum was at the start of the box."""
         self.index: float = max(saved.get("index", 0.0), least)

@@ -211,6 +211,16 @@ def test_after_a_power_cut_it_counts_neither_twice_nor_back() -> None:
     assert again.records("sum")[0].reason == "power_cut"
 
 
+def test_on_a_new_box_it_goes_on_from_the_index_that_the_backup_holds() -> None:
+    site = Site(COLD, OTHER, SUM)
+    site.run(0, 120, cold=lambda t_s: 500 + t_s, other=80)
+    kept = {name: value for name, value in site.rig.registers.items() if name.startswith("counter/")}
+    again = Site(COLD, OTHER, SUM, now_s=5, saved=kept)
+    again.run(5, 65, cold=610, other=80)
+    again.run(65, 125, cold=613, other=80)
+    assert again.value("sum") == (113, "")
+
+
 def test_a_virtual_meter_whose_input_is_another_one() -> None:
     site = Site(COLD, OTHER, SUM, made("double", "sum * 2", "counter", "kWh"))
     site.run(0, 70, cold=100, other=80)
