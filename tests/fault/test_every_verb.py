@@ -29,6 +29,9 @@ ASKING = {
     "report": ["--day", "today"],
     "equipment": [],
     "tariff": [],
+    "set": [],
+    "programs": [],
+    "tag": [],
 }
 OTHERS = {
     "run",
@@ -46,6 +49,8 @@ OTHERS = {
     "reload",
     "restore",
     "maintenance",
+    "help",
+    "shelve",
 }
 """Verbs that ask nothing of a box, or change something: their own tests run them."""
 
