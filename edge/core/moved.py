@@ -97,14 +97,13 @@ class Movement:
         if self._has_hours and length_ms <= HOUR_MS:
             if hour_ms != self._hour_ms:
                 self._hour_ms, self._of_hour = hour_ms, self.hours.setdefault(hour_ms, Sum())
-                while len(self.hours) > HOURS:
-                    del self.hours[min(self.hours)]
             self._of_hour.add(moved, length_ms, quality)
 
-    def forget_hours_after(self, utc_ms: int) -> None:
-        """Forget hours far from coming yet, after the clock was set back: they would outlast those that do."""
-        for begin_ms in [begin_ms for begin_ms in self.hours if begin_ms > utc_ms + HOUR_MS]:
-            del self.hours[begin_ms]
+    def drop_hours(self, now_ms: int | None) -> None:
+        """Keep no more hours than are asked for; one that has not come yet, by a clock that was wrong, goes first."""
+        while len(self.hours) > HOURS:
+            newest_ms = max(self.hours)
+            del self.hours[newest_ms if now_ms is not None and newest_ms > now_ms + HOUR_MS else min(self.hours)]
         self._hour_ms = -1
 
     def _turn(self, day: int) -> None:

@@ -25,7 +25,6 @@ STEPS: Final[tuple[PeakStep, ...]] = ("day", "month", "year")
 KEPT: Final = 2  # periods of each length: the present and the former one
 WAITING_MOST: Final = 64
 SETTLE_MS: Final = 60_000
-MARGIN_MS: Final = 60_000  # by which the site may lag behind its clock
 
 
 class Peak(msgspec.Struct, frozen=True, array_like=True):
@@ -60,8 +59,9 @@ class Kept(msgspec.Struct):
             if known is not None and (value, -utc_ms) <= (known.value, -known.t_ms):
                 continue
             held[begin_ms] = Peak(value, utc_ms)
-            while len(held) > KEPT:
-                del held[min(held)]
+            if len(held) > KEPT:  # a day that has not come yet, by a clock that was wrong, goes first
+                now_ms = placing.now_utc_ms()
+                del held[max(held) if now_ms is not None and max(held) > now_ms else min(held)]
             is_peak = True
         return is_peak
 
@@ -133,23 +133,17 @@ class Peaks(Part):
             is_new = found.take(self._placing, value, utc_ms)
             begin_ms, end_ms = self._placing.bounds(utc_ms, "day")
             known = found.peaks["day"].get(begin_ms)
-            offset_ms = utc_ms - start_ms
-            most = NEVER if known is None else known.value
-            self._below[point] = (most, begin_ms - offset_ms, end_ms - offset_ms)
+            if known is not None and self._placing.is_by_newest(start_ms):
+                offset_ms = utc_ms - start_ms
+                self._below[point] = (known.value, begin_ms - offset_ms, end_ms - offset_ms)
         if is_new:
             self._changed.add(point)
             self.is_changed = True
 
     def set_clock(self, now_ms: int) -> None:
-        """Give what waited its place, and forget peaks of days that have not come yet."""
+        """Give what waited its place."""
         self._placing.set_clock(now_ms)
         self._below.clear()
-        utc_ms = self._placing.now_utc_ms()
-        if utc_ms is not None:
-            for found in self.kept.values():
-                for held in found.peaks.values():
-                    for begin_ms in [begin_ms for begin_ms in held if begin_ms > utc_ms + MARGIN_MS]:
-                        del held[begin_ms]
         self._settle(now_ms)
 
     def step(self, now_ms: int) -> None:

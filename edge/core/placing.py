@@ -63,6 +63,10 @@ class Placing:
             self._from_ms, self._offset_ms = entry.at_ms, entry.utc_ms - entry.at_ms
         return entry.utc_ms + at_ms - entry.at_ms
 
+    def is_by_newest(self, at_ms: int) -> bool:
+        """Return whether an instant of this start, just asked for, is dated as all that follows until the next step."""
+        return at_ms >= self._from_ms
+
     def now_utc_ms(self) -> int | None:
         """Return what time it is by the clock that was set last; None while nobody vouches for it."""
         site = self._site  # not by the entries: the newest may lie just after what is being handled

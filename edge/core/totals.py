@@ -17,7 +17,7 @@ from edge.core.counter import pending
 from edge.core.engine import Engine
 from edge.core.kinds import Counter
 from edge.core.meter import Coefficients
-from edge.core.moved import Movement
+from edge.core.moved import HOURS, Movement
 from edge.core.part import Part
 from edge.core.placing import Placing
 from edge.core.point import Actions
@@ -102,16 +102,14 @@ class Totals(Part):
             placing = self._placing
             placing.find(utc_ms)
             movement.add(placing.hour_ms, placing.day, moved, record.dt_ms, record.quality)
+        if len(movement.hours) > HOURS:
+            movement.drop_hours(self._placing.now_utc_ms())
         self._changed.add(record.point)
         self.is_changed = True
 
     def set_clock(self, now_ms: int) -> None:
         """Give what waited its place."""
         self._placing.set_clock(now_ms)
-        utc_ms = self._placing.now_utc_ms()
-        if utc_ms is not None:
-            for movement in self._movements.values():
-                movement.forget_hours_after(utc_ms)
         self._settle(now_ms)
 
     def step(self, now_ms: int) -> None:
@@ -122,6 +120,7 @@ class Totals(Part):
         self.due_ms = NEVER
         for point, movement in self._movements.items():
             if movement.waiting and movement.settle(self._placing):
+                movement.drop_hours(self._placing.now_utc_ms())
                 self._changed.add(point)
                 self.is_changed = True
             if movement.waiting:
