@@ -184,7 +184,7 @@ class EquipmentList(Part):
         return self.happen(name, "end_in_alarm", now_ms, cause)
 
     def _run_ms(self, name: str) -> int:
-        return self.site.part(RunTime).run_ms(name)
+        return self.site.part(RunTime).of(name).run_ms
 
     def _look_at_service(self, name: str, now_ms: int) -> None:
         spec, machine = self.specs[name], self.machines[name]

@@ -58,6 +58,8 @@ def replace(
 
     `saved` and `saved_events` are the registers that the logs hold: where a counter of an earlier start goes on.
     """
+    registers = engine.parts.saved(in_records=True)  # first: a part may still count, into points that go
+    event_registers = engine.parts.saved(in_records=False)
     limits = _limits(engine, site)
     points = {spec.id: _point(engine, spec, site, actions, saved, now_ms) for spec in site.points}
     for name, point in engine.points.items():
@@ -68,8 +70,6 @@ def replace(
         by_point.setdefault(limit.spec.point, []).append(limit)
     for name, point in points.items():
         point.set_limits(by_point.get(name, []))
-    registers = engine.parts.saved(in_records=True)
-    event_registers = engine.parts.saved(in_records=False)
     engine.points, engine.limits = points, limits
     engine.outputs.replace(site.outputs, site.reopened, now_ms)
     for name in limits:

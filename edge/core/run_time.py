@@ -89,15 +89,9 @@ class RunTime(Part):
         self._by_point: dict[str, list[_Count]] = {}
         self._fed_ms = -FED_MS
 
-    def run_ms(self, machine: str) -> int:
-        """Return how long a machine has run in all, 0 where nobody counts."""
-        run = self._runs.get(machine)
-        return run.run_ms if run else 0
-
-    def starts(self, machine: str) -> int:
-        """Return how often it has started."""
-        run = self._runs.get(machine)
-        return run.starts if run else 0
+    def of(self, machine: str) -> Run:
+        """Return what a machine has run in all; nothing where nobody counts."""
+        return self._runs.get(machine, Run())
 
     def is_running(self, machine: str) -> bool | None:
         """Return whether it runs; None while nobody knows."""

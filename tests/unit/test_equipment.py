@@ -236,9 +236,23 @@ def test_a_reload_loses_no_run_time() -> None:
         room.reload(BOILER, PUMP, t_s=t_s)
     room.pump(100, 0)
     room.silence_until(110)
-    assert room.engine.part(RunTime).run_ms("pump") == 89_000
+    assert room.engine.part(RunTime).of("pump").run_ms == 89_000
     assert room.engine.points["pump.hours"].value == pytest.approx(89 / 3600, abs=1e-8)
     assert room.engine.points["pump.starts"].value == 1
+
+
+def test_a_machine_that_leaves_while_it_runs_takes_nothing_with_it() -> None:
+    room = Room()
+    room.pump(0, 0)
+    room.pump(11, 1)
+    room.silence_until(13)
+    room.reload(BOILER, t_s=14)
+    room.silence_until(30)
+    room.reload(BOILER, PUMP, t_s=31)
+    room.pump(41, 1)
+    room.pump(51, 0)
+    assert room.engine.part(RunTime).of("pump").run_ms == 3000 + 20_000
+    assert room.engine.points["pump.hours"].value == pytest.approx(23 / 3600, abs=1e-8)
 
 
 # -- what is shown

@@ -16,8 +16,8 @@ HOT_RUNS = EquipmentSpec("boiler", frozenset({"p"}), runs="p", runs_above=25.0)
 
 
 def run(room: Room, name: str = "pump") -> tuple[int, int]:
-    part = room.engine.part(RunTime)
-    return part.run_ms(name), part.starts(name)
+    found = room.engine.part(RunTime).of(name)
+    return found.run_ms, found.starts
 
 
 def test_a_pump_runs_between_its_edges_to_the_millisecond() -> None:
