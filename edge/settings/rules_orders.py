@@ -92,7 +92,7 @@ def _check_program(row: Row, setpoints: Mapping[str, SetpointSpec | None], fault
         _value(row, "exception_slots", target, one.value, good.get("to"), place, faults)
         for place, one in enumerate(instead)
     ]
-    outside = _taken(row, row.key("outside"), target, good.get("outside", "off" if is_output else None), faults)
+    outside = _taken(row.key("outside"), target, good.get("outside", "off" if is_output else None), faults)
     if outside is None:
         if "outside" not in row.raw:
             faults.missing(row.path, "fault.program_outside")
@@ -125,15 +125,15 @@ def _value(
 ) -> float | None:
     """Return what holds within a slot, None where that is not right."""
     if own is not None:
-        return _taken(row, (*row.key(key), place), target, own, faults)
+        return _taken((*row.key(key), place), target, own, faults)
     if to is None and target is not None:
         if "to" not in row.raw:
             faults.at_value((*row.key(key), place), "fault.program_to")
         return None
-    return _taken(row, row.key("to"), target, "on" if to is None else to, faults)
+    return _taken(row.key("to"), target, "on" if to is None else to, faults)
 
 
-def _taken(_row: Row, path: KeyPath, target: SetpointSpec | None, value: Any, faults: Faults) -> float | None:
+def _taken(path: KeyPath, target: SetpointSpec | None, value: Any, faults: Faults) -> float | None:
     if value is None:
         return None
     try:

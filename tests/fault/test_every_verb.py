@@ -50,7 +50,6 @@ OTHERS = {
     "restore",
     "maintenance",
     "help",
-    "shelve",
 }
 """Verbs that ask nothing of a box, or change something: their own tests run them."""
 
