@@ -35,7 +35,7 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_days_hold_what_arrived_upstream_with_their_date(name: str) -> None:
-    """C3, D7: what a box says of a day is what its server adds up, whatever its clock did."""
+    """C3: what a box says of a day is what its server adds up, whatever its clock did."""
     world = World(SITE, WRONG[name], true_ms=EVENING_MS)
     world.engine.replace_parts([Totals(), Peaks()])
     world.run(9 * HOUR_S)
