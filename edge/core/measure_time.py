@@ -44,7 +44,7 @@ class NeverZero(Measure):
         self.for_ms += elapsed_ms
         if not is_moving and self._rest_ms >= spec.rest_ms:
             self.for_ms = 0
-        self._last, self._last_ms = value, t_ms
+        self._last, self._last_ms = value, t_ms if self._last_ms is None else max(t_ms, self._last_ms)
         saved_ms = self._saved_ms
         if abs(self.for_ms - saved_ms) >= max(SAVE_MS, spec.over_ms // 100) or (self.for_ms == 0 and saved_ms):
             self._saved_ms, self.is_moved = self.for_ms, True

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from edge.core.limit import Limit
 from edge.core.limit_memory import LimitMemory
 from edge.core.measure import SPAN_MS, Rate
 from edge.core.measure_expression import Condition
 from edge.core.measure_time import NeverZero
 from edge.core.part import Part
 from edge.core.types import Input, LimitSpec
+from hal.sample import BAD, GOOD
 from tests.metered_site import MeteredSite, counter, utc_ms
 from tests.sim import limit_models
-from tests.unit.rig import high
+from tests.unit.rig import Rig, gauge, high
 
 PARIS = ZoneInfo("Europe/Paris")
 values = st.one_of(st.none(), st.floats(-5, 5), st.integers(0, 2).map(float))
@@ -66,6 +70,50 @@ def test_a_condition_is_what_the_last_readings_say(parts: list[tuple[str, int | 
         door, cold = last.get("door"), last.get("t")
         expected = None if door is None or cold is None else float(door == 1 and (cold > 8 or cold < 2))
         assert measure.number(t_ms) == expected
+
+
+NEAR = [near for bound in (10.0, 20.0, 30.0) for near in (bound, math.nextafter(bound, 0), math.nextafter(bound, 99))]
+plain = st.builds(
+    LimitSpec,
+    id=st.just("l"),
+    point=st.just("p"),
+    kind=st.sampled_from(["low_low", "low", "high", "high_high", "high", "low", "fault"]),
+    value=st.sampled_from([10.0, 20.0, 30.0]),
+    deadband=st.sampled_from([0.0, 5.0, 15.0]),
+    on_delay_ms=st.sampled_from([0, 0, 2000]),
+    off_delay_ms=st.sampled_from([0, 0, 2000]),
+    or_equal=st.booleans(),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(plain, min_size=1, max_size=3),
+    st.lists(st.sampled_from([*NEAR, None, 5.0, 15.0, 25.0, 35.0]), min_size=12, max_size=40),
+)
+def test_the_quiet_band_of_a_point_lets_no_reading_pass_that_a_limit_would_judge(
+    specs: list[LimitSpec], values: list[float | None]
+) -> None:
+    specs = [msgspec.structs.replace(spec, id=f"l{place}") for place, spec in enumerate(specs)]
+    rig = Rig(gauge(), *specs)
+    rig.each_second(0, *values)
+    found = sorted(
+        (event.at_ms, event.values["limit"], event.kind == "alarm_begin")
+        for event in rig.events
+        if event.kind in {"alarm_begin", "alarm_end"}
+    )
+    expected = []
+    for spec in specs:
+        limit = Limit(spec)
+        for second, value in enumerate(values):
+            quality, reason = (BAD, "no_answer") if value is None else (GOOD, "")
+            change = limit.judge(value, quality, reason, second * 1000)
+            if change is not None:
+                expected.append((second * 1000, spec.id, change))
+    chatters = {event.values["limit"] for event in rig.events if event.kind == "alarm_chatter"}
+    assert [each for each in found if each[1] not in chatters] == [
+        each for each in sorted(expected) if each[1] not in chatters
+    ]
 
 
 class Site(MeteredSite):

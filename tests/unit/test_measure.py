@@ -252,3 +252,14 @@ def test_a_register_that_passed_its_highest_value_or_was_replaced_is_no_rate() -
     assert limit.judge(500.0, UNCERTAIN, "meter_changed", 120_000) is None
     assert told(limit, (180, 501.0), (240, 502.0)) == []
     assert told(limit, (300, 505.0)) == [(300, True)]
+
+
+def test_a_late_reading_counts_no_time_twice() -> None:
+    measure = NeverZero(high(0.0, kind="never_zero", over_ms=60_000))
+    for t_ms in (0, 10_000, 4_000, 11_000):
+        measure.take("", 1.0, t_ms)
+    assert measure.number(11_000) == 11.0
+    window = Rate(high(0.0, kind="rate", over_ms=10_000, per="second"))
+    for t_ms, value in ((0, 0.0), (10_000, 10.0), (4_000, 99.0), (11_000, 11.0)):
+        window.take("", value, t_ms)
+    assert window.number(11_000) == 1.0
