@@ -42,6 +42,15 @@ MOST_BYTES = 4_000_000  # a site of 10,000 points is 2 MB; what is larger is ano
 
 def load(path: str | os.PathLike[str]) -> model.Settings:
     """Return the settings of a file; raises SettingsError with all its faults, also when it can't be read."""
+    return _loaded(path, with_advice=False)[0]
+
+
+def checked(path: str | os.PathLike[str]) -> tuple[model.Settings, list[Fault]]:
+    """Return the settings of a file and what is allowed in it and probably not meant; raises SettingsError."""
+    return _loaded(path, with_advice=True)
+
+
+def _loaded(path: str | os.PathLike[str], *, with_advice: bool) -> tuple[model.Settings, list[Fault]]:
     name = os.fspath(path)
     try:
         with Path(path).open("rb") as file:
@@ -57,11 +66,15 @@ def load(path: str | os.PathLike[str]) -> model.Settings:
     text = text_of(content, faults)
     if text is None:
         raise SettingsError(name, faults.known)
-    return loads(text, name)
+    return _checked(text, name, with_advice=with_advice)
 
 
 def loads(text: str, name: str = "settings") -> model.Settings:
     """Return the settings of a TOML text; raises SettingsError, whose places and messages call it `name`."""
+    return _checked(text, name, with_advice=False)[0]
+
+
+def _checked(text: str, name: str, *, with_advice: bool) -> tuple[model.Settings, list[Fault]]:
     faults = Faults()
     readable, data = tables_of(text, faults)
     if data is None:
@@ -76,7 +89,13 @@ def loads(text: str, name: str = "settings") -> model.Settings:
         check(draft, faults)
     if faults:
         raise SettingsError(name, faults.placed(readable, {**data, **tables}))
-    return _settings(draft)
+    warnings = Faults()
+    warnings.origins = faults.origins
+    if with_advice:
+        from edge.settings.advice import advise  # the service itself has nobody to advise
+
+        advise(draft, warnings)
+    return _settings(draft), warnings.placed(readable, {**data, **tables}) if warnings else []
 
 
 def _settings(draft: Draft) -> model.Settings:

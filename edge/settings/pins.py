@@ -43,6 +43,9 @@ UART_PORTS: Final = frozenset({"/dev/ttyAMA0", "/dev/ttyS0", "/dev/serial0"})
 UART_LINES: Final = (14, 15)
 """The header's own serial port, by the names that it has on every board with 40 pins, and its lines (TXD, RXD)."""
 
+W1_PIN: Final = 4
+"""Where `dtoverlay=w1-gpio` puts the 1-Wire line unless it is told another pin."""
+
 
 def lines_of(kind: str, options: Any) -> tuple[int, ...]:
     """Return the pins of the header that a bus of this kind and with these options holds; () where that is not known.

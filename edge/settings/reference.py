@@ -63,9 +63,11 @@ _HEAD: Final = """\
 Made from the program's own declarations by `python -m edge.settings.reference`; a test keeps it true.
 
 One file in [TOML](https://toml.io) describes a box: `/etc/vigie/vigie.toml`. `vigie check FILE` lists every fault with
-its place and exits with 2, or says in one line what a good file holds (exit 0); with `--json` it prints one object
-`{"file","good","faults":[{"line","column","path","code","shown","text"}]}`. `vigie schema` prints a JSON Schema for
-editors, with the options of drivers from installed packages; `config/vigie.schema.json` is the one without these.
+its place and exits with 2, or says in one line what a good file holds (exit 0). What is allowed and probably not meant
+is a warning, told with its place too; with `--strict` one makes it exit with 2. With `--json` it prints one object
+`{"file","good","faults":[{"line","column","path","code","shown","text"}],"warnings":[…]}`. `vigie schema`
+prints a JSON Schema for editors, with the options of drivers from installed packages; `config/vigie.schema.json` is the
+one without these.
 `check` changes nothing.
 """
 

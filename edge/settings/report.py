@@ -43,6 +43,15 @@ def report(name: str, faults: Sequence[Fault], lang: str) -> str:
     return "\n".join([*lines, render(lang, key, {"count": len(faults)})])
 
 
+def warned(name: str, warnings: Sequence[Fault], lang: str) -> list[str]:
+    """Return all warnings of the file `name` for a person, each said to be one; nothing where there are none."""
+    found = []
+    for warning in warnings:
+        head, text, *more = fault_lines(name, warning, lang)
+        found += [head, f"   {render(lang, 'check.warning', {})} {text.strip()}", *more]
+    return found
+
+
 def fault_lines(name: str, fault: Fault, lang: str) -> list[str]:
     """Return one fault: file:line:column and key, then what is wrong and the cure, then the line where it helps."""
     place = f"{name}:{fault.line}:{fault.column}" if fault.line else name

@@ -50,7 +50,7 @@ def test_faults_are_listed_with_place_key_message_line_and_number(
 
 def test_programs_get_one_object(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--json", str(good)]) == 0
-    assert json.loads(capsys.readouterr().out) == {"file": str(good), "good": True, "faults": []}
+    assert json.loads(capsys.readouterr().out) == {"file": str(good), "good": True, "faults": [], "warnings": []}
     good.write_text(GOOD.replace("pin = 22", "pin = 99"), encoding="utf-8")
     assert main(["check", "--json", str(good)]) == 2
     assert json.loads(capsys.readouterr().out) == {
@@ -66,6 +66,7 @@ def test_programs_get_one_object(good: Path, capsys: pytest.CaptureFixture[str])
                 "text": "a whole number from 0 to 27 is expected",
             }
         ],
+        "warnings": [],
     }
 
 
