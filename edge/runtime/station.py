@@ -142,6 +142,8 @@ class Station:
 
         `registers` gives those of the records' and of the events' log.
         """
+        if site.parts is not None:
+            self.engine.parts.close(now_ms)
         self._collect()
         self._alone_ms = now_ms
         self._commit_records(now_ms)
