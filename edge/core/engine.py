@@ -159,10 +159,7 @@ class Engine:
                 stale_ms = min(point.end_ms, now_ms + point.spec.stale_ms)  # it may speak, and fall silent again
             if now_ms >= point.due_ms:
                 point.check_delays(now_ms, actions)
-            next_ms = min(next_ms, point.end_ms + GRACE_MS)
-            if stale_ms < next_ms:
-                next_ms = stale_ms + 1
-            next_ms = min(next_ms, point.due_ms)
+            next_ms = min(next_ms, point.end_ms + GRACE_MS, stale_ms + 1, point.due_ms)
         self._next_scan_ms = max(next_ms, now_ms - now_ms % SCAN_MS + SCAN_MS)
         if actions.alarms:
             self._take_crossings()
@@ -230,7 +227,8 @@ class Engine:
     def replace_parts(self, parts: Sequence[Part]) -> None:
         """Go on with these parts, each made from what one of those before it had saved."""
         self.commands.off(self.parts.verbs)
-        self.parts = Parts([self.alarms, *parts])
+        before, self.parts = self.parts, Parts([self.alarms, *parts])
+        self.parts.take_over(before)
         self.parts.attach(self)
 
     # -- parts

@@ -60,6 +60,12 @@ class Notifier(Part):
         self._remind_ms: dict[int, float] = {}
         self.site: Engine
 
+    def take_over(self, before: Notifier) -> None:
+        """Let the bound on messages hold across other settings."""
+        if before.rules == self.rules:
+            self._gate = before._gate
+        self._remind_ms = dict(before._remind_ms)
+
     def attach(self, site: Engine) -> None:
         """Go on with what was told before a restart."""
         self.site = site

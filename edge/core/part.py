@@ -6,7 +6,7 @@ A part hears what the engine yields, does what is due, carries out its orders, a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from edge.core.types import NEVER, Event, Record
 
@@ -25,6 +25,9 @@ class Part:
         """Monotonic ms at which `step` is called next."""
         self.is_changed = False
         """Whether `registers` has something that must be made durable."""
+
+    def take_over(self, before: Self) -> None:
+        """Go on in place of one of the same kind that is made anew within a start: what no register holds."""
 
     def attach(self, site: Engine) -> None:
         """Take the site that it is a part of, when all points exist; the place to say which orders it carries out."""

@@ -32,6 +32,13 @@ class Parts:
         """When the first of them has something to do."""
         return min((part.due_ms for part in self._all), default=NEVER)
 
+    def take_over(self, before: Parts) -> None:
+        """Let each go on in place of the one of its kind."""
+        old = {type(part): part for part in before._all}
+        for part in self._all:
+            if type(part) in old and old[type(part)] is not part:
+                part.take_over(old[type(part)])
+
     def attach(self, site: Engine) -> None:
         """Give each its site."""
         before = site.commands.carried
