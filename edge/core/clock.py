@@ -79,6 +79,8 @@ class Dating:
         of_boot = self._entries.get(boot)
         if not of_boot:
             return None
+        if at_ms >= of_boot[-1].at_ms:  # nearly always
+            return of_boot[-1]
         place = bisect.bisect_right(of_boot, at_ms, key=lambda entry: entry.at_ms)
         return of_boot[max(place - 1, 0)]
 

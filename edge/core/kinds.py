@@ -199,8 +199,9 @@ class State(Point):
                     judged_ms = edge_ms
                 self._enter(value, edge_ms, actions)
             self.window.add(value, quality, reason)
+        is_news = not self.is_calm or value != self.value or quality != self.quality or reason != self.reason
         self.value, self.quality, self.reason = value, quality, reason
-        if self.judged:
+        if is_news and self.judged:
             self.judge(value, quality, reason, judged_ms, actions)
 
     def _enter(self, value: int, edge_ms: int, actions: Actions) -> None:

@@ -64,9 +64,8 @@ class Point(ABC):
 
     __slots__ = (
         "_cut_ms", "_end_of", "_is_picky", "_saved", "_saved_ms", "_step_ms", "_uncertain", "bad_since_ms", "due_ms",
-        "end_ms", "high",
-        "id", "judged", "limits", "low", "quality", "quiet_high", "quiet_low", "reason", "seen_ms", "spec", "start_ms",
-        "value", "window",
+        "end_ms", "high", "id", "is_calm", "judged", "limits", "low", "quality", "quiet_high", "quiet_low", "reason",
+        "seen_ms", "spec", "start_ms", "value", "window",
     )  # fmt: skip
 
     def __init__(self, spec: PointSpec, limits: list[Limit], end_of: Periods, now_ms: int, window: Window) -> None:
@@ -234,6 +233,7 @@ class Point(ABC):
         self.limits = limits
         self.judged = [(limit, self, "") for limit in limits]
         self._calm()
+        self.is_calm = False
 
     def watch(self, limit: Limit, home: Point) -> None:
         """Tell a limit of another point, `home`, of each reading from now on."""
@@ -275,9 +275,11 @@ class Point(ABC):
     def _calm(self) -> None:
         """Work out the band in which no limit has anything to say, so that a quiet reading costs one comparison."""
         low, high, due = -NEVER, NEVER, NEVER
+        is_calm = True
         for limit in self.limits:
             spec = limit.spec
             due = min(due, limit.due_ms)
+            is_calm = is_calm and limit.measure is None and limit.due_ms == NEVER
             if limit.is_engaged or limit.measure is not None or spec.kind in STATES:
                 low, high = NEVER, -NEVER
             elif spec.kind in BELOW:
@@ -286,4 +288,6 @@ class Point(ABC):
                 high = min(high, nextafter(spec.value, -NEVER) if spec.or_equal else spec.value)
         if len(self.judged) > len(self.limits):  # another point's limit hears every reading
             low, high = NEVER, -NEVER
+            is_calm = False
+        self.is_calm = is_calm
         self.quiet_low, self.quiet_high, self.due_ms = low, high, due
