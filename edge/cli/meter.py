@@ -19,6 +19,7 @@ from edge.cli.printed import aligned, moment
 from edge.cli.words import Words, zone_of
 from edge.core.calendar import instant_ms
 from edge.core.commands import Command
+from edge.settings.event_text import is_doubtful
 
 COLUMNS: Final = ("today", "yesterday", "month", "year")
 COMPLETE: Final = 0.99  # from here on a total is not marked: a start, a minute of silence
@@ -67,7 +68,10 @@ def run(args: argparse.Namespace) -> int:
         if args.act is None:
             if args.json:
                 return write_json(found)
-            write_lines(table(found, zone, say) if found else [say("meter_table.nothing")])
+            lines = table(found, zone, say) if found else [say("meter_table.nothing")]
+            if found and is_doubtful(box["clock"]):
+                lines.append(say("meter_table.undated"))
+            write_lines(lines)
             return 0
         known = {view["point"] for view in found}
         # what is no meter can be set all the same: the run hours of a machine that ran before the box came

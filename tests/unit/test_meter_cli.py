@@ -145,3 +145,12 @@ def test_the_live_table_has_a_line_of_meters_where_nothing_is_priced() -> None:
     assert line(found, 78, Words("en")) == "today / month   Gas 102.557 / 1 352.400 kWh   water.cold - / 6.020 m³"
     assert line(found, 50, Words("fr")) == "auj. / mois   Gaz 102,557 / 1 352,400 kWh"
     assert line(found, 20, Words("fr")) == line([], 80, Words("en")) == line(None, 80, Words("en")) == ""
+
+
+def test_where_nobody_vouches_for_the_date_it_is_said(vigie: Any, metered: FakeDesk) -> None:
+    metered.views["meters"] = [msgspec.structs.replace(WATER, totals={})]
+    box = metered.box()
+    metered.box = lambda: {**box, "clock": "floor"}  # type: ignore[method-assign]
+    out = vigie("meter")[1].splitlines()
+    assert out[1].split() == ["water.cold", "482.137", "m³", "-", "-", "-", "-", "set", "20", "Nov"]
+    assert out[-1] == "Nobody vouches for the date: what is counted meanwhile waits for its day. First: vigie time set"
