@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
-from edge.core.counter import ROUND, pending
+from edge.core.counter import ROUND, pending, recorded
 from edge.core.expression import Expression, Memory, UndefinedError
 from edge.core.integral import LONGEST_MS, Integral
 from edge.core.kinds import Counter
@@ -34,15 +34,15 @@ class Input:
         """Count from here: `is_known`, from what stands in records; else from now."""
         point = self.point
         if isinstance(point, Counter):
-            self._base = point.register.recorded + (0 if is_known else pending(point.register))
+            self._base = recorded(point.register) + (0 if is_known else pending(point.register))
 
-    def moved(self, *, recorded: bool = False) -> float:
-        """Return what a counter moved, `recorded`: as far as it stands in records."""
+    def moved(self, *, in_records: bool = False) -> float:
+        """Return what a counter moved, `in_records`: as far as it stands in records."""
         point = self.point
         if not isinstance(point, Counter):
             raise TypeError(point.id)  # the settings let only counters come here
         register = point.register
-        return round(register.recorded - self._base + (0 if recorded else pending(register)), ROUND)
+        return round(recorded(register) - self._base + (0 if in_records else pending(register)), ROUND)
 
     def trouble(self, now_ms: int) -> Outcome | None:
         """Return why its value is none or in doubt, None where it is good."""
@@ -172,8 +172,8 @@ class Calculation:
         values = {name: _number(self.inputs[name].point) for name in self._expression.own_names}
         return self._expression.evaluate(values, known)
 
-    def _moved(self, *, recorded: bool = False) -> float:
-        moved = {name: self.inputs[name].moved(recorded=recorded) for name in self.counters}
+    def _moved(self, *, in_records: bool = False) -> float:
+        moved = {name: self.inputs[name].moved(in_records=in_records) for name in self.counters}
         return self._expression.evaluate(moved, [found.now or 0.0 for found in self._remembered])
 
     def saved(self, *, live: bool = False) -> dict[str, Any]:
@@ -183,7 +183,7 @@ class Calculation:
         """
         if self.meter is None:
             return {}
-        total = round(self.meter.base + self._moved(recorded=not live), ROUND)
+        total = round(self.meter.base + self._moved(in_records=not live), ROUND)
         found: dict[str, Any] = {"total": total, "index": self.meter.index}
         return {**found, "live": True} if live else found
 

@@ -28,7 +28,7 @@ def scaled(raw: float, scale: float) -> float:
 class Kept:
     """A register that the meter keeps; index = register × scale. The index is None until it was read once."""
 
-    __slots__ = ("act", "changed", "index", "mark", "raw", "recorded", "scale", "wrap")
+    __slots__ = ("act", "changed", "index", "mark", "origin", "raw", "scale", "wrap")
 
     def __init__(self, scale: float, wrap: int, saved: dict[str, Any] | None = None) -> None:
         saved = saved or {}
@@ -41,8 +41,8 @@ class Kept:
         """Number of the last act of a person that is in it."""
         self.changed: list[float] | None = saved.get("changed")
         """[last index of the meter before, first one of this], while nobody said with what they ended and began."""
-        self.recorded = 0.0
-        """What stands in records since this start: with `pending`, what it moved, whatever the index did."""
+        self.origin = self.mark
+        """Where `mark` was at this start, moved along with each jump of the index: `recorded` counts from here."""
 
     def advance(self, raw: float, *, is_other: bool = False) -> str:
         """Take a reading of the register, of another meter where its driver says so; return "" or what happened.
@@ -53,16 +53,21 @@ class Kept:
         last, before = self.raw, self.index
         self.raw, self.index = raw, scaled(raw, self.scale)
         if last is None or before is None:
-            self.mark = round(self.index + self.mark, ROUND)
+            self._shift(self.index)
             return "first"
         if raw >= last and not is_other:
             return ""
         if not is_other and self.wrap and last >= self.wrap * (1 - WRAP_MARGIN) and raw < self.wrap * WRAP_MARGIN:
-            self.mark = round(self.mark - self.wrap * self.scale, ROUND)
+            self._shift(-self.wrap * self.scale)
             return "rollover"
-        self.mark = round(self.mark + self.index - before, ROUND)
+        self._shift(self.index - before)
         self.changed = [before, self.index]
         return "meter_changed"
+
+    def _shift(self, delta: float) -> None:
+        """Let the index jump without having moved."""
+        self.mark = round(self.mark + delta, ROUND)
+        self.origin = round(self.origin + delta, ROUND)
 
     def exchange(self, old: float, new: float) -> None:
         """Count what the old meter moved up to its closing index, and the new one from its first, as its own."""
@@ -89,7 +94,7 @@ class Kept:
 class Volatile:
     """Pulses since opening; index = base + count × scale, the count an integer so that no rounding adds up."""
 
-    __slots__ = ("act", "base", "count", "index", "is_set", "mark", "raw", "recorded", "scale")
+    __slots__ = ("act", "base", "count", "index", "is_set", "mark", "origin", "raw", "scale")
 
     def __init__(self, scale: float, saved: dict[str, Any] | None = None) -> None:
         saved = saved or {}
@@ -107,7 +112,7 @@ class Volatile:
             self.base, self.count = saved.get("index") or 0.0, 0
         self.index: float = round(self.base + self.count * scale, ROUND)
         self.mark = round(self.index - saved.get("pending", 0), ROUND)
-        self.recorded = 0.0
+        self.origin = self.mark
 
     def advance(self, raw: float, *, is_other: bool = False) -> str:
         """Take the pulses counted since opening; fewer than before: opened anew, from 0. Return ""."""
@@ -123,6 +128,7 @@ class Volatile:
         self.base = round(self.base + delta, ROUND)
         self.index = round(self.base + self.count * self.scale, ROUND)
         self.mark = round(self.mark + delta, ROUND)
+        self.origin = round(self.origin + delta, ROUND)
         self.is_set = True
 
     def as_read(self, raw: float) -> float | None:
@@ -148,3 +154,9 @@ def pending(register: Register) -> float:
     """Return what the register moved since the last record, in the point's unit."""
     moved: float = round((register.index or 0) - register.mark, ROUND)
     return moved
+
+
+def recorded(register: Register) -> float:
+    """Return what stands in records since this start; with `pending` what it moved, whatever the index did."""
+    found: float = round(register.mark - register.origin, ROUND)
+    return found

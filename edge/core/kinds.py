@@ -157,7 +157,6 @@ class Counter(Point):
     def _drop(self, record: Record) -> None:
         register, increment = self.register, record.increment or 0
         register.mark = round(register.mark - increment, ROUND)
-        register.recorded = round(register.recorded - increment, ROUND)
 
 
 class State(Point):

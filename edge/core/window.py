@@ -133,7 +133,6 @@ class CounterWindow(Window):
         register = self.register
         made.increment = pending(register)
         register.mark = made.value
-        register.recorded = round(register.recorded + made.increment, ROUND)
 
 
 class StateWindow(Window):
