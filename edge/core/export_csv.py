@@ -19,7 +19,7 @@ import msgspec
 
 from edge.core.export_rows import Row, Wanted
 from edge.core.facts import PointFacts
-from edge.core.tags import TagView, names
+from edge.core.tags import BETWEEN, TagView, names
 from edge.core.text import Text
 from hal.sample import Value
 
@@ -148,7 +148,7 @@ def _long_lines(
             cells.append(row.trust)
         else:
             cells += [seconds(row.covered_ms), seconds(row.uncertain_ms), seconds(row.bad_ms)]
-        cells.append(text(names(tags, row.t_ms, row.t_ms + row.dt_ms)) if tags else "")
+        cells.append(text(BETWEEN.join(names(tags, row.t_ms, row.t_ms + row.dt_ms))) if tags else "")
         yield dialect.line(cells)
 
 
@@ -176,7 +176,7 @@ def wide_lines(
     for rows in zip(*streams, strict=True):
         cells = [wide_cell(row, kind, dialect) for row, kind in zip(rows, kinds, strict=True)]
         if tags:
-            cells.append(dialect.text(names(tags, rows[0].t_ms, rows[0].t_ms + rows[0].dt_ms)))
+            cells.append(dialect.text(BETWEEN.join(names(tags, rows[0].t_ms, rows[0].t_ms + rows[0].dt_ms))))
         yield dialect.line([*times.both(rows[0].t_ms), *cells])
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from edge.core.export_rows import Row
-from edge.core.tags import TagView, listed
+from edge.core.tags import TagView, names
 
 VERSION: Final = 1
 _encode = msgspec.json.Encoder().encode
@@ -48,6 +48,6 @@ def row_object(row: Row, tags: Sequence[TagView] = ()) -> dict[str, Any]:
         value = getattr(row, name)
         if name not in {*found, "point"} and value != getattr(_EMPTY, name):
             found[name] = value
-    if tags and (named := list(listed(tags, row.t_ms, row.t_ms + row.dt_ms))):
+    if tags and (named := names(tags, row.t_ms, row.t_ms + row.dt_ms)):
         found["tags"] = named
     return found

@@ -11,9 +11,9 @@ from edge.core.clock import Dating
 from edge.core.commands import Command, Result
 from edge.core.engine import Engine
 from edge.core.equipment_list import EquipmentList
-from edge.core.moments import MomentError
+from edge.core.moments import MomentError, span
 from edge.core.part import Part
-from edge.core.tags import Instant, Tag, TagOrder, TagView, recalled, shown, when_ms
+from edge.core.tags import Instant, Tag, TagOrder, TagView, found, recalled, shown
 from edge.core.text import Text
 from edge.core.types import Event
 
@@ -102,7 +102,7 @@ class TagList(Part):
 
     def _stop(self, command: Command, args: TagOrder) -> Result:
         opened = [tag for tag in self.tags.values() if tag.end is None]
-        wanted = self._wanted(args.tag, opened) if args.tag else opened
+        wanted = found(opened, args.tag) if args.tag else opened
         if not opened or (args.tag and not wanted):
             raise _RefusedError("tag_none_open", **{"open": [tag.name for tag in opened[:TOLD_MOST]]} if opened else {})
         if len(wanted) > 1:
@@ -118,7 +118,7 @@ class TagList(Part):
         return self._done(command, "tag_closed", closed)
 
     def _correct(self, command: Command, args: TagOrder) -> Result:
-        wanted = self._wanted(args.tag, list(self.tags.values()))
+        wanted = found(self.tags.values(), args.tag)
         if not wanted:
             raise _RefusedError("tag_unknown", tag=args.tag)
         if len(wanted) > 1:
@@ -141,10 +141,6 @@ class TagList(Part):
         self._tell("tag_correct", after, command, was=before)
         return self._done(command, "tag_corrected", after)
 
-    def _wanted(self, words: str, tags: list[Tag]) -> list[Tag]:
-        named = [tag for tag in tags if tag.name == words.strip()]
-        return named or [tag for tag in tags if words.isdecimal() and tag.id == int(words)]
-
     def _now(self) -> Instant:
         site = self._site
         return Instant(site.now_ms + site.utc_offset_ms) if site.is_dated else Instant(None, site.boot, site.now_ms)
@@ -155,10 +151,10 @@ class TagList(Part):
         if not site.is_dated:
             raise _RefusedError("tag_undated")
         now_ms = site.now_ms + site.utc_offset_ms
-        at_ms = when_ms(words, now_ms, site.zone, is_end=is_end)
-        if at_ms > now_ms:
+        meant = span(words, now_ms, site.zone)
+        if meant.start_ms > now_ms:
             raise _RefusedError("tag_future", at=words)
-        return Instant(at_ms)
+        return Instant(min(meant.end_ms, now_ms) if is_end else meant.start_ms)  # today ends now
 
     def _check_order(self, tag: Tag) -> None:
         if tag.end == tag.begin or _is_backwards(tag):
@@ -195,16 +191,16 @@ class TagList(Part):
 
 def _facts(tag: Tag) -> dict[str, Any]:
     """Return what an event says of a tag beside its name; an instant that is not dated is left out."""
-    found: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
     if tag.equipment:
-        found["equipment"] = tag.equipment
+        facts["equipment"] = tag.equipment
     if tag.points:
-        found["points"] = ",".join(tag.points)
+        facts["points"] = ",".join(tag.points)
     if tag.begin.utc_ms is not None:
-        found["begin_ms"] = tag.begin.utc_ms
+        facts["begin_ms"] = tag.begin.utc_ms
     if tag.end is not None and tag.end.utc_ms is not None:
-        found["end_ms"] = tag.end.utc_ms
-    return found
+        facts["end_ms"] = tag.end.utc_ms
+    return facts
 
 
 def _is_backwards(tag: Tag) -> bool:

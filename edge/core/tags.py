@@ -6,14 +6,13 @@ surprises: tags may overlap, and a row carries every tag whose time and its own 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Iterable
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from edge.core.clock import Dating
-from edge.core.moments import span
 from edge.core.types import NEVER
 
 NAME_PATTERN: Final = r"^[^\x00-\x1f;\x7f]*$"  # ; stands between the tags of a row
@@ -87,6 +86,9 @@ class TagView(msgspec.Struct, frozen=True):
         return self.begin_ms < to_ms and from_ms < end_ms
 
 
+T = TypeVar("T", Tag, TagView)
+
+
 def shown(tag: Tag, dating: Dating) -> TagView:
     """Return a tag with its times dated."""
     end_ms = None if tag.end is None else tag.end.dated(dating)
@@ -103,28 +105,17 @@ def recalled(register: Any) -> tuple[int, list[Tag]]:
     return (register["last"], msgspec.convert(register["tags"], list[Tag])) if register else (0, [])
 
 
-def found(tags: Iterable[TagView], wanted: str) -> list[TagView]:
+def found(tags: Iterable[T], wanted: str) -> list[T]:
     """Return the tags of this name, or the one of this number where none has it as its name."""
-    listed = list(tags)
-    named = [tag for tag in listed if tag.name == wanted]
-    return named or [tag for tag in listed if wanted.isdecimal() and tag.id == int(wanted)]
+    every = list(tags)
+    named = [tag for tag in every if tag.name == wanted.strip()]
+    return named or [tag for tag in every if wanted.isdecimal() and tag.id == int(wanted)]
 
 
-def names(tags: Iterable[TagView], from_ms: int, to_ms: int) -> str:
-    """Return the names of those that meet a period, oldest first, as one field.
+def names(tags: Iterable[TagView], from_ms: int, to_ms: int) -> list[str]:
+    """Return the names of those that meet a period, oldest first.
 
     >>> names([TagView(1, "run 1", 0, 10, False), TagView(2, "run 2", 5), TagView(3, "run 1", 8)], 7, 9)
-    'run 1; run 2'
+    ['run 1', 'run 2']
     """
-    return BETWEEN.join(dict.fromkeys(listed(tags, from_ms, to_ms)))
-
-
-def listed(tags: Iterable[TagView], from_ms: int, to_ms: int) -> Iterator[str]:
-    """Yield the name of each tag that meets a period."""
-    return (tag.name for tag in tags if tag.meets(from_ms, to_ms))
-
-
-def when_ms(words: str, now_ms: int, zone: Any, *, is_end: bool = False) -> int:
-    """Return the UTC ms of what a person wrote; a day means its begin, or its end. Raises MomentError."""
-    understood = span(words, now_ms, zone)
-    return understood.end_ms if is_end else understood.start_ms
+    return list(dict.fromkeys(tag.name for tag in tags if tag.meets(from_ms, to_ms)))

@@ -86,6 +86,12 @@ def test_a_tag_that_began_last_tuesday() -> None:
     assert [kind for kind, _values in lab.told()] == ["tag_open", "tag_open", "tag_close"]
 
 
+def test_a_day_that_is_not_over_ends_now() -> None:
+    lab = Lab()
+    assert lab.tag("start", "this week", begin="monday", end="today").done
+    assert (lab.all()[0].end_ms, lab.all()[0].is_open) == (NOON, False)
+
+
 def test_a_correction_is_an_event_with_what_was() -> None:
     lab = Lab()
     lab.tag("start", "experiment 24", t_s=10)
@@ -221,5 +227,5 @@ def test_a_row_carries_a_tag_when_they_have_a_millisecond_in_common(begin: int, 
     tag = TagView(1, "run", begin, begin + length, is_open=False)
     common = set(range(begin, begin + length)) & set(range(t, t + dt))
     assert tag.meets(t, t + dt) == bool(common)
-    assert names([tag], t, t + dt) == ("run" if common else "")
+    assert names([tag], t, t + dt) == (["run"] if common else [])
     assert TagView(1, "run", begin).meets(t, t + dt) == (t + dt > begin)
