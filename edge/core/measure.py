@@ -171,7 +171,11 @@ class Rate(Measure):
         if self.own is None:
             return None
         over_ms = self.spec.over_ms
-        base = next(((at_ms, value) for at_ms, value in reversed(self._kept) if at_ms <= t_ms - over_ms), None)
+        base = None
+        for kept in self._kept:  # the first or the second, but after a gap
+            if kept[0] > t_ms - over_ms:
+                break
+            base = kept
         if base is None or t_ms - base[0] > 2 * over_ms:
             return None
         change = (self.own - base[1]) / (t_ms - base[0]) * SPAN_MS[self.spec.per]
