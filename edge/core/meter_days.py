@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -48,6 +49,14 @@ class MeterDays:
         self.end_ms: int | None = None
         """Where its last record ended, within this start."""
         self.was_bad = False
+        self.undated = MovedSum()
+        # of another form, by a newer version: that stops no start, and what was understood stays
+        with suppress(TypeError, ValueError, KeyError, AttributeError, ArithmeticError):
+            self._take_all(saved, point)
+        # what this is made of may not be durable yet, where the settings changed while the site ran
+        self.changed = set(sorted(self.days)[-2:])
+
+    def _take_all(self, saved: Mapping[str, Any], point: str) -> None:
         self.undated = MovedSum(*saved.get(f"cost/{point}/undated", ()))
         for month in range(1, 13):
             held = saved.get(f"cost/{point}/{month:02d}", {})
@@ -56,8 +65,6 @@ class MeterDays:
         newest = saved.get(f"cost/{point}")
         if newest:
             self._take(date.fromisoformat(newest["day"]).toordinal(), newest["moved"])
-        # what this is made of may not be durable yet, where the settings changed while the site ran
-        self.changed = set(sorted(self.days)[-2:])
 
     def _take(self, day: int, buckets: Mapping[str, Sequence[Any]]) -> None:
         self.days[day] = {bucket: MovedSum(*row) for bucket, row in buckets.items()}

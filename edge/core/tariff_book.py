@@ -26,6 +26,7 @@ from edge.core.types import Event
 if TYPE_CHECKING:
     from edge.core.engine import Engine
 
+REGISTER: Final = "tariffs"
 COEFFICIENT: Final = "coefficient"
 """What the coefficient of a tariff is called in an order."""
 PRICE_MOST: Final = Decimal(1_000_000)
@@ -61,9 +62,9 @@ class TariffBook(Part):
 
     def __init__(self, tariffs: Sequence[Tariff], saved: Mapping[str, Any] | None = None) -> None:
         super().__init__()
-        held = (saved or {}).get("tariffs", {})
+        held = (saved or {}).get(REGISTER, {})
         self._known: dict[str, list[int]] = {name: list(seen) for name, seen in held.get("known", {}).items()}
-        self._changes = [msgspec.convert(change, Change, strict=False) for change in held.get("changes", [])]
+        self._changes = [change for row in held.get("changes", []) if (change := _understood(row)) is not None]
         self._written = [self._numbered(tariff) for tariff in tariffs]
         self.versions: dict[str, list[Tariff]] = {}
         """By tariff, in the order in which they come into force."""
@@ -164,12 +165,20 @@ class TariffBook(Part):
 
     def registers(self) -> dict[str, Any]:
         """Return the changes, and which versions were ever seen."""
-        return {"tariffs": {"known": self._known, "changes": msgspec.to_builtins(self._changes)}}
+        return {REGISTER: {"known": self._known, "changes": msgspec.to_builtins(self._changes)}}
 
     def author_of(self, version: Tariff) -> str:
         """Return who made a version by an order; empty: it stands in the settings."""
         own = (change for change in self._changes if (change.id, change.version) == (version.id, version.version))
         return next((change.author or change.channel or "?" for change in own), "")
+
+
+def _understood(row: Any) -> Change | None:
+    """Return a change as it was kept, None for one of another form: what a newer version wrote stops no start."""
+    try:
+        return msgspec.convert(row, Change, strict=False)
+    except msgspec.ValidationError:
+        return None
 
 
 def _refused(key: str, **values: Any) -> Text:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from edge.core import limit_values
+from edge.core import limit_values, tariff_book
 from edge.core.clock import DATED_FROM, TRUST, Clock, Dating
 from edge.core.engine import Engine
 from edge.core.notes import Acknowledgement, Calibration, Device, Moment, RegisterCopy
@@ -29,7 +29,7 @@ EACH_S: Final = 3600.0
 SOON_S: Final = 30.0  # alarms come in floods: their copy waits for more of them
 BACK_OFF_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
 CHUNK: Final = 500
-WATCHED: Final = ("alarms", limit_values.REGISTER)
+WATCHED: Final = ("alarms", limit_values.REGISTER, tariff_book.REGISTER)
 """Registers whose change is copied soon."""
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class NotebookKeeper:
         self.wake()
 
     def look(self) -> None:
-        """See, after each commit, whether alarms, acknowledgements or values of limits changed."""
+        """See, after each commit, whether alarms, acknowledgements, values of limits or prices changed."""
         found = self._looked_at()
         if any(one is not other for one, other in zip(found, self._watched, strict=True)):
             self._watched, self._is_alarmed = found, True

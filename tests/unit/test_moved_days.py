@@ -438,3 +438,26 @@ def test_forty_days_of_real_water_meters_with_their_gaps_cost_what_their_reading
             found = rig.cost("water", day)
             assert found.lines[0].quantity == D(litres) / 1000, (user, day)
             assert found.amount == (D(litres) * D("0.0042569")).quantize(D("0.01"), ROUND_HALF_UP), (user, day)
+
+
+@pytest.mark.parametrize(
+    "registers",
+    [
+        {"cost/m": 7},
+        {"cost/m": {"day": "soon", "moved": {}}},
+        {"cost/m": {"day": "2026-11-21", "moved": {"": ["much", 1]}}},
+        {"cost/m/11": {"year": 2026, "days": {"31": {"": ["1", 1]}}}},
+        {"cost/m/undated": ["1", 2, 3, 4, 5]},
+        {
+            "tariffs": {
+                "known": {},
+                "changes": [{"id": 1}, 7, {"id": "e", "valid_from": "x", "prices": {}, "version": 1}],
+            }
+        },
+    ],
+)
+def test_registers_of_another_form_stop_no_start(registers: dict[str, Any]) -> None:
+    start = utc_ms(NOV_21)
+    rig = MoneyRig([simple("e", "m")], [counter("m")], start, saved=registers, saved_events=registers)
+    feed(rig, start, [100.0, 101.0, 102.0])
+    assert rig.cost("e", NOV_21.date()).lines[0].quantity == 2

@@ -155,3 +155,22 @@ def test_without_a_date_the_live_table_says_so_and_shows_no_amount(desk: PricedD
     desk.rig = priced_site(is_dated=False)
     assert shown.line(told(desk), 78, Words("en")).startswith("Costs: nobody vouches for the date")
     assert shown.line([], 78, Words("en")) == ""
+
+
+def test_two_currencies_are_never_added_up() -> None:
+    from datetime import date
+
+    from edge.core.tariff import Tariff
+    from tests.money_rig import D, counter, utc_ms
+    from tests.unit.test_tariff_book import NOON
+
+    def priced(name: str, currency: str) -> Tariff:
+        return Tariff(id=name, valid_from=date(2026, 1, 1), currency=currency, unit="kWh", prices={name: D("2.5")},
+                      points={name: name})  # fmt: skip
+
+    rig = MoneyRig([priced("a", "EUR"), priced("b", "XPF")], [counter("a"), counter("b")], utc_ms(NOON))
+    for second, index in ((0, 10.0), (60, 13.0)):
+        rig.at(utc_ms(NOON) + second * 1000, {"a": index, "b": index})
+    told = msgspec.json.decode(msgspec.json.encode(costs(rig.engine)))
+    assert [total["amounts"]["today"] for total in told["totals"]] == ["7.50", "8"], "a franc has no hundredths"
+    assert shown.total_of(told["totals"], "today", Words("fr")) == "≥ 7,50 EUR + ≥ 8 XPF"
