@@ -80,6 +80,11 @@ class Answering:
         self._new.append(_Answer(reply, result))
         self._until_ms = now_ms + WAIT_MS
 
+    @property
+    def has_new(self) -> bool:
+        """Whether orders were carried out in this step."""
+        return bool(self._new)
+
     def sent(self) -> Callable[[], None] | None:
         """Return what the writer calls when the batch that is handed over now is durable, None: nobody waits."""
         if not self._new:

@@ -192,6 +192,8 @@ class Station:
             self._commit_records(now_ms)
             self._commit_events()
         elif self._event_registers or any(event.kind in URGENT for event in self._events):
+            if self._answering.has_new:  # an order may have moved an index: first, or it were answered and not there
+                self._commit_records(now_ms)
             self._commit_events()
         for reply in self._replies:
             reply()

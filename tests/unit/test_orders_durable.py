@@ -8,11 +8,15 @@ import pytest
 
 from edge.core.clock import Dating
 from edge.core.commands import Command, Result
-from edge.core.types import Event, Record
+from edge.core.engine import Engine
+from edge.core.meters import Meters
+from edge.core.totals import Totals
+from edge.core.types import Event, PointSpec, Record
 from edge.runtime.station import Order, Station
 from edge.store.fs_memory import MemoryFs, Model
 from edge.store.log import Log
 from edge.store.writer import Writer
+from hal.sample import Cycle, Sample
 from tests.orders_rig import Site
 from tests.support import ManualClock
 from tests.unit.test_settings_orders import GOOD
@@ -84,3 +88,27 @@ def test_what_was_answered_is_there_after_a_power_cut(model: Model) -> None:
     assert found["limit_values"]["hall.hot"]["value"] == 45
     assert found["program/hall.week"]["made"]["value"] == 0
     assert found["outputs"]["valve"]["author"] == "anna"
+
+
+def test_an_index_that_an_order_moved_is_on_the_card_before_the_answer() -> None:
+    """The counter's register stands in the records' log, which is committed each ten seconds only."""
+    fs = MemoryFs(keep_cuts=True)
+    clock = ManualClock(trust="ntp")
+    writer = Writer(*logs(fs), clock)
+    water = PointSpec(id="water", kind="counter", unit="m3", scale=0.001, volatile=True)
+    engine = Engine([water], [], boot=1, now_ms=0, parts=[Totals({}), Meters([], {})])
+    station = Station(engine, clock, Dating(), save=writer.post, journal=writer.post, commit_s=60)
+    results: list[Result] = []
+    for pulses in (100, 200):
+        clock.advance(1)
+        station.post(Cycle("b", clock.now_ns, [Sample("water", clock.now_ns, pulses)]))
+        station.step(clock.now_ns / 1e9)
+        writer.step(clock.now_ns / 1e9)
+    args = {"point": "water", "value": "482.137"}
+    station.post(Order(Command("c1", "meter.set", args, "anna", "local"), results.append))
+    station.step(clock.now_ns / 1e9)
+    writer.step(clock.now_ns / 1e9)
+    assert [result.done for result in results] == [True], results
+    records, _events = logs(fs.after_cut("lost"))
+    register = records.registers["counter/water"]
+    assert round(register["base"] + register["count"] * register["scale"], 9) == 482.137
