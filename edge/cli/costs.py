@@ -106,6 +106,8 @@ def notes(view: Mapping[str, Any], say: Words) -> list[str]:
         if spans["year"]["without_tariff"]:
             words["days"] = spans["year"]["without_tariff"]
         found.append(say("cost.partial", **words))
+    if any(facts["estimated"] for facts in spans.values()):
+        found.append(say("cost.estimated"))
     if float(view["undated"]):
         found.append(say("cost.in_no_day", used=amounts.plain(say.lang, view["undated"])))
     if not view["with_tax"]:

@@ -47,6 +47,7 @@ def test_the_list_has_a_line_a_tariff_and_all_together(vigie: Any) -> None:
         "water     v1                -           -           -             -",
         "together                                -           -             -",
         "elec: data for 2.3 % of today, 0.1 % of the month, 0.0 % of the year",
+        "elec: partly estimated: a meter caught up after a fault or a power cut, or was not sure",
         "water: data for 0.0 % of today, 0.0 % of the month, 0.0 % of the year",
     ]
 
