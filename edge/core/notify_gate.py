@@ -26,7 +26,7 @@ class NotifyRules(msgspec.Struct, frozen=True):
     """Below it, alarms are journaled only."""
     together_ms: int = 60_000
     """Between two messages; what comes meanwhile goes as one."""
-    most_per_hour: int = 12
+    most_per_hour: int = 6
     remind_ms: tuple[int, int, int, int] = (0, 14_400_000, 3_600_000, 900_000)
     """By rank of the priority: how often it is said again until somebody acknowledges; 0: never."""
     reminders: int = 3

@@ -19,7 +19,7 @@ class Alarms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ] = 60.0
     most_per_hour: Annotated[
         int, Meta(ge=1, le=60, description="messages an hour on average; critical ones have as many of their own")
-    ] = 12
+    ] = 6
     remind_critical_s: Annotated[
         float, Meta(ge=0, le=604_800, description="said again this often until acknowledged; 0: never")
     ] = 900.0

@@ -13,7 +13,7 @@ from edge.core.notify_gate import HOUR_MS, Bucket, NotifyRules
 from tests.unit.rig import Rig, gauge, high, sample
 from tests.unit.test_alarm_silence import order
 
-RULES = NotifyRules(remind_ms=(0, 400_000, 300_000, 200_000), reminders=2)
+RULES = NotifyRules(most_per_hour=12, remind_ms=(0, 400_000, 300_000, 200_000), reminders=2)
 
 
 def site(count: int = 3, rules: NotifyRules = RULES, priority: Any = "medium", **options: Any) -> Rig:
