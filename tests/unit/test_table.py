@@ -221,6 +221,22 @@ def test_an_alarm_that_is_over_and_one_without_a_date_say_what_is_known(live: di
     assert shown(live)[2].rstrip() == " over #12 overheating  boiler.flow 93.8 °C > 85                          ack? a"
 
 
+@pytest.mark.parametrize(("lang", "word"), [("en", "shelved"), ("fr", "en sommeil")])
+def test_a_silenced_alarm_says_so_and_marks_no_point(live: dict[str, Any], lang: str, word: str) -> None:
+    alarm = next(alarm for alarm in live["alarms"] if alarm["number"] == 12)
+    alarm["state"] = "shelved"
+    for view in live["values"]:
+        for limit in view["limits"]:
+            limit["silence"] = "shelved" if view["point"] == "boiler.flow" else ""
+    lines = shown(live, lang=lang)
+    told = next(line for line in lines if "12" in line.split("boiler.flow")[0] and "boiler.flow" in line)
+    assert told.rstrip().endswith(word), told
+    assert "ack" not in told.split("boiler.flow")[1]
+    row = row_of(lines, "boiler.flow")
+    assert not row.startswith("!")
+    assert word in row
+
+
 def test_limits_of_a_state_and_several_limits_show_the_one_that_matters(desk: FakeDesk) -> None:
     limits = (LimitView("a", "low", 5.0), LimitView("b", "high", 30.0, pending=True), LimitView("c", "fault"))
     desk.more = [
