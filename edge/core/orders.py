@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from edge.core.bad_args import Expected
 from edge.core.part import Part
 from edge.core.proposals import RandomBelow
 from edge.core.types import Event, Record
@@ -16,14 +17,16 @@ if TYPE_CHECKING:
 class Orders(Part):
     """A part without a register: the answers stand in the registry's own."""
 
-    def __init__(self, random_below: RandomBelow | None = None) -> None:
+    def __init__(self, random_below: RandomBelow | None = None, expected: Expected | None = None) -> None:
         super().__init__()
         self._random_below = random_below
+        self._expected = expected
 
     def attach(self, site: Engine) -> None:
         """Date the registry's answers by the site's clock."""
         self._site = site
         site.commands.random_below = self._random_below
+        site.commands.expected = self._expected
         site.commands.utc_s = self._utc_s
 
     def _utc_s(self, now_ms: int) -> int:

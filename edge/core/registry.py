@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import msgspec
 
 from edge.core.answers import Answers
+from edge.core.bad_args import Expected, why
 from edge.core.commands import WHY_MAX, Command, Result, Verb, told
 from edge.core.proposals import EXPIRES_MS, Proposals, RandomBelow
 from edge.core.refusals import Refusals
@@ -54,6 +55,8 @@ class Registry:
         self.verbs = verbs
         self.random_below: RandomBelow | None = None
         """Where codes come from; without it no channel can propose."""
+        self.expected: Expected | None = None
+        """Says what an argument takes; without it a refusal quotes the check's own words."""
         self.utc_s: Callable[[int], int] = lambda _now_ms: 0
         """Dates answers: monotonic ms -> UTC in s, 0 while nothing does."""
         self.due_ms: float = NEVER
@@ -112,8 +115,9 @@ class Registry:
             return msgspec.convert(command.args, verb.args)
         except msgspec.ValidationError as exc:
             # it quotes what was sent, and is kept: a stranger's key may be as long as the message
-            why = Text("command_bad_args", {"verb": command.verb, "why": str(exc)[:WHY_MAX]})
-            return Result(command.id, done=False, text=why)
+            said: Text | str | None = None if self.expected is None else why(str(exc), verb.args, self.expected)
+            text = Text("command_bad_args", {"verb": command.verb, "why": said or str(exc)[:WHY_MAX]})
+            return Result(command.id, done=False, text=text)
 
     def _do(self, command: Command, args: Any, now_ms: int) -> Done:
         hands = self._hands[command.verb]

@@ -16,6 +16,7 @@ from edge.core.part import Part
 from edge.core.peaks import Peaks
 from edge.core.run_time import RunTime
 from edge.core.tag_list import TagList
+from edge.core.text import Text
 from edge.core.totals import Totals
 from edge.settings import model_calculated
 from edge.settings.acting import ACTING
@@ -35,13 +36,20 @@ def _calculated(settings: Settings, saved: Saved) -> Part | None:
     return Calculated(specs, saved) if specs else None
 
 
+def _expected(kind: Any) -> Text:
+    """Return what an argument of this type may be."""
+    from edge.settings.expect import expected  # read only when there is something to say
+
+    return expected(kind)
+
+
 MAKERS: Final[tuple[Maker, ...]] = (
     lambda settings, saved, _saved_events: _calculated(settings, saved),
     lambda _settings, saved, _saved_events: Totals(saved),
     lambda _settings, saved, _saved_events: Peaks(saved),
     lambda settings, _saved, saved_events: Meters(meter_specs(settings), saved_events),
     lambda settings, saved, _saved_events: LimitMemory(saved) if settings.limits else None,
-    lambda _settings, _saved, _saved_events: Orders(secrets.randbelow),
+    lambda _settings, _saved, _saved_events: Orders(secrets.randbelow, _expected),
     moved_days_of,
     book_of,
     costs_of,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
@@ -16,6 +16,8 @@ from edge.core.proposals import CODE_LETTERS, EXPIRES_MS, WRONG_MOST
 from edge.core.refusals import SENDERS_MOST
 from edge.core.registry import KEEP_MS, Confirm, Registry
 from edge.core.text import Text
+from edge.settings import catalogue
+from edge.settings.expect import expected
 
 
 class Apn(msgspec.Struct, forbid_unknown_fields=True):
@@ -246,3 +248,41 @@ def test_a_repeat_of_a_refused_order_has_the_same_answer_after_a_restart() -> No
     again = Modem(msgspec.json.decode(msgspec.json.encode(modem.registry.register())))
     result, order = again.registry.carry_out(Command("1", "reboot", {}, "eve", SMS))
     assert (result.text, order) == (first.text, None)
+
+
+class Relay(msgspec.Struct, forbid_unknown_fields=True):
+    output: str
+    to: Literal["on", "off"] = "on"
+    for_s: Annotated[float, msgspec.Meta(ge=0.5, le=60)] | None = None
+
+
+@pytest.mark.parametrize(
+    ("args", "en", "fr"),
+    [
+        ({"output": "x", "to": "swap"}, 'relay: to is not right; one of "off", "on" is expected',
+         "relay : to ne convient pas ; l'un de \"off\", \"on\" est attendu"),
+        ({"output": 5}, "relay: output is not right; a text in quotes is expected", ""),
+        ({}, "relay: output is missing; a text in quotes is expected", ""),
+        ({"output": "x", "for_s": 0}, "relay: for_s is not right; a number from 0.5 to 60 is expected", ""),
+        ({"output": "x", "for_s": None, "lasts": 1}, "relay: there is no lasts here; known: for_s, output, to", ""),
+    ],
+)  # fmt: skip
+def test_args_of_the_wrong_form_are_answered_by_what_is_allowed_in_both_languages(
+    args: dict[str, Any], en: str, fr: str
+) -> None:
+    registry = Registry({"relay": Verb(Relay, "operate", WORDS)})
+    registry.expected = expected
+    registry.on("relay", lambda command, _args: Result(command.id, done=True, text=Text("k")))
+    text = registry.carry_out(Command("1", "relay", args, channel="local")).result.text
+    kept = msgspec.json.decode(msgspec.json.encode(text))
+    assert catalogue.render("en", text.key, text.values) == catalogue.render("en", kept["key"], kept["values"]) == en
+    if fr:
+        assert catalogue.render("fr", text.key, text.values).replace("\u00a0", " ") == fr
+
+
+def test_a_foreign_argument_of_any_length_is_told_in_short() -> None:
+    registry = Registry({"relay": Verb(Relay, "operate", WORDS)})
+    registry.expected = expected
+    registry.on("relay", lambda command, _args: Result(command.id, done=True, text=Text("k")))
+    refused = registry.carry_out(Command("1", "relay", {"output": "x", "é`\n" * 9999: 1}, channel="local")).result
+    assert len(msgspec.json.encode(refused)) < 400
