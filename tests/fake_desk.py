@@ -88,7 +88,8 @@ class FakeDesk:
         """Return who this box is."""
         return {
             "id": "b0042", "site": {"name": "Gymnase Sud", "tz": "Europe/Paris", "lang": self.lang}, "version": "0.1.0",
-            "boot": 3, "started_utc_ms": NOW_MS - 3_900_000, "utc_ms": NOW_MS + round(self.t_s * 1000), "clock": "ntp",
+            "boot": 3, "started_utc_ms": NOW_MS - 3_900_000, "settings_utc_ms": NOW_MS - 3_900_000,
+            "utc_ms": NOW_MS + round(self.t_s * 1000), "clock": "ntp",
             "demo": True, "readings": 101_400, "records": 1690,
         }  # fmt: skip
 

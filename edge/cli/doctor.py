@@ -76,7 +76,7 @@ def _facts(args: argparse.Namespace, client: Client) -> tuple[Facts, Words]:
     settings = found.settings
     lang = live["box"]["site"]["lang"] if live else settings.site.lang if settings else own_words().lang
     is_demo = bool(live and live["box"].get("demo"))
-    is_newer = live is not None and not is_demo and found.changed_ms > live["box"]["started_utc_ms"]
+    is_newer = live is not None and not is_demo and found.changed_ms > live["box"]["settings_utc_ms"]
     return Facts(
         live=live,
         why_no_box=why,

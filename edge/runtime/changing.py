@@ -40,6 +40,11 @@ class Changing:
         """The settings in force."""
         return self._box.settings
 
+    @property
+    def known_points(self) -> Mapping[str, tuple[str, str]]:
+        """Kind and unit of each point that this start has had."""
+        return self._box.history.known.settings
+
     def once(self, name: str, task: Callable[[], None]) -> bool:
         """Run a task on a thread of its own; return False while one of that name runs."""
         return self._box.supervisor.once(name, task)
@@ -102,6 +107,10 @@ class Changing:
         box.historian.keep(raw_days=after.history.raw_days, max_mb=after.history.max_mb)
         if self._is_other_link(before, after):
             self._exchange_link(after)
+
+    def note_read(self) -> None:
+        """Take note that the file says what is in force."""
+        self._box.desk.settings_ms = self._now_ms()
 
     def tell(self, events: list[Event], after: Settings | None = None) -> None:
         """Put events into the journal; with other settings also what differs, and remember these."""

@@ -95,7 +95,7 @@ class RunningBox:
         """The settings file, where there is one."""
         self.past = past
         self.answer_within_s = ANSWER_WITHIN_S
-        self._started_ms = clock.monotonic_ns() // 1_000_000
+        self._started_ms = self.settings_ms = clock.monotonic_ns() // 1_000_000
 
     def ask(self, question: Callable[[Engine], Answer]) -> Answer:
         """Return what the station answers between two cycles. Raises TimeoutError when it does not."""
@@ -116,6 +116,7 @@ class RunningBox:
             "version": product_version(),
             "boot": self._clock.boot,
             "started_utc_ms": utc_ms - (now_ms - self._started_ms),
+            "settings_utc_ms": utc_ms - (now_ms - self.settings_ms),
             "utc_ms": utc_ms,
             "clock": self._clock.trust(),
             "demo": self._is_demo,

@@ -49,6 +49,10 @@ class Changeable(Protocol):
     def settings(self) -> Settings:
         """The settings in force."""
 
+    @property
+    def known_points(self) -> Mapping[str, tuple[str, str]]:
+        """Kind and unit of each point that this start has had."""
+
     def buses_for(self, after: Settings) -> ChangingBuses:
         """Return what of the buses changes; nothing is touched."""
 
@@ -60,6 +64,9 @@ class Changeable(Protocol):
 
     def go_over(self, site: Site, after: Settings) -> None:
         """Let the engine and the outputs change; on the station's thread."""
+
+    def note_read(self) -> None:
+        """Take note that the file says what is in force."""
 
     def tell(self, events: list[Event], after: Settings | None = None) -> None:
         """Put events into the journal; with other settings also what differs, and remember these as in force."""
@@ -116,7 +123,7 @@ class Reloading:
                 text = "; ".join(told[:FAULTS_TOLD])
                 self._journal("reload_refused", command, {"state": "faults", "count": len(told), "text": text})
             return replaced(state="faults", faults=told)
-        found = difference(box.settings, after)
+        found = difference(box.settings, after, box.known_points)
         named = partial(
             replaced, added=found.added, removed=found.removed, changed=[change.key for change in found.changed],
             restart=found.restart,
@@ -131,8 +138,10 @@ class Reloading:
         if is_trial:
             return named(state="checked", reopened=sorted(reopened))
         if box.settings == after:
+            box.note_read()
             return named(state="unchanged")
         box.take(after, buses, partial(self._swap, site, after))
+        box.note_read()
         box.tell([self._event("reload", command, _counted(found))], after)
         log.info("settings reloaded: %s", ", ".join(f"{name} {value}" for name, value in _counted(found).items()))
         return named(state="done", reopened=sorted(reopened))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -26,28 +26,27 @@ class Difference(msgspec.Struct, frozen=True):
         return bool(self.added or self.removed or self.changed)
 
 
-def difference(before: Settings, after: Settings) -> Difference:
-    """Return what differs between two good files."""
+def difference(before: Settings, after: Settings, known: Mapping[str, tuple[str, str]]) -> Difference:
+    """Return what differs between two good files; `known` holds kind and unit of each point that the start has had."""
     old, new = flat(before), flat(after)
     old_tables, new_tables = ({key.rpartition(".")[0] for key in side} for side in (old, new))
     return Difference(
         sorted(new_tables - old_tables),
         sorted(old_tables - new_tables),
         [change for change in changes(old, new) if change.key not in old_tables ^ new_tables],
-        sorted(set(_at_start(before, after))),
+        sorted(set(_at_start(before, after, known))),
     )
 
 
-def _at_start(before: Settings, after: Settings) -> Iterator[str]:
+def _at_start(before: Settings, after: Settings, known: Mapping[str, tuple[str, str]]) -> Iterator[str]:
     old, new = flat(before), flat(after)
     yield from (key for key in AT_START if old.get(key) != new.get(key))
     yield from ("led" for _ in range(before.led != after.led))
     yield from ("display" for _ in range(before.display != after.display))
     if (before.links.mqtt is None) != (after.links.mqtt is None):
         yield "link.mqtt"
-    kinds = {spec.id: (spec.kind, spec.unit) for spec in specs(before)[0]}
     for spec in specs(after)[0]:
-        was = kinds.get(spec.id, (spec.kind, spec.unit))
+        was = known.get(spec.id, (spec.kind, spec.unit))
         if was[0] != spec.kind:
             yield f"point.{spec.id}.driver"
         elif was[1] != spec.unit:  # history has one unit for a point and a start

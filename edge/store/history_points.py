@@ -44,14 +44,14 @@ class Points:
     """All rows of the table, as read or as added since. `settings` holds kind and unit of each point from `boot` on."""
 
     def __init__(self, settings: Mapping[str, tuple[Kind, str]], boot: int) -> None:
-        self._settings = settings
+        self.settings = settings
         self._boot = boot
         self._rows: dict[str, list[PointRow]] = {}
         self._next_id = 1
 
     def replace(self, settings: Mapping[str, tuple[Kind, str]]) -> None:
         """Know the points of other settings from now on, besides those of the start: none may be of another kind."""
-        self._settings = {**self._settings, **settings}
+        self.settings = {**self.settings, **settings}
 
     def load(self, connection: sqlite3.Connection) -> None:
         """Read the table anew."""
@@ -72,7 +72,7 @@ class Points:
     def row(self, name: str, boot: int, records: Iterable[HistoryRecord]) -> PointRow:
         """Return the row for records of this start, made where there is none yet."""
         rows = self._rows.get(name, [])
-        wanted = self._settings.get(name)
+        wanted = self.settings.get(name)
         if wanted is not None and boot >= self._boot and (not rows or (rows[-1].kind, rows[-1].unit) != wanted):
             return self._added(name, wanted, self._boot if rows else 0)
         if not rows:
@@ -88,7 +88,7 @@ class Points:
     def settled(self) -> list[PointRow]:
         """Return rows made now for points of the settings: from this start on they are what the settings say."""
         made = []
-        for name, wanted in self._settings.items():
+        for name, wanted in self.settings.items():
             rows = self._rows.get(name, [])
             if not rows or (rows[-1].kind, rows[-1].unit) != wanted:
                 made.append(self._added(name, wanted, self._boot if rows else 0))
@@ -97,7 +97,7 @@ class Points:
     def peek(self, name: str, boot: int, records: Iterable[HistoryRecord]) -> PointRow:
         """Return the row that records of this start will go to; one with id 0 when it is not made yet."""
         rows = self._rows.get(name, [])
-        wanted = self._settings.get(name)
+        wanted = self.settings.get(name)
         is_other = wanted is not None and bool(rows) and boot >= self._boot and (rows[-1].kind, rows[-1].unit) != wanted
         if not rows or is_other:
             kind, unit = wanted or (kind_of(records), "")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from itertools import pairwise
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,90 +11,17 @@ import pytest
 
 from edge.cli.main import main
 from edge.core.commands import Command, Result
-from edge.core.reload import ReloadReport
-from edge.core.types import Event, Record
+from edge.core.types import Event
 from edge.runtime.box import Box
 from edge.runtime.station import Order
 from edge.store.offline import stored_logs
 from hal.fake.i2c import Ads1115Chip, FakeI2c
-from tests.box_rig import Bench, box_here, point, write_site
+from tests.box_rig import Bench, box_here
 from tests.plant import PIN, Plant
+from tests.reload_rig import assert_without_a_hole, await_readings, change, events, reload, stored, told
 from tests.support import eventually
 
-FINISHED = frozenset({"done", "unchanged", "checked", "faults", "restart", "failed", "no_file"})
-
-
-class Numbers:
-    """Ids of orders."""
-
-    last = 0
-
-
-def reload(box: Box, **args: Any) -> ReloadReport:
-    """Order a reload as the local API does; return what became of it."""
-    Numbers.last += 1
-    name = f"r{Numbers.last}"
-    results: list[Result] = []
-    box.station.post(Order(Command(name, "reload", args, "marie", "local", "configure"), results.append))
-    eventually(lambda: results, 5, "the order is answered")
-    assert results[0].done, results
-    eventually(lambda: box.reloading.report.id == name and box.reloading.report.state in FINISHED, 20, "it is over")
-    return box.reloading.report
-
-
-def change(config: Path, old: str, new: str) -> None:
-    text = config.read_text()
-    assert text.count(old) == 1, (old, text)
-    config.write_text(text.replace(old, new))
-
-
-def events(box: Box) -> list[Event]:
-    log = box.events
-    return [event for event in log.read(log.first_seq(), 10_000).entries if isinstance(event, Event)]
-
-
-def told(box: Box, kind: str) -> list[dict[str, Any]]:
-    return [event.values for event in events(box) if event.kind == kind]
-
-
-def stored(state: Path, name: str) -> list[Record]:
-    with stored_logs(state) as logs:
-        found: list[Record] = []
-        first = logs.records.first_seq()
-        while entries := logs.records.read(first, 5000).entries:
-            found += [entry for entry in entries if isinstance(entry, Record)]
-            first += len(entries)
-    return [record for record in found if record.point == name]
-
-
-def assert_without_a_hole(records: list[Record]) -> None:
-    """Each record begins where the one before ended."""
-    assert len(records) > 2
-    assert all(one.start_ms + one.dt_ms == other.start_ms for one, other in pairwise(records))
-
-
 # -- what is refused
-
-
-def test_a_wrong_file_is_told_with_its_places_and_changes_nothing(tmp_path: Path) -> None:
-    """D1: duplicate id or unknown unit in config → refused with file:line, old config keeps running."""
-    plant = Plant(tmp_path)
-    with plant.box(tmp_path / "state") as box:
-        before = box.settings
-        change(plant.config, "address = 72", 'address = 72\nunit = "Vv"')
-        change(plant.config, 'id = "door"', 'id = "volts"')
-        report = reload(box)
-        assert report.state == "faults"
-        assert len(report.faults) >= 2
-        assert all(fault.startswith(f"{plant.config}:") for fault in report.faults)
-        assert any("this id is already used" in fault for fault in report.faults)
-        assert box.settings is before
-        eventually(lambda: told(box, "reload_refused"))
-        (refused,) = told(box, "reload_refused")
-        assert (refused["state"], refused["author"], refused["count"]) == ("faults", "marie", len(report.faults))
-        readings = box.station.readings
-        eventually(lambda: box.station.readings > readings + 5)
-    assert_without_a_hole(stored(tmp_path / "state", "volts"))
 
 
 @pytest.mark.parametrize("content", ["", "[box", '[box]\nid = "b1"', "\x00", "[box]\n" * 3])
@@ -311,92 +236,6 @@ def failing(*_args: Any) -> None:
     raise RuntimeError("a bug")
 
 
-# -- two hundred points
-
-
-CHIPS = (0x48, 0x49, 0x4A, 0x4B)
-BUSES = 13
-INPUTS = 4
-
-
-@contextmanager
-def big_box(folder: Path) -> Iterator[tuple[Box, Path]]:
-    """A box of 208 voltages on 13 buses, read and recorded each second, with a limit on every fourth."""
-    handles = {
-        f"i2c{n}": FakeI2c({address: Ads1115Chip(*(0.1 * n for _ in range(INPUTS))) for address in CHIPS})
-        for n in range(1, BUSES + 1)
-    }
-    config = write_site(
-        folder,
-        bus={name: {"kind": "i2c", "number": number} for number, name in enumerate(handles, 1)},
-        point=[
-            point(f"{bus}.{address:x}.{n}", bus, "ads1115", address=address, input=f"AIN{n}")
-            for bus in handles
-            for address in CHIPS
-            for n in range(INPUTS)
-        ],
-        limit=[
-            {"id": f"{bus}.{address:x}.high", "point": f"{bus}.{address:x}.0", "kind": "high", "value": 0.05}
-            for bus in handles
-            for address in CHIPS
-        ],
-    )
-    with box_here(config, folder / "state", hardware=lambda _: Bench(**handles)) as box:
-        eventually(lambda: all(point.value is not None for point in box.station.engine.points.values()), 10)
-        yield box, config
-
-
-def await_readings(box: Box, count: int) -> None:
-    readings = box.station.readings
-    eventually(lambda: box.station.readings >= readings + count, 15)
-
-
-@pytest.mark.slow("a box of 208 points with records of 1 s, reloaded four times")
-def test_of_two_hundred_points_only_what_changed_restarts_and_no_other_has_a_gap(tmp_path: Path) -> None:
-    """ST5: edit config + reload → only changed channels restart, no gap on the others."""
-    changed = "i2c3.49.2"
-    with big_box(tmp_path) as (box, config):
-        eventually(lambda: len(box.desk.view("alarms")) == BUSES * len(CHIPS), 10)
-        devices = {device.spec.name: device for bus in box.buses for device in bus.devices}
-        drivers = {(bus.bus, device.spec.name): device._driver for bus in box.buses for device in bus.devices}
-        numbers = {alarm.number for alarm in box.desk.view("alarms")}
-        assert devices
-        text = config.read_text()
-        for gain in ("16", "8"):
-            config.write_text(text.replace(f'id = "{changed}"', f'id = "{changed}"\nmax = {gain}'))
-            await_readings(box, 300)
-            report = reload(box)
-            assert (report.state, report.changed) == ("done", [f"point.{changed}.max"])
-            assert report.reopened == []
-        config.write_text(text.replace(f'id = "{changed}"', f'id = "{changed}"\nrate_per_s = 250'))
-        report = reload(box)
-        assert report.state == "done", report
-        assert set(report.reopened) == {f"i2c3.49.{n}" for n in range(INPUTS)}  # the chip that it is an input of
-        await_readings(box, 300)
-        config.write_text(text)
-        assert reload(box).state == "done"
-        await_readings(box, 300)
-        now = {(bus.bus, device.spec.name): device._driver for bus in box.buses for device in bus.devices}
-        assert {key for key in now if now[key] is not drivers[key]} == {("i2c3", "0x49")}
-        assert {alarm.number for alarm in box.desk.view("alarms")} == numbers
-        assert not [event for event in events(box) if event.kind == "alarm_end"]
-        names = list(box.station.engine.points)
-    with stored_logs(tmp_path / "state") as logs:
-        found: dict[str, list[Record]] = {name: [] for name in names}
-        first = logs.records.first_seq()
-        while entries := logs.records.read(first, 5000).entries:
-            for entry in entries:
-                found[entry.point].append(entry)
-            first += len(entries)
-    for name in names:
-        if name.startswith("i2c3.49."):
-            assert_without_a_hole(found[name])
-        else:
-            assert_without_a_hole(found[name])
-            assert {record.dt_ms for record in found[name][1:-1]} == {1000}
-            assert all(record.value is not None for record in found[name]), name
-
-
 # -- what people see
 
 
@@ -433,3 +272,29 @@ def test_a_person_reads_what_changed_what_is_wrong_and_what_takes_a_restart(
         assert json.loads(capsys.readouterr().out)["restart"] == ["box.id"]
 
     served(tmp_path, act)
+
+
+def test_a_point_that_comes_back_in_another_unit_takes_a_restart(tmp_path: Path) -> None:
+    """History has one unit for a point and a start, also when the point was away in between."""
+    plant = Plant(tmp_path)
+    with plant.box(tmp_path / "state") as box:
+        text = plant.config.read_text()
+        door = text[text.index('[[point]]\nid = "door"') : text.index("[[limit]]")]
+        plant.config.write_text(text.replace(door, ""))
+        assert reload(box).removed == ["point.door"]
+        back = door.replace('driver = "contact"', 'driver = "pulse"\nweight = 1\nweight_unit = "l"')
+        plant.config.write_text(text.replace(door, back))
+        report = reload(box)
+        assert (report.state, report.restart) == ("restart", ["point.door.driver"])
+        plant.config.write_text(text)
+        assert reload(box).state == "done"
+        eventually(lambda: box.station.engine.points["door"].value is not None)
+
+
+def test_the_doctor_knows_that_the_file_was_read_again(tmp_path: Path) -> None:
+    plant = Plant(tmp_path)
+    with plant.box(tmp_path / "state") as box:
+        before = box.desk.box()["settings_utc_ms"]
+        eventually(lambda: box.desk.box()["utc_ms"] > before + 50)
+        assert reload(box).state == "unchanged"
+        assert box.desk.box()["settings_utc_ms"] >= before + 50
