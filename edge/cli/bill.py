@@ -22,12 +22,12 @@ from edge.core.bill import BillError, bill, changes
 from edge.core.tariff import Tariff, in_force
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what `vigie report` takes with --bill."""
-    group = parser.add_argument_group("an invoice worked out anew")
-    group.add_argument(
-        "--bill", nargs=2, metavar=("FROM", "TO"), help="first and last day that are billed: 2026-07-01 2026-08-31"
+def add_arguments(parser: argparse.ArgumentParser, span: argparse._MutuallyExclusiveGroup) -> None:
+    """Declare what `vigie report` takes with --bill, which stands in place of another span."""
+    span.add_argument(
+        "--bill", nargs=2, metavar=("FROM", "TO"), help="first and last day of an invoice: 2026-07-01 2026-08-31"
     )
+    group = parser.add_argument_group("with --bill: an invoice worked out anew")
     group.add_argument("--tariff", metavar="ID", help="whose invoice it is (default: the only tariff)")
     group.add_argument(
         "indexes", nargs="*", metavar="NAME=FIRST:LAST",
@@ -38,6 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--line", action="append", default=[], metavar="NAME=AMOUNT",
         help='a line of the invoice: a price, tax or charge by its name, subscription, "vat 20"',
     )  # fmt: skip
+
+
+def is_meant(args: argparse.Namespace) -> bool:
+    """Return whether something is given that only an invoice has."""
+    return bool(args.indexes or args.line or args.tariff or args.billed)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(client: Client, args: argparse.Namespace, zone: tzinfo, say: Words) -> int:
+    if args.bill is None:
+        raise BillError("bill_no_span")
     begin, last = (_day(text) for text in args.bill)
     versions = _versions(client.get("tariffs")["tariffs"], args.tariff)
     box = _box_indexes(RemoteHistory(client), versions, begin, last, zone)

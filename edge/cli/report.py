@@ -35,13 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=["text", "html", "json", "sms"], default="text", help="(default text)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write there, in place of printing")
     parser.add_argument("--force", action="store_true", help="with --output: replace the file")
-    bill.add_arguments(parser)
+    bill.add_arguments(parser, span)
     add_common(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print a report, or an invoice worked out anew; return the exit code."""
-    if args.bill is not None:
+    if args.bill is not None or bill.is_meant(args):
         return bill.run(args)
     try:
         client = Client(socket_path(args.socket))

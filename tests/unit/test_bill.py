@@ -193,6 +193,8 @@ def test_without_readings_the_boxs_own_are_taken(vigie: Any) -> None:
         (("report", "--bill", "2025-07-02", "2025-08-31"), "no index of BASE at the beginning of 2 Jul 2025"),
         (("report", "--bill", "july", "2025-08-31"), "july is no day"),
         ((*BILL, "BASE"), "NAME=VALUE is expected"),
+        (("report", "BASE=1:2"), "which invoice? --bill FROM TO"),
+        (("report", "--billed", "97.05"), "which invoice? --bill FROM TO"),
         ((*BILL, "BASE=1:2", "BASE=1:2"), "each name once"),
         ((*BILL, "BASE=1:two"), "BASE: two is no number"),
         ((*BILL, "BASE=1:2", "--billed", "NaN"), "NaN is no number"),
