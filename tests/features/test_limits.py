@@ -296,12 +296,16 @@ def test_a_pressure_that_falls_too_fast_is_told_by_its_rate() -> None:
     assert said == "p: alarm 1 RATE 0.6 bar an hour ≥ 0.5 bar"
 
 
-def test_a_late_reading_is_judged_at_its_own_time_with_its_own_value() -> None:
-    """T16: evaluation on the box: an alarm's begin and end stand at the readings' own times, whatever a link does."""
+def test_alarms_begin_and_end_at_the_times_of_their_readings_also_of_one_that_came_late() -> None:
+    """T1: alarm event ≤ 1 acquisition period: at the reading's time; of a closed period, at the open one's begin."""
     rig = Rig(gauge(), high(30))
     rig.cycle(11, sample(11, 20.0))
-    rig.cycle(12, sample(12, 20.0))
     rig.cycle(13, sample(13, 35.0))
     rig.cycle(14, sample(14, 20.0))
+    rig.cycle(9, sample(9, 35.0))
+    rig.cycle(15, sample(15, 20.0))
     found = [Event(event.kind, event.at_ms) for event in rig.events]
-    assert found == [Event("alarm_begin", 13_000), Event("alarm_end", 14_000)]
+    assert found == [
+        Event("alarm_begin", 13_000), Event("alarm_end", 14_000),
+        Event("alarm_begin", 10_000), Event("alarm_end", 15_000),
+    ]  # fmt: skip
