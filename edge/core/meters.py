@@ -39,23 +39,40 @@ REGISTER: Final = "meters"
 ACTS: Final = 8  # kept of each meter
 
 
+class Told(msgspec.Struct):
+    """What people told of meters, as the register holds it."""
+
+    n: int = 0
+    acts: dict[str, list[Act]] = {}
+    coefficients: dict[str, dict[str, str]] = {}
+
+
 class Meters(Part):
     """The meters of a site: its counters, what the settings say of them, and what people did."""
 
     def __init__(self, specs: Iterable[MeterSpec] = (), saved: Mapping[str, Any] | None = None) -> None:
         super().__init__()
         self.specs = {spec.point: spec for spec in specs}
-        register = (saved or {}).get(REGISTER, {})
-        self.acts: dict[str, list[Act]] = msgspec.convert(register.get("acts", {}), dict[str, list[Act]])
+        self._broken = ""
+        try:
+            told = msgspec.convert((saved or {}).get(REGISTER, {}), Told)
+            for made in told.coefficients.values():
+                merged(None, made)
+        except (ArithmeticError, ValueError) as exc:  # of another version; the indexes themselves stand elsewhere
+            told, self._broken = Told(), str(exc)
+        self.acts = told.acts
         """The newest of each meter, oldest first."""
-        self._made: dict[str, dict[str, str]] = register.get("coefficients", {})
+        self._made = told.coefficients
         """Coefficients set by order: point -> since -> factor."""
-        self._number: int = register.get("n", 0)
+        self._number = told.n
         self._counters: dict[str, Counter] = {}
 
     def attach(self, site: Engine) -> None:
         """Take the counters, and do what a power cut left undone."""
         self.site = site
+        if self._broken:
+            fault = {"worker": "meters", "text": f"what was done at meters is forgotten: {self._broken}"[:200]}
+            site.emit(Event("fault", site.now_ms, "", fault))
         self._counters = {name: point for name, point in site.points.items() if isinstance(point, Counter)}
         self._number = max([self._number, *(counter.register.act for counter in self._counters.values())])
         for point, acts in self.acts.items():
@@ -245,7 +262,7 @@ class Meters(Part):
 
     def registers(self) -> dict[str, Any]:
         """Return acts and coefficients, whole: they are few."""
-        return {REGISTER: {"n": self._number, "acts": msgspec.to_builtins(self.acts), "coefficients": self._made}}
+        return {REGISTER: msgspec.to_builtins(Told(self._number, self.acts, self._made))}
 
 
 def refused(command: Command, key: str, **values: Any) -> Result:

@@ -298,3 +298,21 @@ def test_the_view_tells_index_totals_and_the_last_act() -> None:
     assert (short.unit, short.today, short.month) == ("kWh", Decimal("1.127"), Decimal("1.127"))
     assert view.act is not None
     assert (view.act.kind, view.act.value, view.act.utc_ms) == ("set", "482.137", at_ms)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [3, [], {"n": "x"}, {"acts": {"water.cold": [{"n": 1}]}}, {"coefficients": {"water.cold": {"soon": "1"}}},
+     {"coefficients": {"water.cold": {"2026-11-01": "much"}}}],
+)  # fmt: skip
+def test_a_register_of_another_form_stops_no_start_and_is_said(broken: Any) -> None:
+    site, at_ms = running()
+    site.order("set", at_ms, point="water.cold", value="482")
+    site.commit()
+    site.event_registers["meters"] = broken
+    site.kill(at_ms + 1000)
+    site.pass_time(at_ms + 2000)
+    assert [event.values["worker"] for event in site.events if event.kind == "fault"] == ["meters"]
+    assert site.index() == 482, "what was set stands in the counter's own register"
+    assert site.order("set", at_ms + 3000, point="water.cold", value="483").done
+    assert site.index() == 483
