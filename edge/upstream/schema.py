@@ -96,6 +96,8 @@ SELECT b.name AS box, e.alarm, e.point, json_extract(e.words, '$.limit') AS "lim
        json_extract(a.words, '$.author') AS author, f.seq IS NULL AS active
 FROM event e JOIN stream s ON s.id = e.stream JOIN box b ON b.id = s.box
 LEFT JOIN event f ON f.stream = e.stream AND f.alarm = e.alarm AND f.kind = 'alarm_end'
-LEFT JOIN event a ON a.stream = e.stream AND a.alarm = e.alarm AND a.kind = 'alarm_ack'
+LEFT JOIN event a ON a.stream = e.stream AND a.seq = (
+    SELECT min(k.seq) FROM event k WHERE k.stream = e.stream AND k.alarm = e.alarm AND k.kind = 'alarm_ack'
+)
 WHERE e.kind = 'alarm_begin';
 """

@@ -161,6 +161,22 @@ def test_messages_are_bounded_by_the_hour_whatever_happens() -> None:
     assert len(at_s) <= 6 + 6 * 6
 
 
+def test_in_quiet_hours_only_the_critical_goes_and_the_rest_waits_for_the_morning() -> None:
+    """T13: quiet hours."""
+    rules = NotifyRules(quiet=(22 * 60, 7 * 60))
+    evening_ms = 1_795_212_000_000  # 20 November 2026, 22:00 UTC
+    rig = site(3, rules, utc_offset_ms=evening_ms)
+    read(rig, 600, 31)
+    read(rig, 4000, 31, 31)
+    assert (kinds(rig).count("begin"), notifications(rig)) == (2, [])
+    pass_to(rig, 10 * 3600)
+    assert notifications(rig)[0][1:] == ("merged", {"ids": [1, 2], "first": 1})
+    assert notifications(rig)[0][0] == 9 * 3600, "at seven"
+    loud = site(1, rules, priority="critical", utc_offset_ms=evening_ms)
+    read(loud, 600, 31)
+    assert [what for _at, what, _rest in notifications(loud)] == ["begin"]
+
+
 # -- T14
 
 

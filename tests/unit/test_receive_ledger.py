@@ -221,6 +221,8 @@ def test_alarms_are_one_line_each_from_begin_to_end_and_acknowledgement(ledger: 
                 Event("alarm_begin", 1000, "boiler.flow", words),
                 Event("alarm_begin", 2000, "t.cellar", {"id": 13, "limit": "t.fault"}),
                 Event("alarm_ack", 3000, "boiler.flow", {"id": 12, "author": "caretaker"}),
+                Event("alarm_latch", 58_000, "boiler.flow", {"id": 12, "latched": True}),
+                Event("alarm_ack", 60_000, "boiler.flow", {"id": 12, "author": "manager"}),
                 Event("alarm_end", 60_000, "boiler.flow", {**words, "peak": 94.1}),
             ),
             0,
