@@ -439,3 +439,59 @@ def test_a_bus_that_can_not_be_closed_is_opened_again_all_the_same(caplog: pytes
     assert [cycle.samples[0].value for cycle in cycles][:3] == [None, 4.0, 4.0]
     worker.close()
     assert "bus b failed while closing" in caplog.text
+
+
+# -- other devices while it runs
+
+
+def spec(name: str, kind: type[Scripted] = Scripted, period: int = 1000) -> DeviceSpec:
+    return DeviceSpec(name, kind, {name: NoOptions()}, {name: period})
+
+
+def ticks(cycles: list[Cycle], point: str) -> list[int]:
+    return [cycle.t_ns // 10**9 for cycle in cycles for sample in cycle.samples if sample.point == point]
+
+
+def test_a_bus_takes_other_devices_and_the_one_that_stays_misses_no_tick() -> None:
+    Scripted.script = {"a": [1], "b": [2], "c": [3]}
+    Scripted.opened.clear()
+    clock, cycles, worker = rig({"a": (Scripted, 1000), "b": (Scripted, 1000)})
+    turn(clock, worker, 3)
+    first = ticks(cycles, "a")[0]
+    done: list[bool] = []
+    worker.replace([spec("a"), spec("c", period=2000)], {}, lambda: done.append(True))
+    turn(clock, worker, 5)
+    assert done == [True]
+    assert ticks(cycles, "a") == list(range(first, first + 8))
+    assert ticks(cycles, "b") == list(range(first, first + 3))
+    assert {after - before for before, after in pairwise(ticks(cycles, "c"))} == {2}
+    assert sorted(Scripted.opened) == ["a", "c"]
+    worker.close()
+
+
+def test_a_device_that_is_opened_anew_remembers_and_one_that_stays_is_not_asked() -> None:
+    Remembering.script = {"a": [1], "b": [2]}
+    clock, cycles, worker = rig({"a": (Remembering, 1000), "b": (Remembering, 1000)})
+    turn(clock, worker, 3)
+    stays = worker.devices[0]
+    worker.replace([spec("a", Remembering), spec("b", Remembering, 2000)], {}, lambda: None)
+    cycles.clear()
+    turn(clock, worker, 4)
+    assert worker.devices[0] is stays
+    assert '{"seen": 1}' in {notice.values["memory"] for cycle in cycles for notice in cycle.notices}
+    worker.close()
+
+
+def test_a_bus_without_devices_is_closed_and_a_silenced_one_says_nothing() -> None:
+    Scripted.script = {"a": [1]}
+    clock, cycles, worker = rig({"a": (Scripted, 1000)})
+    turn(clock, worker, 3)
+    worker.replace([], {}, lambda: None)
+    assert worker.step(clock.now_ns / 1e9) == float("inf")
+    assert not worker.status()["is_open"]
+    worker.replace([spec("a")], {}, lambda: None)
+    worker.silence()
+    cycles.clear()
+    turn(clock, worker, 3)
+    assert cycles == []
+    worker.close()

@@ -126,3 +126,64 @@ class Failing:
 
     def close(self) -> None:
         pass
+
+
+def test_a_worker_comes_and_goes_while_the_others_run() -> None:
+    order: list[str] = []
+    supervisor = Supervisor()
+    stays, goes, comes = (Worker(name, lambda: None, order) for name in ("stays", "goes", "comes"))
+    supervisor.add(goes, Bell())
+    supervisor.add(stays, Bell())
+    supervisor.start()
+    eventually(lambda: stays.steps == goes.steps == 1)
+    assert supervisor.retire(goes, 1)
+    ring = supervisor.add(comes, Bell(), first=True)
+    eventually(lambda: comes.steps == 1)
+    ring()
+    eventually(lambda: comes.steps == 2)
+    assert (stays.steps, goes.steps) == (1, 1)
+    assert supervisor.stop(1) == []
+    assert order == ["goes", "comes", "stays"]
+
+
+def test_a_worker_takes_the_place_of_another_in_the_order_of_the_end() -> None:
+    order: list[str] = []
+    supervisor = Supervisor()
+    first, old, last, new = (Worker(name, lambda: None, order) for name in ("first", "old", "last", "new"))
+    for worker in (first, old, last):
+        supervisor.add(worker, Bell())
+    supervisor.start()
+    supervisor.exchange(old, new, Bell(), 1)
+    eventually(lambda: new.steps == 1)
+    assert supervisor.stop(1) == []
+    assert order == ["old", "first", "new", "last"]
+
+
+def test_a_worker_that_hangs_is_left_behind_when_it_is_to_go() -> None:
+    release = threading.Event()
+    supervisor = Supervisor()
+    hung = Worker("hung", release.wait)
+    supervisor.add(hung, Bell())
+    supervisor.start()
+    eventually(lambda: hung.steps == 1)
+    assert not supervisor.retire(hung, 0.05)
+    assert supervisor.stop(1) == []
+    release.set()
+
+
+def test_a_task_runs_once_at_a_time_and_is_waited_for_at_the_end() -> None:
+    begun, release = threading.Event(), threading.Event()
+
+    def task() -> None:
+        begun.set()
+        release.wait(5)
+
+    supervisor = Supervisor()
+    assert not supervisor.once("task", task), "nothing runs yet"
+    supervisor.start()
+    assert supervisor.once("task", task)
+    assert begun.wait(5)
+    assert not supervisor.once("task", task)
+    release.set()
+    eventually(lambda: supervisor.once("task", lambda: None))
+    assert supervisor.stop(1) == []
