@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from math import inf
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from edge.core.conversion import factor
 from edge.core.limit import BELOW
 from edge.settings.draft import Draft, Row
 from edge.settings.faults import Faults, LineOf
 from edge.settings.model_limits import DIFFERENCES, ORDERED
+
+PERCENT_FROM: Final = 1  # 0.9 was meant as a share, 9000 as volt-amperes
+PERCENT_TO: Final = 500
 
 
 class _Level(NamedTuple):
@@ -25,29 +28,37 @@ def check_never(limit: Row, kind: str, point: Row, times: float, faults: Faults)
     value = limit.good.get("value")
     if not isinstance(value, int | float):
         return
-    deadband = limit.good.get("deadband", 0.0)
-    if kind in DIFFERENCES | {"subscribed"}:
-        is_distance = kind == "subscribed" or limit.good.get("direction", "both") == "both"
-        if value < 0 and is_distance:
+    is_distance = kind in DIFFERENCES and limit.good.get("direction", "both") == "both"
+    if kind in ORDERED:
+        _check_reach(limit, kind, point, times, faults)
+    elif kind == "subscribed" and not PERCENT_FROM < value <= PERCENT_TO:
+        faults.at_value(limit.key("value"), "fault.limit_percent")
+    elif is_distance or kind in {"subscribed", "consumption"}:
+        deadband = limit.good.get("deadband", 0.0)
+        if value < 0:
             faults.at_value(limit.key("value"), "fault.limit_negative", kind=kind)
-        elif is_distance and deadband > value:
+        elif deadband > value:  # what is compared is never below 0
             faults.at_value(limit.key("deadband"), "fault.never_back", end=value - deadband)
-        return
-    if kind == "consumption" and value < 0:
-        faults.at_value(limit.key("value"), "fault.limit_negative", kind=kind)
-    if kind not in ORDERED:
-        return
+
+
+def _check_reach(limit: Row, kind: str, point: Row, times: float, faults: Faults) -> None:
+    """Note a level that the point never reads, or that it could not come back from."""
     lowest, highest = point.good.get("min", -inf), point.good.get("max", inf)
-    level, at = value * times, limit.key("value")
+    level, deadband = limit.good["value"] * times, limit.good.get("deadband", 0.0) * times
+    is_included = bool(limit.good.get("or_equal"))
     if kind in BELOW:
-        if level <= lowest and not (level == lowest and limit.good.get("or_equal")):
-            faults.at_value(at, "fault.never_low", bound=lowest, line=LineOf(point.key("min")))
-        elif level + deadband * times > highest:
-            faults.at_value(limit.key("deadband"), "fault.never_back", end=level + deadband * times)
-    elif level >= highest and not (level == highest and limit.good.get("or_equal")):
-        faults.at_value(at, "fault.never_high", bound=highest, line=LineOf(point.key("max")))
-    elif level - deadband * times < lowest:
-        faults.at_value(limit.key("deadband"), "fault.never_back", end=level - deadband * times)
+        end = level + deadband
+        if level < lowest or (level == lowest and not is_included):
+            bound = LineOf(point.key("min"))
+            faults.at_value(limit.key("value"), "fault.never_low", bound=lowest, line=bound)
+        elif end > highest:
+            faults.at_value(limit.key("deadband"), "fault.never_back", end=end)
+        return
+    end = level - deadband
+    if level > highest or (level == highest and not is_included):
+        faults.at_value(limit.key("value"), "fault.never_high", bound=highest, line=LineOf(point.key("max")))
+    elif end < lowest:
+        faults.at_value(limit.key("deadband"), "fault.never_back", end=end)
 
 
 def check_levels(draft: Draft, points: dict[str, Row], faults: Faults) -> None:
