@@ -84,7 +84,8 @@ class MeterDays:
         """Return the registers in which these days stand."""
         found: dict[str, Any] = {}
         newest = max(self.days, default=0)
-        for year, month in {(date.fromordinal(day).year, date.fromordinal(day).month) for day in changed - {newest}}:
+        months = {(date.fromordinal(day).year, date.fromordinal(day).month) for day in changed - {newest}}
+        for year, month in sorted(months):  # of two Novembers the newer one stays
             days = {day: date.fromordinal(day) for day in sorted(self.days) if day != newest}
             own = {
                 str(when.day): plain(self.days[day])

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge.core.costs import Costs
+from edge.core.meter_days import MeterDays
 from edge.core.moved_days import MovedDays
 from edge.core.replacing import Site
 from edge.core.series import HistoryRecord
@@ -461,3 +462,11 @@ def test_registers_of_another_form_stop_no_start(registers: dict[str, Any]) -> N
     rig = MoneyRig([simple("e", "m")], [counter("m")], start, saved=registers, saved_events=registers)
     feed(rig, start, [100.0, 101.0, 102.0])
     assert rig.cost("e", NOV_21.date()).lines[0].quantity == 2
+
+
+def test_of_two_novembers_that_are_known_the_newer_one_is_kept() -> None:
+    for year in range(2024, 2044):
+        meter = MeterDays([], {}, "m")
+        for day in (date(year, 11, 20), date(year + 1, 11, 20), date(year + 1, 12, 1)):
+            meter.of(day.toordinal(), "").moved = D(1)
+        assert meter.saved("m", set(meter.days))["cost/m/11"]["year"] == year + 1
