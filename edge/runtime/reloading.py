@@ -117,12 +117,13 @@ class Reloading:
         try:
             after = load(config)
         except SettingsError as exc:
-            told = [" ".join(lines) for lines in _told(exc, box.settings.site.lang)]
+            lines = _told(exc, box.settings.site.lang)
+            told = [f"{head}: {why.strip()}" for head, why, *_more in lines]
             log.error("the settings of %s are refused and the last good ones go on: %s", config, "; ".join(told))
             if not is_trial:
                 text = "; ".join(told[:FAULTS_TOLD])
                 self._journal("reload_refused", command, {"state": "faults", "count": len(told), "text": text})
-            return replaced(state="faults", faults=told)
+            return replaced(state="faults", faults=["\n".join(each) for each in lines])
         found = difference(box.settings, after, box.known_points)
         named = partial(
             replaced, added=found.added, removed=found.removed, changed=[change.key for change in found.changed],
@@ -135,11 +136,11 @@ class Reloading:
         buses = box.buses_for(after)
         reopened = buses.reopened | _moved_outputs(box.settings, after)
         site = box.site_for(after, reopened)
-        if is_trial:
-            return named(state="checked", reopened=sorted(reopened))
         if box.settings == after:
             box.note_read()
             return named(state="unchanged")
+        if is_trial:
+            return named(state="checked", reopened=sorted(reopened))
         box.take(after, buses, partial(self._swap, site, after))
         box.note_read()
         box.tell([self._event("reload", command, _counted(found))], after)
@@ -175,7 +176,7 @@ class Reloading:
 def _told(error: SettingsError, lang: str) -> list[list[str]]:
     from edge.settings.report import fault_lines  # read only when there is something to say
 
-    return [[line.strip() for line in fault_lines(error.name, fault, lang)] for fault in error.faults]
+    return [fault_lines(error.name, fault, lang) for fault in error.faults]
 
 
 def _moved_outputs(before: Settings, after: Settings) -> set[str]:

@@ -76,6 +76,7 @@ def test_the_same_file_changes_nothing(tmp_path: Path) -> None:
     plant = Plant(tmp_path)
     with plant.box(tmp_path / "state") as box:
         workers, points = list(box.buses), dict(box.station.engine.points)
+        assert reload(box, check=True).state == "unchanged"
         assert reload(box).state == "unchanged"
         assert (box.buses, box.station.engine.points) == (workers, points)
         assert told(box, "reload") == []
