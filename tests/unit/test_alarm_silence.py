@@ -8,7 +8,7 @@ import pytest
 
 from edge.core.commands import Command, Result
 from edge.core.part import Part
-from tests.unit.rig import Rig, gauge, high
+from tests.unit.rig import Rig, gauge, high, sample
 
 HOUR = 3600
 
@@ -268,3 +268,30 @@ def test_who_acknowledges_an_alarm_that_goes_on_hears_how_bad_it_is() -> None:
     assert order(rig, "ack", number=1).text.values == {"numbers": [1], "kind": "high", "v": 33, "at": 30.0, "u": "Cel"}
     rig.each_second(3, 29, 31, 29)
     assert order(rig, "ack", "b", number=2).text.values == {"numbers": [2]}, "over already"
+
+
+def test_what_parts_suppress_goes_on_without_a_word_when_they_are_made_anew_while_the_site_runs() -> None:
+    from edge.core.notifier import Notifier
+    from edge.core.replacing import Site
+
+    class Programme(Part):
+        """Another source, which says it after the first."""
+
+        def attach(self, site: Any) -> None:
+            site.alarms.suppress("programme", ["q"], site.now_ms)
+
+    parts = [Works(), Programme(), Notifier()]
+    rig = Rig(gauge(), gauge(id="q"), high(30), high(30, id="m", point="q"), parts=parts)
+    rig.cycle(1, sample(1, 31), sample(1, 31, point="q"))
+    anew = [Works(), Programme(), Notifier()]
+    points, limits = [gauge(), gauge(id="q")], [high(30), high(30, id="m", point="q")]
+    rig.engine.replace(Site(points, limits, parts=lambda _saved, _events: anew), {}, {}, 2000)
+    rig.collect()
+    rig.tick(3)
+    assert alarm_kinds(rig) == ["begin", "begin"]
+    assert (state(rig), state(rig, "m")) == ("suppressed", "suppressed")
+    rig.engine.replace(Site(points, limits, parts=lambda _saved, _events: [Works(), Notifier()]), {}, {}, 4000)
+    rig.collect()
+    rig.tick(5)
+    assert alarm_kinds(rig)[2:] == ["unsuppress", "notify"]
+    assert (state(rig), state(rig, "m")) == ("suppressed", "unacknowledged")
