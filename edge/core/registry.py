@@ -127,10 +127,9 @@ class Registry:
         return self._finished(command, result, now_ms)
 
     def _finished(self, command: Command, result: Result, now_ms: int) -> Done:
-        """Remember the answer; a refusal that is one of many is counted and forgotten."""
+        """Remember the answer; a refusal that is one of many is counted, and durable with the next that is told."""
         is_told = result.done or self._refusals.admit(command.author, command.channel, now_ms)
-        if is_told:
-            self._answers.keep(result, self.utc_s(now_ms))
+        self._answers.keep(result, self.utc_s(now_ms))
         self._plan()
         return Done(result, command if is_told else None)
 

@@ -402,3 +402,13 @@ def test_toggle_goes_to_the_other_level_than_the_wanted_one_and_a_repeat_does_no
     assert rig.order(2, "toggle", key="a").values["after"] == "on (order)"
     assert rig.order(10, "toggle", key="b").values["after"] == "off (order)"
     assert rig.switched == [True, False]
+
+
+def test_an_order_that_was_refused_stays_refused_however_often_and_late_it_is_repeated() -> None:
+    rig = Relays()
+    for number in range(3):
+        rig.order(1 + number / 10, "on" if number % 2 == 0 else "off")
+    refused = [rig.order(1.5, "off", key=f"late{number}") for number in range(5)]
+    assert [result.text.key for result in refused] == ["relay_too_often"] * 5
+    assert [rig.order(60, "off", key=f"late{number}") for number in range(5)] == refused
+    assert rig.order(60, "off", key="new").done
