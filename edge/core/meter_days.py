@@ -38,7 +38,7 @@ Day = dict[str, MovedSum]
 class MeterDays:
     """One point: its days, and which of them are not durable yet."""
 
-    __slots__ = ("changed", "days", "end_ms", "split_by", "undated", "versions", "was_bad")
+    __slots__ = ("changed", "days", "end_ms", "split_by", "undated", "versions", "was_bad", "wrong")
 
     def __init__(self, versions: list[Tariff], saved: Mapping[str, Any], point: str) -> None:
         self.versions = versions
@@ -49,6 +49,8 @@ class MeterDays:
         self.end_ms: int | None = None
         """Where its last record ended, within this start."""
         self.was_bad = False
+        self.wrong: set[int] = set()
+        """Months whose registers hold days that a wrong clock made."""
         self.undated = MovedSum()
         # of another form, by a newer version: that stops no start, and what was understood stays
         with suppress(TypeError, ValueError, KeyError, AttributeError, ArithmeticError):
@@ -75,10 +77,22 @@ class MeterDays:
             if self.days and day > max(self.days):
                 self.changed.add(max(self.days))  # it goes from the newest to its month
             self.days[day] = {}
-            for old in [known for known in self.days if known < day - KEPT_DAYS]:
-                del self.days[old]
+            while len(self.days) > KEPT_DAYS:
+                del self.days[min(self.days)]
         self.changed.add(day)
         return self.days[day].setdefault(bucket, MovedSum())
+
+    def forget_after(self, today: int) -> bool:
+        """Take the days to come, which a wrong clock made, among what has no date; return whether there were any."""
+        wrong = [day for day in self.days if day > today]
+        for day in wrong:
+            for held in self.days.pop(day).values():
+                if held.moved is not None:
+                    self.undated.moved = (self.undated.moved or Decimal(0)) + held.moved
+                self.undated.covered_ms += held.covered_ms
+            self.wrong.add(date.fromordinal(day).month)
+        self.changed = {day for day in self.changed if day <= today} | ({max(self.days)} if self.days else set())
+        return bool(wrong)
 
     def saved(self, point: str, changed: set[int]) -> dict[str, Any]:
         """Return the registers in which these days stand."""
@@ -86,16 +100,19 @@ class MeterDays:
         newest = max(self.days, default=0)
         months = {(date.fromordinal(day).year, date.fromordinal(day).month) for day in changed - {newest}}
         for year, month in sorted(months):  # of two Novembers the newer one stays
-            days = {day: date.fromordinal(day) for day in sorted(self.days) if day != newest}
-            own = {
-                str(when.day): plain(self.days[day])
-                for day, when in days.items()
-                if (when.year, when.month) == (year, month)
-            }
-            found[f"cost/{point}/{month:02d}"] = {"year": year, "days": own}
+            found[f"cost/{point}/{month:02d}"] = self._month(year, month, newest)
+        for month in self.wrong:  # a register that held days to come
+            own_year = date.fromordinal(newest).year if newest else 1970
+            found.setdefault(f"cost/{point}/{month:02d}", self._month(own_year, month, newest))
+        self.wrong = set()
         if newest in changed:
             found[f"cost/{point}"] = {"day": date.fromordinal(newest).isoformat(), "moved": plain(self.days[newest])}
         return found
+
+    def _month(self, year: int, month: int, newest: int) -> dict[str, Any]:
+        days = {day: date.fromordinal(day) for day in sorted(self.days) if day != newest}
+        own = {when.day: day for day, when in days.items() if (when.year, when.month) == (year, month)}
+        return {"year": year, "days": {str(number): plain(self.days[day]) for number, day in own.items()}}
 
 
 def plain(day: Day) -> dict[str, Any]:

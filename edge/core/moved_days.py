@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 UNDATED_MOST: Final = 20_000  # records that wait for a clock: 4 meters, 3 days of minutes
 WORDS_KEPT: Final = 240
 LOOK_MS: Final = 1000
+STEP_MS: Final = 3_600_000
 
 
 class MovedDays(Part):
@@ -150,8 +151,14 @@ class MovedDays(Part):
 
     def set_clock(self, now_ms: int) -> None:
         """Give what waited its days; whatever was read in a former start that was never dated stays undated."""
-        if not self._site.is_dated or not self._waiting:
+        if not self._site.is_dated:
             return
+        today = self.local_day(STEP_MS).toordinal()  # a small step back over midnight costs nothing
+        for point, meter in self._meters.items():
+            if meter.forget_after(today):
+                self._undated_changed.add(point)
+                self.is_changed = True
+                self.revision += 1
         waiting, self._waiting = self._waiting, []
         for record in waiting:
             meter = self._meters[record.point]
@@ -215,10 +222,10 @@ class MovedDays(Part):
 
     # -- what is asked
 
-    def local_day(self) -> date:
-        """Return the local date of now."""
+    def local_day(self, later_ms: int = 0) -> date:
+        """Return the local date of now, or of so much later."""
         site = self._site
-        return datetime.fromtimestamp((site.now_ms + site.utc_offset_ms) / 1000, site.zone).date()
+        return datetime.fromtimestamp((site.now_ms + site.utc_offset_ms + later_ms) / 1000, site.zone).date()
 
     def usage(self, day: date, points: Collection[str] | None = None) -> Usage:
         """Return what these meters (None: all) moved on a local day, today's open records included."""

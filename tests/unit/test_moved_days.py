@@ -470,3 +470,39 @@ def test_of_two_novembers_that_are_known_the_newer_one_is_kept() -> None:
         for day in (date(year, 11, 20), date(year + 1, 11, 20), date(year + 1, 12, 1)):
             meter.of(day.toordinal(), "").moved = D(1)
         assert meter.saved("m", set(meter.days))["cost/m/11"]["year"] == year + 1
+
+
+def test_days_that_a_wrong_clock_made_are_in_no_day_once_it_is_right_and_cost_no_real_one() -> None:
+    start = utc_ms(NOV_21)
+    rig = MoneyRig([simple("e", "m")], [counter("m")], start)
+    end = feed(rig, start, [100.0 + step for step in range(9)])
+    ahead_ms = 9 * 365 * 86_400_000
+    rig.engine.set_clock(start + ahead_ms)
+    rig.collect()
+    for step in range(1, 200):  # two days of a year that is not
+        rig.at(end + step * STEP_MS, {"m": 108.0 + step})
+    assert rig.cost("e", NOV_21.date()).lines[0].quantity is not None
+    rig.engine.set_clock(start)
+    rig.collect()
+    for step in range(200, 204):
+        rig.at(end + step * STEP_MS, {"m": 108.0 + step})
+    after = rig.again(end + 205 * STEP_MS)
+    days = after.engine.part(MovedDays)
+    held = days.saved()
+    assert all(found["year"] == 2026 for name, found in held.items() if "year" in found)
+    assert days.undated("m") > 150
+    real = [after.cost("e", NOV_21.date() + timedelta(days=day)).lines[0].quantity for day in range(4)]
+    assert sum(amount for amount in real if amount is not None) + days.undated("m") in {210, 211}
+    assert (real[0] or 0) >= 7, "what was counted before stays"
+
+
+def test_a_small_step_back_over_midnight_takes_nothing_from_the_day() -> None:
+    start = utc_ms(NOV_21 - timedelta(minutes=45))
+    rig = MoneyRig([simple("e", "m")], [counter("m")], start)
+    end = feed(rig, start, [100.0 + step for step in range(6)])
+    rig.engine.set_clock(start - 40 * 60_000)
+    rig.collect()
+    assert rig.engine.part(MovedDays).undated("m") == 0
+    rig.at(end + STEP_MS, {"m": 106.0})
+    both = [rig.cost("e", NOV_21.date() - timedelta(days=days)).lines[0].quantity for days in (0, 1)]
+    assert sum(amount for amount in both if amount is not None) == 6
