@@ -100,7 +100,7 @@ def _view(point: Counter, totals: Totals, known: Meters, dating: Dating) -> Mete
             total.begin_ms, total.end_ms, total.moved, converted, round(total.completeness, 4),
             round(min(1.0, total.uncertain_ms / length_ms), 4),
         )  # fmt: skip
-    today = totals.today()
+    today = totals.local_day()
     acts = known.acts.get(point.id, [])
     return MeterView(
         point.id, spec.name, spec.place, "" if said is None else said.energy, "" if said is None else said.role,

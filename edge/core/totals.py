@@ -204,7 +204,7 @@ class Totals(Part):
         if utc_ms is not None and begin_ms <= utc_ms < end_ms and length_ms <= end_ms - begin_ms:
             yield self._placing.date_of(utc_ms).toordinal(), found
 
-    def today(self) -> date | None:
+    def local_day(self) -> date | None:
         """Return the local day; None while nobody can say which it is."""
         now_ms = self._placing.now_utc_ms()
         return None if now_ms is None else self._placing.date_of(now_ms)
