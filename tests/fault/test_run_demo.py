@@ -91,7 +91,8 @@ def test_the_first_alarm_of_the_demonstration_ends_within_two_minutes(tmp_path: 
     simulation.run(150 / 86_400)
     chunk = simulation.events.read(1, 1000)
     alarms = [event for event in chunk.entries if event.kind.startswith("alarm_")]
-    first = [(event.kind, event.at_ms - began_ms) for event in alarms if event.values["limit"] == "boiler.flow.high"]
+    own = [event for event in alarms if event.values.get("limit") == "boiler.flow.high"]
+    first = [(event.kind, event.at_ms - began_ms) for event in own]
     assert [kind for kind, _ in first] == ["alarm_begin", "alarm_end"]
     assert first[0][1] <= 20_000
     assert first[1][1] <= 120_000

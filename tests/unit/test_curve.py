@@ -26,7 +26,14 @@ class Rig:
     ) -> None:
         assert OFFSET_MS % HALF_MS == 0
         spec = PointSpec(
-            id=POINT, kind="gauge", unit="W", past=True, period_ms=MINUTE_MS, record_ms=record_ms, high=9000
+            id=POINT,
+            kind="gauge",
+            unit="W",
+            past=True,
+            period_ms=MINUTE_MS,
+            record_ms=record_ms,
+            high=9000,
+            stale_ms=3 * MINUTE_MS,
         )
         self.engine = Engine([spec], limits, boot=1, now_ms=now_ms, utc_offset_ms=offset_ms)
         self.now_ms = now_ms
