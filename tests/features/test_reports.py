@@ -7,13 +7,16 @@ from collections import Counter
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from edge.cli.report_html import report_page
 from edge.cli.report_text import report_lines
 from edge.cli.words import Words
+from edge.core.batch_parse import event_from, milliseconds
 from edge.core.commands import Command
 from edge.core.journal_page import Wanted
 from edge.core.report import Report
@@ -22,11 +25,16 @@ from edge.runtime.reporting import report
 from edge.settings.load import loads
 from edge.settings.report_sms import report_sms
 from edge.sim.simulation import Simulation
+from edge.sim.upstream import Outage
 from edge.store.fs_memory import MemoryFs
 from edge.store.log import Log
 from sms.gsm7 import septets
 from tests.sim_desk import SimDesk
 
+LINK = """
+[link.mqtt]
+host = "127.0.0.1"
+"""
 PARIS = ZoneInfo("Europe/Paris")
 SITE = """
 [box]
@@ -234,6 +242,23 @@ def test_start_alarm_acknowledgement_and_stop_stand_in_order_with_time_and_autho
     acknowledged = next(line for line in told if line.kind == "alarm_ack")
     assert (acknowledged.values["author"], acknowledged.values["channel"]) == ("anna", "local")
     assert all(line.t_ms is not None and line.trust == "ntp" for line in told)
+
+
+def test_the_journal_upstream_is_the_same_lines() -> None:
+    """J5: what the receiver holds are the journal's own lines, also those of an outage."""
+    sim = Simulation(loads(SITE + LINK), seed=3, outages=[Outage(2 * 3600, 9 * 3600)])
+    sim.upstream.heard = []
+    sim.run(0.5)
+    received: dict[int, tuple[str, str, int, dict[str, Any]]] = {}
+    for body in sim.upstream.heard:
+        batch = msgspec.json.decode(body)
+        if batch["stream"] == sim.events.stream:
+            for entry in batch["e"]:
+                event = event_from(entry, milliseconds(entry["t"]))
+                received[batch["seq"] + entry["i"]] = (event.kind, event.point, event.at_ms, event.values)
+    lines = SimDesk(sim).journal(None, 500, Wanted()).lines
+    assert len(lines) > 8
+    assert received == {line.seq: (line.kind, line.point, line.t_ms, line.values) for line in lines}
 
 
 def test_a_million_events_stay_under_the_cap_and_the_newest_are_kept() -> None:

@@ -1,0 +1,93 @@
+"""What a box does, a row each: the id by which tests and docs/features.md name it, and where its other half is tested.
+
+D what a point is, C what is made of readings, T limits and alarms, ACT outputs and orders, ST machines, J journal and
+reports, R settings from afar. A test of tests/features says in the first word of its docstring which row it shows.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+SMS: Final = "the SMS half comes with the SMS link"
+PAGE: Final = "the page's half comes with the page"
+
+
+class Row(NamedTuple):
+    """One thing that the box does; `other` is the test of its half on a channel, or what has to come for it."""
+
+    does: str
+    other: str = ""
+
+
+ROWS: Final[dict[str, Row]] = {
+    "D1": Row("a duplicate id or an unknown unit is refused with its place, and the old settings go on"),
+    "D2": Row("every value carries a unit of one list", "tests/contract/test_mqtt_reference.py"),
+    "D3": Row("two points of a scale make an engineering unit, and the way back for what is written"),
+    "D4": Row("a pulse weight and a dated coefficient: m³ become kWh, from its date on"),
+    "D5": Row("an index rolls over, is exchanged or set, and nothing is counted twice or negative"),
+    "D6": Row(
+        "a probe that is pulled off has no value and says why, never 0 and never the last one",
+        "tests/fault/test_bad_end_to_end.py",
+    ),
+    "D7": Row("records are stamped at their period's start, and a day has 23, 24 or 25 hours"),
+    "D8": Row("what is beyond the possible range is refused and stays out of the mean"),
+    "D9": Row("with a deadband a record is saved when it moved that far from the last saved one"),
+    "D10": Row("a state goes out as its word and as its number", "tests/contract/test_mqtt_reference.py"),
+    "D11": Row("place, equipment and site stand with every point", "tests/contract/test_mqtt_reference.py"),
+    "D13": Row("free words of the site stand with a point"),
+    "D14": Row("a tag is opened and closed around records and can be corrected later"),
+    "C1": Row("a point is calculated from others, safely; without one of them it has no value"),
+    "C2": Row("sums of hours, days, weeks, months and years lie in the site's calendar"),
+    "C3": Row(
+        "consumption of today, yesterday, the month and the year, also after a kill at midnight",
+        f"`vigie meter`; {PAGE}",
+    ),
+    "C4": Row("costs to the cent: subscription, prices by tariff period, gains", f"`vigie tariff`; {PAGE}"),
+    "C5": Row("a tariff counts from its date on", SMS),
+    "C7": Row("power from an index, energy from a power"),
+    "C8": Row("the peak of the day, month and year, with its time"),
+    "C11": Row("water that never stops running is told"),
+    "T1": Row("a limit exceeded is an alarm within one period"),
+    "T2": Row("below, at most, above, at least, equal"),
+    "T3": Row("a deadband: one begin, one end"),
+    "T4": Row("delays: what is shorter than they are is no alarm"),
+    "T5": Row("two stages of one point are two events and one active level"),
+    "T6": Row("a limit that is another point"),
+    "T7": Row("a limit over several points"),
+    "T8": Row("the consumption of a day over its limit is one alarm that day"),
+    "T9": Row("an alarm says what it means: overheating, low temperature", SMS),
+    "T10": Row("a point without a value, a silent one, lost mains or a full card is an alarm"),
+    "T11": Row("an alarm makes its machine faulty, and its end alone does not restore it"),
+    "T12": Row("an alarm is acknowledged by somebody, and not told again, also after a restart", f"{SMS}; {PAGE}"),
+    "T13": Row("a flood of alarms is told in a few words, and stands whole in the journal", SMS),
+    "T14": Row("what a message needs: site, point, value, unit, limit, time", "mails are sent upstream"),
+    "T15": Row("an alarm stands upstream while it is active, and is cleared", "tests/unit/test_mqtt_link.py"),
+    "T16": Row(
+        "alarms are decided on the box: with the line cut they come later with their own times",
+        "tests/fault/test_mqtt_outages.py",
+    ),
+    "T17": Row("an alarm switches an output or sets a value"),
+    "T18": Row("in maintenance alarms are journaled and not told", SMS),
+    "ACT1": Row("a relay is switched, read back and journaled with author and channel", f"{SMS}; {PAGE}"),
+    "ACT2": Row(
+        "safe states at a start, a stop and without a link; shortest and longest times; no chatter",
+        "tests/fault/test_outputs.py",
+    ),
+    "ACT3": Row("weekly programs switch at the local minute, across clock changes and restarts"),
+    "ACT4": Row("a thermostat switches no oftener than its deadband asks for"),
+    "ACT5": Row("setpoints and virtual switches are written from any channel and persist", SMS),
+    "ACT6": Row("a scenario unrolls from programs and rules"),
+    "ACT7": Row("an order has one answer; repeated, it is answered again and not done again"),
+    "ACT8": Row("who may write what: refused orders are journaled, and a flood of them is bounded", SMS),
+    "ST1": Row("in service, faulty, maintenance: every change is journaled with its cause"),
+    "ST2": Row("maintenance with author, reason, planned end, reminder and return by itself", SMS),
+    "ST3": Row("run hours and starts of a machine"),
+    "ST5": Row("edited settings are taken while it runs, and only what changed restarts"),
+    "J1": Row("start, alarm, acknowledgement, stop; an unclean stop is told with when it was last seen"),
+    "J2": Row("the journal is bounded, the newest stay"),
+    "J3": Row("a report: machines by state, active alarms, last incident", SMS),
+    "J4": Row("yesterday's consumption and cost in one message", SMS),
+    "J5": Row("the journal goes upstream line by line", "tests/fault/test_journal.py"),
+    "R1": Row("limits and tariffs are changed from afar, answered, and go back", SMS),
+    "R7": Row("one definition makes twelve apartments"),
+}
