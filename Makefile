@@ -5,7 +5,7 @@ VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -qq
 UV := 0.13.9
 
-.PHONY: help run test lint bench campaign hil lock clean need-run need-test need-disks need-hil
+.PHONY: help run test lint bench campaign hil lock texts clean need-run need-test need-disks need-hil
 help:
 	@echo "make run [FOR=40]   a simulated site, live in this terminal (for 40 s)"
 	@echo "make test           the tests; ARGS='tests/unit -k alarm' for some of them"
@@ -14,6 +14,7 @@ help:
 	@echo "make campaign       the long tests: full outages, 10^6 damaged groups, every capture"
 	@echo "make hil [FULL=1]   the station in a guest, on hardware that its kernel simulates; the short part takes 6 minutes"
 	@echo "make lock           requirements.lock anew, from pyproject.toml"
+	@echo "make texts          the text catalogues compiled, after a .po was changed"
 	@echo "make clean          removes what the others made"
 
 run: need-run $(VENV)/.ready-run
@@ -47,6 +48,12 @@ lock: need-run
 	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(ARGS) \
 		--custom-compile-command "make lock" --extra gpio --extra gsm --extra modbus --extra display --extra dev pyproject.toml -o requirements.lock
 	@$(PYTHON) image/lock.py select --extra gpio --extra gsm --extra modbus --extra display | grep -c == | xargs echo "packages on a box with a modem:"
+
+# the catalogues that people translate (.po) become what the program reads (.mo); both are kept, a test compares them
+texts: $(VENV)/.ready-test
+	@for lang in en fr; do \
+		$(VENV)/bin/pybabel -q compile -i config/text/$$lang/LC_MESSAGES/vigie.po -o config/text/$$lang/LC_MESSAGES/vigie.mo || exit 1; \
+	done
 
 clean:
 	rm -rf .venv .venv-* .run build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -35,8 +35,8 @@ class Words:
         return self.word("word", name)
 
     def count(self, key: str, number: int) -> str:
-        """Return "1 alarm" or "3 alarms": the sentence `key`_one or `key`_many."""
-        return self(f"{key}_{'one' if number == 1 else 'many'}", count=number)
+        """Return "1 alarm" or "3 alarms"."""
+        return catalogue.count(self.lang, key, number)
 
     def age(self, seconds: float | None) -> str:
         """Return how long ago, in at most 7 cells: "2 h 10", in French "2 j 4 h"."""

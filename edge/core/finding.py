@@ -72,4 +72,4 @@ def found(level: Level, code: str, subject: str, /, **values: Any) -> Finding:
 
 def counted(what: str, count: int) -> Text:
     """Return "1 device" or "3 devices"."""
-    return Text(f"doctor.{what}_{'one' if count == 1 else 'many'}", {"count": count})
+    return Text(f"doctor.{what}_n", {"count": count})

@@ -1,7 +1,8 @@
 """The text catalogue: from a key and named values to a sentence in the reader's language.
 
-A language is one file, `config/text/<lang>.toml`; a key of a table is written "table.key" in the program. A sentence
-holds `{name}` where a value goes; what stands after a colon says how it is written:
+A language is one gettext catalogue, `config/text/<lang>/LC_MESSAGES/vigie.po`, compiled by `make texts`; its msgids are
+the keys by which the program names sentences, "key" or "table.key". A sentence holds `{name}` where a value goes; what
+stands after a colon says how it is written:
 
 - `{why:reason}`: the value is itself a key, here of the table [reason]
 - `{v:=u}`: a quantity, in the unit that the value `u` names, as people read it (92.5 °C)
@@ -14,11 +15,13 @@ A key or value that is missing never raises: the reader gets the key and the val
 
 from __future__ import annotations
 
+import gettext
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
+import struct
+from collections.abc import Mapping
 from datetime import date
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 from edge.core import units
@@ -35,26 +38,35 @@ _DURATIONS: Final = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second",
 def render(lang: str, key: str, values: Mapping[str, Any]) -> str:
     """Return the sentence of this key in this language, else in English, else the key with its values.
 
+    A key that ends with _n is said for so many as its value `count` is.
+
     >>> render("en", "no.such.key", {"a": 1, "b": 2.5})
     'no.such.key a=1 b=2.5'
     """
-    template = catalogue(lang).get(key) or catalogue(FALLBACK).get(key)
+    if key.endswith("_n") and isinstance(values.get("count"), int):
+        return count(lang, key.removesuffix("_n"), values["count"], values)
+    return _rendered(lang, key, catalogue(lang).get(key) or catalogue(FALLBACK).get(key), values)
+
+
+def count(lang: str, key: str, number: int, values: Mapping[str, Any] | None = None) -> str:
+    """Return the sentence `key`_n for so many, which it gets as {count}; in French 0 goes with 1.
+
+    >>> count("en", "live.alarm", 0), count("en", "live.alarm", 1), count("fr", "live.alarm", 0)
+    ('0 alarms', '1 alarm', '0 alarme')
+    """
+    name = f"{key}_n"
+    found = (_translations(known).ngettext(name, name, number) for known in (lang, FALLBACK))
+    template = next((sentence for sentence in found if sentence != name), None)
+    return _rendered(lang, key, template, {"count": number, **(values or {})})
+
+
+def _rendered(lang: str, key: str, template: str | None, values: Mapping[str, Any]) -> str:
     try:
         if template is not None:
             return _filled(lang, _OPTIONAL.sub(lambda part: _optional(part[1], values), template), values)
     except KeyError:
         pass  # a value that the sentence needs is missing
     return " ".join([key, *(f"{name}={written(lang, value)}" for name, value in values.items())])
-
-
-def count(lang: str, key: str, number: int) -> str:
-    """Return the sentence `key`_one or `key`_many for so many, which it gets as {count}; in French 0 goes with 1.
-
-    >>> count("en", "live.alarm", 0), count("en", "live.alarm", 1)
-    ('0 alarms', '1 alarm')
-    """
-    is_one = number in {0, 1} if lang == "fr" else number == 1
-    return render(lang, f"{key}_{'one' if is_one else 'many'}", {"count": number})
 
 
 def has(lang: str, key: str) -> bool:
@@ -133,20 +145,23 @@ def quantity(lang: str, value: Any, unit: str) -> str:
 
 @cache
 def catalogue(lang: str) -> dict[str, str]:
-    """Return the sentences of one language by key; empty when there is no such file."""
+    """Return the sentences of one language by key, without those that count; empty when there is no such file."""
+    known: Mapping[Any, str] = getattr(_translations(lang), "_catalog", {})  # gettext has no public way to list them
+    return {key: sentence for key, sentence in known.items() if isinstance(key, str) and key}
+
+
+@cache
+def _translations(lang: str) -> gettext.NullTranslations:
+    return opened(packaged.config_dir() / "text" / lang / "LC_MESSAGES" / "vigie.mo")
+
+
+def opened(file: Path) -> gettext.NullTranslations:
+    """Return a compiled catalogue; an empty one where it is missing or damaged: texts are never a reason to stop."""
     try:
-        text = packaged.find("text", f"{lang}.toml").read_text(encoding="utf-8")
-        return dict(_flat("", tomllib.loads(text)))
-    except (OSError, ValueError):  # no such language, or a damaged file: the texts are never a reason to stop
-        return {}
-
-
-def _flat(prefix: str, table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for name, value in table.items():
-        if isinstance(value, dict):
-            yield from _flat(f"{prefix}{name}.", value)
-        else:
-            yield prefix + name, str(value)
+        with file.open("rb") as found:
+            return gettext.GNUTranslations(found)
+    except (OSError, ValueError, struct.error):
+        return gettext.NullTranslations()
 
 
 def _optional(part: str, values: Mapping[str, Any]) -> str:

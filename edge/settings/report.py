@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from edge.settings.catalogue import FALLBACK, catalogue, render, written
+from edge.settings.catalogue import FALLBACK, catalogue, count, render, written
 from edge.settings.faults import Fault
 from edge.settings.model import Settings
 from edge.settings.room import buffer_days
@@ -83,10 +83,10 @@ def summary(name: str, settings: Settings, lang: str) -> str:
         "file": name,
         "box": settings.box.id,
         "site": settings.site.name,
-        "points": _count(lang, "point", len(settings.points)),
-        "buses": _count(lang, "bus", len(settings.buses)),
-        "limits": _count(lang, "limit", len(settings.limits)),
-        "outputs": _count(lang, "output", len(settings.outputs)),
+        "points": count(lang, "check.point", len(settings.points)),
+        "buses": count(lang, "check.bus", len(settings.buses)),
+        "limits": count(lang, "check.limit", len(settings.limits)),
+        "outputs": count(lang, "check.output", len(settings.outputs)),
         "link": link,
     }
     lasts = render(lang, "check.buffer", {"mb": settings.box.buffer_mb, "days": days_text(lang, settings)})
@@ -97,7 +97,3 @@ def days_text(lang: str, settings: Settings) -> str:
     """Return how many days the buffer lasts, whole ones where there are ten or more."""
     days = buffer_days(settings)
     return written(lang, round(days, 1) if days < 10 else round(days))
-
-
-def _count(lang: str, noun: str, count: int) -> str:
-    return render(lang, f"check.{noun}_one" if count == 1 else f"check.{noun}_many", {"count": count})

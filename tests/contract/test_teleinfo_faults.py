@@ -113,7 +113,7 @@ def test_a_mini_uart_is_read_and_its_parity_is_checked_here(terminal: tuple[int,
 
 
 def test_a_mini_uart_is_said_once_with_its_cure(tmp_path: Path) -> None:
-    text = (ROOT / "config/text/en.toml").read_text(encoding="utf-8")
+    text = (ROOT / "config/text/en/LC_MESSAGES/vigie.po").read_text(encoding="utf-8")
     assert "dtoverlay=disable-bt" in text
     with closing(Bench(tmp_path, Meter(), "PAPP")) as bench:
         bench.until(all_good, 60)

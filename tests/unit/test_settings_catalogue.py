@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import doctest
+import gettext
+import io
 import re
 import string
-import tomllib
+from pathlib import Path
 from typing import get_args
 
 import msgspec
 import pytest
+from babel.messages import mofile, pofile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +29,8 @@ from tests.support import ROOT
 
 FIELD = re.compile(r"\{(\w+)(?::([^{}]*))?\}")
 OPTIONAL = re.compile(r"\[\?(.*?)\]")
-LANGUAGES = sorted(path.stem for path in (ROOT / "config" / "text").glob("*.toml"))
+TEXTS = ROOT / "config" / "text"
+LANGUAGES = sorted(path.parent.parent.name for path in TEXTS.glob("*/LC_MESSAGES/*.po"))
 
 
 def test_an_alarm_is_said_in_one_sentence_with_what_is_known_of_it() -> None:
@@ -120,7 +124,7 @@ def test_french_reads_as_french() -> None:
 
 
 def test_every_key_that_the_program_names_has_its_sentence() -> None:
-    known = catalogue.catalogue("en")
+    known = {key.removesuffix("_n") for key in messages("en")}
     areas = ("fault", "syntax", "file", "check", "expect")
     for path in sorted((ROOT / "edge" / "settings").glob("*.py")):
         named = re.findall(rf'"((?:{"|".join(areas)})\.\w+)"', path.read_text(encoding="utf-8"))
@@ -183,15 +187,69 @@ def test_rendering_never_raises(key: str, values: dict[str, object]) -> None:
 
 
 def test_the_packaged_data_is_found_and_what_is_not_there_is_named() -> None:
-    assert packaged.find("text", "en.toml").is_file()
-    with pytest.raises(FileNotFoundError, match=r"no_such\.toml"):
-        packaged.find("text", "no_such.toml")
+    assert packaged.find("text", "en", "LC_MESSAGES", "vigie.mo").is_file()
+    with pytest.raises(FileNotFoundError, match=r"no_such\.mo"):
+        packaged.find("text", "no_such.mo")
 
 
-def test_the_catalogue_file_is_plain_toml_with_texts_only() -> None:
-    table = tomllib.loads(packaged.find("text", "en.toml").read_text(encoding="utf-8"))
-    for value in table.values():
-        assert isinstance(value, str) or all(isinstance(inner, str) for inner in value.values())
+def messages(lang: str) -> dict[str, tuple[str, ...]]:
+    """Return what the translators' file holds: one sentence a key, or one a plural form."""
+    with (TEXTS / lang / "LC_MESSAGES" / "vigie.po").open("rb") as file:
+        found = pofile.read_po(file, abort_invalid=True)
+    return {
+        message.id if isinstance(message.id, str) else message.id[0]:
+        (message.string,) if isinstance(message.string, str) else tuple(message.string)
+        for message in found
+        if message.id
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_is_compiled_is_what_was_translated(lang: str) -> None:
+    with (TEXTS / lang / "LC_MESSAGES" / "vigie.po").open("rb") as file:
+        source = pofile.read_po(file, abort_invalid=True)
+    made = io.BytesIO()
+    mofile.write_mo(made, source)
+    made.seek(0)
+    compiled = catalogue.opened(TEXTS / lang / "LC_MESSAGES" / "vigie.mo")
+    texts = {key: text for key, text in vars(gettext.GNUTranslations(made))["_catalog"].items() if key}
+    assert {key: text for key, text in vars(compiled)["_catalog"].items() if key} == texts, "run `make texts`"
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_each_key_stands_once_and_has_a_text(lang: str) -> None:
+    lines = (TEXTS / lang / "LC_MESSAGES" / "vigie.po").read_text(encoding="utf-8").splitlines()
+    keys = [line for line in lines if line.startswith("msgid ")]
+    assert len(keys) == len(set(keys))
+    assert not [line for line in lines if "fuzzy" in line]
+    assert not [key for key, texts in messages(lang).items() if not all(texts)]
+
+
+def test_what_counts_counts_in_every_language_with_the_same_values() -> None:
+    english, french = messages("en"), messages("fr")
+    assert english.keys() == french.keys()
+    for key, texts in english.items():
+        if len(texts) > 1:
+            wanted = {field for text in texts for field in fields(text)}
+            assert {field for text in french[key] for field in fields(text)} == wanted, key
+
+
+@pytest.mark.parametrize(
+    ("lang", "number", "said"),
+    [
+        ("en", 0, "0 alarms"), ("en", 1, "1 alarm"), ("en", 2, "2 alarms"), ("en", -1, "-1 alarms"),
+        ("fr", 0, "0 alarme"), ("fr", 1, "1 alarme"), ("fr", 2, "2 alarmes"), ("xx", 2, "2 alarms"),
+    ],
+)  # fmt: skip
+def test_so_many_of_something_are_said_as_the_language_counts(lang: str, number: int, said: str) -> None:
+    assert catalogue.count(lang, "live.alarm", number) == said
+
+
+def test_a_damaged_catalogue_leaves_the_keys(tmp_path: Path) -> None:
+    for content in (b"", b"\xde\x12\x04\x95", b"no catalogue at all", b"\xde\x12\x04\x95" + b"\xff" * 40):
+        (tmp_path / "vigie.mo").write_bytes(content)
+        assert catalogue.opened(tmp_path / "vigie.mo").gettext("ack_done") == "ack_done"
+    assert catalogue.opened(tmp_path / "none.mo").gettext("ack_done") == "ack_done"
 
 
 @pytest.mark.parametrize("module", [catalogue, expect, faults, hints, pins])
