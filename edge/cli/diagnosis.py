@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Final
@@ -19,12 +20,23 @@ SUBJECT_WIDTH: Final = 16
 TEXT_LEAST: Final = 36
 OPEN_CODES: Final = frozenset({"not_open", "unplugged", "driver_error"})
 LEVELS: Final = ("fail", "warn", "ok")
-_PAGE_HEAD: Final = """\
+PAGES: Final = {"en": "docs/troubleshooting.md", "fr": "docs/fr/depannage.md"}
+_PAGE_HEAD: Final = {
+    "en": """\
 # Troubleshooting
 
 Each line of `vigie doctor` that is not well ends with a code. The same codes stand in values, events, status and texts;
 `vigie doctor CODE` prints what is here, in English or French. This page is made by `python -m edge.cli.diagnosis`.
-"""
+En français : [depannage.md](fr/depannage.md).
+""",
+    "fr": """\
+# Dépannage
+
+Chaque ligne de `vigie doctor` qui n'est pas bonne finit par un code. Les mêmes codes se trouvent dans les valeurs, les
+événements, l'état et les messages ; `vigie doctor CODE` affiche ce qui est ici. Cette page est faite par
+`python -m edge.cli.diagnosis fr`. In English: [troubleshooting.md](../troubleshooting.md).
+""",
+}
 _FIELD: Final = re.compile(r"\{[^{}]*\}")
 _OPTIONAL: Final = re.compile(r"\[\?.*?\]")
 KINDS: Final = ("onewire", "i2c", "serial", "gpio", "modbus", "http")
@@ -150,10 +162,10 @@ def page_lines(code: str, say: Words, width: int) -> list[str]:
     return lines
 
 
-def troubleshooting() -> str:
-    """Return `docs/troubleshooting.md`: every code with its meaning and what to do, from the catalogue."""
-    say = Words(catalogue.FALLBACK)
-    parts = [_PAGE_HEAD]
+def troubleshooting(lang: str = catalogue.FALLBACK) -> str:
+    """Return the page of PAGES in this language: every code with its meaning and what to do, from the catalogue."""
+    say = Words(lang)
+    parts = [_PAGE_HEAD[lang]]
     for code in known_codes():
         (_, meaning), *cures = page_of(code, say)
         parts.append(f"## {code}\n{_plain_text(meaning)}\n")
@@ -176,4 +188,4 @@ def _bare(say: Words, key: str) -> str:
 
 
 if __name__ == "__main__":
-    print(troubleshooting(), end="")
+    print(troubleshooting(*sys.argv[1:2]), end="")

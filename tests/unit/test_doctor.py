@@ -556,6 +556,7 @@ def test_extras_that_the_settings_need_are_looked_for() -> None:
     assert not is_installed("no_such_library")
 
 
-def test_the_page_of_codes_is_the_one_that_the_program_makes() -> None:
-    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
-    assert page == diagnosis.troubleshooting(), "run: python -m edge.cli.diagnosis > docs/troubleshooting.md"
+@pytest.mark.parametrize(("lang", "path"), diagnosis.PAGES.items())
+def test_the_page_of_codes_is_the_one_that_the_program_makes(lang: str, path: str) -> None:
+    page = (ROOT / path).read_text(encoding="utf-8")
+    assert page == diagnosis.troubleshooting(lang), f"run: python -m edge.cli.diagnosis {lang} > {path}"
