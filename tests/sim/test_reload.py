@@ -46,6 +46,7 @@ def go_over(simulation: Simulation, site: Site) -> tuple[Any, Any]:
 
     def change(engine: Engine) -> tuple[Any, Any]:
         engine.parts.close(now_ms)
+        station._collect()  # what came of it is heard before anything is compared
         before = held(engine)
         station.replace(site, {}, lambda: (logs[0].registers, logs[1].registers), now_ms)
         return before, held(engine)
