@@ -97,6 +97,7 @@ class AlarmDesk(Part):
 
     def take(self, crossings: Sequence[Crossing]) -> None:
         """Take the alarms that begin or end, each by its own instant: a cycle may tell of them in any order."""
+        self._let_go(self.site.now_ms)
         begun: list[tuple[Alarm, dict[str, Any]]] = []
         for crossing in by_time(crossings):
             if crossing.begins:
@@ -203,11 +204,7 @@ class AlarmDesk(Part):
 
     def step(self, now_ms: int) -> None:
         """End what is shelved for no longer, and the chatter of limits that have come to rest."""
-        for limit in self.silences.expired(now_ms):
-            shelving = self.silences.shelved[limit]
-            is_old = shelving.boot != self.site.boot and shelving.until_utc_ms is None
-            self._unshelve(limit, now_ms, {"why": "restart" if is_old else "time"})
-        self._settle(now_ms)  # once: of several that end together none speaks before the other
+        self._settle(now_ms)
         for limit in self._chatter.rested(now_ms):
             self._calm(self.by_limit[limit], now_ms)
         self._settle(now_ms)
@@ -258,9 +255,17 @@ class AlarmDesk(Part):
         self.silences.unshelve(limit)
         self._say("alarm_unshelve", now_ms, self.site.limits[limit].spec.point, {"limit": limit, **values})
 
+    def _let_go(self, now_ms: int) -> None:
+        """Take from the shelf what is there no longer: all of it before anybody hears of any."""
+        for limit in self.silences.expired(now_ms):
+            shelving = self.silences.shelved[limit]
+            is_old = shelving.boot != self.site.boot and shelving.until_utc_ms is None
+            self._unshelve(limit, now_ms, {"why": "restart" if is_old else "time"})
+
     def _settle(self, now_ms: int) -> None:
         """Say of each alarm anew what silences it."""
         self._is_open = True
+        self._let_go(now_ms)
         for alarm in self.by_limit.values():
             silence, by = self._silence_of(alarm)
             if (silence, by) == (alarm.silence, alarm.by):

@@ -1,7 +1,4 @@
-"""What is the matter when a limit is exceeded, where its settings do not say: from the quantity and the side.
-
-The mini-SCADA of the customer told overheating, overpressure, pressure drop and low temperature that way.
-"""
+"""What is the matter when a limit is exceeded, where its settings do not say: from the quantity and the side."""
 
 from __future__ import annotations
 

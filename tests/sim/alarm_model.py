@@ -128,6 +128,7 @@ class AlarmModel:
     def read(self, point: str, value: float | None, reason: str, now: int) -> None:
         """Take a reading: GOOD without a reason, UNCERTAIN with one, BAD without a value."""
         self.is_written = False
+        self._let_go(now)
         self.seen[point] = now
         self._judge_point(point, value, reason, now)
         self._settle(now)
@@ -136,18 +137,13 @@ class AlarmModel:
     def time(self, now: int) -> None:
         """Let it be `now`: called each second."""
         self.is_written = False
+        self._let_go(now)
         for point in sorted(self.seen):
             if now - self.seen[point] > SILENT_AFTER_S:
                 self._judge_point(point, None, "stale", now)
             for rule in self._of(point):
                 if self.delay_runs[rule.name]:
                     self._delay(rule, now)
-        self._settle(now)
-        for name in sorted(self.shelved, key=lambda name: self.shelved[name]["ends"]):
-            if now >= self.shelved[name]["ends"]:
-                shelving = self.shelved.pop(name)
-                is_lost = shelving["start"] != self.start and not shelving["is_dated"]
-                self._tell("unshelve", now, name, why="restart" if is_lost else "time")
         self._settle(now)
         for name, alarm in list(self.alarms.items()):
             if alarm["chattering"] and now >= alarm["quiet"]:
@@ -325,7 +321,16 @@ class AlarmModel:
                 return "suppressed", ""
         return "", ""
 
+    def _let_go(self, now: int) -> None:
+        """End the shelvings whose time is over; nobody hears of anything before all of them have ended."""
+        for name, shelving in list(self.shelved.items()):
+            if now >= shelving["ends"]:
+                del self.shelved[name]
+                is_lost = shelving["start"] != self.start and not shelving["is_dated"]
+                self._tell("unshelve", now, name, why="restart" if is_lost else "time")
+
     def _settle(self, now: int) -> None:
+        self._let_go(now)
         for alarm, says in self.heard_together:
             if alarm["first"]:
                 says["first"] = True

@@ -127,6 +127,8 @@ class Play:
         ]  # fmt: skip
         self.boot = 0
         self.works: set[str] = set()
+        self.is_fresh = False
+        """Whether no time has passed since the start."""
         self.orders = 0
         self.registers: dict[str, Any] = {}
         self.events: list[Event] = []
@@ -184,6 +186,7 @@ class Play:
             self._read(Move("read", move.a, VALUES.index(41.0 if turn % 2 else 25.0)))
 
     def _second(self) -> None:
+        self.is_fresh = False
         self.engine.tick(self._ms)
         self.model.time(self.now)
         self._collect()
@@ -240,6 +243,8 @@ class Play:
         self._source(("works", "programme")[move.c % 2], set())
 
     def _source(self, source: str, points: set[str]) -> None:
+        if self.is_fresh:  # sources speak when the site is made, or when it runs
+            self._second()
         if source == "works":
             self.works = points
         if points:
@@ -251,27 +256,30 @@ class Play:
 
     def _restart(self, move: Move) -> None:
         self.now += (0, 1, 50, 1000)[move.a % 4]
-        self._from(self.model.kept)
+        self._from(self.model.kept, move)
 
     def _cut(self, move: Move) -> None:
         """Lose the last few frames of the events' log, with the registers in them."""
         self.now += (0, 1, 50, 1000)[move.a % 4]
         lost = min(move.b % 4, len(self.commits) - 1)
         if lost <= 0:
-            self._from(self.model.kept)
+            self._from(self.model.kept, move)
             return
         del self.commits[-lost:]
         self.registers, kept, events = self.commits[-1]
         del self.events[events:], self.utc_s[events:]
         self.compared = min(self.compared, events)
-        self._from(kept)
+        self._from(kept, move)
 
-    def _from(self, kept: dict[str, Any]) -> None:
+    def _from(self, kept: dict[str, Any], move: Move) -> None:
+        """Start anew from what was kept; what happens next may come before the first step of time."""
         self.model.restart(kept, self.now)
         if self.works:
             self.model.suppressed["works"] = self.works
         self._start()
-        self._second()
+        self.is_fresh = not move.c % 4
+        if not self.is_fresh:
+            self._second()
 
     # -- what both say
 
@@ -288,6 +296,9 @@ class Play:
 
     def check_notifications(self) -> None:
         """Let it come to rest; then everything that people were to hear was told, and nothing twice."""
+        if self.is_fresh:
+            self._second()
+            self._compare(Move("rest"))
         while self.now - max((at for _kind, at, _name, _says in self.model.told), default=-99) < REST_S:
             self._second()
             self._compare(Move("rest"))

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.sim.alarm_play import WHATS, Move, moves_of, play, rules_of
+from tests.sim.alarm_model import Rule
+from tests.sim.alarm_play import VALUES, WHATS, Move, Play, moves_of, play, rules_of
 
 EACH = st.integers(0, 255)
 MOVES = st.lists(st.builds(Move, st.sampled_from(WHATS), EACH, EACH, EACH), max_size=30)
@@ -42,6 +43,22 @@ def test_six_hundred_sequences_of_chance_are_the_same_in_engine_and_model() -> N
         of_chance(seed)
 
 
+def test_two_silences_that_end_with_an_undated_restart_leave_the_nearer_stage_unheard() -> None:
+    """The farther stage's shelving ends with the restart and so does a programme that suppressed both."""
+    rules = [Rule("far", "a", "high_high", 40.0), Rule("near", "a", "high", 30.0)]
+    read, programme = VALUES.index, 1
+    site = play(
+        rules,
+        [Move("shelve"), Move("suppress", 0, 1, programme), Move("read", 0, read(41.0)), Move("restart", 1)],
+        is_dated=False,
+    )
+    assert (site.model.state("far"), site.model.state("near")) == ("unacknowledged", "suppressed")
+    site.play(Move("shelve", 1))
+    site.play(Move("read", 0, read(19.0)))
+    site.check_notifications()
+    assert (site.model.state("far"), site.model.state("near")) == ("returned", "normal")
+
+
 @pytest.mark.campaign(reason="a million sequences: half an hour of CPU; VIGIE_SEQUENCES=first:last for a share of them")
 def test_a_million_sequences_of_chance_are_the_same_in_engine_and_model() -> None:
     first, last = (int(word) for word in os.environ.get("VIGIE_SEQUENCES", "0:1000000").split(":"))
@@ -52,9 +69,6 @@ def test_a_million_sequences_of_chance_are_the_same_in_engine_and_model() -> Non
 
 def test_the_model_disagrees_with_an_engine_that_forgets_a_deadband() -> None:
     """What would be wrong is seen: the same readings, with and without a deadband in the model's rules alone."""
-    from tests.sim.alarm_model import Rule
-    from tests.sim.alarm_play import VALUES, Play
-
     site = Play([Rule("l0", "a", "high", 30.0)], is_dated=True)
     site.model.rules["l0"] = Rule("l0", "a", "high", 30.0, deadband=1.0)
     site.play(Move("read", 0, VALUES.index(31.0)))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from edge.core.commands import Command, Result
+from edge.core.notifier import Notifier
 from edge.core.part import Part
 from tests.unit.rig import Rig, gauge, high, sample
 
@@ -295,3 +296,41 @@ def test_what_parts_suppress_goes_on_without_a_word_when_they_are_made_anew_whil
     rig.tick(5)
     assert alarm_kinds(rig)[2:] == ["unsuppress", "notify"]
     assert (state(rig), state(rig, "m")) == ("suppressed", "unacknowledged")
+
+
+@pytest.mark.parametrize("first", ["tick", "reading", "order"])
+def test_a_restart_that_ends_all_silence_lets_the_farther_of_two_stages_be_heard_alone(first: str) -> None:
+    """Shelving and suppression end at one instant, whatever comes first after it: the nearer was never heard."""
+    rig = Rig(
+        gauge(), gauge(id="q"), high(30), high(40, id="m", kind="high_high"), high(30, id="n", point="q"),
+        is_dated=False,
+    )  # fmt: skip
+    order(rig, "shelve", limit="m", for_s=HOUR, reason="x")
+    rig.engine.alarms.suppress("programme", ["p"], 0)
+    rig.read(1, 41)
+    assert [state(rig, name) for name in "lm"] == ["suppressed", "suppressed"]
+    again = rig.restart(is_dated=False, parts=[Notifier()])
+    if first == "tick":
+        again.tick(1)
+    elif first == "reading":
+        again.cycle(1, sample(1, 31, point="q"))
+    else:
+        order(again, "shelve", limit="n", for_s=HOUR, reason="x")
+    told = next(event.values["ids"] for event in again.events if event.kind == "alarm_notify")
+    assert told == ("2, 3" if first == "reading" else "2")
+    assert [(state(again, name), again.engine.alarms.by_limit[name].heard) for name in "lm"] == [
+        ("suppressed", False), ("unacknowledged", True),
+    ]  # fmt: skip
+    again.read(2, 29)
+    assert [state(again, name) for name in "lm"] == ["normal", "returned"]
+    assert 2 in again.engine.alarms.waiting()
+
+
+def test_what_begins_when_its_shelving_is_over_is_heard_though_no_step_came_between() -> None:
+    rig = Rig(gauge(), high(30), is_dated=False)
+    order(rig, "shelve", limit="l", for_s=HOUR, reason="x")
+    again = rig.restart(is_dated=False)
+    again.cycle(1, sample(1, 31))
+    assert alarm_kinds(again) == ["unshelve", "begin"]
+    assert "shelved" not in again.events[-1].values
+    assert state(again) == "unacknowledged"
