@@ -242,11 +242,20 @@ def follow(one: Week, zone: ZoneInfo, begin_s: int, minutes: int) -> int:
     return changes
 
 
-@pytest.mark.slow("each minute of two years with four clock changes")
-def test_two_years_of_a_gym_are_those_of_a_look_at_the_clock_each_minute() -> None:
-    gym = week(
+def gym() -> Week:
+    return week(
         "mon-fri 06:30-08:00", "mon-fri 16:00-22:30", "sat 09:00-01:30+1", "sun 02:15-02:45", "daily 02:30-02:40",
         exceptions=("2026-07-04/2026-08-31", "2025-12-24/2026-01-02"), instead=("10:00-12:00", "02:00-03:30"),
         holidays="fr",
     )  # fmt: skip
-    assert follow(gym, PARIS, at("2025-06-01 00:00") // 1000, 730 * 1440) > 2000
+
+
+@pytest.mark.campaign("each minute of two years with four clock changes")
+def test_two_years_of_a_gym_are_those_of_a_look_at_the_clock_each_minute() -> None:
+    assert follow(gym(), PARIS, at("2025-06-01 00:00") // 1000, 730 * 1440) > 2000
+
+
+@pytest.mark.parametrize("begin", ["2025-10-20", "2025-12-22", "2026-03-23", "2026-06-28", "2026-08-24"])
+def test_two_weeks_of_a_gym_are_those_of_a_look_at_the_clock_each_minute(begin: str) -> None:
+    """Both changes of the clocks, and where exceptions begin and end."""
+    assert follow(gym(), PARIS, at(f"{begin} 00:00") // 1000, 14 * 1440) > 10
