@@ -103,6 +103,7 @@ class Calculated(Part):
                 self._counted.update(made.counters)
                 if (self._saved[name] or {"live": True}).get("live"):
                     self._note(name)  # from where it counts must be known should the power fail before its first record
+        site.listen(self._counted)
         self.set_clock(site.now_ms)
 
     def set_clock(self, now_ms: int) -> None:

@@ -51,7 +51,8 @@ class Kept:
         meter or its register is another one, or its driver says so: what was used in between is unknown.
         """
         last, before = self.raw, self.index
-        self.raw, self.index = raw, scaled(raw, self.scale)
+        self.raw = raw
+        self.index = raw if self.scale == 1 else scaled(raw, self.scale)
         if last is None or before is None:
             self._shift(self.index)
             return "first"

@@ -73,6 +73,7 @@ class Engine:
         self.points: dict[str, Point] = {}
         self.left: dict[str, Any] = {}
         """Registers of counters that left the site while it ran, by point: should they come back."""
+        self._heard: set[str] = set()
         self.limits: dict[str, Limit] = {}
         self._actions = Actions()
         self._now_ms = now_ms
@@ -219,6 +220,7 @@ class Engine:
         if site.alarm_rules is not None:
             self.alarms.set_rules(site.alarm_rules)
         replace(self, site, self._actions, saved, saved_events, now_ms)
+        self.listen(self._heard)
         watch_others(self.limits.values(), self.points)
         self.alarms.take_site(self)
         self._next_scan_ms = now_ms
@@ -228,6 +230,7 @@ class Engine:
         """Go on with these parts, each made from what one of those before it had saved."""
         self.commands.off(self.parts.verbs)
         before, self.parts = self.parts, Parts([self.alarms, *parts])
+        self._heard.clear()
         self.parts.take_over(before)
         self.parts.attach(self)
 
@@ -246,6 +249,12 @@ class Engine:
     def part(self, kind: type[P]) -> P:
         """Return the part of this kind. Raises KeyError when the site has none."""
         return self.parts.of(kind)
+
+    def listen(self, points: Iterable[str]) -> None:
+        """Let the parts hear the records of these points from now on, those that the site has."""
+        self._heard.update(points)
+        for name in self._heard & self.points.keys():
+            self.points[name].is_heard = True
 
     def emit(self, event: Event) -> None:
         """Put an event into the journal and on its way upstream."""

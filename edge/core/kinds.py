@@ -65,13 +65,14 @@ class Gauge(Point):
 class Counter(Point):
     """An index that grows, kept by the meter or by us."""
 
-    __slots__ = ("_read_ms", "gap_h", "register")
+    __slots__ = ("_has_most", "_read_ms", "gap_h", "register")
 
     def __init__(
         self, spec: PointSpec, limits: list[Limit], end_of: Periods, now_ms: int, saved: dict[str, Any] | None = None
     ) -> None:
         self.gap_h = UNKNOWN_GAP_H
         """For how long, at most, the meter counted unwatched before this start."""
+        self._has_most = spec.max_per_h != NEVER and not spec.volatile
         self._read_ms: int | None = None
         self.register: Register = Volatile(spec.scale, saved) if spec.volatile else Kept(spec.scale, spec.wrap, saved)
         super().__init__(spec, limits, end_of, now_ms, CounterWindow(self.register))
@@ -113,16 +114,16 @@ class Counter(Point):
             self.window.hold(reason)
         else:
             before = register.index
-            is_other = reason == "meter_changed" or self._is_beyond(raw, t_ms)
+            is_other = (self._has_most and self._is_beyond(raw, t_ms)) or reason == "meter_changed"
             what = register.advance(raw, is_other=is_other)
-            self._read_ms = t_ms
             index = register.index
             if index != before:
                 actions.moved.add(self.id)
-            if what == "meter_changed":
-                quality, reason = UNCERTAIN, what
-            if what in EVENTS:
-                actions.events.append(Event(EVENTS[what], t_ms, self.id, {"was": before, "index": index}))
+            if what:
+                if what == "meter_changed":
+                    quality, reason = UNCERTAIN, what
+                if what in EVENTS:
+                    actions.events.append(Event(EVENTS[what], t_ms, self.id, {"was": before, "index": index}))
             self.window.add(index, quality, reason)
         self.value, self.quality, self.reason = index, quality, reason
         if self.judged:
@@ -133,11 +134,10 @@ class Counter(Point):
 
         At least an hour is allowed for, as some meters tell what they counted each quarter of an hour.
         """
-        most_per_h, index = self.spec.max_per_h, self.register.index
-        if most_per_h == NEVER or self.spec.volatile or index is None:
-            return False
+        index = self.register.index
         gap_h = self.gap_h if self._read_ms is None else (t_ms - self._read_ms) / HOUR_MS
-        return scaled(raw, self.spec.scale) - index > most_per_h * max(gap_h, 1.0)
+        self._read_ms = t_ms
+        return index is not None and scaled(raw, self.spec.scale) - index > self.spec.max_per_h * max(gap_h, 1.0)
 
     def shift(self, delta: float) -> None:
         """Move the index by what a person read off the meter. Raises TypeError where the meter keeps its register."""
@@ -179,7 +179,7 @@ class State(Point):
         if quality == BAD:
             self.bad(reason, t_ms, actions)
             return
-        if not self.low <= raw <= self.high or raw != int(raw):
+        if not self.low <= raw <= self.high or (value := int(raw)) != raw:
             self._refuse(raw, t_ms, actions)
             return
         if t_ms >= self.end_ms:
@@ -187,7 +187,6 @@ class State(Point):
         elif t_ms < self.start_ms:
             self._take_late(sample, actions)
             return
-        value = int(raw)
         judged_ms = t_ms
         if reason in NOT_YET:
             self.window.hold(reason)

@@ -60,6 +60,7 @@ class MovedDays(Part):
     def attach(self, site: Engine) -> None:
         """Take the site whose records it counts."""
         self._site = site
+        site.listen(self._meters)
         if self._words:
             self.due_ms = site.now_ms
 

@@ -33,7 +33,10 @@ class Part:
         """Take the site that it is a part of, when all points exist; the place to say which orders it carries out."""
 
     def hear(self, records: Sequence[Record], events: Sequence[Event]) -> None:
-        """Take what was made since the last time, in order; what is emitted here is heard by all parts in turn."""
+        """Take what was made since the last time, in order; what is emitted here is heard by all parts in turn.
+
+        Records only of points that a part `listen`s to: of its own, and of those of the others.
+        """
 
     def step(self, now_ms: int) -> None:
         """Do what is due, and set `due_ms` anew."""

@@ -30,7 +30,7 @@ class Parts:
     @property
     def due_ms(self) -> float:
         """When the first of them has something to do."""
-        return min((part.due_ms for part in self._all), default=NEVER)
+        return min([part.due_ms for part in self._all], default=NEVER)  # a list: asked at each tick
 
     def take_over(self, before: Parts) -> None:
         """Let each go on in place of the one of its kind."""
@@ -57,7 +57,7 @@ class Parts:
         """Let all hear what was made, also what they make meanwhile."""
         if not self._hearing:
             return
-        records, events = actions.records, actions.events
+        records, events = actions.heard, actions.events
         records_told = events_told = rounds = 0
         while len(records) > records_told or len(events) > events_told:
             rounds += 1

@@ -100,6 +100,7 @@ class Peaks(Part):
         for point in site.points.values():
             if point.spec.kind == "gauge" and (point.spec.unit in POWERS or point.spec.role):
                 self.kept[point.id] = self._loaded(point.id)
+        site.listen(self.kept)
         self._settle(site.now_ms)
 
     def _loaded(self, point: str) -> Kept:

@@ -37,10 +37,12 @@ class Crossing(NamedTuple):
 class Actions:
     """What the engine asks the station to do after one message."""
 
-    __slots__ = ("alarms", "due_ms", "event_registers", "events", "moved", "records", "registers")
+    __slots__ = ("alarms", "due_ms", "event_registers", "events", "heard", "moved", "records", "registers")
 
     def __init__(self) -> None:
         self.records: list[Record] = []
+        self.heard: list[Record] = []
+        """Those of them that a part counts (`Engine.listen`)."""
         self.events: list[Event] = []
         self.registers: dict[str, Any] = {}
         self.moved: set[str] = set()
@@ -64,8 +66,8 @@ class Point(ABC):
 
     __slots__ = (
         "_cut_ms", "_end_of", "_is_picky", "_saved", "_saved_ms", "_step_ms", "_uncertain", "bad_since_ms", "due_ms",
-        "end_ms", "high", "id", "is_calm", "judged", "limits", "low", "quality", "quiet_high", "quiet_low", "reason",
-        "seen_ms", "spec", "start_ms", "value", "window",
+        "end_ms", "high", "id", "is_calm", "is_heard", "judged", "limits", "low", "quality", "quiet_high", "quiet_low",
+        "reason", "seen_ms", "spec", "start_ms", "value", "window",
     )  # fmt: skip
 
     def __init__(self, spec: PointSpec, limits: list[Limit], end_of: Periods, now_ms: int, window: Window) -> None:
@@ -91,6 +93,8 @@ class Point(ABC):
         self._saved: Value | None = None
         self._saved_ms = -1
         self._uncertain = ""
+        self.is_heard = False
+        """Whether a part counts its records."""
         self._is_picky = True
         """Whether the next record must be looked at before it is kept; the first one always."""
         self._calm()
@@ -146,6 +150,8 @@ class Point(ABC):
                 self._save(record, actions)
             else:
                 actions.records.append(record)
+                if self.is_heard:
+                    actions.heard.append(record)
             if record.increment:  # no longer pending: that must be as durable as the record
                 actions.moved.add(self.id)
             self.start_ms = end_ms
@@ -218,6 +224,8 @@ class Point(ABC):
         self._saved = record.value if record.quality == GOOD else None
         self._saved_ms = record.start_ms
         actions.records.append(record)
+        if self.is_heard:
+            actions.heard.append(record)
 
     def _has_moved(self, record: Record, saved: Any, deadband: float) -> bool:
         """Return whether a GOOD record differs enough from the last saved value, None where that was not GOOD."""

@@ -45,6 +45,9 @@ class Totals(Part):
         self._changed: set[str] = set()
         self._actions = Actions()
         self._heard = 0
+        self._at_ms = -1
+        """The records that begin at this instant of this start are those of `_hour_ms` and `_day`."""
+        self._hour_ms = self._day = 0
 
     def attach(self, site: Engine) -> None:
         """Go on with every counter of the site where its registers stand."""
@@ -61,6 +64,7 @@ class Totals(Part):
             point_id = name.removeprefix(REGISTER)
             if "/" not in point_id and point_id not in site.points:
                 self._movements[point_id] = self._loaded(point_id)
+        site.listen(self._counters)
         self._settle(site.now_ms)
 
     def _loaded(self, point: str, *, has_hours: bool = True) -> Movement:
@@ -81,8 +85,17 @@ class Totals(Part):
         self._heard = self._heard_now() + len(records)
         for record in records:
             movement = movements.get(record.point)
-            if movement is not None:
+            if movement is None:
+                continue
+            if record.start_ms == self._at_ms and record.quality != BAD:
+                moved = None if record.increment is None else nano_of(record.increment)
+                movement.add(self._hour_ms, self._day, moved, record.dt_ms, record.quality)
+            else:
                 self._take(movement, record)
+            if len(movement.hours) > HOURS:
+                movement.drop_hours(self._placing.now_utc_ms())
+            self._changed.add(record.point)
+            self.is_changed = True
 
     def _heard_now(self) -> int:
         """Return how many of the records that wait to be taken were heard."""
@@ -101,15 +114,14 @@ class Totals(Part):
         else:
             placing = self._placing
             placing.find(utc_ms)
-            movement.add(placing.hour_ms, placing.day, moved, record.dt_ms, record.quality)
-        if len(movement.hours) > HOURS:
-            movement.drop_hours(self._placing.now_utc_ms())
-        self._changed.add(record.point)
-        self.is_changed = True
+            self._at_ms = record.start_ms if placing.is_by_newest(record.start_ms) else -1
+            self._hour_ms, self._day = placing.hour_ms, placing.day
+            movement.add(self._hour_ms, self._day, moved, record.dt_ms, record.quality)
 
     def set_clock(self, now_ms: int) -> None:
         """Give what waited its place."""
         self._placing.set_clock(now_ms)
+        self._at_ms = -1
         self._settle(now_ms)
 
     def step(self, now_ms: int) -> None:
@@ -186,7 +198,7 @@ class Totals(Part):
         else:
             first, end = (placing.date_of(ms).toordinal() for ms in (begin_ms, end_ms))
             yield from between(movement, first, end)
-        for record in self.site.untaken.records[self._heard_now() :]:
+        for record in self.site.untaken.heard[self._heard_now() :]:
             if record.point == point and record.increment is not None:
                 moved = Sum(nano_of(record.increment), record.dt_ms, record.dt_ms if record.quality else 0)
                 yield from self._placed(moved, record.start_ms, record.dt_ms, begin_ms, end_ms)

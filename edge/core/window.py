@@ -129,6 +129,17 @@ class CounterWindow(Window):
         super().__init__()
         self.register = register
 
+    def record(self, point: str, start_ms: int, dt_ms: int) -> Record:
+        """Return the record of the period and begin the next."""
+        count = self.count
+        if not count or self.quality or self.bad or self.held:
+            return super().record(point, start_ms, dt_ms)
+        self.count = 0
+        register, last = self.register, self.last
+        increment = pending(register)
+        register.mark = last
+        return Record(point, start_ms, dt_ms, last, GOOD, "", count, None, None, None, increment)
+
     def _fill(self, made: Record) -> None:
         register = self.register
         made.increment = pending(register)
@@ -167,6 +178,10 @@ class StateWindow(Window):
     def record(self, point: str, start_ms: int, dt_ms: int) -> Record:
         """Return the record of the period and begin the next, in the same state."""
         end_ms = start_ms + dt_ms
+        count, state = self.count, self.state
+        if count and state is not None and not (self.held_ms or self.quality or self.bad or self.held):
+            held_ms, self.since_ms, self.count = end_ms - self.since_ms, end_ms, 0  # one state all the time
+            return Record(point, start_ms, dt_ms, state, GOOD, "", count, None, None, None, None, held_ms, 0)
         if self.state is not None:
             self.held_ms[self.state] = self.held_ms.get(self.state, 0) + end_ms - self.since_ms
         self.since_ms = end_ms

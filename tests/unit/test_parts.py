@@ -9,6 +9,7 @@ import pytest
 
 from edge.core.engine import Engine
 from edge.core.part import Part
+from edge.core.replacing import Site
 from edge.core.types import NEVER, Event, Record
 from hal.sample import Sample
 from tests.unit.rig import Rig, gauge
@@ -16,6 +17,8 @@ from tests.unit.rig import Rig, gauge
 
 class Echo(Part):
     """Feeds the point "q" each 10 s, answers each of its records by an event, and counts what it heard."""
+
+    listens: tuple[str, ...] = ("q", "none")
 
     def __init__(self, saved: dict[str, Any] | None = None) -> None:
         super().__init__()
@@ -25,9 +28,12 @@ class Echo(Part):
 
     def attach(self, site: Engine) -> None:
         self.site = site
+        self.points: list[str] = []
+        site.listen(self.listens)
 
     def hear(self, records: Sequence[Record], events: Sequence[Event]) -> None:
         self.heard += [event.kind for event in events]
+        self.points += [record.point for record in records]
         for record in records:
             if record.point == "q":
                 self.count += 1
@@ -74,6 +80,31 @@ def test_a_part_is_stepped_when_due_and_hears_what_came_of_it() -> None:
     assert part.heard == ["echo"] * 3, "its own event is told to all parts, it too"
     assert site.event_registers["echo"] == 3
     assert "echo" not in site.registers
+
+
+def test_a_part_hears_the_records_of_the_points_that_one_listens_to() -> None:
+    listening, deaf = Echo(), Echo()
+    deaf.listens = ()
+    for parts in ([listening, deaf], [deaf]):
+        site = rig(*parts)
+        for t_s in range(32):
+            site.read(t_s, 20.0)
+        assert len([record for record in site.records if record.point == "p"]) >= 3
+        expected = ["q"] * 3 if listening in parts else []
+        assert [part.points for part in parts] == [expected] * len(parts)
+
+
+def test_who_listens_hears_the_point_also_when_it_is_made_anew() -> None:
+    part = Echo()
+    site = rig(part)
+    site.read(0, 20.0)
+    specs = [gauge(), gauge(id="q", record_ms=1000, unit="W")]
+    site.engine.replace(Site(points=specs, limits=[]), {}, {}, 1000)
+    part.points.clear()
+    for t_s in range(1, 32):
+        site.read(t_s, 20.0)
+    assert len(part.points) > 20
+    assert set(part.points) == {"q"}
 
 
 def test_registers_of_a_part_that_counts_records_stand_beside_the_records() -> None:
