@@ -19,18 +19,24 @@ DIAGNOSES: Final[tuple[tuple[frozenset[str], str, str], ...]] = (
 """(units, when above, when below): keys of [diagnosis] of the text catalogue."""
 
 
-def diagnosis_of(kind: str, unit: str) -> str:
+def diagnosis_of(kind: str, unit: str, at: str = "") -> str:
     """Return the diagnosis of a limit of this kind on a point of this unit; empty where nothing is sure.
+
+    Below another point (`at`) a temperature is not yet a low one: the side alone says nothing there.
 
     >>> diagnosis_of("high_high", "Cel"), diagnosis_of("low", "bar"), diagnosis_of("never_zero", "m3/s")
     ('overheating', 'pressure_drop', 'leak')
     >>> diagnosis_of("low", "W"), diagnosis_of("fault", "Cel"), diagnosis_of("high", "")
     ('', '', '')
+    >>> diagnosis_of("low", "Cel", at="room.setpoint")
+    ''
     """
     if kind == "never_zero":
         return "leak" if unit in WATERS else ""
     if kind == "subscribed":
         return "overload"
+    if at:
+        return ""
     for units, above, below in DIAGNOSES:
         if unit in units:
             return above if kind in ABOVE else below if kind in BELOW else ""

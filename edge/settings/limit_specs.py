@@ -35,7 +35,7 @@ def _spec(limit: Limit, points: Mapping[str, PointSpec], taps: Mapping[str, Tapp
         on_delay_ms=round(limit.on_delay_s * 1000),
         off_delay_ms=round(limit.off_delay_s * 1000),
         priority=limit.priority,
-        diagnosis=limit.diagnosis or diagnosis_of(limit.kind, point.unit),
+        diagnosis=limit.diagnosis or diagnosis_of(limit.kind, point.unit, limit.at),
         or_equal=limit.or_equal,
         latch=limit.latch,
         other=other,

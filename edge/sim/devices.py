@@ -58,7 +58,7 @@ class Pulses:
 
 def course_of(entry: PointEntry, spec: PointSpec, number: int) -> Course:
     """Return what a point's driver would read at a given time, before scaling."""
-    own = _COURSES.get((entry.point.driver, spec.kind))
+    own = _COURSES.get((entry.point.driver, getattr(entry.options, "label", spec.kind)))
     if own is not None:
         return own(spec)
     if spec.kind == "counter":
@@ -86,8 +86,10 @@ _COURSES: Final[dict[tuple[str, str], Callable[[PointSpec], Course]]] = {
     ("clamp", "counter"): lambda spec: Energy(0, round(KWH_PER_WH / spec.scale)),
     ("clamp", "gauge"): _clamp,
     ("ds3231", "state"): lambda _spec: lambda _t_s: 1,
+    ("teleinfo", "ISOUSC"): lambda _spec: lambda _t_s: 45,
+    ("teleinfo", "PREF"): lambda _spec: lambda _t_s: 9,
 }
-"""The courses of devices that differ from what others of the same kind of point read."""
+"""By driver and kind, or label of a meter: what differs from what others of the same kind read. 45 A are 9 kVA."""
 
 
 def course_driver(courses: Mapping[str, Course], began_ns: int) -> type[Driver]:

@@ -64,21 +64,30 @@ def test_an_alarm_says_what_is_the_matter_in_both_languages(unit: str, above: An
 
 
 def test_the_settings_need_no_diagnosis_where_quantity_and_side_say_it(tmp_path: Path) -> None:
-    """T9: … and where they give one, it stands."""
+    """T9: … and where they give one, it stands; below another point is not yet a low temperature."""
     settings = load(
         write_site(
             tmp_path,
             bus={"i2c": {"kind": "i2c", "number": 1}},
-            point=[{**point("t", "i2c", "sht3x"), "channel": "temperature"}],
+            point=[
+                {**point("t", "i2c", "sht3x"), "channel": "temperature"},
+                {**point("out", "i2c", "sht3x"), "channel": "temperature", "address": 0x45},
+            ],
             limit=[
                 {"id": "hot", "point": "t", "kind": "high", "value": 30},
                 {"id": "cold", "point": "t", "kind": "low", "value": 5},
                 {"id": "door", "point": "t", "kind": "low", "value": 2, "diagnosis": "door_open"},
                 {"id": "lost", "point": "t", "kind": "fault"},
+                {"id": "cooler", "point": "t", "kind": "low", "at": "out"},
+                {"id": "frost", "point": "t", "kind": "low_low", "at": "out", "diagnosis": "too_cold"},
             ],
         )
     )
-    assert [spec.diagnosis for spec in specs(settings)[1]] == ["overheating", "low_temperature", "door_open", ""]
+    found = {spec.id: spec.diagnosis for spec in specs(settings)[1]}
+    assert found == {
+        "hot": "overheating", "cold": "low_temperature", "door": "door_open", "lost": "", "cooler": "",
+        "frost": "too_cold",
+    }  # fmt: skip
 
 
 # -- T10

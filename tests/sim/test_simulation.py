@@ -10,6 +10,8 @@ import pytest
 
 from edge.cli.main import main
 from edge.settings.load import load
+from edge.settings.specs import specs
+from edge.sim.devices import course_of
 from edge.sim.simulation import Report, Simulation
 from edge.sim.upstream import Outage
 from tests.support import ROOT
@@ -29,6 +31,20 @@ def test_everything_made_is_stored_once() -> None:
     assert report.records > 5000
     assert (report.stored, report.lost, report.waiting, report.repeated) == (report.records, 0, 0, 0)
     assert report.alarms_begun > 0
+
+
+def test_the_simulated_meter_subscribes_more_than_the_site_draws() -> None:
+    """Else the limit of the subscribed power would begin with each pot of tea."""
+    settings = load(DEMO)
+    points = {point.id: point for point in specs(settings)[0]}
+    courses = {entry.point.id: course_of(entry, points[entry.point.id], 0) for entry in settings.points}
+    drawn_va = [courses["tic.papp"](float(t_s)) for t_s in range(0, round(DAY_S), 60)]
+    assert courses["tic.subscribed"](0.0) == courses["tic.subscribed"](DAY_S / 2) == 45
+    assert 0 < max(drawn_va) < 0.9 * 45 * 200
+
+
+def test_the_demonstration_begins_an_alarm_every_few_hours() -> None:
+    assert 1 <= simulate(0.25).alarms_begun <= 6
 
 
 def test_an_outage_costs_waiting_records_and_loses_none() -> None:

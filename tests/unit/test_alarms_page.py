@@ -132,3 +132,19 @@ def test_its_commands_are_those_of_vigie() -> None:
 def test_every_field_of_the_api_stands_in_it() -> None:
     told = set(re.findall(r"`(\w+)`", PAGE[PAGE.index("## For programs") :]))
     assert {*AlarmView.__struct_fields__, *Silenced.__struct_fields__} <= told
+
+
+def test_the_symmetric_hysteresis_begins_and_ends_where_the_page_says() -> None:
+    rows = re.findall(
+        r'^\| `kind = "(\w+)"`, `value = (\d+)`, `deadband = (\d+)` \| (?:above|below) (\d+) \| at (\d+) \|$',
+        PAGE,
+        re.MULTILINE,
+    )
+    assert len(rows) == 2
+    for kind, *numbers in rows:
+        value, deadband, beyond, back = map(float, numbers)
+        out = 0.1 if kind == "high" else -0.1
+        rig = Rig(gauge(), high(value, kind=kind, deadband=deadband))
+        rig.each_second(1, beyond, beyond + out, back + out, back)
+        edges = [(event.kind, event.at_ms) for event in rig.events if event.kind.startswith("alarm_")]
+        assert edges == [("alarm_begin", 2000), ("alarm_end", 4000)], kind
