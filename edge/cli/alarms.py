@@ -7,7 +7,6 @@ With --json each prints the API's own answer. Exit codes: 0 done, 1 refused by t
 from __future__ import annotations
 
 import argparse
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
@@ -16,12 +15,12 @@ import msgspec
 
 from edge.cli.cells import printable
 from edge.cli.client import Client
-from edge.cli.console import EXIT_BAD_INPUT, EXIT_REFUSED, add_common, asked, complain, write_json, write_lines
+from edge.cli.console import EXIT_BAD_INPUT, add_common, asked, complain, write_json, write_lines
+from edge.cli.ordered import ordered
 from edge.cli.relay import seconds
 from edge.cli.words import Words, zone_of
 from edge.core.alarm_text import told
 from edge.core.alarm_view import AlarmView
-from edge.core.commands import Command
 from edge.core.text import Text
 from edge.settings.alarm_lines import line
 
@@ -82,7 +81,7 @@ def _alarms(client: Client, args: argparse.Namespace) -> int:
         if args.limit is None:
             complain(say("alarm_text.which", do=args.do))
             return EXIT_BAD_INPUT
-        return _order(client, args, "alarm.service", {"limit": args.limit, "to": args.do, "reason": args.reason}, say)
+        return ordered(client, args, "alarm.service", {"limit": args.limit, "to": args.do, "reason": args.reason}, say)
     found = client.get("alarms")
     if args.json:
         return write_json(found)
@@ -104,7 +103,7 @@ def _ack(client: Client, args: argparse.Namespace) -> int:
     is_all = not numbers or len(numbers) < len(args.numbers)
     say = Words(client.get("box")["site"]["lang"])
     one = {"number": numbers[0]} if len(numbers) == 1 else {"numbers": numbers}
-    return _order(client, args, "ack", {} if is_all else one, say)
+    return ordered(client, args, "ack", {} if is_all else one, say)
 
 
 def _shelve(client: Client, args: argparse.Namespace) -> int:
@@ -122,18 +121,7 @@ def _shelve(client: Client, args: argparse.Namespace) -> int:
         wanted["back"] = True
     else:
         wanted |= {"reason": args.reason, **({} if args.lasts is None else {"for_s": args.lasts})}
-    return _order(client, args, "shelve", wanted, say)
-
-
-def _order(client: Client, args: argparse.Namespace, verb: str, wanted: Mapping[str, Any], say: Words) -> int:
-    from edge.cli.terminal import user_name
-
-    result = client.post("commands", Command(uuid.uuid4().hex, verb, dict(wanted), author=user_name()))
-    if args.json:
-        write_json(result)
-    else:
-        write_lines([say.result(result["text"])])
-    return 0 if result["done"] else EXIT_REFUSED
+    return ordered(client, args, "shelve", wanted, say)
 
 
 def blocks(

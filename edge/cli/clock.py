@@ -6,17 +6,16 @@ Exit codes: 0 done, 1 refused by the box, 2 no time given, 3 no box.
 from __future__ import annotations
 
 import argparse
-import uuid
 from collections.abc import Mapping
 from datetime import tzinfo
 from typing import Any
 
 from edge.cli import printed
 from edge.cli.client import Client
-from edge.cli.console import EXIT_BAD_INPUT, EXIT_REFUSED, add_common, asked, complain, write_json, write_lines
+from edge.cli.console import EXIT_BAD_INPUT, add_common, asked, complain, write_json, write_lines
 from edge.cli.format import MISSING, number
+from edge.cli.ordered import ordered
 from edge.cli.words import Words, zone_of
-from edge.core.commands import Command
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,17 +42,11 @@ def _show(client: Client, args: argparse.Namespace) -> int:
 
 
 def _set(client: Client, args: argparse.Namespace) -> int:
-    from edge.cli.terminal import user_name
-
+    say = Words(client.get("box")["site"]["lang"])
     if not args.at:
-        complain(Words(client.get("box")["site"]["lang"])("time.how"))
+        complain(say("time.how"))
         return EXIT_BAD_INPUT
-    result = client.post("commands", Command(uuid.uuid4().hex, "time.set", {"at": args.at}, author=user_name()))
-    if args.json:
-        write_json(result)
-    else:
-        write_lines([Words(client.get("box")["site"]["lang"]).result(result["text"])])
-    return 0 if result["done"] else EXIT_REFUSED
+    return ordered(client, args, "time.set", {"at": args.at}, say)
 
 
 def seconds(ms: float | None, say: Words, *, signed: bool = False) -> str:

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, get_args
 
 from edge.cli import printed
 from edge.cli.client import Client
-from edge.cli.console import EXIT_BAD_INPUT, EXIT_REFUSED, NEAREST, add_common, asked, complain, write_json, write_lines
+from edge.cli.console import EXIT_BAD_INPUT, NEAREST, add_common, asked, complain, write_json, write_lines
 from edge.cli.format import MISSING, number
+from edge.cli.ordered import ordered
 from edge.cli.printed import aligned, moment
 from edge.cli.words import Words, zone_of
-from edge.core.commands import Command
 from edge.core.equipment import Work
 from edge.core.equipment_view import summary
 
@@ -63,7 +62,7 @@ def _equipment(client: Client, args: argparse.Namespace) -> int:
         return EXIT_BAD_INPUT
     if args.to is not None:
         wanted = {"equipment": args.machine, "to": args.to, "reason": args.reason}
-        return _order(client, args, "equipment", wanted, say)
+        return ordered(client, args, "equipment", wanted, say)
     if args.machine is not None:
         found = [view for view in found if view["equipment"] == args.machine]
     if args.json:
@@ -94,7 +93,7 @@ def _maintenance(client: Client, args: argparse.Namespace) -> int:
     wanted: dict[str, Any] = {"equipment": args.machine, "do": args.do}
     if args.do != "end":
         wanted |= {"until": args.until, "reason": args.reason, "kind": args.kind}
-    return _order(client, args, "maintenance", wanted, say)
+    return ordered(client, args, "maintenance", wanted, say)
 
 
 def _is_known(machine: str, found: Sequence[Mapping[str, Any]], say: Words) -> bool:
@@ -105,17 +104,6 @@ def _is_known(machine: str, found: Sequence[Mapping[str, Any]], say: Words) -> b
     listed = {"known": near or sorted(known)} if known else {}
     complain(say("equipment_none", equipment=machine, **listed))
     return False
-
-
-def _order(client: Client, args: argparse.Namespace, verb: str, wanted: Mapping[str, Any], say: Words) -> int:
-    from edge.cli.terminal import user_name
-
-    result = client.post("commands", Command(uuid.uuid4().hex, verb, dict(wanted), author=user_name()))
-    if args.json:
-        write_json(result)
-    else:
-        write_lines([say.result(result["text"])])
-    return 0 if result["done"] else EXIT_REFUSED
 
 
 def table(found: Sequence[Mapping[str, Any]], zone: tzinfo, now_ms: int, say: Words) -> list[str]:

@@ -6,19 +6,18 @@ Exit codes: 0 done, 1 refused by the box, 2 no such meter or no sense in what is
 from __future__ import annotations
 
 import argparse
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Final
 from urllib.parse import quote
 
 from edge.cli.client import Client, RefusedError
-from edge.cli.console import EXIT_BAD_INPUT, EXIT_REFUSED, add_common, asked, complain, write_json, write_lines
+from edge.cli.console import EXIT_BAD_INPUT, add_common, asked, complain, write_json, write_lines
 from edge.cli.format import MISSING, amount, with_unit
+from edge.cli.ordered import ordered
 from edge.cli.printed import aligned, moment
 from edge.cli.words import Words, zone_of
 from edge.core.calendar import instant_ms
-from edge.core.commands import Command
 from edge.settings.event_text import is_doubtful
 
 COLUMNS: Final = ("today", "yesterday", "month", "year")
@@ -79,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
             complain(say("meter_none", point=args.point, **({"known": sorted(known)} if known else {})))
             return EXIT_BAD_INPUT
         wanted = _args(client, args, zone, say)
-        return EXIT_BAD_INPUT if wanted is None else _order(client, args, wanted, say)
+        return EXIT_BAD_INPUT if wanted is None else ordered(client, args, f"meter.{args.act}", wanted, say)
 
     return asked(args, ask)
 
@@ -118,18 +117,6 @@ def index_at(client: Client, point: str, at_ms: int) -> float | None:
         if told:
             return float(told[-1]["value"])
     return None
-
-
-def _order(client: Client, args: argparse.Namespace, wanted: Mapping[str, Any], say: Words) -> int:
-    from edge.cli.terminal import user_name
-
-    order = Command(uuid.uuid4().hex, f"meter.{args.act}", dict(wanted), author=user_name())
-    result = client.post("commands", order)
-    if args.json:
-        write_json(result)
-    else:
-        write_lines([say.result(result["text"])])
-    return 0 if result["done"] else EXIT_REFUSED
 
 
 def table(found: Sequence[Mapping[str, Any]], zone: tzinfo, say: Words) -> list[str]:

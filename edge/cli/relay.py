@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import argparse
 import re
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from edge.cli.client import Client
-from edge.cli.console import EXIT_BAD_INPUT, EXIT_REFUSED, add_common, asked, complain, write_json, write_lines
+from edge.cli.console import EXIT_BAD_INPUT, add_common, asked, complain, write_json, write_lines
+from edge.cli.ordered import answer, told
 from edge.cli.printed import aligned
 from edge.cli.words import Words
-from edge.core.commands import Command
 from edge.core.relay import ORDER_MOST_S
 
 _LENGTH: Final = re.compile(r"(\d{1,8}(?:\.\d{1,3})?)\s*(s|m|min|h|d|j)?", re.ASCII)
@@ -72,21 +71,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _order(client: Client, args: argparse.Namespace, say: Words) -> int:
-    from edge.cli.terminal import user_name
-
     wanted: dict[str, Any] = {"output": args.output, "to": args.to}
     if args.lasts is not None:
         wanted["for_s"] = args.lasts
-    result = client.post("commands", Command(uuid.uuid4().hex, "relay", wanted, author=user_name()))
-    if args.json:
-        write_json(result)
-    else:
-        write_lines([say.result(result["text"])])
+    result = answer(client, "relay", wanted)
+    code = told(result, args, say)
     if result["done"]:
         view = next((view for view in client.get("outputs") if view["output"] == args.output), None)
         if view is not None and view["quality"] != "good" and view["state"] != view["driven"]:
             complain(f"{args.output}{say.colon} {say.word('reason', view['reason'])}")
-    return 0 if result["done"] else EXIT_REFUSED
+    return code
 
 
 def table(found: Sequence[Mapping[str, Any]], say: Words) -> list[str]:

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Final
 
 from edge.cli.client import Client
-from edge.cli.console import EXIT_BAD_INPUT, EXIT_REFUSED, add_common, asked, complain, write_json, write_lines
+from edge.cli.console import EXIT_BAD_INPUT, add_common, asked, complain, write_json, write_lines
+from edge.cli.ordered import ordered
 from edge.cli.printed import aligned, moment
 from edge.cli.words import Words, zone_of
 from edge.core import units
-from edge.core.commands import Command
 from edge.settings import catalogue
 
 NEAREST: Final = 3
@@ -62,19 +61,12 @@ def set_(args: argparse.Namespace) -> int:
 
 
 def _order(client: Client, args: argparse.Namespace, say: Words) -> int:
-    from edge.cli.terminal import user_name
-
     wanted: dict[str, Any] = {"target": args.target}
     if args.value is not None:
         wanted["value"] = args.value
     if args.default:
         wanted["default"] = True
-    result = client.post("commands", Command(uuid.uuid4().hex, "set", wanted, author=user_name()))
-    if args.json:
-        write_json(result)
-    else:
-        write_lines([say.result(result["text"])])
-    return 0 if result["done"] else EXIT_REFUSED
+    return ordered(client, args, "set", wanted, say)
 
 
 def table(found: Sequence[Mapping[str, Any]], say: Words, zone: tzinfo) -> list[str]:

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 
 from edge.cli.client import Client
-from edge.cli.console import EXIT_BAD_INPUT, EXIT_REFUSED, add_common, asked, complain, write_json, write_lines
+from edge.cli.console import EXIT_BAD_INPUT, add_common, asked, complain, write_json, write_lines
 from edge.cli.format import MISSING
+from edge.cli.ordered import ordered
 from edge.cli.printed import aligned, moment
 from edge.cli.words import Words, zone_of
-from edge.core.commands import Command
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,15 +55,7 @@ def _run(client: Client, args: argparse.Namespace) -> int:
     if not args.tag and args.do != "stop":
         complain(say("tag_table.which", do=args.do))
         return EXIT_BAD_INPUT
-    from edge.cli.terminal import user_name
-
-    order = Command(uuid.uuid4().hex, "tag", _wanted(client, args), author=user_name())
-    result = client.post("commands", order)
-    if args.json:
-        write_json(result)
-    else:
-        write_lines([say.result(result["text"])])
-    return 0 if result["done"] else EXIT_REFUSED
+    return ordered(client, args, "tag", _wanted(client, args), say)
 
 
 def _points(client: Client, words: str) -> list[str]:

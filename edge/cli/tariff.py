@@ -6,16 +6,15 @@ Exit codes: 0 done, 1 refused by the box, 2 no such tariff or no sense in what i
 from __future__ import annotations
 
 import argparse
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edge.cli import costs as shown
 from edge.cli.client import Client
-from edge.cli.console import EXIT_BAD_INPUT, EXIT_REFUSED, add_common, asked, complain, write_json, write_lines
+from edge.cli.console import EXIT_BAD_INPUT, add_common, asked, complain, write_json, write_lines
+from edge.cli.ordered import ordered
 from edge.cli.printed import aligned
 from edge.cli.words import Words
-from edge.core.commands import Command
 from edge.settings import amounts, catalogue
 
 
@@ -59,7 +58,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _order(client: Client, args: argparse.Namespace, say: Words) -> int:
-    from edge.cli.terminal import user_name
 
     prices = {}
     for text in args.amounts:
@@ -71,12 +69,7 @@ def _order(client: Client, args: argparse.Namespace, say: Words) -> int:
     wanted: dict[str, Any] = {"id": args.id, "valid_from": args.begins, "prices": prices}
     if args.correct:
         wanted["correct"] = True
-    result = client.post("commands", Command(uuid.uuid4().hex, "tariff", wanted, author=user_name()))
-    if args.json:
-        write_json(result)
-    else:
-        write_lines([say.result(result["text"])])
-    return 0 if result["done"] else EXIT_REFUSED
+    return ordered(client, args, "tariff", wanted, say)
 
 
 def _show(client: Client, args: argparse.Namespace, versions: Sequence[Mapping[str, Any]], say: Words) -> int:
