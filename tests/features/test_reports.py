@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -109,11 +110,13 @@ subscription = 15.39
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> SimDesk:
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimDesk]:
     """Two local days and some hours of a site, its history on the disk."""
     sim = Simulation(loads(SITE), seed=3, outages=[], history_folder=tmp_path_factory.mktemp("past"))
     sim.run(2.5)
-    return SimDesk(sim)
+    yield SimDesk(sim)
+    assert sim.history is not None
+    sim.history.close()
 
 
 def records_of(desk: SimDesk) -> list[Record]:
