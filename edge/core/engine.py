@@ -31,7 +31,6 @@ from hal.sample import Cycle, Sample
 
 SCAN_MS: Final = 1000  # silent points and open periods are looked after at most this often
 P = TypeVar("P", bound=Part)
-GRACE_MS: Final = 1500  # a period is closed by the next reading, or this long after its end when none comes
 
 
 class Engine:
@@ -149,9 +148,9 @@ class Engine:
 
     def _scan(self, now_ms: int) -> None:
         actions = self._actions
-        late_ms = now_ms - GRACE_MS
         next_ms: float = NEVER
         for point in self.points.values():
+            late_ms = now_ms - point.grace_ms
             if late_ms >= point.end_ms:
                 point.turn(late_ms, actions)
             stale_ms = point.seen_ms + point.spec.stale_ms
@@ -160,7 +159,7 @@ class Engine:
                 stale_ms = min(point.end_ms, now_ms + point.spec.stale_ms)  # it may speak, and fall silent again
             if now_ms >= point.due_ms:
                 point.check_delays(now_ms, actions)
-            next_ms = min(next_ms, point.end_ms + GRACE_MS, stale_ms + 1, point.due_ms)
+            next_ms = min(next_ms, point.end_ms + point.grace_ms, stale_ms + 1, point.due_ms)
         self._next_scan_ms = max(next_ms, now_ms - now_ms % SCAN_MS + SCAN_MS)
         if actions.alarms:
             self._take_crossings()
@@ -261,8 +260,13 @@ class Engine:
         self._actions.events.append(event)
 
     def feed(self, samples: list[Sample], now_ms: int) -> None:
-        """Take samples of points that a part keeps."""
+        """Take samples of points that a part keeps: no bus is late with them, so that their periods end on time."""
         self.handle(Cycle("", now_ms * 1_000_000, samples))
+        for sample in samples:
+            point = self.points.get(sample.point)
+            if point is not None:
+                point.grace_ms = 0
+                self._next_scan_ms = min(self._next_scan_ms, point.end_ms)
 
     def set_limit_value(self, name: str, value: float) -> None:
         """Let a limit compare with another value from now on. Raises KeyError."""

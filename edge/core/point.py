@@ -17,6 +17,7 @@ from edge.core.types import NEVER, Event, PointSpec, Record
 from edge.core.window import Window
 from hal.sample import BAD, GOOD, UNCERTAIN, Quality, Sample, Value
 
+GRACE_MS: Final = 1500  # a period is closed by the next reading, or this long after its end when none comes
 LARGEST: Final = 1e300  # no measurement is beyond: keeps infinities out, and sums over a day finite
 
 Periods: TypeAlias = Callable[[int, int], int]
@@ -66,8 +67,8 @@ class Point(ABC):
 
     __slots__ = (
         "_cut_ms", "_end_of", "_is_picky", "_saved", "_saved_ms", "_step_ms", "_uncertain", "bad_since_ms", "due_ms",
-        "end_ms", "high", "id", "is_calm", "is_heard", "judged", "limits", "low", "quality", "quiet_high", "quiet_low",
-        "reason", "seen_ms", "spec", "start_ms", "value", "window",
+        "end_ms", "grace_ms", "high", "id", "is_calm", "is_heard", "judged", "limits", "low", "quality", "quiet_high",
+        "quiet_low", "reason", "seen_ms", "spec", "start_ms", "value", "window",
     )  # fmt: skip
 
     def __init__(self, spec: PointSpec, limits: list[Limit], end_of: Periods, now_ms: int, window: Window) -> None:
@@ -85,6 +86,7 @@ class Point(ABC):
         self.seen_ms = self.bad_since_ms = now_ms
         self.start_ms = now_ms
         self.end_ms = end_of(now_ms, spec.record_ms)
+        self.grace_ms = GRACE_MS
         self._cut_ms = now_ms
         """Where a period last began off the calendar: at the start, or when the clock was set."""
         self._end_of = end_of

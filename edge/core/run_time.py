@@ -1,8 +1,9 @@
 """How long machines ran and how often they started, by the point that tells whether they run.
 
 Time in which that point had no value, or the box was off, is not run time; a machine that was at rest before it and
-runs after it has started once. Of several gaps between two looks only the last is seen. What is counted goes with the
-records' frame: a power cut takes back both alike.
+runs after it has started once. Of several gaps between two looks only the last is seen. What was counted is handed on
+once a minute and where a machine starts or stops, in the frame of the records: a power cut takes back both alike, the
+run time of a minute at most.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from edge.core.types import Event, Record
 from hal.sample import BAD, Sample
 
 LOOK_MS: Final = 5000  # a gauge is looked at so often; a state's edges come with their own time
+BEFORE_END_MS: Final = 500  # fed so long before the minute ends, what was counted is in the records that end with it
 
 
 class Run(msgspec.Struct):
@@ -40,7 +42,7 @@ class _Count:
         self.run = run
         self.began = copy(run)
         self.told = copy(run)
-        """What the counters were fed last."""
+        """What the counters were fed last, and what is durable."""
         self.at_ms = now_ms
         self.is_on: bool | None = None
         """Whether it runs since `at_ms`; None while nobody knows."""
@@ -66,6 +68,11 @@ class _Count:
             self.run.starts += 1
         self.run.runs = self.is_on
 
+    @property
+    def has_edge(self) -> bool:
+        """Whether it started or stopped since its counters were fed."""
+        return self.run.runs != self.told.runs or self.run.starts != self.told.starts
+
     def samples(self, now_ms: int) -> list[Sample]:
         """Return what it counted in this start, as its two counters take it."""
         t_ns, run, began = now_ms * 1_000_000, self.run, self.began
@@ -87,7 +94,8 @@ class RunTime(Part):
         self._runs = msgspec.convert((saved or {}).get("run_time", {}), dict[str, Run])
         self._counts: list[_Count] = []
         self._by_point: dict[str, list[_Count]] = {}
-        self._fed_ms = -FED_MS
+        self._feed_ms = 0
+        """When all counters are fed next."""
 
     def of(self, machine: str) -> Run:
         """Return what a machine has run in all; nothing where nobody counts."""
@@ -105,7 +113,12 @@ class RunTime(Part):
             self._counts.append(count)
             self._by_point.setdefault(spec.runs, []).append(count)
         if self._counts:
-            self.step(site.now_ms)
+            self._count(site.now_ms)
+
+    def set_clock(self, now_ms: int) -> None:
+        """Feed before the end of the minutes of the calendar."""
+        if self._counts:
+            self._plan(now_ms)
 
     def hear(self, records: Sequence[Record], events: Sequence[Event]) -> None:
         """Follow the edges of states, each at its own instant."""
@@ -115,40 +128,51 @@ class RunTime(Part):
             for count in self._by_point[event.point]:
                 count.see(event.at_ms, event.values["v"], since_ms, event.values["was"])
         if edges:
-            self._feed(self._site.now_ms)
+            self._feed([count for count in self._counts if count.has_edge], self._site.now_ms)
 
     def step(self, now_ms: int) -> None:
-        """Look at all, and feed the counters."""
+        """Look at all, and feed the counters of those that started or stopped; once a minute all."""
+        self._look(now_ms)
+        is_due = now_ms >= self._feed_ms
+        self._feed([count for count in self._counts if is_due or count.has_edge], now_ms)
+        self._plan(now_ms)
+
+    def _count(self, now_ms: int) -> None:
+        """Look at all, and feed all counters."""
+        self._feed_ms = now_ms
+        self.step(now_ms)
+
+    def _look(self, now_ms: int) -> None:
         for count in self._counts:
             point = self._site.points[count.spec.runs]
             count.see(now_ms, None if point.quality == BAD else point.value, point.bad_since_ms)
-        self._feed(now_ms)
-        self.due_ms = now_ms - now_ms % LOOK_MS + LOOK_MS
 
-    def _feed(self, now_ms: int) -> None:
-        """Feed the counters of what moved; their registers and ours go into the same frame."""
-        is_due = now_ms - self._fed_ms >= FED_MS
+    def _plan(self, now_ms: int) -> None:
+        """Say when to look next, and when to feed."""
+        self._feed_ms = self._site.period_end_ms(now_ms + BEFORE_END_MS, FED_MS) - BEFORE_END_MS
+        self.due_ms = min(now_ms - now_ms % LOOK_MS + LOOK_MS, self._feed_ms)
+
+    def _feed(self, counts: Sequence[_Count], now_ms: int) -> None:
+        """Feed the counters of these machines; their registers and ours go into the same frame."""
         samples = []
-        for count in self._counts:
-            if is_due or count.run != count.told:
-                self.is_changed = self.is_changed or count.run != count.told
-                samples += count.samples(now_ms)
-        if is_due:
-            self._fed_ms = now_ms
+        for count in counts:
+            self.is_changed = self.is_changed or count.run != count.told
+            samples += count.samples(now_ms)
         if samples:
             self._site.feed(samples, now_ms)
 
     def close(self, now_ms: int) -> None:
         """Count up to the end."""
         if self._counts:
-            self.step(now_ms)
+            self._count(now_ms)
 
     def saved(self) -> dict[str, Any]:
         """Return what was counted up to now: who goes on from it loses nothing."""
         if self._counts:
-            self.step(self._site.now_ms)
+            self._count(self._site.now_ms)
         return self.registers()
 
     def registers(self) -> dict[str, Any]:
-        """Return what was counted in all."""
-        return {"run_time": msgspec.to_builtins(self._runs)}
+        """Return what was counted in all when the counters were fed."""
+        told = {count.spec.id: count.told for count in self._counts}
+        return {"run_time": msgspec.to_builtins({**self._runs, **told})}

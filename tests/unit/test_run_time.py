@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.core.calendar import HOUR_MS
 from edge.core.equipment import EquipmentSpec
-from edge.core.run_time import LOOK_MS, RunTime
-from tests.equipment_rig import BOILER, PUMP, Room
+from edge.core.run_time import BEFORE_END_MS, LOOK_MS, RunTime
+from tests.equipment_rig import BOILER, NOON, PUMP, Room
 
 HOT_RUNS = EquipmentSpec("boiler", frozenset({"p"}), runs="p", runs_above=25.0)
 
@@ -98,14 +99,15 @@ def test_hours_starts_and_the_index_go_on_after_a_restart_without_the_time_betwe
     room = Room()
     room.pump(0, 0)
     room.pump(10, 1)
-    room.pump(40, 1)
+    room.close(40)
     again = room.again(0, off_s=3600)
     assert run(again) == (30_000, 1)
     assert again.engine.points["pump.hours"].value == pytest.approx(30 / 3600)
     again.pump(1, 1)
     again.pump(11, 1)
-    assert run(again) == (35_000, 1), "who ran before and runs after has not started"
-    assert again.engine.points["pump.hours"].value == pytest.approx(35 / 3600)
+    again.close(11)
+    assert run(again) == (36_000, 1), "who ran before and runs after has not started"
+    assert again.engine.points["pump.hours"].value == pytest.approx(36 / 3600)
     third = again.again(0)
     third.pump(0, 0)
     third.pump(10, 1)
@@ -115,15 +117,42 @@ def test_hours_starts_and_the_index_go_on_after_a_restart_without_the_time_betwe
 def test_a_power_cut_takes_back_index_and_run_time_alike() -> None:
     room = Room()
     room.pump(0, 0)
-    room.pump(10, 1)
-    room.pump(20, 1)
-    kept = dict(room.registers)  # the frame of the last commit
-    for t_s in range(21, 29):
+    for t_s in range(10, 80):
         room.pump(t_s, 1)
+    kept = dict(room.registers)  # the frame of the last commit
+    for t_s in range(80, 119):
+        room.pump(t_s, 1)
+    assert run(room) == (115_000 - 10_000, 1)
+    assert room.registers["run_time"] == kept["run_time"], "nothing to write"
     room.registers = kept
     again = room.again(0)
-    assert run(again) == (10_000, 1)
-    assert again.engine.points["pump.hours"].value == pytest.approx(10 / 3600)
+    run_ms = 60_000 - BEFORE_END_MS - 10_000
+    assert run(again) == (run_ms, 1), "up to the end of a minute"
+    assert again.engine.points["pump.hours"].value == pytest.approx(run_ms / HOUR_MS)
+
+
+def test_a_running_machine_is_written_once_a_minute_and_at_its_edges() -> None:
+    room = Room()
+    room.pump(0, 0)
+    writes = []
+    for t_s in range(1, 600):
+        before = room.registers.get("counter/pump.hours"), room.registers.get("run_time")
+        room.pump(t_s, 1 if 100 <= t_s < 400 else 0)
+        if before != (room.registers.get("counter/pump.hours"), room.registers.get("run_time")):
+            writes.append(t_s)
+    assert writes == [5, 100, 120, 180, 240, 300, 360, 400], "first that it is at rest"
+    assert run(room) == (300_000, 1)
+
+
+def test_the_minutes_are_those_of_the_calendar_also_after_the_clock_was_set() -> None:
+    room = Room()
+    room.pump(0, 0)
+    for t_s in range(10, 40):
+        room.pump(t_s, 1)
+    room.engine.set_clock(NOON + 30_000)
+    for t_s in range(40, 110):
+        room.pump(t_s, 1)
+    assert room.engine.points["pump.hours"].value == pytest.approx((90_000 - BEFORE_END_MS - 10_000) / HOUR_MS)
 
 
 def test_a_clean_stop_loses_nothing() -> None:
@@ -142,7 +171,7 @@ def test_years_of_running_lose_no_millisecond() -> None:
     room = Room(saved=saved)
     room.pump(0, 0)
     room.pump(1, 1)
-    room.pump(5, 1)
+    room.close(5)
     assert run(room) == (10 * 365 * 86_400_000 + 4000, 2**31 + 1)
     assert room.engine.points["pump.hours"].value == pytest.approx(87_600 + 4 / 3600, abs=1e-6)
 
