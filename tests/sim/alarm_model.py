@@ -128,10 +128,11 @@ class AlarmModel:
     def read(self, point: str, value: float | None, reason: str, now: int) -> None:
         """Take a reading: GOOD without a reason, UNCERTAIN with one, BAD without a value."""
         self.is_written = False
-        self._let_go(now)
         self.seen[point] = now
+        self.is_crossed = False
         self._judge_point(point, value, reason, now)
-        self._settle(now)
+        if self.is_crossed:  # else the time, which comes with each reading, says what is heard
+            self._settle(now)
         self._write()
 
     def time(self, now: int) -> None:
@@ -236,6 +237,8 @@ class AlarmModel:
             return
         if now - self.called_at[name] >= (rule.on_s if self.calls[name] else rule.off_s):
             self.delay_runs[name] = False
+            self._let_go(now)
+            self.is_crossed = True
             self.beyond[name] = self.calls[name]
             if self.beyond[name]:
                 self._exceeded(name, now)
