@@ -116,7 +116,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimDesk]:
     sim.run(2.5)
     yield SimDesk(sim)
     assert sim.history is not None
-    sim.history.close()
+    sim.history.file.close()
 
 
 def records_of(desk: SimDesk) -> list[Record]:
