@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,8 @@ from edge.settings.load import load
 from edge.settings.model import Settings
 
 STATION_WITHIN_S: Final = 20.0
+SIGNAL: Final = "signal"
+"""The channel of SIGHUP."""
 FAULTS_TOLD: Final = 10
 NAMES_TOLD: Final = 200  # characters of a list of names in the journal
 
@@ -82,6 +85,11 @@ class Reloading:
         self._box = box
         self._config = config
         self.report = ReloadReport()
+        self._lock = threading.Lock()
+        self._turn = 0
+        self._is_busy = False
+        self._next: Command | None = None
+        """A signal that came while a reload ran: the file may have changed after it was read."""
         box.station.engine.commands.on("reload", self.begin)
 
     def ask(self, author: str, channel: str, number: int) -> None:
@@ -94,14 +102,31 @@ class Reloading:
         if self._config is None:
             self.report = ReloadReport(command.id, "no_file")
             return Result(command.id, done=False, text=Text("reload_no_file"))
-        before = self.report
-        self.report = ReloadReport(command.id, "running", str(self._config))
-        if not self._box.once("reload", partial(self._run, command, self._config, is_trial=args.check)):
-            self.report = before
+        with self._lock:
+            if self._is_busy and command.channel == SIGNAL:
+                self._next = command
+                return Result(command.id, done=True, text=Text("reload_begun"))
+            if self._is_busy:
+                return Result(command.id, done=False, text=Text("reload_busy"))
+            self._is_busy, self._turn = True, self._turn + 1
+        before, self.report = self.report, ReloadReport(command.id, "running", str(self._config))
+        # the thread before may still be on its way out, the one before that is not
+        if not self._box.once(f"reload-{self._turn % 2}", partial(self._run, command, self._config, args.check)):
+            self.report, self._is_busy = before, False
             return Result(command.id, done=False, text=Text("reload_busy"))
         return Result(command.id, done=True, text=Text("reload_begun"))
 
-    def _run(self, command: Command, config: Path, *, is_trial: bool) -> None:
+    def _run(self, command: Command, config: Path, is_trial: bool) -> None:  # noqa: FBT001 - of the order
+        """Reload, and again while signals came meanwhile."""
+        while True:
+            self.report = self._reported(command, config, is_trial=is_trial)
+            with self._lock:
+                if self._next is None:
+                    self._is_busy = False
+                    return
+                command, is_trial, self._next = self._next, False, None
+
+    def _reported(self, command: Command, config: Path, *, is_trial: bool) -> ReloadReport:
         report = ReloadReport(command.id, "failed", str(config))
         try:
             report = self._reload(command, report, config, is_trial=is_trial)
@@ -109,7 +134,7 @@ class Reloading:
             log.exception("the settings could not be reloaded")
             report = msgspec.structs.replace(report, why=f"{type(exc).__name__}: {exc}")
             self._journal("reload_refused", command, {"state": "failed", "text": report.why})
-        self.report = report
+        return report
 
     def _reload(self, command: Command, report: ReloadReport, config: Path, *, is_trial: bool) -> ReloadReport:
         box = self._box

@@ -69,6 +69,22 @@ def test_a_box_without_a_file_says_so(tmp_path: Path) -> None:
         assert results[0].text.key == "reload_no_file"
 
 
+def test_a_signal_that_comes_while_the_file_is_read_is_not_lost(tmp_path: Path) -> None:
+    plant = Plant(tmp_path)
+    with plant.box(tmp_path / "state") as box:
+        for number in range(1, 21):
+            change(plant.config, f"value = {1.9 + number / 10:.1f}", f"value = {2.0 + number / 10:.1f}")
+            box.reloading.ask("", "signal", number)
+        eventually(lambda: box.settings.limits[0].value == 4.0, what="the file as it is after the last signal")
+        busy: list[Result] = []
+        for number in range(5):
+            order = Command(f"x{number}", "reload", {}, "marie", "local", "configure")
+            box.station.post(Order(order, busy.append))
+        eventually(lambda: len(busy) == 5)
+        assert {result.text.key for result in busy} <= {"reload_begun", "reload_busy"}
+        eventually(lambda: reload(box).state == "unchanged", what="and it can be asked again")
+
+
 # -- what changes
 
 
