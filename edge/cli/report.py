@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlencode
 
 import msgspec
@@ -22,7 +23,7 @@ from edge.cli.words import Words
 from edge.core.report import Report
 from edge.settings.report_sms import report_sms
 
-BAD_INPUT = {"no_day", "no_month", "future"}
+BAD_INPUT: Final = {"no_day", "no_month", "future"}
 """Refusals of the box that are about what was asked."""
 
 

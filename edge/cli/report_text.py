@@ -13,7 +13,8 @@ from edge.cli.words import Words
 from edge.core.report import CostLine, GaugeLine, MeterLine, Report, RunLine
 from edge.core.series import JournalLine
 from edge.settings import event_text
-from edge.settings.report_sms import local_day, money, month, named, percent
+from edge.settings.amounts import money
+from edge.settings.report_sms import local_day, month, named, percent
 
 NAME_WIDTH = 34
 LABEL_WIDTH = 12
@@ -195,15 +196,12 @@ def _costs(report: Report, say: Words) -> Iterator[str]:
 
 
 def cost_cells(line: CostLine, say: Words) -> list[str]:
-    """Return name, amount and amount before of a tariff; an amount that may be too low is marked."""
+    """Return name, amount and amount before of a tariff; each that may be too low for want of data is marked."""
     return [
         named(line.name, say.lang) or line.tariff,
-        *(
-            MISSING if value is None else f"{'≥ ' if line.partial and value is line.amount else ''}"
-            f"{money(value, say.lang)} {line.currency}"
-            for value in (line.amount, line.before)
-        ),
-    ]  # fmt: skip
+        money(say.lang, line.amount, line.currency, is_partial=line.partial),
+        money(say.lang, line.before, line.currency, is_partial=line.before_partial),
+    ]
 
 
 def _gauges(report: Report, say: Words, zone: tzinfo) -> Iterator[str]:

@@ -74,7 +74,10 @@ class GaugeLine(msgspec.Struct, frozen=True):
 
 
 class CostLine(msgspec.Struct, frozen=True):
-    """What a tariff's contract costs in the span and in the one before it; None: it is not known."""
+    """What a tariff's contract costs in the span and in the one before it; None: it is not known.
+
+    `partial`, `before_partial`: the true amount may be higher for want of data.
+    """
 
     tariff: str
     name: dict[str, str]
@@ -86,6 +89,7 @@ class CostLine(msgspec.Struct, frozen=True):
     partial: bool
     production: bool
     meters: tuple[str, ...] = ()
+    before_partial: bool = False
 
 
 class RunLine(msgspec.Struct, frozen=True):

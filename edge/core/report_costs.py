@@ -30,7 +30,7 @@ def _line(part: Costs, tariff: str, now: Sequence[date], before: Sequence[date])
     told = part.book.versions[tariff][-1]
     return CostLine(
         tariff, told.name, found.currency, told.unit, used(found), found.amount, former.amount, found.is_partial,
-        told.is_production, told.meters(),
+        told.is_production, told.meters(), former.is_partial,
     )  # fmt: skip
 
 

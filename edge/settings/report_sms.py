@@ -16,6 +16,7 @@ import msgspec
 from edge.core import units
 from edge.core.report import CostLine, MeterLine, Report
 from edge.settings import catalogue
+from edge.settings.amounts import money
 from sms.gsm7 import MESSAGE, gsm7, septets
 
 NAME_LEAST: Final = 3  # letters to which a name is shortened at the most
@@ -95,7 +96,7 @@ def _of_cost(line: CostLine, lang: str) -> Used:
     is_known = len(known) == len(line.used) and bool(known)
     total = sum(known, Decimal(0))
     shown = f"{figure(total, lang)} {units.shown(line.unit).name}" if is_known else "-"
-    cost = "-" if line.amount is None else f"{money(line.amount, lang)} {line.currency}"
+    cost = money(lang, line.amount, line.currency, is_partial=line.partial)
     shares = ""
     if len(line.used) > 1 and is_known:
         shares = f"({' '.join(f'{name} {figure(quantity or 0, lang)}' for name, quantity in line.used.items())})"
@@ -148,11 +149,6 @@ def figure(value: float | Decimal, lang: str) -> str:
     if decimals:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in {"-0", ""} else text.replace(".", catalogue.word(lang, "number", "decimal"))
-
-
-def money(amount: Decimal, lang: str) -> str:
-    """Return an amount to the coin, as the tariff rounded it."""
-    return str(amount).replace(".", catalogue.word(lang, "number", "decimal"))
 
 
 def percent(share: float, lang: str) -> str:

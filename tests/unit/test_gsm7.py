@@ -23,7 +23,7 @@ def test_the_alphabet_has_127_letters_beside_the_escape() -> None:
         ("Chaudière 1 départ 92,5 °C > 85 °C", "Chaudière 1 départ 92,5 C > 85 C"),
         ("Forêt, Bât. C, fenêtre, ça", "Foret, Bat. C, fenetre, ca"),
         ("«\u00a0Pompe n°2\u00a0» – 12\u202f345 kWh", '" Pompe n2 " - 12 345 kWh'),
-        ("17,40 € [a] {b} ~^|\\", "17,40 EUR (a) (b) -//"),
+        ("17,40 € [a] {b} ~^|\\", "17,40 EUR (a) (b) ca.//"),
         ("ÀÂÊÎÔÛÇ âêîôûç Œuvre", "AAEIOUÇ aeiouc OEuvre"),
         ("m³ m² µg ½ №", "m3 m2 ug 1/2 No"),
         ("温度 📟", "?? ?"),

@@ -161,6 +161,18 @@ def test_what_is_not_known_is_a_dash_and_never_0() -> None:
     assert "Data" not in text
 
 
+def test_an_amount_that_may_be_too_low_is_marked_wherever_it_stands() -> None:
+    cost = CostLine("elec", {}, "EUR", "kWh", {"HP": Decimal(3)}, Decimal("17.40"), Decimal("20.00"), True, False)
+    report = made(costs=[cost])
+    assert ">= 17.40 EUR" in report_sms(report, "en")
+    assert report_text.cost_cells(cost, Words("fr"))[1:] == ["≥ 17,40 EUR", "20,00 EUR"]
+    whole = msgspec.structs.replace(cost, partial=False, before_partial=True)
+    assert report_text.cost_cells(whole, Words("en"))[1:] == ["17.40 EUR", "≥ 20.00 EUR"]
+    gain = msgspec.structs.replace(cost, amount=Decimal("-3.10"), production=True)
+    assert report_text.cost_cells(gain, Words("en"))[1] == "~ -3.10 EUR", "of a gain nobody knows which way"
+    assert "ca. -3.10 EUR" in report_sms(made(costs=[gain]), "en")
+
+
 names = st.dictionaries(st.sampled_from(["en", "fr"]), st.text(max_size=60), max_size=2)
 numbers = st.none() | st.floats(-1e12, 1e12)
 
