@@ -242,7 +242,7 @@ class ApiServer:
 
         # two people who ask at once is no news
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-        return waitress.server.create_server(
+        server = waitress.server.create_server(
             make_app(self._desk),
             sockets=[listener],
             threads=1,
@@ -255,6 +255,8 @@ class ApiServer:
             ident=None,
             clear_untrusted_proxy_headers=True,
         )
+        server.pull_trigger = partial(ring, server.trigger)
+        return server
 
     def close(self) -> None:
         """Stop serving and remove the socket. Any thread may call it, also twice or without `run`."""
@@ -281,8 +283,15 @@ class ApiServer:
         """Close the listener, the trigger and every client; the loop ends when none is left."""
         from waitress import wasyncore
 
-        server.pull_trigger = _nothing  # a late answer must not write into a descriptor that is another's by then
+        server.pull_trigger = _nothing  # what is closed here would ring too, and we may hold the trigger's lock
         wasyncore.close_all(server._map, ignore_all=True)  # noqa: SLF001 - it has no public way to end from outside
+
+
+def ring(trigger: Any) -> None:
+    """Wake the server's loop, unless it has ended: a late answer must not write into a descriptor that is another's."""
+    with trigger.lock:  # `_close_all` runs under it
+        if not trigger._closed:  # noqa: SLF001 - waitress asks nobody before it writes
+            trigger.pull_trigger()
 
 
 def _nothing() -> None:

@@ -13,13 +13,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from waitress.trigger import trigger as Trigger  # noqa: N812 - it is a class
 
 from edge.cli.client import Client, NotRunningError
 from edge.core.commands import Command, Result
 from edge.core.journal_page import Wanted
 from edge.core.series import JournalLine
 from edge.core.text import Text
-from edge.web.api import BODY_MAX, ApiServer
+from edge.web.api import BODY_MAX, ApiServer, ring
 from tests.fake_desk import NOW_MS, FakeDesk, serving
 from tests.support import eventually
 
@@ -330,6 +331,19 @@ def test_it_ends_within_a_second_while_the_desk_hangs(tmp_path: Path) -> None:
     finally:
         release.set()
         thread.join(5)
+
+
+def test_an_answer_that_comes_as_the_server_ends_rings_no_closed_descriptor() -> None:
+    """The worker's ring and the loop's end may cross at any line: the second must find the first's lock, or the end."""
+    trigger = Trigger({})
+    ring(trigger)
+    assert os.read(trigger.fileno(), 8) == b"x"
+    crossing = threading.Thread(target=ring, args=(trigger,))
+    with trigger.lock:  # as the loop does while it runs what closes everything
+        crossing.start()
+        trigger.close()
+    crossing.join(5)
+    assert not crossing.is_alive()
 
 
 def test_it_ends_when_closed_before_it_ran_or_before_it_was_opened(tmp_path: Path) -> None:
