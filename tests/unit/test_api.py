@@ -337,7 +337,7 @@ def test_an_answer_that_comes_as_the_server_ends_rings_no_closed_descriptor() ->
     """The worker's ring and the loop's end may cross at any line: the second must find the first's lock, or the end."""
     trigger = Trigger({})
     ring(trigger)
-    assert os.read(trigger.fileno(), 8) == b"x"
+    assert trigger.recv(8) == b"x"
     crossing = threading.Thread(target=ring, args=(trigger,))
     with trigger.lock:  # as the loop does while it runs what closes everything
         crossing.start()
