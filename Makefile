@@ -63,7 +63,7 @@ need-run:
 	@.ci/need $(PYTHON) tzdata $(if $(filter run,$(MAKECMDGOALS)),mosquitto)
 
 need-test:
-	@.ci/need $(PYTHON) tzdata mosquitto mosquitto_sub openssl strace
+	@.ci/need $(PYTHON) tzdata mosquitto mosquitto_sub openssl strace gammu-smsd libdbd-sqlite3
 
 # power cuts and counted writes need file systems of their own on loop devices, and root: without root they are skipped
 need-disks:
@@ -82,7 +82,7 @@ $(VENV)/.ready-run: requirements.lock pyproject.toml image/lock.py
 	@$(PIP) install --no-deps --no-index --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.ready-test: $(VENV)/.ready-run
-	@$(PYTHON) image/lock.py select --extra gpio --extra modbus --extra display --extra dev >$(VENV)/test.lock
+$(VENV)/.ready-test: $(VENV)/.ready-run Makefile
+	@$(PYTHON) image/lock.py select --extra gpio --extra gsm --extra modbus --extra display --extra dev >$(VENV)/test.lock
 	@$(PIP) install --require-hashes --only-binary :all: -r $(VENV)/test.lock
 	@touch $@

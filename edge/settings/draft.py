@@ -15,6 +15,7 @@ from edge.settings import model
 from edge.settings.convert import Rules, built, note_objection, note_unknown, rules_of, take
 from edge.settings.faults import Faults
 from edge.settings.hints import nearest, translated
+from edge.settings.model_sms import SmsLink
 from edge.settings.options import owners
 from edge.settings.patterns import BUS_PATTERN
 from edge.settings.places import KeyPath
@@ -24,7 +25,8 @@ from hal.driver import Driver
 from hal.sample import Channel
 
 TABLES: Final = (*SINGLE, "bus", *REPEATED, "link", *TEMPLATES)
-LINKS: Final = ("mqtt",)
+LINKS: Final[dict[str, type[msgspec.Struct]]] = {"mqtt": model.MqttLink, "sms": SmsLink}
+"""The ways upstream: [link.NAME], each at most once."""
 
 _BUS_NAME: Final = re.compile(BUS_PATTERN)
 
@@ -63,9 +65,19 @@ class Draft(msgspec.Struct):
 
     single: dict[str, Row] = {}
     rows: dict[str, list[Row]] = {}
-    mqtt: Row | None = None
+    links: dict[str, Row] = {}
     buses: dict[str, BusRow] = {}
     points: list[PointRow] = []
+
+    @property
+    def mqtt(self) -> Row | None:
+        """[link.mqtt]."""
+        return self.links.get("mqtt")
+
+    @property
+    def sms(self) -> Row | None:
+        """[link.sms]."""
+        return self.links.get("sms")
 
     @property
     def limits(self) -> list[Row]:
@@ -97,7 +109,7 @@ def drafted(data: Mapping[str, Any], faults: Faults) -> Draft:
     )
     for name, raw in _named("link", data, faults):
         if name in LINKS:
-            draft.mqtt = _row(("link", name), raw, model.MqttLink, faults)
+            draft.links[name] = _row(("link", name), raw, LINKS[name], faults)
         else:
             note_unknown(("link", name), LINKS, faults)
     return draft

@@ -120,6 +120,6 @@ def _settings(draft: Draft) -> model.Settings:
         display=tables.get(model.Display),
         led=tables.get(model.Led, model.Led()),
         history=tables.get(model.History, model.History()),
-        links=model.Links(mqtt=None if draft.mqtt is None else model.MqttLink(**draft.mqtt.good)),
+        links=msgspec.convert({name: row.good for name, row in draft.links.items()}, model.Links),
         tables=tables,
     )

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from edge.core.units import KNOWN
 from edge.settings.model_limits import Limit
+from edge.settings.model_sms import SmsLink
 from edge.settings.patterns import EQUIPMENT, ID_PATTERN
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -202,6 +203,7 @@ class Links(_Table, frozen=True):
     """The ways upstream."""
 
     mqtt: MqttLink | None = None
+    sms: SmsLink | None = None
 
 
 class PointEntry(msgspec.Struct, frozen=True):

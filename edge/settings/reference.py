@@ -18,6 +18,7 @@ from msgspec import inspect
 from edge.core import units
 from edge.settings import model
 from edge.settings.catalogue import written
+from edge.settings.draft import LINKS
 from edge.settings.expect import expected
 from edge.settings.model_limits import KEYS
 from edge.settings.model_template import Template, Use
@@ -82,7 +83,7 @@ def page() -> str:
         _section("`[[point]]`: the keys of every point", model.Point),
         *_driver_sections(),
         *_table_sections(),
-        _section("`[link.mqtt]`", model.MqttLink),
+        *(_section(f"`[link.{name}]`", kind) for name, kind in LINKS.items()),
         _section("`[[template]]`", Template),
         _section("`[[use]]`", Use),
         _USES,

@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from edge.settings import model
+from edge.settings.draft import LINKS
 from edge.settings.model_template import Template, Use
 from edge.settings.options import options_by_driver
 from edge.settings.patterns import BUS_PATTERN
@@ -45,7 +46,7 @@ def file_schema(options: Mapping[str, type[msgspec.Struct]] | None = None) -> di
         "link": {
             "type": "object",
             "description": "The ways upstream.",
-            "properties": {"mqtt": _table(model.MqttLink, defs)},
+            "properties": {name: _table(kind, defs) for name, kind in LINKS.items()},
             "additionalProperties": False,
         },
     }

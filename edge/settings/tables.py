@@ -16,6 +16,7 @@ from edge.settings.model_calculated import Calculated
 from edge.settings.model_equipment import Equipment
 from edge.settings.model_limits import Limit
 from edge.settings.model_meters import Meter
+from edge.settings.model_sms import Recipient, Test
 from edge.settings.model_tariff import Tariff
 from edge.settings.model_template import Template, Use
 
@@ -26,6 +27,7 @@ SINGLE: Final[dict[str, type[msgspec.Struct]]] = {
     "led": model.Led,
     "display": model.Display,
     "alarms": Alarms,
+    "test": Test,
 }
 """Tables that a file holds once, such as [box]."""
 
@@ -41,6 +43,7 @@ SEVERAL: Final[dict[str, type[msgspec.Struct]]] = {
     "program": model_orders.Program,
     "rule": model_orders.Rule,
     "calculated": Calculated,
+    "recipient": Recipient,
 }
 """Tables that a file holds any number of times, such as [[limit]]."""
 

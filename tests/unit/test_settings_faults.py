@@ -35,7 +35,7 @@ NAMES = [
         "[link.mqtt]",
         "‸[xyz]\n[link.mqtt]",
         "[xyz]",
-        "unknown table; known: [box], [site], [history], [led], [display], [alarms], [bus.NAME], [[point]]",
+        "unknown table; known: [box], [site], [history], [led], [display], [alarms], [test], [bus.NAME], [[point]]",
     ),
     ("[box]", "‸xyz = 1\n[box]", "xyz", "this key stands in no table; known: [box]"),
     ("[[output]]", "‸[output]", "[output]", "this table can stand several times: write [[output]] before each"),
