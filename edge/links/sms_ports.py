@@ -63,4 +63,7 @@ class Member(Protocol):
         """Do what is due and return when to be called again."""
 
     def take(self, message: Received, now_s: float) -> bool:
-        """Take a message that came in; True when it was this part's, and is dealt with durably."""
+        """Take a message that came in; True when it was this part's, and is dealt with durably.
+
+        False: it is another part's, or it takes longer; it stays in the mailbox and is offered again at each step.
+        """
