@@ -62,8 +62,9 @@ class Member(Protocol):
     def step(self, now_s: float) -> float:
         """Do what is due and return when to be called again."""
 
-    def take(self, message: Received, now_s: float) -> bool:
-        """Take a message that came in; True when it was this part's, and is dealt with durably.
+    def take(self, message: Received, now_s: float) -> bool | None:
+        """Take a message that came in; True when it was this part's and is dealt with durably, False: another part's.
 
-        False: it is another part's, or it takes longer; it stays in the mailbox and is offered again at each step.
+        None: it is this part's and takes longer (an order is carried out by the station); it stays in the mailbox and
+        is offered again at each look, until True.
         """
