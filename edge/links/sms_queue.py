@@ -1,0 +1,290 @@
+"""The queue before the modem: what goes first, what the budget allows, what is sent again, and how long it is worth it.
+
+A message is written down before the modem's owner gets it, and with it that it counts: after a kill the same copy is
+handed over again under the same key, which that owner sends once. Each further copy has its own key, `…#2`, and the
+same octets. What waits, what was handed over lately and the counts are one small file.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Final
+
+import msgspec
+
+from edge.core.clock import Clock
+from edge.core.types import NEVER
+from edge.links.messages import Say
+from edge.links.sms_account import Account, Budget
+from edge.links.sms_entry import Entry, Kept, Saved, copy_key
+from edge.links.sms_ports import URGENCY, Fate, Purpose, Wanted
+from sms.mailbox import Mailbox, Outcome, Outgoing
+
+AGAIN_S: Final = (60.0, 300.0, 1800.0, 7200.0, 21_600.0)  # after a failure; the last one again and again
+AGAIN_PRESSING_S: Final = (20.0, 60.0, 120.0, 300.0, 600.0)
+COPIES: Final = 8
+UNDERWAY: Final = 20  # messages that are not urgent and lie with the modem at once: what comes later may be urgent
+LATELY_S: Final = 8 * 86_400.0
+LATELY: Final = 500
+WAITING: Final = 500
+LOOK_S: Final = 60.0  # the budget of another day, and what expired
+
+log = logging.getLogger(__name__)
+
+Told = Callable[[str, Fate], None]
+
+
+class Queue:
+    """What the parts of the SMS link want sent; the link's thread steps it. See `sms_ports.Outlet`."""
+
+    def __init__(
+        self, mailbox: Mailbox, budget: Budget, *, clock: Clock, zone: tzinfo, kept: Kept, say: Say | None = None
+    ) -> None:
+        self._mailbox = mailbox
+        self._clock = clock
+        self._zone = zone
+        self._kept = kept
+        self._say = say or _silent
+        self._told: dict[str, Told] = {}
+        self._news: list[tuple[Told, str, Fate]] = []
+        self._is_changed = False
+        self._is_short = False
+        self._due_s = 0.0
+        saved = msgspec.convert(kept.load() or {}, Saved)
+        now_s = self._now_s()
+        away_s = max(0.0, (clock.utc_ms() - saved.utc_ms) / 1000) if saved.utc_ms else 0.0
+        for entry in saved.entries:
+            entry.expires_s = now_s + entry.expires_s - away_s
+            entry.due_s = now_s + max(0.0, entry.due_s - away_s)
+        self._entries = {entry.key: entry for entry in saved.entries}
+        self._lately = {key: now_s - age_s - away_s for key, age_s in saved.lately.items()}
+        self._taken = dict.fromkeys(saved.taken)
+        self._to_hand = {key: None for key, entry in self._entries.items() if entry.day}
+        """Written down, and perhaps not handed over: of an earlier start the modem's owner hears once more."""
+        self.account = Account(budget, saved.days)
+
+    # -- Outlet
+
+    def offer(self, wanted: Wanted, told: Told | None = None) -> None:
+        """See Outlet. A key that was given up lately is not sent again either: a new try has a new key."""
+        if told is not None:
+            self._told[wanted.key] = told
+        entry = self._entries.get(wanted.key)
+        if entry is not None:
+            if entry.copies:
+                self._tell(wanted.key, "handed")
+            return
+        if wanted.key in self._lately:
+            self._tell(wanted.key, "handed")
+            return
+        if len(self._entries) >= WAITING and not self._makes_room(URGENCY.index(wanted.purpose)):
+            self._tell(wanted.key, "refused")
+            return
+        self._entries[wanted.key] = Entry(
+            wanted.key, wanted.number, wanted.purpose, wanted.text, wanted.octets, wanted.valid_s, wanted.expires_s
+        )
+        self._is_changed = True
+
+    def room(self, purpose: Purpose) -> int:
+        """See Outlet. What waits already and is as urgent has its place."""
+        before = sum(not entry.day and entry.urgency <= URGENCY.index(purpose) for entry in self._entries.values())
+        return max(0, self.account.room(purpose, self.today()) - before)
+
+    # -- what the link tells
+
+    def today(self) -> str:
+        """Return the local day of the site."""
+        return datetime.fromtimestamp(self._clock.utc_ms() / 1000, UTC).astimezone(self._zone).date().isoformat()
+
+    def is_new(self, message_id: str) -> bool:
+        """Return whether a message that came in was not dealt with yet."""
+        return message_id not in self._taken
+
+    def took(self, message_id: str) -> None:
+        """Count a message that came in and is dealt with: durable with the next `step`."""
+        self._taken[message_id] = None
+        self.account.on(self.today()).came += 1
+        self._is_changed = True
+
+    def forgot(self, ids: list[str]) -> None:
+        """Take note that the mailbox has forgotten these: they don't come again."""
+        for message_id in ids:
+            self._taken.pop(message_id, None)
+
+    def waiting(self) -> int:
+        """Return how many messages have not been handed over yet."""
+        return sum(not entry.day for entry in self._entries.values())
+
+    def has_pressing(self) -> bool:
+        """Return whether an alarm or a test has not left yet."""
+        return any(entry.is_pressing for entry in self._entries.values())
+
+    # -- the worker
+
+    def step(self, now_s: float, *, looks: bool = True) -> float:
+        """Hand over what may go, and where it `looks` take in what became of messages; return when to be called again.
+
+        Raises MailboxError, and OSError when the card can't be written: nothing is handed over then.
+        """
+        if not (looks or self._is_changed or self._to_hand or self._news or now_s >= self._due_s):
+            return self._due_s
+        outcomes = self._mailbox.outcomes() if looks else []
+        for outcome in outcomes:
+            self._take(outcome, now_s)
+        self._expire(now_s)
+        chosen = self._chosen(now_s)
+        day = self.today()
+        for entry in chosen:
+            entry.copies += 1
+            entry.day = day
+            self.account.sent(day, entry.purpose)
+            self._to_hand[entry.key] = None
+            self._is_changed = True
+        if self._is_changed:
+            self._save(now_s)
+        if outcomes:
+            self._mailbox.noted(outcomes)
+        for key in list(self._to_hand):
+            if key in self._entries and self._entries[key].day:
+                self._hand_over(self._entries[key])
+            del self._to_hand[key]
+        self._tell_all()
+        dues = [entry.due_s for entry in self._entries.values() if not entry.day and entry.due_s > now_s]
+        self._due_s = min([now_s + LOOK_S if self._entries else NEVER, *dues])
+        return self._due_s
+
+    def _hand_over(self, entry: Entry) -> None:
+        """Hand a copy over, and tell of the first."""
+        self._mailbox.enqueue(
+            Outgoing(
+                key=copy_key(entry.key, entry.copies),
+                number=entry.number,
+                text=entry.text,
+                octets=entry.octets,
+                valid_s=entry.valid_s,
+                priority=len(URGENCY) - entry.urgency,
+            )
+        )
+        if entry.copies == 1:
+            self._tell(entry.key, "handed")
+
+    def _chosen(self, now_s: float) -> list[Entry]:
+        """Return what goes now, the most urgent first, and say once when the budget is what holds something back."""
+        waiting = sorted(
+            (entry for entry in self._entries.values() if not entry.day and entry.due_s <= now_s),
+            key=lambda entry: (entry.urgency, entry.copies),
+        )
+        underway = sum(bool(entry.day) for entry in self._entries.values())
+        day = self.today()
+        chosen: list[Entry] = []
+        short: Entry | None = None
+        for entry in waiting:
+            if self.account.room(entry.purpose, day) <= len(chosen):
+                short = short or entry
+            elif entry.is_pressing or underway + len(chosen) < UNDERWAY:
+                chosen.append(entry)
+        if (short is not None) != self._is_short:
+            self._is_short = short is not None
+            sent = self.account.days[day].sent if day in self.account.days else 0
+            values = {"sent": sent + len(chosen), "month": self.account.month(day).sent + len(chosen)}
+            if short is not None:
+                log.warning("sms: the budget is used up: %s waits", short.purpose)
+                self._say("sms_budget", purpose=short.purpose, waiting=len(waiting) - len(chosen), **values)
+            else:
+                self._say("sms_budget_end", **values)
+        return chosen
+
+    def _take(self, outcome: Outcome, now_s: float) -> None:
+        key, copy = self._entry_of(outcome.key)
+        entry = self._entries.get(key)
+        if outcome.fate == "delivered":
+            self._tell(key, "delivered")
+        if entry is None or not entry.day or copy != entry.copies:
+            return  # of an older copy, or one given up
+        if outcome.fate != "failed":
+            self._end(entry, now_s, outcome.fate)
+            return
+        if outcome.code is not None:  # the network said no, and takes no money for that
+            self.account.taken_back(entry.day, entry.purpose)
+        pauses = AGAIN_PRESSING_S if entry.is_pressing else AGAIN_S
+        entry.day = ""
+        entry.due_s = now_s + pauses[min(entry.copies, len(pauses)) - 1]
+        self._is_changed = True
+        if entry.copies >= COPIES or entry.due_s >= entry.expires_s:
+            self._end(entry, now_s, "failed")
+
+    def _entry_of(self, mailbox_key: str) -> tuple[str, int]:
+        """Return the entry's key and the number of the copy."""
+        for key, entry in self._entries.items():
+            for copy in range(1, entry.copies + 1):
+                if copy_key(key, copy) == mailbox_key:
+                    return key, copy
+        return mailbox_key.partition("#")[0], 0
+
+    def _expire(self, now_s: float) -> None:
+        for entry in [entry for entry in self._entries.values() if entry.expires_s <= now_s]:
+            if not entry.day:
+                self._end(entry, now_s, "failed" if entry.copies else "refused")
+            elif self._mailbox.cancel(copy_key(entry.key, entry.copies)):
+                self.account.taken_back(entry.day, entry.purpose)
+                self._end(entry, now_s, "failed")
+
+    def _end(self, entry: Entry, now_s: float, fate: Fate) -> None:
+        del self._entries[entry.key]
+        if entry.copies:
+            self._lately[entry.key] = now_s
+        self._is_changed = True
+        self._tell(entry.key, fate)
+        if fate != "sent":
+            self._told.pop(entry.key, None)
+            if fate in {"failed", "refused"}:
+                log.warning("sms: %s to %s: %s", entry.purpose, entry.number[-4:], fate)
+
+    def _makes_room(self, urgency: int) -> bool:
+        """Let the least urgent message go for a more urgent one."""
+        least = max((e for e in self._entries.values() if not e.day), key=lambda e: e.urgency, default=None)
+        if least is None or least.urgency <= urgency:
+            return False
+        self._end(least, self._now_s(), "failed" if least.copies else "refused")
+        return True
+
+    # -- telling, keeping
+
+    def _tell(self, key: str, fate: Fate) -> None:
+        told = self._told.get(key)
+        if told is not None:
+            self._news.append((told, key, fate))
+
+    def _tell_all(self) -> None:
+        """Call back only now: what is told is durable, and a member may offer the next message at once."""
+        news, self._news = self._news, []
+        for told, key, fate in news:
+            told(key, fate)
+
+    def _save(self, now_s: float) -> None:
+        lately = sorted(self._lately.items(), key=lambda item: item[1])[-LATELY:]
+        self._lately = {key: at_s for key, at_s in lately if now_s - at_s < LATELY_S}
+        for key in [key for key in self._told if key not in self._entries and key not in self._lately]:
+            if not any(key == waiting for _, waiting, _ in self._news):
+                del self._told[key]
+        entries = [
+            msgspec.structs.replace(
+                entry, expires_s=entry.expires_s - now_s, due_s=max(0.0, entry.due_s - now_s)
+            )
+            for entry in self._entries.values()
+        ]  # fmt: skip
+        saved = Saved(
+            self._clock.utc_ms(), entries, {key: now_s - at_s for key, at_s in self._lately.items()},
+            list(self._taken), self.account.saved(),
+        )  # fmt: skip
+        self._kept.save(msgspec.to_builtins(saved))
+        self._is_changed = False
+
+    def _now_s(self) -> float:
+        return self._clock.monotonic_ns() / 1e9
+
+
+def _silent(kind: str, **values: Any) -> None:
+    """Tell nobody."""

@@ -1,0 +1,394 @@
+"""The queue before the modem: order, budget, copies, kills, and a mailbox that can't be used."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from edge.links.sms import SmsLink
+from edge.links.sms_account import Account, Budget
+from edge.links.sms_entry import copy_key
+from edge.links.sms_ports import URGENCY, Fate, Purpose, Wanted
+from edge.links.sms_queue import COPIES, Queue
+from edge.settings.model_sms import SmsLink as SmsSettings
+from edge.sim.sms_mailbox import MemoryMailbox
+from sms.mailbox import MailboxError, Received
+from tests.support import ManualClock
+
+PARIS = ZoneInfo("Europe/Paris")
+NOON_MS = 1_795_172_400_000  # 2026-11-20 12:00 in Paris
+PHONE = "+33600000001"
+
+
+class MemoryKept:
+    """A small file in RAM; `refuses` is a card that can't be written."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, Any] | None = None
+        self.refuses = False
+        self.saves = 0
+
+    def load(self) -> dict[str, Any] | None:
+        return self.tables
+
+    def save(self, tables: dict[str, Any], /) -> None:
+        if self.refuses:
+            raise OSError(28, "No space left on device")
+        self.tables = tables
+        self.saves += 1
+
+
+class Bench:
+    """A queue on a mailbox in RAM, with a clock that moves when told."""
+
+    def __init__(self, per_day: int = 12, per_month: int = 150) -> None:
+        self.clock = ManualClock(NOON_MS)
+        self.mailbox = MemoryMailbox(lambda: self.clock.utc_ms() / 1000)
+        self.kept = MemoryKept()
+        self.said: list[tuple[str, dict[str, Any]]] = []
+        self.fates: list[tuple[str, Fate]] = []
+        self.budget = Budget(per_day, per_month)
+        self.start()
+
+    def start(self) -> None:
+        """Start, or start again after a kill: what was in RAM is gone."""
+        self.queue = Queue(
+            self.mailbox, self.budget, clock=self.clock, zone=PARIS, kept=self.kept, say=self.say
+        )  # fmt: skip
+
+    def say(self, kind: str, **values: Any) -> None:
+        self.said.append((kind, values))
+
+    @property
+    def now_s(self) -> float:
+        return self.clock.monotonic_ns() / 1e9
+
+    def offer(self, key: str, purpose: Purpose = "report", **fields: Any) -> None:
+        wanted = Wanted(key, PHONE, purpose, **({"octets": key.encode()} | fields))
+        self.queue.offer(wanted, lambda key, fate: self.fates.append((key, fate)))
+
+    def step(self, after_s: float = 0.0) -> float:
+        self.clock.advance(after_s)
+        return self.queue.step(self.now_s)
+
+    def leave_all(self) -> list[str]:
+        """Let the network take all that waits; return the keys in that order."""
+        keys = []
+        while (message := self.mailbox.leave()) is not None:
+            keys.append(message.key)
+        return keys
+
+
+def test_the_most_urgent_message_leaves_first() -> None:
+    bench = Bench()
+    for purpose in reversed(URGENCY):
+        bench.offer(purpose, purpose)
+    bench.step()
+    assert bench.leave_all() == list(URGENCY)
+
+
+def test_reports_never_use_what_is_kept_for_alarms_and_alarms_are_bounded_too() -> None:
+    bench = Bench(per_day=12)
+    for number in range(20):
+        bench.offer(f"report-{number}")
+    bench.step()
+    assert len(bench.leave_all()) == 8
+    for number in range(20):
+        bench.offer(f"alarm-{number}", "alarm")
+    bench.step()
+    assert len(bench.leave_all()) == 4
+    assert bench.queue.room("alarm") == 0
+    assert [kind for kind, _ in bench.said] == ["sms_budget"]
+    bench.step(86_400)
+    assert len(bench.leave_all()) == 12
+    assert bench.queue.account.month("2026-11-20").sent == 24
+
+
+def test_a_budget_of_three_a_day_leaves_one_for_an_alarm() -> None:
+    bench = Bench(per_day=3, per_month=90)
+    for number in range(5):
+        bench.offer(f"report-{number}")
+    bench.step()
+    bench.offer("alarm", "alarm")
+    bench.step()
+    assert bench.leave_all() == ["alarm", "report-0", "report-1"]
+
+
+def test_the_end_of_the_budget_is_said_once_and_its_return_once() -> None:
+    bench = Bench(per_day=4)
+    for number in range(4):
+        bench.offer(f"report-{number}")
+    for _ in range(10):
+        bench.step(60)
+    assert [kind for kind, _ in bench.said] == ["sms_budget"]
+    bench.step(86_400)
+    assert [kind for kind, _ in bench.said] == ["sms_budget", "sms_budget_end"]
+
+
+def test_the_day_of_the_budget_is_the_sites() -> None:
+    bench = Bench(per_day=1)
+    bench.clock.advance(11 * 3600 + 59 * 60)  # 23:59 in Paris, 22:59 UTC
+    bench.offer("a", "alarm")
+    bench.offer("b", "alarm")
+    bench.step()
+    assert bench.leave_all() == ["a"]
+    bench.step(60)
+    assert bench.leave_all() == ["b"]
+    assert sorted(bench.queue.account.days) == ["2026-11-20", "2026-11-21"]
+
+
+def test_the_budget_of_a_month_holds_where_the_days_have_room() -> None:
+    bench = Bench(per_day=12, per_month=20)
+    for number in range(40):
+        bench.offer(f"report-{number}")
+    sent = []
+    for _ in range(10):
+        bench.step(86_400)
+        sent.append(len(bench.leave_all()))
+    assert sum(sent) == 17
+    assert bench.queue.room("alarm") == 3
+
+
+def test_a_failed_message_is_sent_again_with_the_same_octets_under_another_key() -> None:
+    bench = Bench()
+    bench.offer("report-7", octets=b"\x01\x02")
+    bench.step()
+    bench.mailbox.refuse("report-7", 38)
+    bench.step()
+    assert not bench.mailbox.waiting
+    bench.step(60)
+    bench.leave_all()
+    assert [(m.key, m.octets) for m in bench.mailbox.left] == [("report-7#2", b"\x01\x02")]
+    bench.step()
+    assert bench.fates == [("report-7", "handed"), ("report-7", "sent")]
+
+
+def test_copies_are_counted_unless_the_network_refused_them() -> None:
+    bench = Bench()
+    bench.offer("a")
+    bench.step()
+    bench.mailbox.refuse("a", 38)
+    bench.step()
+    assert bench.queue.account.days["2026-11-20"].sent == 0
+    bench.step(60)
+    bench.mailbox.refuse("a#2", None)  # no answer: it may have left, and cost
+    bench.step()
+    assert bench.queue.account.days["2026-11-20"].sent == 1
+
+
+def test_a_message_that_always_fails_is_given_up_after_so_many_copies() -> None:
+    bench = Bench(per_day=1000, per_month=10_000)
+    bench.offer("a")
+    for _ in range(50):
+        bench.step(21_600)
+        for key in list(bench.mailbox.waiting):
+            bench.mailbox.refuse(key)
+    assert bench.fates == [("a", "handed"), ("a", "failed")]
+    assert bench.queue.account.month("2026-11-20").sent + bench.queue.account.month("2026-12-01").sent == COPIES
+
+
+def test_what_is_not_worth_sending_any_more_is_refused_or_taken_back() -> None:
+    bench = Bench(per_day=1)
+    bench.offer("a", "alarm", expires_s=bench.now_s + 3600)
+    bench.offer("b", "alarm", expires_s=bench.now_s + 3600)
+    bench.step()
+    bench.step(3600)  # the modem is dead: the first still lies there
+    assert sorted(bench.fates) == [("a", "failed"), ("a", "handed"), ("b", "refused")]
+    assert not bench.mailbox.waiting
+    assert bench.queue.account.days["2026-11-20"].sent == 0
+
+
+def test_a_key_is_sent_once_however_often_it_is_offered() -> None:
+    bench = Bench()
+    for _ in range(3):
+        bench.offer("a")
+        bench.step()
+    bench.leave_all()
+    bench.step()
+    bench.offer("a")
+    bench.start()
+    bench.offer("a")
+    bench.step()
+    assert [message.key for message in bench.mailbox.left] == ["a"]
+    assert not bench.mailbox.waiting
+    assert bench.queue.account.days["2026-11-20"].sent == 1
+
+
+def test_what_waits_and_the_counts_survive_a_kill() -> None:
+    bench = Bench(per_day=1)
+    bench.offer("a", "alarm")
+    bench.offer("b", "alarm", octets=b"\x00\xff")
+    bench.step()
+    bench.start()
+    bench.step()
+    assert bench.leave_all() == ["a"]
+    bench.start()
+    bench.step(86_400)
+    assert bench.leave_all() == ["b"]
+    assert bench.mailbox.left[-1].octets == b"\x00\xff"
+    assert bench.queue.account.month("2026-11-21").sent == 2
+
+
+def test_a_kill_between_writing_and_handing_over_sends_one_copy_that_counts_once() -> None:
+    bench = Bench()
+
+    class Cut(MemoryMailbox):
+        def enqueue(self, message: Any) -> None:
+            raise MailboxError("cut")
+
+    bench.queue = Queue(
+        Cut(lambda: 0.0), bench.budget, clock=bench.clock, zone=PARIS, kept=bench.kept, say=bench.say
+    )  # fmt: skip
+    bench.offer("a")
+    with pytest.raises(MailboxError):
+        bench.step()
+    assert bench.kept.saves == 1
+    bench.start()
+    bench.step()
+    bench.step()
+    assert bench.leave_all() == ["a"]
+    assert bench.queue.account.days["2026-11-20"].sent == 1
+
+
+def test_a_mailbox_that_fails_within_a_start_gets_the_message_as_soon_as_it_works() -> None:
+    bench = Bench()
+    bench.offer("a")
+    bench.mailbox.trouble = "smsd.db: disk I/O error"
+    with pytest.raises(MailboxError):
+        bench.step()
+    bench.mailbox.trouble = ""
+    bench.step()
+    assert bench.leave_all() == ["a"]
+    assert bench.fates == [("a", "handed")]
+
+
+def test_nothing_is_handed_over_while_the_card_cannot_be_written() -> None:
+    bench = Bench()
+    bench.kept.refuses = True
+    bench.offer("a")
+    with pytest.raises(OSError, match="No space left"):
+        bench.step()
+    assert not bench.mailbox.waiting
+    bench.kept.refuses = False
+    bench.step()
+    assert bench.leave_all() == ["a"]
+
+
+def test_expiry_goes_on_while_the_box_is_off() -> None:
+    bench = Bench(per_day=1)
+    bench.offer("a", "alarm")
+    bench.offer("b", "alarm", expires_s=bench.now_s + 3600)
+    bench.step()
+    bench.clock.now_ns = 1_000_000_000  # another start: monotonic begins anew, UTC went on
+    bench.clock.utc_offset_ms += 7_200_000
+    bench.start()
+    bench.step()
+    assert "b" not in {message.key for message in bench.mailbox.waiting.values()}
+    assert bench.queue.waiting() == 0
+
+
+def test_an_empty_queue_asks_for_nothing_and_writes_nothing() -> None:
+    bench = Bench()
+    assert math.isinf(bench.step()) or bench.step() > 1e9
+    assert bench.kept.saves == 0
+
+
+def test_the_queue_is_bounded_and_lets_the_least_urgent_go() -> None:
+    bench = Bench(per_day=1)
+    for number in range(600):
+        bench.offer(f"report-{number}")
+    bench.offer("alarm", "alarm")
+    bench.step()
+    assert bench.leave_all() == ["alarm"]
+    assert bench.queue.waiting() <= 500
+
+
+def test_keys_of_copies_fit_the_mailbox() -> None:
+    long = "k" * 60
+    assert len(copy_key(long, 12)) <= 60
+    assert copy_key(long, 2) != copy_key(long[:-1] + "j", 2)
+
+
+def test_a_clock_that_falls_back_finds_the_counts_of_the_day_again() -> None:
+    account = Account(Budget(12, 150))
+    account.sent("2026-11-20", "report")
+    account.sent("1970-01-01", "alarm")
+    assert account.room("report", "2026-11-20") == 7
+    assert Account(Budget(12, 150), account.saved()).month("2026-11-20").sent == 1
+
+
+class Poison:
+    """A member that fails at one message and takes the rest."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+
+    def step(self, now_s: float) -> float:
+        return now_s + 3600
+
+    def take(self, message: Received, now_s: float) -> bool:
+        if message.text == "poison":
+            raise ValueError("a bug")
+        self.taken.append(message.text)
+        return message.text != "foreign"
+
+
+def link_of(bench: Bench, member: Poison) -> SmsLink:
+    return SmsLink(SmsSettings(), bench.mailbox, bench.queue, [member], clock=bench.clock, say=bench.say)
+
+
+def test_what_came_in_is_dealt_with_once_also_across_a_kill_before_it_is_forgotten() -> None:
+    bench = Bench()
+    member = Poison()
+    bench.mailbox.bring(PHONE, "STATUS")
+
+    class Cut(MemoryMailbox):
+        def done(self, ids: list[str]) -> None:
+            raise MailboxError("cut")
+
+    cut = Cut(lambda: 0.0)
+    cut.inbox = bench.mailbox.inbox
+    link = SmsLink(SmsSettings(), cut, bench.queue, [member], clock=bench.clock, say=bench.say)
+    link.step(bench.now_s)
+    bench.start()
+    link = link_of(bench, member)
+    link.step(bench.now_s)
+    assert member.taken == ["STATUS"]
+    assert not bench.mailbox.inbox
+    assert bench.queue.account.days["2026-11-20"].came == 1
+
+
+def test_a_message_at_which_a_part_fails_is_put_aside_and_told_after_three_tries() -> None:
+    bench = Bench()
+    member = Poison()
+    link = link_of(bench, member)
+    bench.mailbox.bring(PHONE, "poison")
+    bench.mailbox.bring(PHONE, "after it")
+    for _ in range(3):
+        with pytest.raises(ValueError, match="a bug"):
+            link.step(bench.now_s)
+        bench.clock.advance(5)
+    link.step(bench.now_s)
+    assert member.taken == ["after it"]
+    assert ("sms_unread", {"why": "fault", "number": "0001", "raw": ""}) in bench.said
+
+
+def test_foreign_octets_are_told_raw_and_a_lost_mailbox_is_a_problem_said_once() -> None:
+    bench = Bench()
+    link = link_of(bench, Poison())
+    bench.mailbox.bring(PHONE, "foreign", b"\xde\xad")
+    link.step(bench.now_s)
+    assert ("sms_unread", {"why": "nobody", "number": "0001", "raw": "dead"}) in bench.said
+    bench.mailbox.trouble = "smsd.db is gone: is gammu-smsd installed?"
+    for _ in range(3):
+        bench.clock.advance(30)
+        link.step(bench.now_s)
+    bench.mailbox.trouble = ""
+    bench.clock.advance(30)
+    link.step(bench.now_s)
+    kinds = [kind for kind, _ in bench.said]
+    assert kinds.count("link_problem") == kinds.count("link_problem_end") == 1
+    assert link.status()["budget"]["came"] == 1
