@@ -11,6 +11,8 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 OCTETS: Final = 140
 """Of one message of 8-bit data: no header of ports or parts, one PDU."""
+URGENT: Final = 7
+"""Priority of what must not wait, an alarm: the modem's watchdog is quicker while such a message waits."""
 
 Fate: TypeAlias = Literal["sent", "delivered", "failed"]
 """sent: the network took it; delivered: a phone's receipt came, which is a hint only; failed: it was given up."""
@@ -79,6 +81,8 @@ class Health:
     oldest_waiting_s: float
     sent: int
     received: int
+    urgent_waiting_s: float = 0.0
+    """The oldest that waits with a priority of URGENT or more."""
 
 
 class Mailbox(Protocol):

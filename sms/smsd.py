@@ -1,0 +1,228 @@
+"""The mailbox on gammu-smsd's SQLite database: the daemon owns the modem, this hands over and takes in.
+
+Rows go to `outbox` with stamps in the past (a daemon in a zone west of Greenwich would hold them back for hours) and
+come out in `sentitems` under the same id; what a phone or gateway sent stands in `inbox` until it is dealt with. A key
+is remembered in a table of our own, in the same transaction: handed over twice, also across a power cut, it goes once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from sms.gsm7 import MESSAGE, septets
+from sms.mailbox import OCTETS, Fate, Health, Outcome, Outgoing, Received
+from sms.smsd_age import Ages
+from sms.smsd_file import SmsdFile
+from sms.smsd_inbox import Row, messages, utc_s
+
+KEY_LETTERS: Final = 60
+KEYS_KEPT: Final = 20_000
+"""Keys that are remembered after their message was settled: the newest."""
+REPORT_WAIT_S: Final = 8 * 86_400
+"""A phone's receipt that did not come in this time does not come."""
+FRESH_S: Final = 180.0
+"""A heartbeat older than this is none: three of its periods (statusfrequency = 60)."""
+LONG_AGO: Final = "2001-01-01 00:00:00"
+
+_FATES: Final[dict[str, Fate]] = {
+    "SendingOK": "sent", "SendingOKNoReport": "sent", "DeliveryPending": "sent", "DeliveryUnknown": "sent",
+    "DeliveryOK": "delivered", "DeliveryFailed": "failed", "SendingError": "failed", "Error": "failed",
+}  # fmt: skip
+
+
+class Smsd:
+    """`sms.mailbox.Mailbox` on the database at `path`; used by one thread at a time."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._file = SmsdFile(path)
+        self._wall = wall
+        self._ages = Ages(monotonic, wall)
+
+    @contextmanager
+    def _transaction(self, how: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
+        connection = self._file.connection()
+        try:
+            connection.execute(f"BEGIN {how}")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as exc:
+            raise self._file.said(exc) from exc
+
+    def enqueue(self, message: Outgoing) -> None:
+        """Hand a message over. Raises MailboxError; ValueError for a message that does not fit one SMS."""
+        check(message)
+        with self._transaction() as db:
+            if db.execute("SELECT 1 FROM vigie_message WHERE key = ?", (message.key,)).fetchone():
+                return
+            row = db.execute(
+                "INSERT INTO outbox (CreatorID, DestinationNumber, Coding, Text, UDH, TextDecoded, Class, MultiPart,"
+                " RelativeValidity, DeliveryReport, Priority, SendingDateTime, SendingTimeOut)"
+                " VALUES (?, ?, ?, ?, NULL, ?, -1, 'false', ?, ?, ?, ?, ?)",
+                (
+                    message.key, message.number, "8bit" if message.octets else "Default_No_Compression",
+                    message.octets.hex().upper() or None, message.text, validity(message.valid_s),
+                    "yes" if message.wants_report else "no", message.priority, LONG_AGO, LONG_AGO,
+                ),
+            ).lastrowid  # fmt: skip
+            db.execute(
+                "INSERT INTO vigie_message (id, key, number, handed_utc_s, wants_report) VALUES (?, ?, ?, ?, ?)",
+                (row, message.key, message.number, int(self._wall()), message.wants_report),
+            )
+        if row is not None:
+            self._ages.begin(row)
+
+    def cancel(self, key: str) -> bool:
+        """Take back a message that the daemon has not touched yet; one that it tried once is on its way."""
+        with self._transaction() as db:
+            taken = db.execute(
+                "DELETE FROM outbox WHERE SendingTimeOut = ? AND ID = (SELECT id FROM vigie_message WHERE key = ?)",
+                (LONG_AGO, key),
+            ).rowcount
+            if taken:
+                db.execute("UPDATE vigie_message SET settled = 1, noted = 'cancelled' WHERE key = ?", (key,))
+        return taken > 0
+
+    def outcomes(self) -> list[Outcome]:
+        """Return what is known and not yet noted. A row that vanished from both tables counts as failed."""
+        with self._transaction("DEFERRED") as db:
+            rows = db.execute(
+                "SELECT m.key, m.number, m.noted, s.Status, s.StatusCode, s.StatusError,"
+                " coalesce(s.DeliveryDateTime, s.SendingDateTime) FROM vigie_message m"
+                " LEFT JOIN sentitems s ON s.ID = m.id AND s.SequencePosition = 1"
+                " LEFT JOIN outbox o ON o.ID = m.id"
+                " WHERE m.settled = 0 AND (s.ID IS NOT NULL OR o.ID IS NULL) ORDER BY m.id"
+            ).fetchall()
+        found = []
+        for key, number, noted, status, code, report, at in rows:
+            fate = _FATES.get(status, "failed")
+            if fate != noted:
+                said = report if status in {"DeliveryOK", "DeliveryFailed"} else code
+                at_utc_s = utc_s(at)
+                found.append(
+                    Outcome(
+                        key, number, fate, said if said is not None and said >= 0 else None,
+                        int(self._wall()) if at_utc_s is None else at_utc_s,
+                    )
+                )  # fmt: skip
+        return found
+
+    def noted(self, outcomes: list[Outcome]) -> None:
+        """Forget these: the text is deleted, the key is kept. What a phone may still confirm is kept for some days."""
+        with self._transaction() as db:
+            for outcome in outcomes:
+                db.execute("UPDATE vigie_message SET noted = ? WHERE key = ?", (outcome.fate, outcome.key))
+            over = int(self._wall()) - REPORT_WAIT_S
+            db.execute(
+                "UPDATE vigie_message SET settled = 1 WHERE settled = 0 AND (noted IN ('delivered', 'failed')"
+                " OR noted = 'sent' AND (NOT wants_report OR handed_utc_s < ?))",
+                (over,),
+            )
+            db.execute(
+                "DELETE FROM sentitems WHERE EXISTS"
+                " (SELECT 1 FROM vigie_message m WHERE m.id = sentitems.ID AND m.settled)"
+            )
+            db.execute(
+                "DELETE FROM vigie_message WHERE settled = 1 AND id < (SELECT max(id) FROM vigie_message) - ?",
+                (KEYS_KEPT,),
+            )
+
+    def received(self, limit: int = 50) -> list[Received]:
+        """Return what came in; a long text when all its parts are there, or no more are waited for."""
+        with self._transaction("DEFERRED") as db:
+            rows = db.execute(
+                "SELECT ID, SenderNumber, Coding, UDH, Text, TextDecoded, ReceivingDateTime, UpdatedInDB FROM inbox"
+                " WHERE Processed = 'false' ORDER BY ID LIMIT ?",
+                (limit + 255,),  # a long text has at most 255 parts
+            ).fetchall()
+        return messages((Row(*row) for row in rows), self._wall())[:limit]
+
+    def done(self, ids: list[str]) -> None:
+        """Delete these; an id that is not there any more is passed over."""
+        rows = [(int(part),) for name in ids for part in name.split(",")]
+        if rows:
+            with self._transaction() as db:
+                db.executemany("DELETE FROM inbox WHERE ID = ?", rows)
+
+    def health(self) -> Health:
+        """Return what the daemon last wrote of its modem."""
+        with self._transaction("DEFERRED") as db:
+            phone = db.execute(
+                "SELECT TimeOut, Signal, NetCode, NetName, IMEI, IMSI FROM phones ORDER BY TimeOut DESC LIMIT 1"
+            ).fetchone()
+            sent, received = db.execute("SELECT total(Sent), total(Received) FROM phones").fetchone()
+            waiting = db.execute("SELECT ID, InsertIntoDB, Priority FROM outbox ORDER BY ID").fetchall()
+        beat, signal, code, name, imei, imsi = (None, -1, "", "", "", "")
+        if phone is not None:
+            beat, (signal, code, name, imei, imsi) = self._ages.heartbeat(phone[0]), phone[1:]
+        oldest_s, urgent_s = self._ages.waiting(waiting)
+        return Health(
+            is_running=beat is not None and beat <= FRESH_S,
+            heartbeat_age_s=beat,
+            signal=signal if 0 <= signal <= 100 else None,
+            operator=operator(code, name),
+            imei=imei,
+            imsi=imsi,
+            waiting=len(waiting),
+            oldest_waiting_s=oldest_s,
+            sent=int(sent),
+            received=int(received),
+            urgent_waiting_s=urgent_s,
+        )
+
+    def close(self) -> None:
+        """Give the database back."""
+        self._file.close()
+
+
+def check(message: Outgoing) -> None:
+    """Raise ValueError for what is no single message, with what is wrong with it."""
+    if not message.key or len(message.key) > KEY_LETTERS:
+        raise ValueError(f"the key of a message has 1 to {KEY_LETTERS} letters, not {len(message.key)}")
+    if not message.number:
+        raise ValueError("a message goes to a number")
+    if bool(message.text) == bool(message.octets):
+        raise ValueError("a message is a text or octets: one of them, and not empty")
+    if len(message.octets) > OCTETS:
+        raise ValueError(f"{len(message.octets)} octets: one message holds {OCTETS}")
+    if septets(message.text) > MESSAGE:
+        raise ValueError(f"{len(message.text)} letters: one message holds {MESSAGE}")
+
+
+def validity(valid_s: int) -> int:
+    """Return the TP-VP that keeps a message for this long at most, 5 minutes at least (3GPP TS 23.040, §9.2.3.12.1).
+
+    >>> validity(0), validity(300), validity(3600), validity(86_400), validity(172_800), validity(10**9)
+    (0, 0, 11, 167, 168, 255)
+    """
+    if valid_s < 12 * 3600 + 1800:
+        return max(min(valid_s // 300 - 1, 143), 0)
+    if valid_s < 2 * 86_400:
+        return min(143 + (valid_s - 12 * 3600) // 1800, 167)
+    if valid_s < 5 * 7 * 86_400:
+        return min(166 + valid_s // 86_400, 196)
+    return min(192 + valid_s // (7 * 86_400), 255)
+
+
+def operator(code: str | None, name: str | None) -> str:
+    """Return what the network calls itself, its code where it does not; empty without a network.
+
+    >>> operator("208 01", "Orange F"), operator("208 01", ""), operator("ERROR", "ERROR"), operator(None, None)
+    ('Orange F', '208 01', '', '')
+    """
+    words = [word.strip() for word in (name, code) if word and word.strip() not in {"", "ERROR"}]
+    return words[0] if words else ""
