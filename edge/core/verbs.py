@@ -33,7 +33,9 @@ VERBS: Final[dict[str, Verb]] = {
     "tariff": Verb(TariffSet, "configure", {"en": ("tariff",), "fr": ("tarif",)}, two_step=True),
     "equipment": Verb(EquipmentOrder, "operate", {"en": ("equipment",), "fr": ("equipement",)}, two_step=True),
     "tag": Verb(TagOrder, "operate", {"en": ("tag",), "fr": ("etiquette",)}),
-    "maintenance": Verb(MaintenanceOrder, "operate", {"en": ("maintenance",), "fr": ("maintenance",)}, two_step=True),
+    "maintenance": Verb(
+        MaintenanceOrder, "operate", {"en": ("maintenance", "maint"), "fr": ("maintenance", "maint")}, two_step=True
+    ),
     "meter.read": Verb(MeterRead, "operate", {"en": ("reading",), "fr": ("relevé", "releve")}),
     "meter.set": Verb(MeterSet, "configure", {"en": ("index",), "fr": ("index",)}, two_step=True),
     "meter.exchange": Verb(
