@@ -54,6 +54,7 @@ REASONS: Final[dict[str, str]] = {
     "input_bad": "a point that it is calculated from has no value",
     "division_by_zero": "its calculation divides by zero",
     "undefined": "its calculation has no result for these values",
+    "untold": "it came by SMS, which does not say why the period has no value",
     # UNCERTAIN: there is a value, read why
     "unconfirmed": "not yet confirmed by the next frame",
     "inconsistent": "does not agree with the other values of the same frame",

@@ -37,6 +37,7 @@ class Origin(msgspec.Struct, frozen=True):
     units: Mapping[str, str] = {}
     is_terse: bool = False
     """Leave out each `i` that follows from the one before: zlib can't, and it is a quarter of what is left."""
+    via: str = ""
 
 
 class Cut(msgspec.Struct, frozen=True):
@@ -102,7 +103,7 @@ def encode_records(
     cnt = _most_common([record.count for record in records if record.value is not None]) or 1
     batch = Batch(
         v=VERSION, box=origin.box, stream=origin.stream, seq=seq, n=count, first=first, tq=cut.trust, pts=origin.pts,
-        gap=list(gap), dt=None if dt_ms is None else seconds(dt_ms), cnt=cnt,
+        via=origin.via, gap=list(gap), dt=None if dt_ms is None else seconds(dt_ms), cnt=cnt,
     )  # fmt: skip
     entries, bad, units = batch.e, batch.bad, origin.units
     is_terse, next_good, next_bad = origin.is_terse, 0, 0
@@ -160,7 +161,7 @@ def encode_events(
     count = len(cut.utc_ms)
     pack = EventPack(
         v=VERSION, box=origin.box, stream=origin.stream, seq=seq, n=count, first=first, tq=cut.trust, pts=origin.pts,
-        gap=list(gap),
+        via=origin.via, gap=list(gap),
     )  # fmt: skip
     for i, (event, at_ms) in enumerate(zip(events[:count], cut.utc_ms, strict=True)):
         pack.e.append(event_entry(event, i, at_ms))

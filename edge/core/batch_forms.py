@@ -70,6 +70,8 @@ class _Header(msgspec.Struct, omit_defaults=True, kw_only=True):
     first: Annotated[int, Meta(ge=1, le=2**62)]
     tq: str
     pts: str = ""
+    via: str = ""
+    """How it came to whoever publishes it: "sms" through a gateway. Absent: from the box itself."""
     gap: list[GapRow] = []
 
     @property

@@ -24,12 +24,13 @@ def local_days(tz: ZoneInfo, from_ms: int, to_ms: int) -> Iterator[tuple[str, in
     """
     day = datetime.fromtimestamp(from_ms / 1000, UTC).astimezone(tz).date()
     while True:
-        start_ms, end_ms = _midnight_ms(tz, day), _midnight_ms(tz, day + timedelta(days=1))
+        start_ms, end_ms = midnight_ms(tz, day), midnight_ms(tz, day + timedelta(days=1))
         if start_ms > to_ms:
             return
         yield day.isoformat(), start_ms, end_ms
         day += timedelta(days=1)
 
 
-def _midnight_ms(tz: ZoneInfo, day: date) -> int:
+def midnight_ms(tz: ZoneInfo, day: date) -> int:
+    """Return the UTC ms at which a local day begins."""
     return round(datetime.combine(day, time(), tz).timestamp() * 1000)

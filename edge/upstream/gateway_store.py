@@ -1,0 +1,218 @@
+"""All that a gateway knows, in one SQLite file: its boxes, what each said, what is still to be sent and told.
+
+WAL with synchronous=FULL. Use it as a context: a transaction that commits at the end, or is undone by an exception.
+What it hands out is read from the file each time, so that another process (`vigie gateway accept`) may write as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, Self, TypeAlias
+
+import msgspec
+
+from edge.upstream.gateway_tables import TABLES, VERSION
+
+State: TypeAlias = Literal["new", "accepted", "revoked"]
+RAW_MOST: Final = 1000
+JOURNAL_MOST: Final = 10_000
+BOX_COLUMNS: Final = (
+    "id, number, public, state, phone, mailbox, session, version, asked_s, last_s, every_s, signal, settled, told,"
+    " told_s, test, nacked, nacked_s"
+)
+
+
+class StoreError(Exception):
+    """The gateway's file can't be used: says which, why and what to do."""
+
+
+class Box(msgspec.Struct):
+    """A box as the gateway knows it."""
+
+    id: str
+    number: int
+    """In the head of its messages, 1 to 65535."""
+    public: bytes
+    state: State
+    phone: str
+    mailbox: str
+    """Of which modem its last message came."""
+    session: str | None
+    version: str
+    asked_s: int
+    last_s: int | None
+    """UTC of its last message; None before the first one that was sealed."""
+    every_s: int
+    """How far apart its reports are expected, from the last one."""
+    signal: int | None
+    settled: int
+    """Highest counter up to and including which the consumer has everything, or it was given up."""
+    told: int
+    """What the box was told of `settled`, and when."""
+    told_s: int
+    test: int | None
+    """Counter of a message that asked for an acknowledgement at once."""
+    nacked: int
+    """How often the oldest missing counter was asked for, and when last."""
+    nacked_s: int
+
+
+class Came(msgspec.Struct, frozen=True):
+    """A message that came in, above `settled`: the last entries that it made in each stream (0: none)."""
+
+    counter: int
+    at_s: int
+    m_stream: int | None = None
+    m_seq: int = 0
+    ev_stream: int | None = None
+    ev_seq: int = 0
+
+
+class GatewayStore(AbstractContextManager["GatewayStore"]):
+    """The file. Raises StoreError when it can't be used."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = path
+        if str(path) != ":memory:" and not Path(path).exists():
+            with contextlib.suppress(OSError):  # sqlite3 says what is wrong
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # it holds the gateway's key
+        try:
+            self.db = sqlite3.connect(str(path), timeout=30, isolation_level=None, check_same_thread=False)
+        except sqlite3.Error as exc:
+            raise StoreError(f"{path}: {exc}; name a file in a folder that exists and that you may write") from exc
+        try:
+            self.db.execute("PRAGMA journal_mode=WAL")
+            self.db.execute("PRAGMA synchronous=FULL")
+            if not self.db.execute("PRAGMA user_version").fetchone()[0]:
+                if self.db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                    raise StoreError(f"{path}: is another program's database; name a file of its own")
+                self.db.executescript(f"BEGIN IMMEDIATE;{TABLES}PRAGMA user_version={VERSION};COMMIT;")
+            version = self.db.execute("PRAGMA user_version").fetchone()[0]
+            if version != VERSION:
+                raise StoreError(f"{path}: another version of vigie made it (tables {version}, {VERSION} is expected)")
+            self.db.execute("SELECT 1 FROM box LIMIT 1")
+        except sqlite3.Error as exc:
+            self.db.close()
+            raise StoreError(f"{path}: {exc}; `vigie gateway restore` puts a backup in its place") from exc
+        except BaseException:
+            self.db.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        self.db.close()
+
+    def __enter__(self) -> Self:
+        self.db.execute("BEGIN IMMEDIATE")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self.db.execute("COMMIT")
+        finally:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+
+    # -- settings of the gateway itself
+
+    def setting(self, key: str) -> Any:
+        """Return what is kept under a name, or None."""
+        row = self.db.execute("SELECT value FROM setting WHERE key = ?", (key,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def keep(self, key: str, value: Any) -> None:
+        """Keep a JSON value under a name."""
+        self.db.execute("INSERT OR REPLACE INTO setting VALUES (?,?)", (key, json.dumps(value)))
+
+    # -- boxes
+
+    def boxes(self) -> list[Box]:
+        """Return all boxes by id."""
+        rows = self.db.execute(f"SELECT {BOX_COLUMNS} FROM box ORDER BY id")  # noqa: S608 - a constant
+        return [Box(*row) for row in rows]
+
+    def box(self, id_: str) -> Box | None:
+        """Return one box."""
+        row = self.db.execute(f"SELECT {BOX_COLUMNS} FROM box WHERE id = ?", (id_,)).fetchone()  # noqa: S608
+        return None if row is None else Box(*row)
+
+    def box_of(self, number: int) -> Box | None:
+        """Return the box of the number in a head."""
+        row = self.db.execute(f"SELECT {BOX_COLUMNS} FROM box WHERE number = ?", (number,)).fetchone()  # noqa: S608
+        return None if row is None else Box(*row)
+
+    def add_box(self, id_: str, public: bytes, phone: str, mailbox: str, version: str, now_s: int) -> Box:
+        """Make a box that waits to be accepted, with the lowest free number. Raises StoreError without one."""
+        taken = {row[0] for row in self.db.execute("SELECT number FROM box")}
+        number = next((number for number in range(1, 65_536) if number not in taken), None)
+        if number is None:
+            raise StoreError("65,535 boxes are there: no number is free; start a second gateway")
+        self.db.execute(
+            "INSERT INTO box (id, number, public, state, phone, mailbox, version, asked_s) VALUES (?,?,?,?,?,?,?,?)",
+            (id_, number, public, "new", phone, mailbox, version, now_s),
+        )
+        found = self.box(id_)
+        assert found is not None  # noqa: S101 - inserted above
+        return found
+
+    def update(self, box: Box) -> None:
+        """Write all that may change of a box."""
+        names = BOX_COLUMNS.split(", ")[1:]
+        values = [getattr(box, name) for name in names]
+        marks = ", ".join(f"{name} = ?" for name in names)
+        self.db.execute(f"UPDATE box SET {marks} WHERE id = ?", (*values, box.id))  # noqa: S608 - constants
+
+    def forget(self, id_: str) -> None:
+        """Forget that a box was ever there, but for its log, its accounts and the journal."""
+        for table in ("box", "claim", "schema", "schema_part", "prior", "came", "unread", "held", "outgoing"):
+            column = "id" if table == "box" else "box"
+            self.db.execute(f"DELETE FROM {table} WHERE {column} = ?", (id_,))  # noqa: S608 - constants
+
+    # -- what came in
+
+    def came(self, box: str) -> list[Came]:
+        """Return what came of a box above `settled`, by counter."""
+        query = "SELECT counter, at_s, m_stream, m_seq, ev_stream, ev_seq FROM came WHERE box = ? ORDER BY counter"
+        return [Came(*row) for row in self.db.execute(query, (box,))]
+
+    def add_came(self, box: str, came: Came) -> None:
+        """Take note of a message that came."""
+        values = (box, came.counter, came.at_s, came.m_stream, came.m_seq, came.ev_stream, came.ev_seq)
+        self.db.execute("INSERT OR REPLACE INTO came VALUES (?,?,?,?,?,?,?)", values)
+
+    def add_raw(self, at_s: int, mailbox: str, phone: str, octets: bytes, text: str, why: str) -> None:
+        """Keep what could not be read as it came; the oldest goes when there is too much."""
+        self.db.execute(
+            "INSERT INTO raw (at_s, mailbox, phone, octets, text, why) VALUES (?,?,?,?,?,?)",
+            (at_s, mailbox, phone, octets[:1000], text[:1000], why),
+        )
+        self.db.execute("DELETE FROM raw WHERE id <= (SELECT max(id) FROM raw) - ?", (RAW_MOST,))
+
+    # -- accounts and journal
+
+    def count(self, box: str, month: str, way: str) -> None:
+        """Count one message: way "in" from the box, "out" to it, "refused" what nobody could open."""
+        self.db.execute(
+            "INSERT INTO account VALUES (?,?,?,1) ON CONFLICT (box, month, way) DO UPDATE SET count = count + 1",
+            (box, month, way),
+        )
+
+    def counted(self, month: str) -> dict[tuple[str, str], int]:
+        """Return the messages of a month such as "2026-11" by (box, way)."""
+        rows = self.db.execute("SELECT box, way, count FROM account WHERE month = ?", (month,))
+        return {(box, way): count for box, way, count in rows}
+
+    def journal(self, at_s: int, box: str, kind: str, **words: Any) -> None:
+        """Write down what happened; the oldest goes when there is too much."""
+        text = json.dumps(words, ensure_ascii=False)
+        self.db.execute("INSERT INTO journal (at_s, box, kind, words) VALUES (?,?,?,?)", (at_s, box, kind, text))
+        self.db.execute("DELETE FROM journal WHERE id <= (SELECT max(id) FROM journal) - ?", (JOURNAL_MOST,))
