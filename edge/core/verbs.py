@@ -18,6 +18,7 @@ from edge.core.setting import Set
 from edge.core.tags import TagOrder
 from edge.core.tariff_book import TariffSet
 from edge.core.timekeeping import TimeSet
+from edge.core.trial import Trial
 
 VERBS: Final[dict[str, Verb]] = {
     "ack": Verb(Ack, "operate", {"en": ("ack", "ok"), "fr": ("acquitter", "ok")}),
@@ -36,6 +37,8 @@ VERBS: Final[dict[str, Verb]] = {
     "maintenance": Verb(
         MaintenanceOrder, "operate", {"en": ("maintenance", "maint"), "fr": ("maintenance", "maint")}, two_step=True
     ),
+    # it changes nothing: an installer with cold hands sends one word
+    "test": Verb(Trial, "operate", {"en": ("test",), "fr": ("test", "essai")}),
     "meter.read": Verb(MeterRead, "operate", {"en": ("reading",), "fr": ("relevé", "releve")}),
     "meter.set": Verb(MeterSet, "configure", {"en": ("index",), "fr": ("index",)}, two_step=True),
     "meter.exchange": Verb(

@@ -12,6 +12,7 @@ from edge.core import acting_view, alarm_view, costs, equipment_view, meter_view
 from edge.core.clock import Dating
 from edge.core.engine import Engine
 from edge.core.tag_list import TagList
+from edge.core.trials import Trials
 
 View: TypeAlias = Callable[[Engine, int, Dating], Any]
 """(engine, monotonic ms now, dating of the starts) -> what is told."""
@@ -30,5 +31,6 @@ VIEWS: Final[dict[str, View]] = {
     "setpoints": lambda engine, _now_ms, dating: acting_view.settings(engine, dating),
     "programs": lambda engine, _now_ms, _dating: acting_view.programs(engine),
     "tags": lambda engine, _now_ms, dating: engine.part(TagList).views(dating),
+    "trial": lambda engine, now_ms, _dating: engine.part(Trials).view(now_ms),
     "equipment": lambda engine, _now_ms, dating: equipment_view.equipment(engine, dating),
 }

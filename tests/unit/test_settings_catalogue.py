@@ -86,6 +86,8 @@ def test_there_is_french() -> None:
 def test_french_has_its_spaces_and_its_quotes() -> None:
     """A colon, semicolon, question or exclamation mark or quote stands after a space that does not break."""
     for key, sentence in catalogue.catalogue("fr").items():
+        if key.startswith("sms."):  # a text for a phone saves the letter
+            continue
         text = FIELD.sub("x", sentence).replace("[?", "[")
         assert not re.search(r"[^\u00a0][;!?»](?!\w)|«[^\u00a0]", text), key
         assert not re.search(r"(?<![\u00a0])(?<!x):(?!\w|\\)", text), key

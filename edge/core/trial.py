@@ -1,0 +1,57 @@
+"""May the installer leave? How a trial of the whole chain is asked for and what comes of it; `trials` does it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Try the whole chain out; the outcome is told within five minutes."""
+
+
+class Failing(msgspec.Struct, frozen=True):
+    """What keeps a trial from passing: a point, or "" for the box itself, and the reason by its code."""
+
+    point: str
+    reason: str
+
+
+class Running(msgspec.Struct, frozen=True):
+    """Who asked for the trial that runs, and since when."""
+
+    author: str
+    channel: str
+    begin_ms: int
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What came of a trial. `stored_s`: how long the server took, None when it never answered."""
+
+    passed: bool
+    points: int
+    failing: list[Failing]
+    stored_s: float | None
+    link: str
+    author: str
+    channel: str
+    at_ms: int
+
+    @property
+    def sound(self) -> int:
+        """How many points are in order."""
+        return self.points - len({failing.point for failing in self.failing if failing.point})
+
+
+class TrialView(msgspec.Struct, frozen=True):
+    """A trial as it stands, for whoever looks."""
+
+    state: Literal["none", "running", "passed", "failed"]
+    points: int
+    sound: int
+    failing: list[Failing]
+    stored_s: float | None
+    link: str
+    since_s: float | None
+    """How long it has been running, or since it ended; None before the first."""
