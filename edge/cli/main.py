@@ -41,6 +41,7 @@ VERBS: Final[dict[str, Verb]] = {
     "tic": Verb("edge.cli.tic", "decode a Téléinfo stream, or record one from a port"),
     "scan": Verb("edge.cli.scan", "what is wired to this machine, and what to write for it"),
     "doctor": Verb("edge.cli.doctor", "may you leave? each part well, to look at or failed, with its remedy"),
+    "test": Verb("edge.cli.trial", "may you leave? tries the whole chain, to the server and back"),
     "time": Verb("edge.cli.clock", "what time the box believes it is, and by whom; `time set` to tell it"),
     "history": Verb("edge.cli.history", "what a point did: a table, CSV, JSON or SenML", run="history"),
     "export": Verb("edge.cli.export", "all points as CSV, or as a data package", run="export"),

@@ -57,7 +57,7 @@ KINDS: Final[dict[str, Kind]] = {
     "alarm_unsuppress": _kind(f"{_ALARM} by"),
     "test_begin": _kind("by channel"),
     "test_button": _kind(),
-    "test_end": _kind("passed points of by channel", "failing stored_s link"),
+    "test_end": _kind("passed points of by channel", "failing stored_s link v u"),
     "command": _kind("id verb done text", "args", ACT),
     "program": _kind("program", "to v u"),
     "program_waits": _kind("programs"),

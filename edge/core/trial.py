@@ -26,6 +26,14 @@ class Running(msgspec.Struct, frozen=True):
     begin_ms: int
 
 
+class Meter(msgspec.Struct, frozen=True):
+    """What an electricity meter shows: its point and the index, in `u`: Wh."""
+
+    point: str
+    v: float
+    u: str
+
+
 class Verdict(msgspec.Struct, frozen=True):
     """What came of a trial. `stored_s`: how long the server took, None when it never answered."""
 
@@ -37,6 +45,8 @@ class Verdict(msgspec.Struct, frozen=True):
     author: str
     channel: str
     at_ms: int
+    meter: Meter | None = None
+    """The electricity meter's first index, so that whoever reads the outcome can compare it with the meter."""
 
     @property
     def sound(self) -> int:

@@ -15,7 +15,7 @@ from edge.core.engine import Engine
 from edge.core.kinds import Counter
 from edge.core.part import Part
 from edge.core.text import Text
-from edge.core.trial import Failing, Running, Trial, TrialView, Verdict
+from edge.core.trial import Failing, Meter, Running, Trial, TrialView, Verdict
 from edge.core.types import NEVER, Event, Record
 from hal.sample import AT_REST, BAD
 
@@ -122,7 +122,7 @@ class Trials(Part):
         stored_s = None if self._stored is None else round(max(0, at_ms - running.begin_ms) / 1000, 1)
         verdict = Verdict(
             self._stored is not None and not failing, len(self.site.points), failing, stored_s, link,
-            running.author, running.channel, now_ms,
+            running.author, running.channel, now_ms, self._meter(),
         )  # fmt: skip
         self.verdict, self.running, self.due_ms = verdict, None, NEVER
         self.has_passed = self.has_passed or verdict.passed
@@ -136,8 +136,22 @@ class Trials(Part):
             values["failing"] = ", ".join([*told, *(["…"] if len(failing) > MOST_TOLD else [])])
         if stored_s is not None:
             values |= {"stored_s": stored_s, "link": link}
-        self.site.emit(Event("test_end", now_ms, "", values))
+        if verdict.meter is not None:
+            values |= {"v": verdict.meter.v, "u": verdict.meter.u}
+        self.site.emit(Event("test_end", now_ms, "" if verdict.meter is None else verdict.meter.point, values))
         self.ended(verdict)
+
+    def _meter(self) -> Meter | None:
+        for point in self.site.points.values():
+            is_kept = isinstance(point, Counter) and not isinstance(point.register, Volatile)
+            if is_kept and point.spec.unit == "Wh" and isinstance(point.value, int | float):
+                return Meter(point.id, point.value, point.spec.unit)
+        return None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the last trial of this start did not pass, and no other runs."""
+        return self.running is None and self.verdict is not None and not self.verdict.passed
 
     def registers(self) -> dict[str, Any]:
         """Return whether a trial has passed, and who waits for the outcome of one."""

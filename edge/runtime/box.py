@@ -43,9 +43,11 @@ from edge.runtime.signals import status_lamp
 from edge.runtime.station import Question, Station
 from edge.runtime.stores import Stores
 from edge.runtime.supervisor import Bell, Supervisor
+from edge.runtime.trial_watch import TrialWatch, button_of, telling
 from edge.runtime.undated import estimated_end
 from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
+from edge.settings.model_sms import Test
 from edge.store.fs import Fs
 from edge.store.history import CONSUMER
 from edge.store.writer import Writer
@@ -234,10 +236,11 @@ class Box:
         )  # fmt: skip
 
     def _guests(self) -> dict[str, list[DeviceSpec]]:
-        """Return what is on a bus beside the points' devices: the display."""
+        """Return what is on a bus beside the points' devices: the display, the test button."""
+        guests = button_of(self.settings.one(Test))
         shown = self.settings.display
         if shown is None:
-            return {}
+            return guests
 
         def ask(question: Question) -> None:
             self.station.post(question)  # there is none yet
@@ -247,7 +250,12 @@ class Box:
             today=Told(ask, moved_today), costs=Told(ask, costs), links=self.links, waiting=self.waiting,
             is_kept=lambda: self.writer.trouble() is None,
         )  # fmt: skip
-        return {shown.bus: [display_device(shown, showing)]}
+        return guests | {shown.bus: [display_device(shown, showing)]}
+
+    def _signal(self) -> str:
+        """Return how well the modem hears, such as "GSM 4/5"; "" while nobody knows."""
+        link = self.links.get("sms")
+        return "" if link is None else str(link.status().get("signal_text", ""))
 
     def _take_in(self, cycle: Cycle) -> None:
         """Hand what a bus says to the station, and let the lamp hear it."""
@@ -282,10 +290,14 @@ class Box:
         self.link_bells |= {name: self.supervisor.add(link, Bell()) for name, link in self.links.items()}
         self.writer.on_commit.append(self._ring_links)
         past_days = PastDays(self.station.post, lambda: self.history)
-        by_the_hour = Sharing("keeping", [self.keeper, self.historian, past_days])
+        tell = telling(lambda: self.settings, self.clock, self.stores.fs, self._signal)
+        watch = TrialWatch(self.events, self.links, self.station.post, tell)
+        by_the_hour = Sharing("keeping", [self.keeper, self.historian, past_days, watch])
         # after the writer, whose work they copy, and after the links: what those wait for at the end is short
         ring = self.supervisor.add(by_the_hour, Bell())
         self.keeper.wake = by_the_hour.wake(self.keeper, ring)
+        watch.wake = by_the_hour.wake(watch, ring)
+        watch.follow(self.station.engine)
         if self.lamp is not None:
             self.lamp.wake = self.supervisor.add(self.lamp, Bell())
         if self._hardware is not None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from edge.core.clock import Clock
 from edge.core.engine import Engine
 from edge.core.health import health
+from edge.core.trials import Trials
 from edge.runtime.lamp import LASTS_S, Ears, StatusLamp
 from edge.settings.lamp import lamp_table
 from edge.settings.model import Led, PointEntry, Settings
@@ -91,6 +92,8 @@ def status_lamp(
     def state() -> str:
         now_ms = clock.monotonic_ns() // 1_000_000
         found = [link.status() for link in links.values()]
+        if engine.part(Trials).has_failed:
+            return "failed"
         return health(engine.points.values(), found, now_ms, clock.utc_ms(), is_kept=is_kept(), is_sound=is_sound())
 
     return StatusLamp(opener, lamp_table(), state, Ears(wiring(settings)))

@@ -34,6 +34,8 @@ def check_wiring(draft: Draft, faults: Faults) -> None:
     led, display = draft.single.get("led"), draft.single.get("display")
     if led is not None:
         _check_led(led, draft, faults)
+    if (test := draft.single.get("test")) is not None:
+        _check_pin_and_bus(test, draft, faults)
     if display is not None:
         _check_display(display, draft, faults)
 
@@ -115,14 +117,19 @@ def _check_bus_of_output(row: Row, draft: Draft, faults: Faults) -> None:
 
 def _check_led(led: Row, draft: Draft, faults: Faults) -> None:
     """Note a lamp on a pin without its bus, or a name beside the pin: only one can be lit."""
-    if "pin" in led.raw and not led.good.get("bus"):
-        faults.missing(led.path, "fault.led_bus")
-    elif "pin" in led.raw:
-        _check_bus_of_output(led, draft, faults)
-        if led.good.get("name"):
-            faults.at_key(led.key("name"), "fault.led_name")
-    elif led.good.get("bus"):
-        faults.at_key(led.key("bus"), "fault.led_pin")
+    _check_pin_and_bus(led, draft, faults)
+    if "pin" in led.raw and led.good.get("bus") and led.good.get("name"):
+        faults.at_key(led.key("name"), "fault.led_name")
+
+
+def _check_pin_and_bus(row: Row, draft: Draft, faults: Faults) -> None:
+    """Note a pin without its bus, or a bus without a pin."""
+    if "pin" in row.raw and not row.good.get("bus"):
+        faults.missing(row.path, "fault.led_bus")
+    elif "pin" in row.raw:
+        _check_bus_of_output(row, draft, faults)
+    elif row.good.get("bus"):
+        faults.at_key(row.key("bus"), "fault.led_pin")
 
 
 def _check_display(display: Row, draft: Draft, faults: Faults) -> None:
@@ -155,7 +162,8 @@ def _check_pins(draft: Draft, faults: Faults) -> None:
     held: dict[int, tuple[Row, str]] = {}
     _check_power_pins(draft, held, faults)
     outputs = [(row, key) for row in draft.outputs for key in ("pin", "readback_pin")]
-    others = [(row, "pin") for row in (*draft.points, *([draft.single["led"]] if "led" in draft.single else []))]
+    single = [draft.single[name] for name in ("led", "test") if name in draft.single]
+    others = [(row, "pin") for row in (*draft.points, *single)]
     for row, key in [*others, *outputs]:
         pin = row.good.get(key)
         if isinstance(row, PointRow) and (row.driver is None or row.driver.bus_kind != "gpio"):

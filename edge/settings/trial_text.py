@@ -14,11 +14,12 @@ from sms.gsm7 import MESSAGE, gsm7
 
 NO_PULSE: Final = "no_pulse"
 FILE: Final = "vigie-report.txt"
+NAME_MOST: Final = 24
 LANGUAGES: Final = ("en", "fr")
 
 
 class TrialFacts(msgspec.Struct, frozen=True):
-    """What is told beside the verdict. `names`: point -> its name by language; `meter` such as "Linky 14253.7 kWh"."""
+    """What is told beside the verdict. `names`: point -> its name by language."""
 
     box: str
     site: str
@@ -26,7 +27,6 @@ class TrialFacts(msgspec.Struct, frozen=True):
     names: Mapping[str, Mapping[str, str]] = {}
     buses: Mapping[str, str] = {}
     """Point -> kind of its bus: a remedy may be that bus's own."""
-    meter: str = ""
     signal: str = ""
     """Such as "GSM 4/5"."""
 
@@ -37,7 +37,7 @@ def trial_sms(verdict: Verdict, facts: TrialFacts, lang: str) -> str:
         text = _sms(verdict, facts, lang, told)
         if len(text) <= MESSAGE:
             return text
-    return _sms(verdict, msgspec.structs.replace(facts, meter="", signal=""), lang, 0)[:MESSAGE]
+    return _sms(msgspec.structs.replace(verdict, meter=None), msgspec.structs.replace(facts, signal=""), lang, 0)
 
 
 def _sms(verdict: Verdict, facts: TrialFacts, lang: str, told: int) -> str:
@@ -50,8 +50,10 @@ def _sms(verdict: Verdict, facts: TrialFacts, lang: str, told: int) -> str:
         failing.append(catalogue.render(lang, "sms.others", {"count": len(verdict.failing) - told}))
     if failing:
         points = f"{points}: {', '.join(failing)}".replace(", (", " (")
-    elif facts.meter:
-        points = f"{points}. {facts.meter}"
+    elif verdict.meter is not None:
+        name = named(facts.names.get(verdict.meter.point, {}), lang) or verdict.meter.point
+        index = f"{verdict.meter.v / 1000:.1f}".replace(".", catalogue.word(lang, "number", "decimal"))  # it is in Wh
+        points = f"{points}. {name[:NAME_MOST]} {index} kWh"
     server = say("not_stored") if verdict.stored_s is None else say("stored", stored_s=round(verdict.stored_s))
     head = say("head", box=facts.box, passed=verdict.passed, **({"when": facts.when} if facts.when else {}))
     lines = [head, points, f"{facts.signal}. {server}" if facts.signal else server]

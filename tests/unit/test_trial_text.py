@@ -6,17 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.core.trial import Failing, Verdict
+from edge.core.trial import Failing, Meter, Verdict
 from edge.settings.trial_text import TrialFacts, trial_page, trial_sms
 from hal.sample import REASONS
 from sms.gsm7 import MESSAGE, septets
 
-FACTS = TrialFacts("b0042", "Gymnase Sud", "20 Nov 10:42", meter="Linky 14253.7 kWh", signal="GSM 4/5")
+FACTS = TrialFacts("b0042", "Gymnase Sud", "20 Nov 10:42", names={"tic.index": {"en": "Linky"}}, signal="GSM 4/5")
 BAD = [Failing("water.cold", "no_pulse"), Failing("t.flow", "unplugged")]
 
 
 def verdict(failing: list[Failing], stored_s: float | None, points: int = 23) -> Verdict:
-    return Verdict(not failing and stored_s is not None, points, failing, stored_s, "sms", "caretaker", "sms", 0)
+    meter = Meter("tic.index", 14_253_700, "Wh")
+    return Verdict(not failing and stored_s is not None, points, failing, stored_s, "sms", "caretaker", "sms", 0, meter)
 
 
 def test_a_pass_says_what_was_tried_and_that_the_installer_may_leave() -> None:

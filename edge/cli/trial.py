@@ -1,0 +1,73 @@
+"""`vigie test`: may you leave? Tries the whole chain out, to the server and back, and waits for the outcome.
+
+Exit codes: 0 passed, 1 failed, 3 no box answers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from edge.cli.client import Client
+from edge.cli.console import EXIT_REFUSED, add_common, asked, write_json, write_lines
+from edge.cli.ordered import answer
+from edge.cli.words import Words
+from edge.settings import catalogue
+
+WITHIN_S: Final = 330.0
+LOOK_EACH_S: Final = 1.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `vigie test` takes."""
+    parser.add_argument("--now", action="store_true", help="order it and don't wait; `vigie journal` has the outcome")
+    add_common(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Order it, and print what comes of it."""
+    return asked(args, _test)
+
+
+def _test(client: Client, args: argparse.Namespace) -> int:
+    say = Words(client.get("box")["site"]["lang"])
+    result = answer(client, "test", {})
+    if args.now or not result["done"]:
+        if args.json:
+            write_json(result)
+        else:
+            write_lines([say.result(result["text"])])
+        return 0 if result["done"] else EXIT_REFUSED
+    if not args.json:
+        write_lines([say.result(result["text"])])
+    end_s = time.monotonic() + WITHIN_S
+    view = client.get("trial")
+    while view["state"] == "running" and time.monotonic() < end_s:
+        time.sleep(LOOK_EACH_S)
+        view = client.get("trial")
+    if args.json:
+        write_json(view)
+    else:
+        write_lines(lines(view, say.lang))
+    return 0 if view["state"] == "passed" else EXIT_REFUSED
+
+
+def lines(view: Mapping[str, Any], lang: str) -> list[str]:
+    """Return the outcome for people: what is in order, what is not and what to do."""
+
+    def told(key: str, **values: Any) -> str:
+        return catalogue.render(lang, f"trial_file.{key}", values)
+
+    found = [told("points", sound=view["sound"], points=view["points"])]
+    for one in view["failing"]:
+        found.append(told("failing", name=one["point"], why=one["reason"]) if one["point"] else told("clock"))
+        key = f"remedy.{one['reason']}" if one["point"] else "doctor_remedy.clock_unset"
+        if catalogue.has(lang, key):
+            found.append(told("remedy", what=catalogue.render(lang, key, {})))
+    if view["stored_s"] is None:
+        found += [told("not_stored"), told("not_stored_remedy")]
+    else:
+        found.append(told("stored", stored_s=round(view["stored_s"], 1), link=view["link"]))
+    return [*found, told("passed" if view["state"] == "passed" else "failed")]
