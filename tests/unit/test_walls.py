@@ -147,9 +147,11 @@ def test_decoders_are_pure() -> None:
 
 
 def test_sms_codec_needs_the_standard_library_only() -> None:
-    if not (ROOT / "sms/codec").exists():
-        pytest.skip("the codec comes with the SMS work")
-    assert offences_of("sms.codec", "sms.codec", third_party=()) == {}
+    loaded = sorted(name for name in loaded_by("import sms.codec, sms.forms, sms.indexes") if name.startswith("sms."))
+    assert "sms.codec" in loaded
+    for name in loaded:
+        source = (ROOT / f"{name.replace('.', '/')}.py").read_text("utf-8")
+        assert offences(source, ("sms",), third_party=()) == [], name
 
 
 @pytest.mark.parametrize(
@@ -207,6 +209,8 @@ def test_loading_the_decoders_loads_no_driver() -> None:
 
 def test_importing_sms_loads_nothing_else() -> None:
     assert loaded_by("import sms") == {"sms"}
+    outside = {name for name in loaded_by("import sms.codec, sms.forms, sms.indexes") if not name.startswith("sms")}
+    assert {name.partition(".")[0] for name in outside} <= sys.stdlib_module_names
 
 
 def test_no_module_loads_a_vendor_library_before_a_device_is_opened() -> None:
