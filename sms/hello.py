@@ -1,0 +1,144 @@
+"""The messages by which a box and a gateway find a key: their octets, and the tags of the two that come before it.
+
+All are of type HELLO, and the first octet of the body says which (`sms/WIRE.md`). Hello and welcome stand in the clear
+under box number 0: only the owner of the private key who also knows the other's public key can make their tag, and
+that proves who says it, and that it is meant for this gateway. Roll and here are sealed like any other message.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from sms.keys import PUBLIC, Identity, derived
+from sms.seal import KEY, SealError
+from sms.wire import BOX_MAX, HEAD, MESSAGE, TAG, Header, Type, WireError, header_of
+
+HELLO: Final = 1
+WELCOME: Final = 2
+ROLL: Final = 3
+HERE: Final = 4
+SALT: Final = 16
+"""Fresh octets of one side: keys are new when one of the two is."""
+VERSION_MAX: Final = 24
+BOX_ID: Final = re.compile(r"[a-z0-9-]{1,32}")
+
+_HEAD: Final = Header(Type.HELLO, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """A box that says who it is: its key is its own, its id only a claim until a person has compared the print."""
+
+    public: bytes
+    salt: bytes
+    box_id: str
+    version: str
+    """Of the software."""
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """The gateway's answer. `floor` is the least counter that the box may use from here on."""
+
+    number: int
+    floor: int
+    salt: bytes
+
+
+def hello_message(own: Identity, gateway_public: bytes, box_id: str, salt: bytes, version: str) -> bytes:
+    """Return a box's first message; the same for the same salt. Raises ValueError for an id or a key that is none."""
+    if not BOX_ID.fullmatch(box_id):
+        raise ValueError(f"{box_id!r} is no box id: 1 to 32 of a-z, 0-9 and - are one")
+    name, said = box_id.encode(), version.encode("ascii", "replace")[:VERSION_MAX]
+    body = bytes((HELLO,)) + own.public + salt + bytes((len(name),)) + name + bytes((len(said),)) + said
+    return _tagged(body, _hello_key(own, gateway_public, own.public, gateway_public))
+
+
+def open_hello(own: Identity, octets: bytes) -> Hello:
+    """Return what a box says, at its gateway. Raises SealError: unreadable, forged (another gateway's as well)."""
+    body = _clear(octets, HELLO)
+    public, rest = body[1 : 1 + PUBLIC], body[1 + PUBLIC :]
+    salt, rest = rest[:SALT], rest[SALT:]
+    name, rest = _counted(rest)
+    said, rest = _counted(rest)
+    box_id, version = name.decode("ascii", "replace"), said.decode("ascii", "replace")
+    if rest or len(said) > VERSION_MAX or not version.isprintable() or not BOX_ID.fullmatch(box_id):
+        raise SealError("unreadable", "a hello that is not laid out as one")
+    try:
+        key = _hello_key(own, public, public, own.public)
+    except ValueError:
+        raise SealError("forged", "its public key is none") from None
+    _must_match(octets, key)
+    return Hello(public, salt, box_id, version)
+
+
+def session_keys(
+    secret: bytes, box_public: bytes, gateway_public: bytes, box_id: str, salts: bytes
+) -> tuple[bytes, bytes, bytes]:
+    """Return the keys of one generation: up, down, of the tag of a welcome. `salts`: the box's and the gateway's."""
+    octets = derived(secret, 2 * KEY + 32, b"session", box_public, gateway_public, box_id.encode(), salts)
+    return octets[:KEY], octets[KEY : 2 * KEY], octets[2 * KEY :]
+
+
+def welcome_message(welcome: Welcome, key: bytes) -> bytes:
+    """Return the answer to a hello; `key` is the third of `session_keys`."""
+    body = bytes((WELCOME,)) + welcome.number.to_bytes(2) + welcome.floor.to_bytes(3) + welcome.salt
+    return _tagged(body, key)
+
+
+def welcome_of(octets: bytes) -> Welcome:
+    """Return what a welcome says, unproved: `must_be_tagged` with the key that follows from it proves it."""
+    body = _clear(octets, WELCOME)
+    number = int.from_bytes(body[1:3])
+    if len(body) != 6 + SALT or not 0 < number <= BOX_MAX:
+        raise SealError("unreadable", "a welcome that is not laid out as one")
+    return Welcome(number, int.from_bytes(body[3:6]), body[6:])
+
+
+def must_be_tagged(octets: bytes, key: bytes) -> None:
+    """Raise SealError `forged` when a message in the clear does not have the tag that this key makes."""
+    _must_match(octets, key)
+
+
+def is_in_the_clear(header: Header) -> bool:
+    """Return whether it is a hello or a welcome, which no window and no sealed key know of."""
+    return header.type is Type.HELLO and header.box == 0
+
+
+def _hello_key(own: Identity, peer: bytes, box_public: bytes, gateway_public: bytes) -> bytes:
+    return derived(own.agreed(peer), 32, b"hello", box_public, gateway_public)
+
+
+def _tagged(body: bytes, key: bytes) -> bytes:
+    octets = _HEAD.packed() + body
+    return octets + _tag(octets, key)
+
+
+def _tag(octets: bytes, key: bytes) -> bytes:
+    # a code that needs no nonce: the same hello may be made twice, with another version behind the same salt
+    return hmac.digest(key, octets, "sha256")[:TAG]
+
+
+def _must_match(octets: bytes, key: bytes) -> None:
+    if not hmac.compare_digest(octets[-TAG:], _tag(octets[:-TAG], key)):
+        raise SealError("forged")
+
+
+def _clear(octets: bytes, kind: int) -> bytes:
+    try:
+        header = header_of(octets)
+    except WireError as exc:
+        raise SealError("unreadable", str(exc)) from exc
+    if not HEAD + TAG < len(octets) <= MESSAGE or header != _HEAD or octets[HEAD] != kind:
+        raise SealError("unreadable", "a message in the clear of another kind")
+    return octets[HEAD:-TAG]
+
+
+def _counted(octets: bytes) -> tuple[bytes, bytes]:
+    """Return the part that stands after its length, and what follows."""
+    if not octets or len(octets) <= octets[0]:
+        raise SealError("unreadable", "a hello that ends too soon")
+    return octets[1 : 1 + octets[0]], octets[1 + octets[0] :]
