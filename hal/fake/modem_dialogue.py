@@ -54,7 +54,7 @@ class Dialogue:
         self._announced = ""
         self._is_echoing = True
         self._is_hung = False
-        self.out = [(now_s, chatter)] if chatter else []
+        self.out = [(now_s, chatter)] if chatter and not self.is_mute else []
 
     @property
     def is_mute(self) -> bool:
