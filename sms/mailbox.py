@@ -83,6 +83,12 @@ class Health:
     received: int
     urgent_waiting_s: float = 0.0
     """The oldest that waits with a priority of URGENT or more."""
+    failed_in_a_row: int = 0
+    """The newest messages whose outcome is noted, that were given up one after the other."""
+    failed_code: int | None = None
+    """+CMS ERROR of the newest of them."""
+    unconfirmed: int = 0
+    """The newest messages whose receipt was wanted and has not come in 10 minutes; 0 where none ever came."""
 
 
 class Mailbox(Protocol):

@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,7 @@ KEYS_KEPT: Final = 20_000
 """Keys that are remembered after their message was settled: the newest."""
 REPORT_WAIT_S: Final = 8 * 86_400
 """A phone's receipt that did not come in this time does not come."""
+RECEIPT_S: Final = 600
 FRESH_S: Final = 180.0
 """A heartbeat older than this is none: three of its periods (statusfrequency = 60)."""
 LONG_AGO: Final = "2001-01-01 00:00:00"
@@ -125,7 +127,10 @@ class Smsd:
         """Forget these: the text is deleted, the key is kept. What a phone may still confirm is kept for some days."""
         with self._transaction() as db:
             for outcome in outcomes:
-                db.execute("UPDATE vigie_message SET noted = ? WHERE key = ?", (outcome.fate, outcome.key))
+                db.execute(
+                    "UPDATE vigie_message SET noted = ?, code = ? WHERE key = ?",
+                    (outcome.fate, outcome.code, outcome.key),
+                )
             over = int(self._wall()) - REPORT_WAIT_S
             db.execute(
                 "UPDATE vigie_message SET settled = 1 WHERE settled = 0 AND (noted IN ('delivered', 'failed')"
@@ -166,9 +171,18 @@ class Smsd:
             ).fetchone()
             sent, received = db.execute("SELECT total(Sent), total(Received) FROM phones").fetchone()
             waiting = db.execute("SELECT ID, InsertIntoDB, Priority FROM outbox ORDER BY ID").fetchall()
+            newest = db.execute(
+                "SELECT noted, code FROM vigie_message WHERE noted NOT IN ('', 'cancelled') ORDER BY id DESC LIMIT 10"
+            ).fetchall()
+            unconfirmed = db.execute(
+                "SELECT count(*) FROM vigie_message WHERE wants_report = 1 AND noted = 'sent' AND handed_utc_s < ?"
+                " AND id > (SELECT max(id) FROM vigie_message WHERE wants_report = 1 AND noted = 'delivered')",
+                (int(self._wall()) - RECEIPT_S,),
+            ).fetchone()[0]
         beat, signal, code, name, imei, imsi = (None, -1, "", "", "", "")
         if phone is not None:
             beat, (signal, code, name, imei, imsi) = self._ages.heartbeat(phone[0]), phone[1:]
+        failed = list(takewhile(lambda row: row[0] == "failed", newest))
         oldest_s, urgent_s = self._ages.waiting(waiting)
         return Health(
             is_running=beat is not None and beat <= FRESH_S,
@@ -182,6 +196,9 @@ class Smsd:
             sent=int(sent),
             received=int(received),
             urgent_waiting_s=urgent_s,
+            failed_in_a_row=len(failed),
+            failed_code=failed[0][1] if failed else None,
+            unconfirmed=unconfirmed,
         )
 
     def close(self) -> None:

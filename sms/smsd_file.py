@@ -22,9 +22,10 @@ CURE: Final = "`sudo vigie-sms-setup` makes a new one and sets this one aside"
 _OURS: Final = """
 CREATE TABLE IF NOT EXISTS vigie_message (
   id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, number TEXT NOT NULL, handed_utc_s INTEGER NOT NULL,
-  wants_report INTEGER NOT NULL, noted TEXT NOT NULL DEFAULT '', settled INTEGER NOT NULL DEFAULT 0
+  wants_report INTEGER NOT NULL, noted TEXT NOT NULL DEFAULT '', code INTEGER, settled INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS vigie_message_open ON vigie_message(id) WHERE settled = 0;
+CREATE INDEX IF NOT EXISTS vigie_message_report ON vigie_message(id) WHERE wants_report = 1;
 """
 
 

@@ -126,9 +126,9 @@ def _verdict(findings: Sequence[Finding], took_s: float, say: Words) -> tuple[st
 
 
 def known_codes() -> list[str]:
-    """Return every code that a finding can have: those of the doctor, of samples and of links."""
-    links = [key.removeprefix("link.") for key in catalogue.catalogue(catalogue.FALLBACK) if key.startswith("link.")]
-    return sorted({*CODES, *REASONS, *links})
+    """Return every code that a finding can have: those of the doctor, of samples, of links and of the modem."""
+    tables = [key.partition(".") for key in catalogue.catalogue(catalogue.FALLBACK)]
+    return sorted({*CODES, *REASONS, *(code for table, _, code in tables if table in {"link", "modem"})})
 
 
 def codes_like(code: str) -> str:
@@ -139,10 +139,10 @@ def codes_like(code: str) -> str:
 def page_of(code: str, say: Words) -> list[tuple[str, str]]:
     """Return what a code means, under "", and what to do about it: whatever the bus, also "", or by kind of bus."""
     meaning = next(
-        table for table in ("reason", "link", "doctor_meaning") if catalogue.has(say.lang, f"{table}.{code}")
+        table for table in ("reason", "link", "modem", "doctor_meaning") if catalogue.has(say.lang, f"{table}.{code}")
     )
     rows = [("", say.word(meaning, code))]
-    tables = ("remedy", "doctor_remedy", "link_cure", "doctor_link", *(f"remedy_{kind}" for kind in KINDS))
+    tables = ("remedy", "doctor_remedy", "link_cure", "doctor_link", "modem_remedy", *map("remedy_{}".format, KINDS))
     for table in tables:
         if catalogue.has(say.lang, f"{table}.{code}"):
             kind = table.removeprefix("remedy_")

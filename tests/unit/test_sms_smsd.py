@@ -430,3 +430,29 @@ def test_it_is_durable_as_soon_as_it_returns(daemon: Daemon) -> None:
     connection = daemon.mailbox._file.connection()
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_what_fails_in_a_row_and_what_nobody_confirms_is_counted(daemon: Daemon) -> None:
+    health = daemon.mailbox.health()
+    assert (health.failed_in_a_row, health.failed_code, health.unconfirmed) == (0, None, 0)
+    for index, status in enumerate(("DeliveryOK", "SendingOK", "SendingOK"), 1):
+        daemon.mailbox.enqueue(text(f"r{index}", wants_report=True))
+        daemon.sends(index, status)
+    daemon.mailbox.noted(daemon.mailbox.outcomes())
+    assert daemon.mailbox.health().unconfirmed == 0, "they may still come"
+    daemon.clock.advance(601)
+    assert daemon.mailbox.health().unconfirmed == 2
+    for index, (status, code) in enumerate([("SendingOKNoReport", -1), ("SendingError", 500), ("SendingError", 21)], 4):
+        daemon.mailbox.enqueue(text(f"f{index}"))
+        daemon.sends(index, status, code)
+    daemon.mailbox.noted(daemon.mailbox.outcomes())
+    health = daemon.mailbox.health()
+    assert (health.failed_in_a_row, health.failed_code) == (2, 21)
+
+
+def test_receipts_that_never_came_are_not_missed(daemon: Daemon) -> None:
+    daemon.mailbox.enqueue(text(wants_report=True))
+    daemon.sends(1, "SendingOK")
+    daemon.mailbox.noted(daemon.mailbox.outcomes())
+    daemon.clock.advance(3600)
+    assert daemon.mailbox.health().unconfirmed == 0

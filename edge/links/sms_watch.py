@@ -1,0 +1,206 @@
+"""The modem's watchdog: a part of the SMS link that sees when nothing moves, has the modem woken, and says what it did.
+
+Nothing here touches the modem: units of systemd do (image/vigie-modem-*), asked through `Hands`. The steps are a look
+(which begins the daemon anew, and tells what the modem says of itself), a reset of its USB port, its power. When they
+are through, it says so by the other path and begins again after a pause.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final, Literal, Protocol, TypeAlias
+
+import msgspec
+
+from edge.links.messages import Say
+from edge.links.sms_faults import Code, Movement, fault_of
+from sms.mailbox import Health, Mailbox, MailboxError, Received
+
+LOOK_S: Final = 15.0
+LOOK_URGENT_S: Final = 5.0
+CURE_S: Final = 60.0
+"""So long a cure has, once it is done, to show: the daemon needs up to 15 s to open a modem and find a network."""
+CURE_MOST_S: Final = 120.0
+"""A cure that nobody said to be done counts as done: no unit may be there."""
+PAUSE_S: Final = 600.0
+PAUSE_MOST_S: Final = 3600.0
+RAW_MOST: Final = 360
+"""Hexadecimal digits of a raw message that the journal takes: all of the longest PDU (176 octets)."""
+
+Cure: TypeAlias = Literal["look", "pin", "drain", "reset", "power"]
+LADDERS: Final[dict[str, tuple[Cure, ...]]] = {
+    "modem_silent": ("look", "reset", "power"),
+    "modem_gone": ("reset", "power"),
+    "modem_deaf": ("reset", "power"),
+    "sim_locked": ("pin",),
+    "sim_stuck": ("drain", "reset", "power"),
+    "not_sending": ("look", "reset", "power"),
+    "sending_fails": ("look", "reset", "power"),
+    "not_confirmed": ("reset",),
+    "no_network": ("look", "reset", "power"),
+    "mailbox": ("reset",),
+}
+"""By fault; where it is not named, only a person helps: no SIM, one that asks for its PUK, no credit."""
+
+log = logging.getLogger(__name__)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came of a cure. `fault`: why it could not be done; `modem`: what a look, a PIN or a drain found."""
+
+    number: int
+    fault: str = ""
+    modem: dict[str, Any] = {}
+
+
+class Hands(Protocol):
+    """Who does what needs the modem for itself."""
+
+    def ask(self, cure: Cure, number: int) -> None:
+        """Ask for it; returns at once. Raises OSError."""
+
+    def answer(self) -> Answer | None:
+        """Return what came of the last one that was done, None while there is none."""
+
+
+class Trouble(msgspec.Struct):
+    """A fault that holds, and how far its cures are."""
+
+    code: Code
+    since_s: float
+    due_s: float
+    """When the next cure is due; of one under way, when it is no longer waited for."""
+    rests_s: float
+    """All was tried: nothing is before then."""
+    said: set[Code]
+    tried: set[Cure] = set()
+    """In this round."""
+    rounds: int = 0
+    asked: int | None = None
+    """Number of the cure under way."""
+    seen: Code | None = None
+    """What the last look said it is, more exactly."""
+
+
+class SmsWatch:
+    """See Member. `hands` is None where nobody can reset the modem: then it is said alone."""
+
+    def __init__(self, mailbox: Mailbox, *, say: Say, hands: Hands | None, now_s: float) -> None:
+        self._mailbox = mailbox
+        self._say = say
+        self._hands = hands
+        self._movement = Movement(now_s)
+        self._look_s = now_s
+        self._number = round(now_s)  # an answer to the service before this one is none of ours
+        self._trouble: Trouble | None = None
+
+    @property
+    def code(self) -> str:
+        """What is wrong with the modem now; empty when nothing is."""
+        return "" if self._trouble is None else self._trouble.code
+
+    def take(self, message: Received, now_s: float) -> bool:
+        """No message is for this part."""
+        return False
+
+    def step(self, now_s: float) -> float:
+        """Look when it is time, and do what is due; return when to look again."""
+        if now_s < self._look_s:
+            return self._look_s
+        health: Health | None
+        try:
+            health = self._mailbox.health()
+            found = fault_of(health, self._movement.moves(health, now_s))
+        except MailboxError as exc:
+            log.debug("%s", exc)  # the link says it
+            health, found = None, "mailbox"
+        self._judge(found, now_s)
+        if self._trouble is not None:
+            self._cure(self._trouble, now_s)
+        is_urgent = health is not None and health.urgent_waiting_s > 0
+        self._look_s = now_s + (LOOK_URGENT_S if is_urgent or self._trouble is not None else LOOK_S)
+        return self._look_s
+
+    def _judge(self, found: Code | None, now_s: float) -> None:
+        trouble = self._trouble
+        if found is None:
+            if trouble is not None:
+                self._say("modem_ok", code=trouble.code, lasted_s=round(now_s - trouble.since_s))
+                self._trouble = None
+            return
+        if trouble is None:
+            trouble = self._trouble = Trouble(found, now_s, now_s, now_s, set())
+        if trouble.seen is None and trouble.asked is None and now_s >= trouble.rests_s:
+            self._is_called(trouble, found, now_s)
+
+    def _is_called(self, trouble: Trouble, code: Code, now_s: float) -> None:
+        """The same trouble by a better name: what cures that is due at once, what was tried is not tried again."""
+        if trouble.code != code:
+            trouble.code, trouble.due_s = code, now_s
+        if code not in trouble.said:
+            trouble.said.add(code)
+            self._say("modem_fault", code=code)
+
+    # -- cures
+
+    def _cure(self, trouble: Trouble, now_s: float) -> None:
+        if trouble.asked is not None and not self._is_done(trouble, now_s):
+            return
+        if now_s < max(trouble.due_s, trouble.rests_s) or self._hands is None:
+            return
+        cure = next((cure for cure in LADDERS.get(trouble.code, ()) if cure not in trouble.tried), None)
+        if cure is None:
+            self._rest(trouble, now_s)
+            return
+        trouble.tried.add(cure)
+        self._number += 1
+        trouble.asked, trouble.due_s = self._number, now_s + CURE_MOST_S
+        if trouble.rounds == 0:  # the later ones are the same again, without end
+            self._say("modem_cure", code=trouble.code, cure=cure)
+        try:
+            self._hands.ask(cure, self._number)
+        except OSError as exc:
+            log.error("the modem's %s can't be asked for: %s", cure, exc)
+            trouble.asked = None
+
+    def _rest(self, trouble: Trouble, now_s: float) -> None:
+        """Nothing helped: say so once, and look at it anew after a pause: somebody may have been there."""
+        trouble.rounds += 1
+        pause_s = min(PAUSE_S * 2 ** (trouble.rounds - 1), PAUSE_MOST_S)
+        trouble.tried, trouble.seen, trouble.rests_s = set(), None, now_s + pause_s
+        if trouble.rounds == 1:
+            self._say("modem_given_up", code=trouble.code, again_s=round(pause_s))
+
+    def _is_done(self, trouble: Trouble, now_s: float) -> bool:
+        """Return whether the cure that was asked for is over; what it found names the trouble better."""
+        answer = None if self._hands is None else self._hands.answer()
+        if answer is None or answer.number != trouble.asked:
+            if now_s < trouble.due_s:
+                return False
+            trouble.asked = None
+            return True
+        trouble.asked, trouble.due_s = None, now_s + CURE_S
+        for raw in answer.modem.get("drained", []):
+            self._say("sms_unread", why="stuck", number="", raw=str(raw)[:RAW_MOST])
+        better = seen_by(answer, trouble.code)
+        if better is not None:
+            trouble.seen = better
+            self._is_called(trouble, better, now_s)
+        return True
+
+
+def seen_by(answer: Answer, code: str) -> Code | None:
+    """Return what a look says is wrong, None where it says nothing that is not known.
+
+    >>> seen_by(Answer(1, "no_device"), "modem_silent"), seen_by(Answer(1, "", {"sim": "SIM PIN"}), "modem_silent")
+    ('modem_gone', 'sim_locked')
+    """
+    named: dict[str, Code] = {"no_device": "modem_gone", "no_answer": "modem_deaf"}
+    if answer.fault in named:
+        return named[answer.fault]
+    sims: dict[str, Code] = {"SIM PIN": "sim_locked", "SIM PUK": "sim_puk", "absent": "sim_missing"}
+    sim = answer.modem.get("sim")
+    if sim in sims:
+        return sims[sim]
+    used = answer.modem.get("used")
+    return "sim_stuck" if code == "not_sending" and isinstance(used, int) and used > 0 else None
