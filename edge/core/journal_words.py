@@ -118,6 +118,8 @@ KINDS: Final[dict[str, Kind]] = {
     "sms_budget": _kind("purpose waiting sent month"),
     "sms_budget_end": _kind("sent month"),
     "sms_unread": _kind("why number", "raw"),
+    "sms_test": _kind("counter"),
+    "sms_answer": _kind("order verb outcome text"),
     "modem_fault": _kind("code", "link"),
     "modem_cure": _kind("code cure", "link"),
     "modem_given_up": _kind("code again_s", "link"),

@@ -23,8 +23,8 @@ State: TypeAlias = Literal["new", "accepted", "revoked"]
 RAW_MOST: Final = 1000
 JOURNAL_MOST: Final = 10_000
 BOX_COLUMNS: Final = (
-    "id, number, public, state, phone, mailbox, session, version, asked_s, last_s, every_s, signal, settled, told,"
-    " told_s, test, nacked, nacked_s"
+    "id, number, public, state, phone, mailbox, site, session, salt, version, asked_s, last_s, every_s, signal,"
+    " is_restored, settled, told, told_s, test, nacks, nacked_s, gap_s"
 )
 
 
@@ -43,7 +43,10 @@ class Box(msgspec.Struct):
     phone: str
     mailbox: str
     """Of which modem its last message came."""
+    site: str
     session: str | None
+    salt: bytes | None
+    """Of its hello, while that waits for an answer."""
     version: str
     asked_s: int
     last_s: int | None
@@ -51,16 +54,21 @@ class Box(msgspec.Struct):
     every_s: int
     """How far apart its reports are expected, from the last one."""
     signal: int | None
+    """In percent, from its last word on it."""
+    is_restored: bool
+    """The gateway came from a backup, and has not told the box yet."""
     settled: int
-    """Highest counter up to and including which the consumer has everything, or it was given up."""
+    """Highest counter up to and including which the consumer has everything, or it was given up; -1: none."""
     told: int
     """What the box was told of `settled`, and when."""
     told_s: int
     test: int | None
     """Counter of a message that asked for an acknowledgement at once."""
-    nacked: int
-    """How often the oldest missing counter was asked for, and when last."""
+    nacks: int
+    """How often the missing counters were asked for, and when last."""
     nacked_s: int
+    gap_s: int | None
+    """Since when counters are missing."""
 
 
 class Came(msgspec.Struct, frozen=True):
@@ -173,7 +181,7 @@ class GatewayStore(AbstractContextManager["GatewayStore"]):
 
     def forget(self, id_: str) -> None:
         """Forget that a box was ever there, but for its log, its accounts and the journal."""
-        for table in ("box", "claim", "schema", "schema_part", "prior", "came", "unread", "held", "outgoing"):
+        for table in ("box", "claim", "schema", "schema_part", "prior", "came", "unread", "held", "outgoing", "shut"):
             column = "id" if table == "box" else "box"
             self.db.execute(f"DELETE FROM {table} WHERE {column} = ?", (id_,))  # noqa: S608 - constants
 

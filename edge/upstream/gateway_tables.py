@@ -13,16 +13,24 @@ TABLES: Final = """
 CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE box (
     id TEXT PRIMARY KEY, number INTEGER UNIQUE NOT NULL, public BLOB NOT NULL, state TEXT NOT NULL,
-    phone TEXT NOT NULL, mailbox TEXT NOT NULL, session TEXT, version TEXT NOT NULL DEFAULT '',
-    asked_s INTEGER NOT NULL, last_s INTEGER, every_s INTEGER NOT NULL DEFAULT 86400, signal INTEGER,
-    settled INTEGER NOT NULL DEFAULT 0, told INTEGER NOT NULL DEFAULT 0, told_s INTEGER NOT NULL DEFAULT 0,
-    test INTEGER, nacked INTEGER NOT NULL DEFAULT 0, nacked_s INTEGER NOT NULL DEFAULT 0
+    phone TEXT NOT NULL, mailbox TEXT NOT NULL, site TEXT NOT NULL DEFAULT '', session TEXT, salt BLOB,
+    version TEXT NOT NULL DEFAULT '', asked_s INTEGER NOT NULL, last_s INTEGER,
+    every_s INTEGER NOT NULL DEFAULT 86400, signal INTEGER, is_restored INTEGER NOT NULL DEFAULT 0,
+    settled INTEGER NOT NULL DEFAULT -1, told INTEGER NOT NULL DEFAULT -1, told_s INTEGER NOT NULL DEFAULT 0,
+    test INTEGER, nacks INTEGER NOT NULL DEFAULT 0, nacked_s INTEGER NOT NULL DEFAULT 0, gap_s INTEGER
 ) WITHOUT ROWID;
 -- another key that asked for an id that is taken
 CREATE TABLE claim (
     box TEXT, public BLOB, phone TEXT NOT NULL, at_s INTEGER NOT NULL, PRIMARY KEY (box, public)
 ) WITHOUT ROWID;
-CREATE TABLE schema (box TEXT, id INTEGER, body TEXT NOT NULL, PRIMARY KEY (box, id)) WITHOUT ROWID;
+-- came while a restored gateway waits for the box's first word
+CREATE TABLE shut (
+    id INTEGER PRIMARY KEY, box TEXT NOT NULL, mailbox TEXT NOT NULL, phone TEXT NOT NULL, octets BLOB NOT NULL
+);
+-- the newest is the one in force
+CREATE TABLE schema (
+    box TEXT, id INTEGER, at_s INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (box, id)
+) WITHOUT ROWID;
 CREATE TABLE schema_part (box TEXT, body BLOB, PRIMARY KEY (box, body)) WITHOUT ROWID;
 CREATE TABLE prior (box TEXT, id INTEGER, body TEXT NOT NULL, PRIMARY KEY (box, id)) WITHOUT ROWID;
 -- the log: two streams a box, and a new pair after a restore
@@ -64,7 +72,7 @@ CREATE TABLE outgoing (
 -- orders of the operator, and what the box answered
 CREATE TABLE asked (
     id INTEGER PRIMARY KEY, box TEXT NOT NULL, verb TEXT NOT NULL, args TEXT NOT NULL, at_s INTEGER NOT NULL,
-    expires_s INTEGER NOT NULL, order_id INTEGER, fate TEXT NOT NULL, text TEXT NOT NULL DEFAULT ''
+    expires_s INTEGER NOT NULL, counter INTEGER, fate TEXT NOT NULL, text TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE account (
     box TEXT, month TEXT, way TEXT, count INTEGER NOT NULL, PRIMARY KEY (box, month, way)

@@ -1,0 +1,263 @@
+"""The gateway: takes what boxes text, once, writes it to a log a box, and texts back what was stored.
+
+All that one message does (window, log, schema, account) is one transaction; only then does the mailbox forget it. So a
+repeat and a power cut are harmless. Who publishes or stores the logs is another worker (`gateway_broker`,
+`gateway_ledger`): what it moves is the streams' cursors, and from them follow the acknowledgements.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from edge.core.types import NEVER
+from edge.upstream.gateway_acks import Acks
+from edge.upstream.gateway_log import GatewayLog
+from edge.upstream.gateway_orders import Orders
+from edge.upstream.gateway_pairing import Pairing
+from edge.upstream.gateway_post import Post, month_of
+from edge.upstream.gateway_reports import Reports, UnreadError
+from edge.upstream.gateway_sessions import Sessions, is_shut
+from edge.upstream.gateway_store import Box, Came, GatewayStore
+from sms.mailbox import Mailbox, MailboxError, Received
+from sms.seal import SealError
+from sms.session import Session
+from sms.wire import Type, WireError, header_of
+
+POLL_S: Final = 2.0
+RETRY_S: Final = 10.0
+BATCH: Final = 50
+DAILY_S: Final = 86_400
+
+log = logging.getLogger(__name__)
+
+
+class Gateway:
+    """A worker. `mailboxes` are the server's modems by name; `utc_s` is the server's clock."""
+
+    name = "gateway"
+
+    def __init__(self, store: GatewayStore, mailboxes: Mapping[str, Mailbox], utc_s: Callable[[], float]) -> None:
+        self.store = store
+        self.log = GatewayLog(store)
+        self.sessions = Sessions(store)
+        self.reports = Reports(store, self.log)
+        self._acks = Acks(store, self.sessions)
+        self._pairing = Pairing(store, self.sessions)
+        self._orders = Orders(store, self.sessions, self.log)
+        self._post = Post(store, mailboxes)
+        self._mailboxes = mailboxes
+        self._utc_s = utc_s
+        self._trouble = ""
+        self._seen = -1
+        self._due_utc_s = 0
+        self._pruned_s = 0
+        self.wake = False
+        """Something was acknowledged: acknowledgements may be due."""
+
+    # -- the worker
+
+    def step(self, now_s: float) -> float:
+        """Take what came, tell boxes what is due, hand over what waits; return when to be called again."""
+        utc_s = int(self._utc_s())
+        try:
+            took = sum(self._take(name, mailbox, utc_s) for name, mailbox in self._mailboxes.items())
+            self._look(utc_s)
+            self._post.step(utc_s)
+        except (MailboxError, sqlite3.OperationalError) as exc:
+            self.sessions.forget()
+            self.reports.forget()
+            if str(exc) != self._trouble:
+                self._trouble = str(exc)
+                log.error("gateway: %s", exc)
+            return now_s + RETRY_S
+        if self._trouble:
+            self._trouble = ""
+            log.info("gateway: it works again")
+        return now_s + (0.0 if took >= BATCH else POLL_S)
+
+    def filenos(self) -> list[int]:
+        """Return no descriptor: mailboxes are asked every few seconds."""
+        return []
+
+    def close(self) -> None:
+        """Give the mailboxes and the file back."""
+        for mailbox in self._mailboxes.values():
+            mailbox.close()
+        self.store.close()
+
+    # -- what came
+
+    def _take(self, name: str, mailbox: Mailbox, utc_s: int) -> int:
+        messages = mailbox.received(BATCH)
+        for message in messages:
+            self._dealt_with(name, message, utc_s)
+        if messages:
+            mailbox.done([message.id for message in messages])
+            self.wake = True
+        return len(messages)
+
+    def _dealt_with(self, name: str, message: Received, utc_s: int) -> None:
+        try:
+            with self.store:
+                self._one(name, message, utc_s)
+        except (sqlite3.OperationalError, MailboxError):
+            raise
+        except Exception as exc:  # one message must not stop those of all other boxes: kept raw, with its traceback
+            log.exception("a message of %s could not be dealt with", message.number)
+            self.sessions.forget()
+            self.reports.forget()
+            with self.store:
+                why = f"fault: {type(exc).__name__}: {exc}"
+                self.store.add_raw(utc_s, name, message.number, message.octets, message.text, why)
+                self.store.journal(utc_s, "", "fault", number=message.number, why=why)
+
+    def _one(self, name: str, message: Received, utc_s: int) -> None:
+        if not message.octets:
+            self._strange(name, message, "a text: this number takes messages of boxes only", utc_s)
+            return
+        try:
+            header = header_of(message.octets)
+        except WireError as exc:
+            self._strange(name, message, str(exc), utc_s)
+            return
+        if header.type is Type.HELLO and header.box == 0:
+            why = self._pairing.hello(name, message, utc_s)
+            if why:
+                self._strange(name, message, why, utc_s)
+            return
+        box = self.store.box_of(header.box)
+        if box is None or box.state != "accepted":
+            why = f"box number {header.box} is not known here" if box is None else f"box {box.id} is {box.state}"
+            self._strange(name, message, why, utc_s)
+            return
+        self._sealed(box, name, message.number, message.octets, utc_s, stamp_s=message.stamp_utc_s)
+
+    def _strange(self, name: str, message: Received, why: str, utc_s: int) -> None:
+        """Count, journal and keep what is nobody's."""
+        self.store.add_raw(utc_s, name, message.number, message.octets, message.text, why)
+        self.store.count("", month_of(utc_s), "refused")
+        self.store.journal(utc_s, "", "refused", number=message.number, why=why)
+        log.warning("a message from %s was refused: %s", message.number, why)
+
+    def _sealed(
+        self, box: Box, name: str, number: str, octets: bytes, utc_s: int, *, stamp_s: int | None = None
+    ) -> None:
+        session = self.sessions.of(box, utc_s)
+        try:
+            opened = session.open(octets)
+        except SealError as exc:
+            self._not_opened(box, session, name, number, octets, exc, utc_s)
+            return
+        was_shut = is_shut(box)
+        header = opened.header
+        if header.type is Type.HELLO:
+            came = Came(header.counter, utc_s)
+            try:
+                session.agree(opened)
+            except SealError as exc:
+                self.store.journal(utc_s, box.id, "unread", counter=header.counter, why=str(exc))
+                session.accept(header.counter)
+        else:
+            session.accept(header.counter)
+            read = self._read(box, header.counter, opened.header.type, octets, opened.body, utc_s)
+            came = read if read is not None else Came(-1, utc_s)
+        self.sessions.keep(box, session)
+        if came.counter > box.settled:
+            self.store.add_came(box.id, came)
+        self.store.count(box.id, month_of(utc_s), "in")
+        if number and number != box.phone:
+            self.store.journal(utc_s, box.id, "number", before=box.phone, after=number)
+        box.phone, box.mailbox = number or box.phone, name
+        box.last_s = max(box.last_s or 0, min(stamp_s or utc_s, utc_s))
+        if was_shut and not is_shut(box):
+            self._opens_again(box, session, header.counter, utc_s)
+        self.store.update(box)
+
+    def _read(self, box: Box, counter: int, kind: Type, octets: bytes, body: bytes, utc_s: int) -> Came | None:
+        """Return what a message made; None: it can't be read yet, and is kept."""
+        header = header_of(octets)
+        try:
+            if kind is Type.REPLY:
+                return self._orders.answered(box, header, body, utc_s)
+            # whether one below is still to come is seen at once after this, in `_look`
+            came = self.reports.take(box, header, body, utc_s, may_hold=counter > box.settled + 1)
+        except UnreadError as exc:
+            self.reports.keep_unread(box, header, body, str(exc), utc_s)
+            self.store.journal(utc_s, box.id, "unread", counter=counter, why=str(exc))
+            return None
+        except WireError as exc:
+            self.store.add_raw(utc_s, box.mailbox, box.phone, octets[:12] + body, "", f"{box.id}: {exc}")
+            self.store.journal(utc_s, box.id, "unreadable", counter=counter, why=str(exc))
+            log.error("%s: message %d can't be read: %s", box.id, counter, exc)
+            return Came(counter, utc_s)
+        self.reports.again(box, utc_s)
+        return came
+
+    def _not_opened(
+        self, box: Box, session: Session, name: str, number: str, octets: bytes, error: SealError, utc_s: int
+    ) -> None:
+        month = month_of(utc_s)
+        if error.reason in {"repeat", "old"}:
+            self.store.count(box.id, month, "repeat")
+            return
+        if error.reason == "held":
+            self.store.db.execute(
+                "INSERT INTO shut (box, mailbox, phone, octets) VALUES (?,?,?,?)", (box.id, name, number, octets)
+            )
+            return
+        self.sessions.keep(box, session)
+        self.store.count(box.id, month, "refused")
+        self.store.add_raw(utc_s, name, number, octets, "", f"{box.id}: {error}")
+        self.store.journal(utc_s, box.id, "refused", number=number, why=str(error))
+        log.warning("%s: a message from %s was refused: %s", box.id, number, error)
+        if session.needs_roll:
+            roll = session.roll()
+            self.sessions.keep(box, session)
+            self.sessions.post(box, roll, "welcome", utc_s)
+
+    def _opens_again(self, box: Box, session: Session, counter: int, utc_s: int) -> None:
+        """The box has answered a restored gateway: what it sent in between is asked for, what came is opened now."""
+        wanted = [one for one in self._acks.missing(box, self.store.came(box.id)) if one < counter]
+        session.ask(wanted)
+        self.sessions.keep(box, session)
+        self.store.update(box)
+        query = "SELECT mailbox, phone, octets FROM shut WHERE box = ? ORDER BY id"
+        kept = self.store.db.execute(query, (box.id,)).fetchall()
+        self.store.db.execute("DELETE FROM shut WHERE box = ?", (box.id,))
+        for name, number, octets in kept:
+            self._sealed(box, name, number, octets, utc_s)
+
+    # -- what is due
+
+    def _look(self, utc_s: int) -> None:
+        """Settle, acknowledge, pair, order: when something came, was acknowledged or written by another, or is due."""
+        (seen,) = self.store.db.execute("PRAGMA data_version").fetchone()
+        if not self.wake and self._seen == seen and utc_s < self._due_utc_s:
+            return
+        self.wake, self._seen = False, seen
+        due_s = utc_s + 3600
+        with self.store:
+            acked = self._acks.acked()
+            for box in self.store.boxes():
+                before = json.dumps([box.settled, box.test, box.gap_s, box.nacks, box.nacked_s, box.told, box.told_s])
+                self._pairing.look(box, utc_s)
+                if box.state != "accepted":
+                    continue
+                due_s = min(due_s, self._acks.look(box, acked, utc_s), self._orders.look(box, utc_s))
+                self.reports.let_go(box, utc_s, self._acks.awaited(box))
+                after = json.dumps([box.settled, box.test, box.gap_s, box.nacks, box.nacked_s, box.told, box.told_s])
+                if before != after:
+                    self.store.update(box)
+            if utc_s - self._pruned_s >= DAILY_S:
+                self._pruned_s = utc_s
+                self.log.forget(utc_s)
+                self.reports.prune(utc_s)
+        self._due_utc_s = due_s
+
+    def next_s(self) -> float:
+        """Return when something is due though nothing comes: UTC seconds."""
+        return float(self._due_utc_s) if self._due_utc_s else NEVER

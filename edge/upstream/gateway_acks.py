@@ -1,0 +1,112 @@
+"""When a box is told what arrived: weekly, on a gap, at once when it asks; always after the consumer has stored it.
+
+Each acknowledgement costs a message. Counters that never come (a box that lost its power skips up to 63) are asked for
+twice and then given up.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from edge.upstream.gateway_sessions import Sessions, is_shut
+from edge.upstream.gateway_store import Box, Came, GatewayStore
+from sms import forms
+from sms.seal import SealError
+from sms.wire import Type
+
+WEEKLY_S: Final = 7 * 86_400
+MANY: Final = 128
+"""So many unacknowledged are told without waiting for the week: half of what a box may keep apart."""
+GAP_S: Final = 900
+"""A message may overtake another by so much: no gap before."""
+GAP_AGAIN_S: Final = 86_400
+NACKS: Final = 2
+MISSING_MOST: Final = 128
+"""Named in one acknowledgement; the others next time."""
+
+
+class Acks:
+    """What was settled and what is missing, box by box. Everything belongs inside a transaction."""
+
+    def __init__(self, store: GatewayStore, sessions: Sessions) -> None:
+        self._store = store
+        self._sessions = sessions
+
+    def acked(self) -> dict[int, int]:
+        """Return how far each stream is acknowledged by the consumer."""
+        return dict(self._store.db.execute("SELECT id, acked FROM stream"))
+
+    def missing(self, box: Box, came: list[Came]) -> list[int]:
+        """Return the counters that should have come: below the highest, ascending."""
+        there = {one.counter for one in came}
+        unread = self._store.db.execute("SELECT counter FROM unread WHERE box = ?", (box.id,))
+        there |= {row[0] for row in unread}
+        return [counter for counter in range(box.settled + 1, max(there, default=box.settled)) if counter not in there]
+
+    def awaited(self, box: Box) -> int | None:
+        """Return the lowest counter whose entries are not written yet; None when nothing is awaited."""
+        missing = self.missing(box, self._store.came(box.id))
+        (unread,) = self._store.db.execute("SELECT min(counter) FROM unread WHERE box = ?", (box.id,)).fetchone()
+        return min(missing if unread is None else [*missing, unread], default=None)
+
+    def look(self, box: Box, acked: dict[int, int], now_s: int) -> int:
+        """Settle what the consumer has, tell the box what is due; return when to look again."""
+        came = self._store.came(box.id)
+        if came:  # counter 0 is the word by which a box says that it has the key; what follows it counts
+            box.settled = max(box.settled, 0)
+        missing = self.missing(box, came)
+        due_s = now_s + WEEKLY_S
+        if not missing:
+            box.gap_s, box.nacks = None, 0
+        elif box.gap_s is None:
+            box.gap_s = now_s
+        if missing and box.nacks >= NACKS and now_s - box.nacked_s >= GAP_AGAIN_S:
+            self._store.journal(now_s, box.id, "given_up", first=missing[0], last=missing[-1], count=len(missing))
+            for counter in missing:
+                self._store.add_came(box.id, Came(counter, now_s))
+            came, missing = self._store.came(box.id), []
+            box.gap_s, box.nacks = None, 0
+        self._settle(box, came, acked)
+        is_stored = {one.counter for one in came if _is_stored(one, acked)}
+        if is_shut(box) or box.state != "accepted":
+            return due_s
+        if box.test is not None and (box.test in is_stored or box.test <= box.settled):
+            self._tell(box, missing, now_s, is_test=True)
+            box.test = None
+        elif missing and box.gap_s is not None:
+            ask_s = box.gap_s + GAP_S if not box.nacks else box.nacked_s + GAP_AGAIN_S
+            if now_s >= ask_s:
+                self._tell(box, missing, now_s, is_nack=True)
+                ask_s = now_s + GAP_AGAIN_S
+            due_s = min(due_s, ask_s)
+        if box.settled > box.told:
+            if now_s - box.told_s >= WEEKLY_S or box.settled - box.told >= MANY:
+                self._tell(box, missing, now_s)
+            else:
+                due_s = min(due_s, box.told_s + WEEKLY_S)
+        return due_s
+
+    def _settle(self, box: Box, came: list[Came], acked: dict[int, int]) -> None:
+        for one in came:
+            if one.counter > box.settled + 1 or not _is_stored(one, acked):
+                break
+            box.settled = max(box.settled, one.counter)
+        self._store.db.execute("DELETE FROM came WHERE box = ? AND counter <= ?", (box.id, box.settled))
+
+    def _tell(self, box: Box, missing: list[int], now_s: int, *, is_test: bool = False, is_nack: bool = False) -> None:
+        form = forms.Ack(box.settled, tuple(missing[:MISSING_MOST]), now_s, is_test)
+        try:
+            if missing:  # what a restored gateway asks for counts as taken until it is let in again
+                session = self._sessions.of(box, now_s)
+                session.ask(form.missing)
+            self._sessions.send(box, Type.ACK, forms.body(form), "test" if is_test else "ack", now_s)
+        except SealError:
+            return  # not paired: what is due goes when it is
+        box.told, box.told_s = box.settled, now_s
+        if is_nack:
+            box.nacks, box.nacked_s = box.nacks + 1, now_s
+
+
+def _is_stored(one: Came, acked: dict[int, int]) -> bool:
+    is_m = one.m_stream is None or acked.get(one.m_stream, 0) >= one.m_seq
+    return is_m and (one.ev_stream is None or acked.get(one.ev_stream, 0) >= one.ev_seq)

@@ -1,0 +1,74 @@
+"""What the operator does to the gateway's file; the gateway that runs sees it at its next step."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from edge.upstream.gateway_log import GatewayLog
+from edge.upstream.gateway_store import GatewayStore, StoreError
+
+
+def accept(store: GatewayStore, id_: str, now_s: int, site: str = "") -> bool:
+    """Accept a box that asked; False when it was accepted already. Raises ValueError for one that did not ask."""
+    with store:
+        box = store.box(id_)
+        if box is None:
+            raise ValueError(f"{id_} has not asked to join; `vigie gateway boxes` lists those that did")
+        if site:
+            box.site = site
+        was = box.state
+        box.state = "accepted"
+        store.update(box)
+        store.journal(now_s, id_, "accepted")
+    return was != "accepted"
+
+
+def revoke(store: GatewayStore, id_: str, now_s: int) -> None:
+    """Forget a box's key: its messages are refused, and it may ask again. Raises ValueError for an unknown one."""
+    with store:
+        if store.box(id_) is None:
+            raise ValueError(f"{id_} is not known here; `vigie gateway boxes` lists all")
+        store.forget(id_)
+        store.journal(now_s, id_, "revoked")
+
+
+def backup(store: GatewayStore, target: Path) -> None:
+    """Write the whole file as it is now to another one, which holds the gateway's key. Raises OSError."""
+    partial = target.with_name(target.name + ".partial")
+    partial.unlink(missing_ok=True)
+    os.close(os.open(partial, os.O_CREAT | os.O_WRONLY, 0o600))
+    with closing(sqlite3.connect(partial)) as copy:
+        store.db.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE")
+    with partial.open("rb") as made:
+        os.fsync(made.fileno())
+    partial.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def restore(source: Path, path: Path) -> int:
+    """Make a gateway's file of a backup; return how many boxes it has. Raises StoreError, OSError.
+
+    Numbers of entries that the consumer may have seen are not given again: what comes goes to new streams. Each box is
+    told with one message, and until its answer nothing of it is taken: no replay window is opened again.
+    """
+    if path.exists():
+        raise StoreError(f"{path}: is there already; move it away first, it may know more than the backup")
+    if not source.exists():
+        raise StoreError(f"{source}: no such file")
+    with closing(GatewayStore(source)) as old:
+        backup(old, path)
+    with closing(GatewayStore(path)) as store, store:
+        GatewayLog(store).close_all()
+        store.db.execute("UPDATE box SET is_restored = 1 WHERE state = 'accepted'")
+        # what was to go then is of then; counters of before are not used again
+        store.db.execute("DELETE FROM outgoing")
+        store.db.execute("UPDATE asked SET fate = 'lost' WHERE fate IN ('waits', 'sent')")
+        return sum(box.state == "accepted" for box in store.boxes())

@@ -1,0 +1,187 @@
+"""A gateway in virtual time: modems in memory, boxes that seal by hand, a consumer that can be stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from edge.sim.sms_mailbox import MemoryMailbox
+from edge.upstream.gateway import Gateway
+from edge.upstream.gateway_admin import accept
+from edge.upstream.gateway_ledger import LedgerConsumer
+from edge.upstream.gateway_store import GatewayStore
+from edge.upstream.ledger import Ledger
+from sms import forms
+from sms.codec import encode
+from sms.keys import Identity
+from sms.schema import Channel, Schema, schema_bodies
+from sms.session import Session
+from sms.wire import STEPS, Type, header_of
+
+NOW_S = 1_795_161_600
+HOUR = STEPS.index(3600)
+
+
+def schema_for(box: str) -> Schema:
+    return Schema(
+        box, "Europe/Paris", 3600,
+        (
+            Channel("elec", "index", "Wh", 0), Channel("t.cellar", "mean", "Cel", -1),
+            Channel("t.cellar", "min", "Cel", -1, 1), Channel("t.cellar", "max", "Cel", -1, 1),
+        ),
+    )  # fmt: skip
+
+
+class TextingBox:
+    """The box's end of the conversation, and what it measured: the account that the consumer's database must equal."""
+
+    def __init__(self, id_: str, gateway_public: bytes, number: str = "+33600000042") -> None:
+        self.id = id_
+        self.number = number
+        self.own = Identity.new()
+        self.session = Session("box", self.own, gateway_public, id_, None, lambda _: None)
+        self.schema = schema_for(id_)
+        self.hour = 0
+        self.index = 70_000
+        self.account: set[tuple[int, str, float, float | None]] = set()
+        self.told: list[forms.Form] = []
+
+    def hello(self) -> bytes:
+        return self.session.hello("1.0")
+
+    def schema_messages(self) -> list[bytes]:
+        return [self.session.seal(Type.SCHEMA, body, schema=self.schema.id) for body in schema_bodies(self.schema)]
+
+    def report(self, count: int = 4, *, full: bool = False, is_first: bool = False) -> bytes:
+        """Return the next hours as a report, and put them into the account."""
+        columns: list[list[int | None]] = [[], [], [], []]
+        start = self.hour
+        for place in range(count):
+            self.index += 100 + self.hour % 7
+            mean = 120 + self.hour % 24
+            t_s = NOW_S + self.hour * 3600
+            increment = None if is_first and not place else float(100 + self.hour % 7)
+            self.account.add((t_s, "elec", float(self.index), increment))
+            self.account.add((t_s, "t.cellar", mean / 10, None))
+            for column, value in zip(columns, (self.index, mean, mean - 5, mean + 5), strict=True):
+                column.append(value)
+            self.hour += 1
+        encoded = encode(self.schema, columns, full=full)
+        assert encoded.count == count
+        return self.session.seal(
+            Type.REPORT, encoded.body, self.schema.id, encoded.prior, NOW_S + start * 3600, HOUR, encoded.coder, count
+        )
+
+    def events(self, *events: forms.Event, is_test: bool = False, base_s: int = NOW_S) -> bytes:
+        return self.session.seal(Type.ALARM, forms.body(forms.Events(events, is_test)), base_s=base_s)
+
+    def hear(self, octets: bytes) -> list[bytes]:
+        """Take a message of the gateway; return what is answered at once."""
+        opened = self.session.open(octets)
+        if opened.header.type is Type.HELLO:
+            answer = self.session.agree(opened)
+            return [] if answer is None else [answer]
+        self.session.accept(opened.header.counter)
+        form = forms.form_of(opened.header.type, opened.body)
+        self.told.append(form)
+        if isinstance(form, forms.Order):
+            done = forms.Answer(opened.header.counter, True, f"{form.verb} is done")
+            return [self.session.seal(Type.REPLY, forms.body(done))]
+        return []
+
+    def acks(self) -> list[forms.Ack]:
+        return [form for form in self.told if isinstance(form, forms.Ack)]
+
+
+class Server:
+    """The gateway with its consumer and its modems; `reopen` is a power cut."""
+
+    def __init__(self, folder: Path, modems: Sequence[str] = ("a",)) -> None:
+        self.path = folder / "gateway.db"
+        self.db = folder / "site.db"
+        self.utc_s = float(NOW_S)
+        self.mailboxes = {name: MemoryMailbox(lambda: self.utc_s) for name in modems}
+        self.boxes: dict[str, TextingBox] = {}
+        self.is_consuming = True
+        self.open()
+
+    def open(self) -> None:
+        self.gateway = Gateway(GatewayStore(self.path), self.mailboxes, lambda: self.utc_s)
+        self.consumer = LedgerConsumer(self.gateway, Ledger(self.db), lambda: self.utc_s)
+
+    def close(self) -> None:
+        self.gateway.store.close()
+        self.consumer.ledger.close()
+
+    def reopen(self) -> None:
+        self.close()
+        self.open()
+
+    def bring(self, box: TextingBox, *messages: bytes, modem: str = "a") -> None:
+        for octets in messages:
+            self.mailboxes[modem].bring(box.number, octets=octets)
+
+    def step(self, seconds: float = 2.0) -> None:
+        """Step once; what the gateway sends is in the boxes at once, what they answer is with it."""
+        self.utc_s += seconds
+        self.gateway.step(self.utc_s)
+        if self.is_consuming:
+            self.consumer.step(self.utc_s)
+            self.gateway.step(self.utc_s)
+        self.deliver()
+
+    def run(self, seconds: float, each_s: float) -> None:
+        end_s = self.utc_s + seconds
+        while self.utc_s < end_s:
+            self.step(each_s)
+
+    def deliver(self) -> None:
+        for name, mailbox in self.mailboxes.items():
+            while (sent := mailbox.leave()) is not None:
+                for box in self.boxes.values():
+                    if box.number == sent.number:
+                        self.bring(box, *box.hear(sent.octets), modem=name)
+
+    def box(self, id_: str, number: str = "+33600000042") -> TextingBox:
+        """Return a box that is paired, its schema told."""
+        box = self.boxes[id_] = TextingBox(id_, self.gateway.sessions.identity.public, number)
+        self.bring(box, box.hello())
+        self.step()
+        self.accept(id_)
+        self.step()
+        self.step()
+        self.bring(box, *box.schema_messages())
+        self.step()
+        return box
+
+    def accept(self, id_: str) -> None:
+        """As `vigie gateway accept` does, from another process."""
+        with closing(GatewayStore(self.path)) as store:
+            accept(store, id_, int(self.utc_s))
+
+    def rows(self, box: str) -> set[tuple[int, str, float, float | None]]:
+        """What the consumer has, as the account of a box. Fails when something is there twice."""
+        query = (
+            "SELECT r.t_ms / 1000, p.point, r.value, r.increment FROM record r JOIN point p ON p.id = r.point"
+            " JOIN box b ON b.id = p.box WHERE b.name = ?"
+        )
+        found = self.consumer.ledger._db.execute(query, (box,)).fetchall()
+        assert len(set(found)) == len(found)
+        return set(found)
+
+    def events(self, box: str) -> list[Any]:
+        query = (
+            "SELECT e.kind, e.point, e.t_ms FROM event e JOIN stream s ON s.id = e.stream"
+            " JOIN box b ON b.id = s.box WHERE b.name = ? ORDER BY e.seq"
+        )
+        return self.consumer.ledger._db.execute(query, (box,)).fetchall()
+
+    def journal(self, kind: str) -> list[str]:
+        query = "SELECT words FROM journal WHERE kind = ? ORDER BY id"
+        return [row[0] for row in self.gateway.store.db.execute(query, (kind,))]
+
+
+def counter_of(octets: bytes) -> int:
+    return header_of(octets).counter

@@ -1,0 +1,218 @@
+"""A server for boxes that text: pairing, order, repeats, gaps, power cuts, two modems, a restored backup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from sms import forms
+from sms.wire import Type
+from tests.gateway_rig import NOW_S, Server, TextingBox
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    made = Server(tmp_path, ("a", "b"))
+    yield made
+    made.close()
+
+
+def test_a_box_waits_until_it_is_accepted_and_then_its_account_is_the_consumers(server: Server) -> None:
+    box = server.boxes["b0117"] = TextingBox("b0117", server.gateway.sessions.identity.public)
+    server.bring(box, box.hello())
+    server.step()
+    kept = server.gateway.store.box("b0117")
+    assert kept is not None
+    assert (kept.state, kept.public, kept.phone, kept.version) == ("new", box.own.public, box.number, "1.0")
+    server.run(3600, 60)
+    assert box.session.needs_hello, "nobody has accepted it"
+    server.accept("b0117")
+    server.step()
+    server.step()
+    assert not box.session.needs_hello
+    assert box.session.number == 1
+    server.bring(box, *box.schema_messages(), box.report(full=True, is_first=True), box.report())
+    server.step()
+    assert server.rows("b0117") == box.account
+    assert len(box.account) == 16
+
+
+def test_events_come_with_their_times_and_a_test_is_answered_only_once_it_is_stored(server: Server) -> None:
+    box = server.box("b0117")
+    server.is_consuming = False
+    before = len(box.acks())
+    begin = forms.Event(-30, "alarm_begin", "boiler.flow", 92.5, "Cel", {"id": "7", "limit": "flow.high"})
+    server.bring(box, box.events(begin), box.events(is_test=True))
+    server.run(600, 30)
+    assert len(box.acks()) == before, "nothing was stored yet"
+    server.is_consuming = True
+    server.step()
+    server.step()
+    assert box.acks()[-1].is_test
+    kinds = server.events("b0117")
+    assert kinds[0] == ("alarm_begin", "boiler.flow", (NOW_S - 30) * 1000)
+    assert kinds[1][0] == "sms_test"
+
+
+def test_five_messages_in_any_order_give_the_same(tmp_path: Path) -> None:
+    orders = list(permutations(range(5)))
+    server = Server(tmp_path)
+    for place, order in enumerate(orders[::8]):
+        box = server.box(f"b{place}", f"+336000{place:05}")
+        messages = [box.report(full=True, is_first=True), *(box.report(3) for _ in range(3)), box.report(full=True)]
+        for which in order:
+            server.bring(box, messages[which])
+            server.step()
+        server.bring(box, *messages)  # each once more
+        server.step()
+        server.step()
+        assert server.rows(box.id) == box.account, order
+    server.close()
+
+
+def test_a_repeat_a_forged_one_and_one_of_nobody_change_nothing_and_are_counted(server: Server) -> None:
+    box = server.box("b0117")
+    first = box.report(full=True, is_first=True)
+    server.bring(box, first)
+    server.step()
+    streams = server.gateway.log.streams()
+    forged = bytearray(box.report())
+    forged[-1] ^= 1
+    foreign = TextingBox("b0666", server.gateway.sessions.identity.public)
+    server.mailboxes["a"].bring("+33600000666", octets=b"\x10\x77\x77" + bytes(40))
+    server.mailboxes["a"].bring("+33600000666", octets=bytes(forged))
+    server.mailboxes["a"].bring("+33600000666", octets=b"")
+    server.mailboxes["a"].bring("+33600000666", text="call me")
+    server.mailboxes["a"].bring("+33600000666", octets=b"\xff" * 140)
+    server.bring(box, *[first] * 1000)
+    for _ in range(25):
+        server.step()
+    assert server.gateway.log.streams() == streams
+    counted = server.gateway.store.counted("2026-11")
+    assert counted["b0117", "repeat"] == 1000
+    assert counted["b0117", "refused"] == 1
+    assert counted["", "refused"] == 4
+    (raw,) = server.gateway.store.db.execute("SELECT count(*) FROM raw").fetchone()
+    assert raw == 5
+    assert foreign.session.needs_hello
+
+
+def test_a_second_claimant_of_an_id_is_refused_and_named(server: Server) -> None:
+    box = server.box("b0117")
+    thief = TextingBox("b0117", server.gateway.sessions.identity.public, "+33600000666")
+    server.bring(thief, thief.hello())
+    server.step()
+    (said,) = server.journal("claim")
+    assert thief.own.fingerprint in said
+    assert box.own.fingerprint in said
+    server.bring(box, box.report(full=True, is_first=True))
+    server.step()
+    assert server.rows("b0117") == box.account
+
+
+def test_another_number_is_the_same_box_and_is_answered_there_by_the_modem_that_hears_it(server: Server) -> None:
+    box = server.box("b0117")
+    box.number = "+33600000043"
+    server.bring(box, box.events(is_test=True), modem="b")
+    server.step()
+    server.step()
+    assert box.acks()[-1].is_test
+    assert server.mailboxes["b"].left[-1].number == "+33600000043"
+
+
+def test_a_gap_is_asked_for_and_what_comes_late_completes_the_account(server: Server) -> None:
+    box = server.box("b0117")
+    server.bring(box, box.report(full=True, is_first=True))
+    server.step()
+    lost, after = box.report(), box.report()
+    server.bring(box, after)
+    server.run(3600, 60)
+    ack = box.acks()[-1]
+    assert len(ack.missing) == 1
+    assert len([one for one in box.acks() if one.missing]) == 1, "asked for once a day"
+    server.bring(box, lost)
+    server.step()
+    server.step()
+    assert server.rows("b0117") == box.account
+
+
+def test_what_never_comes_is_given_up_after_two_questions(server: Server) -> None:
+    box = server.box("b0117")
+    server.bring(box, box.report(full=True, is_first=True))
+    server.step()
+    before = set(box.account)
+    box.report()
+    dropped = box.account - before
+    server.bring(box, box.report())
+    server.run(4 * 86_400, 600)
+    assert len([one for one in box.acks() if one.missing]) == 2
+    (given_up,) = server.journal("given_up")
+    assert '"count": 1' in given_up
+    stored = server.rows("b0117")
+    hour = NOW_S + 8 * 3600
+    late = next(row for row in box.account if row[:2] == (hour, "elec"))
+    assert stored == (box.account - dropped - {late}) | {(hour, "elec", late[2], None)}, "no increment is made up"
+    kept = server.gateway.store.box("b0117")
+    assert kept is not None
+    assert kept.settled == kept.told or kept.settled > kept.told
+
+
+def test_a_weekly_acknowledgement_and_no_more(server: Server) -> None:
+    box = server.box("b0117")
+    server.bring(box, box.report(full=True, is_first=True))
+    for _ in range(28):
+        server.run(43_200, 3600)
+        server.bring(box, box.report(12))
+    server.step()
+    assert server.rows("b0117") == box.account
+    assert 2 <= len(box.acks()) <= 4
+    assert all(not one.missing for one in box.acks())
+
+
+def test_a_power_cut_anywhere_loses_and_doubles_nothing(server: Server) -> None:
+    """The file is opened again before each message, and the mailbox gives it once more as if `done` had not come."""
+    box = server.box("b0117")
+    messages = [box.report(full=True, is_first=True), *(box.report() for _ in range(5)), box.events(is_test=True)]
+    for octets in messages:
+        server.bring(box, octets)
+        again = list(server.mailboxes["a"].inbox)
+        server.gateway.step(server.utc_s)
+        server.reopen()
+        server.mailboxes["a"].inbox = again
+        server.step()
+        server.reopen()
+    server.step()
+    server.step()
+    assert server.rows("b0117") == box.account
+    assert sum(one.is_test for one in box.acks()) == 1
+    counters = [
+        int.from_bytes(sent.octets[3:6]) for sent in server.mailboxes["a"].left if sent.octets[0] & 15 != Type.HELLO
+    ]
+    assert len(set(counters)) == len(counters), "no nonce twice"
+
+
+def test_a_report_whose_schema_or_index_is_not_known_waits_and_is_named(server: Server) -> None:
+    box = server.boxes["b0117"] = TextingBox("b0117", server.gateway.sessions.identity.public)
+    server.bring(box, box.hello())
+    server.step()
+    server.accept("b0117")
+    server.step()
+    server.step()
+    schema = box.schema_messages()
+    full, low = box.report(full=True, is_first=True), box.report()
+    server.bring(box, low)
+    server.step()
+    assert "schema" in server.journal("unread")[0]
+    assert server.rows("b0117") == set()
+    server.bring(box, *schema)
+    server.step()
+    assert server.rows("b0117") == set(), "the index is not known"
+    server.bring(box, full)
+    server.step()
+    server.step()
+    assert server.rows("b0117") == box.account
+    (left,) = server.gateway.store.db.execute("SELECT count(*) FROM unread").fetchone()
+    assert left == 0
