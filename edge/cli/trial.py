@@ -15,6 +15,7 @@ from edge.cli.console import EXIT_REFUSED, add_common, asked, write_json, write_
 from edge.cli.ordered import answer
 from edge.cli.words import Words
 from edge.settings import catalogue
+from edge.settings.trial_text import failing_line, remedy
 
 WITHIN_S: Final = 330.0
 LOOK_EACH_S: Final = 1.0
@@ -62,10 +63,10 @@ def lines(view: Mapping[str, Any], lang: str) -> list[str]:
 
     found = [told("points", sound=view["sound"], points=view["points"])]
     for one in view["failing"]:
-        found.append(told("failing", name=one["point"], why=one["reason"]) if one["point"] else told("clock"))
-        key = f"remedy.{one['reason']}" if one["point"] else "doctor_remedy.clock_unset"
-        if catalogue.has(lang, key):
-            found.append(told("remedy", what=catalogue.render(lang, key, {})))
+        point, reason = one["point"], one["reason"]
+        found.append(failing_line(point, reason, lang) if point else told("clock"))
+        what = remedy("", reason, lang) if point else catalogue.render(lang, "doctor_remedy.clock_unset", {})
+        found.append(told("remedy", what=what))
     if view["stored_s"] is None:
         found += [told("not_stored"), told("not_stored_remedy")]
     else:

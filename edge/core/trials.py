@@ -6,7 +6,7 @@ server has stored the event that tells of the trial's begin: `stored` says so, w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from edge.core.commands import Command, Result
@@ -33,8 +33,12 @@ CLOCK: Final = "clock_unset"
 class Trials(Part):
     """Carries out `test`, one at a time; a trial that a power cut ended begins anew."""
 
-    def __init__(self, saved: Mapping[str, Any] | None = None, *, on_boot: bool = False) -> None:
+    def __init__(
+        self, saved: Mapping[str, Any] | None = None, *, pulses: Collection[str] = (), on_boot: bool = False
+    ) -> None:
+        """`pulses`: the points whose pulses we count ourselves; `on_boot`: each start tries, until one has passed."""
         super().__init__()
+        self._pulses = frozenset(pulses)
         kept = (saved or {}).get("trial") or {}
         self.has_passed = bool(kept.get("passed"))
         self.verdict: Verdict | None = None
@@ -58,7 +62,7 @@ class Trials(Part):
         """Note where each pulse meter stands; begin what a power cut ended, or what every start is to do."""
         self.site = site
         site.commands.on("test", self._order)
-        self._counts = {**_counts(site), **self._counts}
+        self._counts = {**self._now_counted(), **self._counts}
         if self.running is not None:
             self.due_ms = site.now_ms
         elif self._asked is not None:
@@ -109,7 +113,7 @@ class Trials(Part):
     def failing(self) -> list[Failing]:
         """Return what keeps a trial from passing now, but for the server."""
         found = [] if self.site.is_dated else [Failing("", CLOCK)]
-        still = {name for name, count in _counts(self.site).items() if count == self._counts.get(name)}
+        still = {name for name, count in self._now_counted().items() if count == self._counts.get(name)}
         for point in self.site.points.values():
             if point.id in still:
                 found.append(Failing(point.id, NO_PULSE))
@@ -140,6 +144,14 @@ class Trials(Part):
             values |= {"v": verdict.meter.v, "u": verdict.meter.u}
         self.site.emit(Event("test_end", now_ms, "" if verdict.meter is None else verdict.meter.point, values))
         self.ended(verdict)
+
+    def _now_counted(self) -> dict[str, int]:
+        """Return the pulses of each pulse meter so far: before one came nobody knows whether its wire is right."""
+        return {
+            point.id: point.register.count
+            for point in self.site.points.values()
+            if point.id in self._pulses and isinstance(point, Counter) and isinstance(point.register, Volatile)
+        }
 
     def _meter(self) -> Meter | None:
         for point in self.site.points.values():
@@ -176,15 +188,6 @@ class Trials(Part):
             "passed" if verdict.passed else "failed", verdict.points, verdict.sound, verdict.failing,
             verdict.stored_s, verdict.link, since_s,
         )  # fmt: skip
-
-
-def _counts(site: Engine) -> dict[str, int]:
-    """Return the pulses of each pulse meter so far: before one came nobody knows whether its wire is right."""
-    return {
-        point.id: point.register.count
-        for point in site.points.values()
-        if isinstance(point, Counter) and isinstance(point.register, Volatile)
-    }
 
 
 def _nobody() -> None:

@@ -24,7 +24,7 @@ from edge.settings.acting import ACTING
 from edge.settings.alarm_rules import notify_rules
 from edge.settings.model import Settings
 from edge.settings.model_sms import Test
-from edge.settings.specs import machine_specs, meter_specs
+from edge.settings.specs import machine_specs, meter_specs, pulse_points
 from edge.settings.specs_calculated import calculated_spec
 from edge.settings.tariffs import book_of, costs_of, moved_days_of
 
@@ -60,7 +60,9 @@ MAKERS: Final[tuple[Maker, ...]] = (
     lambda settings, _saved, saved_events: Notifier(notify_rules(settings), saved_events),
     *ACTING,
     lambda _settings, _saved, saved_events: TagList(saved_events),
-    lambda settings, _saved, saved_events: Trials(saved_events, on_boot=settings.one(Test).on_boot),
+    lambda settings, _saved, saved_events: Trials(
+        saved_events, pulses=pulse_points(settings), on_boot=settings.one(Test).on_boot
+    ),
 )
 """In the order in which the parts hear of what happens."""
 

@@ -63,6 +63,12 @@ def point_spec(entry: PointEntry) -> PointSpec:
     )
 
 
+def pulse_points(settings: Settings) -> list[str]:
+    """Return the points whose pulses we count ourselves, off a pin."""
+    made = (point_spec(entry) for entry in settings.points)
+    return [spec.id for spec in made if spec.kind == "counter" and spec.volatile]
+
+
 def output_spec(output: Output) -> OutputSpec:
     """Return the engine's view of an output, with the point that shows its state."""
     point = PointSpec(

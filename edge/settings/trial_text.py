@@ -88,8 +88,8 @@ def _page(verdict: Verdict, facts: TrialFacts, lang: str) -> list[str]:
             lines.append(say("remedy", what=catalogue.render(lang, "doctor_remedy.clock_unset", {})))
             continue
         name = named(facts.names.get(one.point, {}), lang)
-        lines.append(say("failing", name=f"{one.point} ({name})" if name else one.point, why=one.reason))
-        lines.append(say("remedy", what=_remedy(facts.buses.get(one.point, ""), one.reason, lang)))
+        lines.append(failing_line(one.point, one.reason, lang, name))
+        lines.append(say("remedy", what=remedy(facts.buses.get(one.point, ""), one.reason, lang)))
     if verdict.stored_s is None:
         lines += [say("not_stored"), say("not_stored_remedy")]
     else:
@@ -97,7 +97,13 @@ def _page(verdict: Verdict, facts: TrialFacts, lang: str) -> list[str]:
     return [*lines, say("passed" if verdict.passed else "failed")]
 
 
-def _remedy(bus: str, reason: str, lang: str) -> str:
+def failing_line(point: str, reason: str, lang: str, name: str = "") -> str:
+    """Return what is wrong with a point: "t.flow (Boiler flow): no answer"."""
+    key = "no_pulse" if reason == NO_PULSE else "failing"
+    return catalogue.render(lang, f"trial_file.{key}", {"name": f"{point} ({name})" if name else point, "why": reason})
+
+
+def remedy(bus: str, reason: str, lang: str) -> str:
     """Return what to do about a reason on a bus of this kind, else about the reason anywhere."""
     code = reason.partition(":")[0]
     for key in (f"remedy_{bus}.{code}", f"remedy.{code}"):

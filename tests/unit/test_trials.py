@@ -20,7 +20,7 @@ class Site(Rig):
     """A temperature and a pulse meter, and whoever listens."""
 
     def __init__(self, *, on_boot: bool = False, saved_events: dict[str, Any] | None = None, **options: Any) -> None:
-        self.trials = Trials(saved_events, on_boot=on_boot)
+        self.trials = Trials(saved_events, pulses=["water"], on_boot=on_boot)
         self.began = 0
         self.verdicts: list[Verdict] = []
         self.trials.began = self._count
