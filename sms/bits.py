@@ -41,6 +41,8 @@ class BitReader:
         """Return the next `width` bits as a number."""
         self.used += width
         left = self._length - self.used
+        if left <= -width:
+            return 0
         return (self._number >> left if left >= 0 else self._number << -left) & (1 << width) - 1
 
     @property

@@ -6,15 +6,18 @@ the header's coder bit. `sms/WIRE.md` is the contract, octet by octet. Standard 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from sms import rice
+from sms.adaptive import Track, code_presence
+from sms.arith import Counts, Reader, Recorder, Split, written
 from sms.bits import BitReader, BitWriter
-from sms.lean import ANCHOR, INDEX_MAX, LEVEL_MAX, Lean, expected, leans
+from sms.lean import INDEX_MAX, LEANT, LEVEL_MAX, Lean, Token, expected, leans, tokens_of
 from sms.prior import Prior
-from sms.rice import ChannelReader, Token
+from sms.rice import ChannelReader
 from sms.schema import Schema
 from sms.wire import BODY, COUNT_MAX, LOCAL_DAY, STEPS, Header, Type, WireError
 
@@ -40,23 +43,24 @@ class Encoded:
 
 
 def encode(
-    schema: Schema,
-    columns: Columns,
-    prior: Prior | None = None,  # noqa: ARG001 for the adaptive coder
-    room: int = BODY,
-    *,
-    full: bool = False,
+    schema: Schema, columns: Columns, prior: Prior | None = None, room: int = BODY, *, full: bool = False
 ) -> Encoded:
     """Return as many intervals from the front as fit `room` octets, at most 63; `full`: whole indexes of 32 bits.
 
-    `columns[channel][interval]` is None where there is no value. Raises WireError when not even one interval fits,
-    or a value is beyond 32 bits.
+    `columns[channel][interval]` is None where there is no value. Raises WireError when not even one interval fits, a
+    value is beyond 32 bits, or the prior is another schema's.
     """
     _check(schema, columns)
+    if prior is not None and prior.schema != schema.id:
+        raise WireError(f"a prior of schema {prior.schema} for schema {schema.id}")
+    room = min(room, BODY)
     lean_by = leans(schema)
-    count = min(len(columns[0]), COUNT_MAX)
-    tokens = _tokens(lean_by, columns, count)
-    return _rice(lean_by, columns, tokens, room, count, full=full)
+    tokens = tokens_of(lean_by, columns, min(len(columns[0]), COUNT_MAX))
+    adaptive = _adaptive(lean_by, tokens, prior, room, full=full)
+    best = _riced(lean_by, tokens, room, adaptive, full=full) or adaptive
+    if best is None:
+        raise WireError(f"one interval of {len(columns)} channels does not fit {room} octets")
+    return best
 
 
 def _check(schema: Schema, columns: Columns) -> None:
@@ -71,48 +75,75 @@ def _check(schema: Schema, columns: Columns) -> None:
                 raise WireError(f"channel {number} ({channel.point}): {value} is not within {least} to {most}")
 
 
-def _tokens(lean_by: list[Lean], columns: Columns, count: int) -> list[list[Token | None]]:
-    """Return what is sent of each value; no later interval changes what is sent of an earlier one."""
-    found = []
-    for lean, column in zip(lean_by, columns, strict=True):
-        last: int | None = None
-        row: list[Token | None] = []
-        for at in range(count):
-            value = column[at]
-            if value is None:
-                row.append(None)
-                continue
-            kind, about = expected(lean, at, last, columns)
-            row.append(Token(kind, (value - about) * (lean.sign if kind != ANCHOR else 1)))
-            last = value
-        found.append(row)
+def _there(row: Sequence[Token | None], count: int) -> int:
+    """Return which of the first intervals have a value, one bit each, the first the highest."""
+    found = 0
+    for token in row[:count]:
+        found = found << 1 | (token is not None)
     return found
 
 
-def _rice(
-    lean_by: list[Lean], columns: Columns, tokens: list[list[Token | None]], room: int, most: int, *, full: bool
-) -> Encoded:
-    """Return the longest front that fits, by halving: each is written, so that none is ever believed to fit."""
-    best: bytes | None = None
-    low, high = 0, most
-    guess = min(most, room // len(lean_by) + 1)
+def _adaptive(
+    lean_by: list[Lean], tokens: list[list[Token | None]], prior: Prior | None, room: int, *, full: bool
+) -> Encoded | None:
+    """Return the longest front that fits by adaptive coding; None when not even one interval does.
+
+    The contexts of channels have nothing in common, so that what is modelled by interval can be written by channel.
+    """
+    counts = prior.counts if prior else {}
+    recorder = Recorder(Counts(counts))
+    tracks: list[Track] = []
+    for number, lean in enumerate(lean_by):
+        tracks.append(Track(number, lean, tracks))
+    anchor_bits = FULL_BITS if full else LOW_BITS
+    splits: list[list[list[Split]]] = [[] for _ in lean_by]
+    most = len(tokens[0])
+    count = 0
+    while count < most and recorder.octets <= room:
+        for row, track, kept in zip(tokens, tracks, splits, strict=True):
+            recorder.splits = []
+            token = row[count]
+            if token is not None:
+                track.code(recorder, count, token.kind, token.off, anchor_bits)
+            kept.append(recorder.splits)
+        count += 1
+    for front in range(count, 0, -1):
+        presence = Recorder(Counts(counts))
+        code_presence(presence, [_there(row, front) for row in tokens], front)
+        rows = (split for kept in splits for interval in kept[:front] for split in interval)
+        body = written(full, chain(presence.splits, rows))
+        if body is not None and len(body) <= room:
+            return Encoded(body, ADAPTIVE, front, prior.id if prior else 0)
+    return None
+
+
+def _riced(
+    lean_by: list[Lean], tokens: list[list[Token | None]], room: int, other: Encoded | None, *, full: bool
+) -> Encoded | None:
+    """Return the longest front that fits by Rice codes; None when the other one holds more or is shorter.
+
+    By halving, and each is written, so that none is only believed to fit.
+    """
+    low, best = 0, b""
+    high = len(tokens[0])
+    guess = other.count if other else min(high, 8)
     while low < high:
         body = _rice_body(lean_by, tokens, guess, full=full)
         if len(body) <= room:
             low, best = guess, body
+        elif other and guess <= other.count:
+            return None
         else:
             high = guess - 1
         guess = (low + high + 1) // 2
-    if best is None:
-        raise WireError(f"one interval of {len(columns)} channels does not fit {room} octets")
-    return Encoded(best, RICE, low)
+    is_better = other is None or low > other.count or (low == other.count and len(best) <= len(other.body))
+    return Encoded(best, RICE, low) if low and is_better else None
 
 
 def _rice_body(lean_by: list[Lean], tokens: list[list[Token | None]], count: int, *, full: bool) -> bytes:
     out = BitWriter()
     out.put(full, 1)
-    there = [sum(1 << count - 1 - at for at in range(count) if row[at] is not None) for row in tokens]
-    rice.put_presence(out, there, count)
+    rice.put_presence(out, [_there(row, count) for row in tokens], count)
     anchor_bits = FULL_BITS if full else LOW_BITS
     for lean, row in zip(lean_by, tokens, strict=True):
         rice.put_channel(out, lean, [token for token in row[:count] if token is not None], anchor_bits)
@@ -124,12 +155,7 @@ def is_full(body: bytes) -> bool:
     return bool(body) and body[0] >= 0x80
 
 
-def decode(
-    schema: Schema,
-    header: Header,
-    body: bytes,
-    prior: Prior | None = None,  # noqa: ARG001 for the adaptive coder
-) -> list[list[int | None]]:
+def decode(schema: Schema, header: Header, body: bytes, prior: Prior | None = None) -> list[list[int | None]]:
     """Return `columns[channel][interval]`, None where there is no value.
 
     Indexes begin modulo 65,536 and go on from there, unless `is_full(body)`. Raises WireError, naming what is missing
@@ -142,20 +168,54 @@ def decode(
     step_s = 86_400 if header.step == LOCAL_DAY else STEPS[header.step] if header.step < len(STEPS) else 0
     if step_s != schema.step_s:
         raise WireError(f"step code {header.step} of the message is not the {schema.step_s} s of schema {schema.id}")
-    if not header.count or len(body) > BODY:
-        raise WireError(f"a report of {header.count} intervals in {len(body)} octets: at least 1 and at most {BODY}")
-    if header.coder == ADAPTIVE:
-        raise WireError("coder 1 is not known here")
-    return _unriced(schema, header.count, body)
+    if not header.count or len(body) > BODY or body.endswith(b"\0"):
+        raise WireError(f"a report of {header.count} intervals in {len(body)} octets, which no encoder makes")
+    if header.coder == RICE:
+        bits = BitReader(body)
+        take = _rice_taker(schema, header.count, bits)
+    else:
+        reader = Reader(body, Counts(_counts(schema, header.prior, prior)))
+        take = _adaptive_taker(schema, header.count, reader)
+    columns = _columns(schema, header.count, take)
+    used = bits.octets_used if header.coder == RICE else reader.used
+    if used < len(body):
+        raise WireError(f"{len(body) - used} octets of the body are left over")
+    return columns
 
 
-def _unriced(schema: Schema, count: int, body: bytes) -> list[list[int | None]]:
-    bits = BitReader(body)
+def _counts(schema: Schema, needed: int, prior: Prior | None) -> Mapping[int, tuple[int, int]]:
+    if not needed:
+        return {}
+    if prior is None or prior.id != needed or prior.schema != schema.id:
+        have = "none" if prior is None else f"{prior.id} of schema {prior.schema}"
+        raise WireError(f"the message needs prior {needed} of schema {schema.id}; known here: {have}")
+    return prior.counts
+
+
+Taker = Callable[[int, int, int], int]
+"""How far the value of a channel is off at an interval, of this kind."""
+
+
+def _rice_taker(schema: Schema, count: int, bits: BitReader) -> tuple[list[int], Taker]:
     anchor_bits = FULL_BITS if bits.take(1) else LOW_BITS
     there = rice.take_presence(bits, len(schema.channels), count)
+    readers = [ChannelReader(bits, lean, anchor_bits) for lean in leans(schema)]
+    return there, lambda number, _at, kind: readers[number].take(kind)
+
+
+def _adaptive_taker(schema: Schema, count: int, reader: Reader) -> tuple[list[int], Taker]:
+    anchor_bits = FULL_BITS if reader.first else LOW_BITS
+    there = code_presence(reader, [0] * len(schema.channels), count)
+    tracks: list[Track] = []
+    for number, lean in enumerate(leans(schema)):
+        tracks.append(Track(number, lean, tracks))
+    return there, lambda number, at, kind: tracks[number].code(reader, at, kind, 0, anchor_bits)
+
+
+def _columns(schema: Schema, count: int, source: tuple[list[int], Taker]) -> list[list[int | None]]:
+    there, take = source
     columns: list[list[int | None]] = []
     for number, lean in enumerate(leans(schema)):
-        reader = ChannelReader(bits, lean, anchor_bits)
         column: list[int | None] = []
         columns.append(column)
         last: int | None = None
@@ -164,11 +224,9 @@ def _unriced(schema: Schema, count: int, body: bytes) -> list[list[int | None]]:
                 column.append(None)
                 continue
             kind, about = expected(lean, at, last, columns)
-            off = reader.take(kind)
-            last = about + (off * lean.sign if kind != ANCHOR else off)
+            off = take(number, at, kind)
+            last = about + (off * lean.sign if kind == LEANT else off)
             if abs(last) > 2 * INDEX_MAX:
                 raise WireError(f"channel {number} ({lean.channel.point}): {last} is no value of 32 bits")
             column.append(last)
-    if bits.octets_used < len(body):
-        raise WireError(f"{len(body) - bits.octets_used} octets of the body are left over")
     return columns

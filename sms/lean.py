@@ -34,9 +34,16 @@ class Lean(NamedTuple):
     up: int
     down: int
     sign: int
-    """-1: what is below is positive (a minimum below its mean)."""
+    """-1: below what the other says is positive (a minimum below its mean)."""
     is_whole: tuple[bool, bool, bool]
     """By kind (anchor, step, leant): what is off is hardly ever negative."""
+
+
+class Token(NamedTuple):
+    """One value that is there: its kind and how far it is off; of an anchor the value itself."""
+
+    kind: int
+    off: int
 
 
 def leans(schema: Schema) -> list[Lean]:
@@ -75,3 +82,21 @@ def expected(lean: Lean, at: int, last: int | None, columns: Sequence[Sequence[i
             about = (2 * there * lean.up + lean.down) // (2 * lean.down)
             return LEANT, max(min(about, LEVEL_MAX), -LEVEL_MAX)
     return (ANCHOR, 0) if last is None else (STEP, last)
+
+
+def tokens_of(lean_by: Sequence[Lean], columns: Sequence[Sequence[int | None]], count: int) -> list[list[Token | None]]:
+    """Return what is sent of each value by channel and interval; no later interval changes that of an earlier one."""
+    found = []
+    for lean, column in zip(lean_by, columns, strict=True):
+        last: int | None = None
+        row: list[Token | None] = []
+        for at in range(count):
+            value = column[at]
+            if value is None:
+                row.append(None)
+                continue
+            kind, about = expected(lean, at, last, columns)
+            row.append(Token(kind, (value - about) * lean.sign if kind == LEANT else value - about))
+            last = value
+        found.append(row)
+    return found

@@ -6,10 +6,10 @@ Needs no prior, so that it can always be read. Standard library only, integers o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from sms.bits import BitReader, BitWriter
-from sms.lean import ANCHOR, Lean
+from sms.lean import ANCHOR, Lean, Token
 from sms.wire import WireError
 
 K_BITS: Final = 4
@@ -21,13 +21,6 @@ OFF_BITS: Final = 34
 """Of the farthest that a folded value can be off."""
 LEVEL_BITS: Final = 5
 """Of the length of an anchor that is no index."""
-
-
-class Token(NamedTuple):
-    """One value that is there: its kind (`sms.lean`) and how far it is off; of an anchor the value itself."""
-
-    kind: int
-    off: int
 
 
 def folded(off: int) -> int:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+import zlib
 from dataclasses import replace
 
 import pytest
 
 from sms.codec import Encoded, decode, encode, is_full
+from sms.prior import Prior, prior_of, train
 from sms.schema import Channel, Schema
 from sms.wire import BODY, COUNT_MAX, LOCAL_DAY, STEPS, Header, Type, WireError
+from tests.sms_columns import some_columns
 
 SITE = Schema(
     "b0117",
@@ -44,13 +47,14 @@ def as_sent(schema: Schema, columns: Columns, *, full: bool = False) -> Columns:
     return found
 
 
-def round_trip(schema: Schema, columns: Columns, *, full: bool = False) -> Encoded:
-    encoded = encode(schema, columns, full=full)
+def round_trip(schema: Schema, columns: Columns, prior: Prior | None = None, *, full: bool = False) -> Encoded:
+    encoded = encode(schema, columns, prior, full=full)
+    assert encoded.prior in {0, prior.id if prior else 0}
     assert len(encoded.body) <= BODY
     assert is_full(encoded.body) == full
     step = STEPS.index(schema.step_s)
     front = [column[: encoded.count] for column in columns]
-    assert decode(schema, header(encoded, schema, step), encoded.body) == as_sent(schema, front, full=full)
+    assert decode(schema, header(encoded, schema, step), encoded.body, prior) == as_sent(schema, front, full=full)
     return encoded
 
 
@@ -147,35 +151,98 @@ def test_a_local_day_is_a_step_of_a_day() -> None:
     assert decode(days, header(encoded, days, LOCAL_DAY), encoded.body) == QUIET
 
 
-def some_columns(rng: random.Random) -> tuple[Schema, Columns]:
-    """A schema and columns of any kind: quiet, noisy, far, with holes, long and short."""
-    channels: list[Channel] = []
-    columns: Columns = []
-    intervals = rng.choice((1, 2, 3, 12, 40, 70))
-    holes = rng.choice((0.0, 0.0, 0.02, 0.5, 1.0))
-    for number in range(rng.randint(1, 20)):
-        what = rng.choice(("index", "index", "mean", "min", "max", "last"))
-        refs = [n for n, one in enumerate(channels) if what != "index" and (what == "mean" or one.what != "index")]
-        ref = rng.choice([-1, *refs])
-        channels.append(Channel(f"p{number}", what, rng.choice(("Wh", "kWh", "W")), rng.randint(-3, 3), ref))
-        spread = rng.choice((0, 1, 3, 30, 1000, 10**6, 2**30))
-        least, most = (0, 2**32 - 1) if what == "index" else (-(2**31) + 1, 2**31 - 1)
-        value = rng.choice((0, 200, rng.randint(least, most)))
-        column: list[int | None] = []
-        for _ in range(intervals):
-            value = min(max(value + rng.randint(0 if what == "index" else -spread, spread), least), most)
-            column.append(None if rng.random() < holes else value)
-        columns.append(column)
-    return Schema("b1", "Etc/UTC", rng.choice((60, 600, 3600, 86_400)), tuple(channels)), columns
+def test_the_coder_that_holds_more_is_sent_and_else_the_shorter() -> None:
+    days: list[Columns] = [
+        [[v if v is None else v + 24 * day for v in column] for column in QUIET] for day in range(40)
+    ]
+    prior = train(SITE, days)
+    known = round_trip(SITE, days[7], prior)
+    assert (known.coder, known.prior) == (1, prior.id)
+    assert len(known.body) < len(encode(SITE, days[7]).body)
+    odd: Columns = [[n * 104_729 % 9973 * 1001 for n in range(start, start + 3)] for start in range(6)]
+    foreign = round_trip(SITE, [sorted(odd[0], key=str), *odd[1:]], prior)
+    assert (foreign.coder, foreign.prior) == (0, 0)
+
+
+def test_nothing_new_takes_no_room_without_a_prior() -> None:
+    """Rice needs a bit a value; adaptive coding learns within the message."""
+    still = round_trip(SITE, [[1000] * 70, *[[0] * 70] * 4, [5] * 70])
+    assert (still.coder, still.prior, still.count) == (1, 0, COUNT_MAX)
+    assert len(still.body) < 40
+
+
+def test_a_prior_is_named_and_never_guessed() -> None:
+    prior = train(SITE, [QUIET] * 9)
+    encoded = encode(SITE, QUIET, prior)
+    good = header(encoded)
+    assert good.prior
+    assert good.coder == 1
+    with pytest.raises(WireError, match=f"needs prior {prior.id} of schema {SITE.id}; known here: none"):
+        decode(SITE, good, encoded.body)
+    other = train(SITE, [QUIET])
+    with pytest.raises(WireError, match=f"known here: {other.id} of"):
+        decode(SITE, good, encoded.body, other)
+    foreign = replace(SITE, box="b2")
+    with pytest.raises(WireError, match=f"a prior of schema {SITE.id} for schema {foreign.id}"):
+        encode(foreign, QUIET, prior)
+    with pytest.raises(WireError, match="known here"):
+        decode(foreign, replace(good, schema=foreign.id), encoded.body, prior)
+
+
+def test_both_sides_make_the_same_prior_from_the_same_reports() -> None:
+    reports = [QUIET, [column[::-1] for column in QUIET], [[None, *column[1:]] for column in QUIET]]
+    there = [as_sent(SITE, columns) for columns in reversed(reports)]
+    prior = train(SITE, reports)
+    assert train(SITE, there) == prior
+    assert 1 <= prior.id <= 255
+    assert prior_of(prior.packed()) == prior
+    assert prior_of(prior.packed()).id == prior.id
+    assert train(SITE, []).counts == {}
+    assert len(prior.packed()) < 1000
+
+
+def test_a_damaged_prior_is_refused() -> None:
+    packed = train(SITE, [QUIET]).packed()
+    huge = zlib.compress(b"\1\1" + bytes(300_000))
+    bad = [b"", packed[:-1], packed + b"x", b"\0" + packed, zlib.compress(b"\2\1"), zlib.compress(b"\1"), huge]
+    bad += [zlib.compress(b"\1\1" + rest) for rest in (b"\0\0\1", b"\0\1", b"\xff\xff\xff\xff\x0f\1\1")]
+    for octets in bad:
+        with pytest.raises(WireError):
+            prior_of(octets)
+    with pytest.raises(WireError, match="of 2 columns"):
+        train(SITE, [[[1], [2]]])
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_random_messages_come_back(seed: int) -> None:
+    """500 each: any schema, any numbers, holes, with a prior of the site, a foreign one or none."""
     rng = random.Random(seed)
-    for _ in range(50):
-        schema, columns = some_columns(rng)
-        full = rng.random() < 0.3
-        try:
-            round_trip(schema, columns, full=full)
-        except WireError as exc:
-            assert "does not fit 120 octets" in str(exc)  # noqa: PT017 the only refusal there may be
+    for _ in range(100):
+        schema, columns = some_columns(rng, channels=5, intervals=(1, 2, 3, 9))
+        prior = rng.choice((None, train(schema, [columns]), train(schema, [[column[:1] for column in columns]])))
+        for full in (False, True, False, True, True):
+            random_round_trip(schema, columns, prior, full=full)
+            for column in columns:
+                column.append(column.pop(0))
+
+
+@pytest.mark.campaign("100,000 random messages of any schema take 8 minutes")
+@pytest.mark.parametrize("seed", range(100, 110))
+def test_a_hundred_thousand_random_messages_come_back(seed: int) -> None:
+    rng = random.Random(seed)
+    for _ in range(2000):
+        schema, columns = some_columns(rng, channels=20, intervals=(1, 2, 3, 12, 40, 70))
+        prior = rng.choice((None, train(schema, [columns]), train(schema, [[column[:2] for column in columns]])))
+        for full in (False, True, False, True, True):
+            random_round_trip(schema, columns, prior, full=full)
+            for column in columns:
+                column.append(column.pop(0))
+
+
+def random_round_trip(schema: Schema, columns: Columns, prior: Prior | None, *, full: bool) -> None:
+    try:
+        encoded = encode(schema, columns, prior, full=full)
+    except WireError as exc:
+        assert "does not fit 120 octets" in str(exc)  # noqa: PT017 the only refusal there may be
+    else:
+        assert round_trip(schema, columns, prior, full=full) == encoded
