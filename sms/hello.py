@@ -91,7 +91,11 @@ def welcome_message(welcome: Welcome, key: bytes) -> bytes:
 
 def welcome_of(octets: bytes) -> Welcome:
     """Return what a welcome says, unproved: `must_be_tagged` with the key that follows from it proves it."""
-    body = _clear(octets, WELCOME)
+    return welcome_said(_clear(octets, WELCOME))
+
+
+def welcome_said(body: bytes) -> Welcome:
+    """Return what the body of a welcome says. Raises SealError `unreadable`."""
     number = int.from_bytes(body[1:3])
     if len(body) != 6 + SALT or not 0 < number <= BOX_MAX:
         raise SealError("unreadable", "a welcome that is not laid out as one")

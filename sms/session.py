@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sms.generation import FAILED_BLOCK, Generation, salts_of
 from sms.hello import (
     HERE,
     ROLL,
@@ -26,7 +25,9 @@ from sms.hello import (
     open_hello,
     welcome_message,
     welcome_of,
+    welcome_said,
 )  # fmt: skip
+from sms.keyring import Generation, Keyring
 from sms.keys import Identity
 from sms.seal import DOWN, UP, SealError, seal
 from sms.window import WIDTH, Window
@@ -36,9 +37,6 @@ __all__ = ["BLOCK", "Hello", "Opened", "SealError", "Session", "floor_at", "open
 
 BLOCK: Final = 64
 """Counters are reserved on disk so many at a time, before the first of them is used."""
-PENDING_MAX: Final = 4
-"""Generations that nobody has used yet; a repeated hello of a stranger's making must not push out the one in use."""
-RETIRED_MAX: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +80,17 @@ class Session:
         self._reserve = reserve
         self._out, self._in = (UP, DOWN) if role == "box" else (DOWN, UP)
         self._under: dict[int, Generation] = {}
-        own.agreed(peer_public)
         state = _EMPTY if saved is None else saved
         try:
             if state["role"] not in {"", role}:
                 raise ValueError(f"it is the {state['role']}'s")
             self.number = int(state["number"])
-            self._next = max(int(state["next"]) + BLOCK * is_older, floor)
+            self._next = self._reserved = max(int(state["next"]) + BLOCK * is_older, floor)
             self._window = Window(state["window"])
-            self._keys = [self._generation(*salts_of(entry)).restore(entry) for entry in state["keys"]]
+            self._ring = Keyring(role, own, peer_public, box_id, state)
             self._hello = bytes.fromhex(state["hello"])
-            self._retired = [str(salt) for salt in state["retired"]]
-            self._restored = bytes.fromhex(state["restored"])
         except (KeyError, TypeError, ValueError, AttributeError) as exc:
             raise ValueError(f"this is no saved session of a {role}: {exc}") from exc
-        self._reserved = self._next
         if is_older and role == "box":
             self.forget()
 
@@ -112,22 +106,31 @@ class Session:
     @property
     def needs_hello(self) -> bool:
         """Whether a box has no key that it could use: its `hello` is due, and nothing else can be sealed."""
-        return self._hello != b"" or not any(key.is_agreed and not key.is_spent for key in self._keys)
+        key = self._ring.sending
+        return key is None or key.is_spent
 
     @property
     def needs_roll(self) -> bool:
-        """Whether a gateway should send what `roll` gives: the newest key met too many forged messages."""
-        return bool(self._keys) and self._keys[-1].is_spent
+        """Whether a gateway should send what `roll` gives: after forged messages without end, or still restored."""
+        key = self._ring.sending
+        return self.is_restored or (key is not None and key.is_spent)
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether a restored gateway still waits for the box's first word; all else is `held`."""
+        return self._ring.fresh != []
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether something of the other side was taken under the newest key."""
-        return bool(self._keys) and self._keys[-1].since is not None
+        """Whether something of the other side was taken under the key that seals."""
+        key = self._ring.sending
+        return key is not None and key.since is not None
 
     @property
     def failed(self) -> int:
-        """Forged messages that the newest key met."""
-        return self._keys[-1].failed if self._keys else 0
+        """Forged messages that the key in use met, of `sms.seal.FAILED_MAX`."""
+        key = self._ring.sending
+        return 0 if key is None else key.failed
 
     @property
     def last_seen(self) -> int:
@@ -163,24 +166,26 @@ class Session:
         header = _head(octets)
         if is_in_the_clear(header):
             return Opened(header, self._opened_welcome(octets))
-        if header.box != self.number or not self._keys:
+        if header.box != self.number or not self._ring.keys:
             raise SealError("foreign", f"for box {header.box}")
         if reason := self._window.refuses(header.counter):
             raise SealError(reason, f"counter {header.counter}")
-        return Opened(header, self._opened(header, octets))
+        try:
+            body, key = self._ring.opened(self._in, header, octets)
+        except SealError:
+            self._write_failures()
+            raise
+        if len(self._under) >= WIDTH:  # opened and not accepted, so often: whoever still means to must open them again
+            self._under.clear()
+        self._under[header.counter] = key
+        return Opened(header, body)
 
     def accept(self, counter: int) -> None:
         """Mark what was opened as taken; then `saved()` is to be made durable together with what it did."""
         key = self._under.pop(counter, None)
         self._window.take(counter)
-        if key is None:
-            return
-        key.is_agreed = True
-        key.since = counter if key.since is None else min(counter, key.since)
-        if self._restored == key.gateway:
-            self._restored = b""
+        if key is not None and self._ring.take(key, counter, self._window.top):
             self._window.fill(counter)
-        self._retire()
 
     def ask(self, counters: Iterable[int]) -> None:
         """Let these be taken again though they count as taken: what a restored gateway asks its box to repeat."""
@@ -206,32 +211,31 @@ class Session:
             raise ValueError(f"this hello is {hello.box_id}'s with another key: nothing here is for it")
         if number and self.number and number != self.number:
             raise ValueError(f"box {self._box_id} has number {self.number} already")
-        found = [key for key in self._keys if key.box == hello.salt]
-        if hello.salt.hex() in self._retired or any(key.since is not None for key in found):
+        if self._ring.was_used(hello.salt):
             raise SealError("repeat", "a hello that was used")
         self.number = self.number or number
-        key = found[0] if found else self._begin(hello.salt)
+        key = self._ring.pending(hello.salt) or self._ring.begin(hello.salt)
         self._reserve(self.saved())
         return welcome_message(Welcome(self.number, self._window.top + 1, key.gateway), key.welcome)
 
     def roll(self) -> bytes:
         """Return the message by which a gateway has a box use new keys; repeated until it came, with the same ones."""
-        key = self._sending()
-        if key is self._keys[-1]:
-            self._begin(key.box)
+        box = self._sending().box
+        key = self._ring.pending(box)
+        if key is None:
+            key = self._ring.begin(box)
             self._reserve(self.saved())
-        return self.seal(Type.HELLO, bytes((ROLL,)) + self._keys[-1].gateway)
+        return self.seal(Type.HELLO, bytes((ROLL,)) + key.gateway)
 
     def restored(self) -> bytes:
         """Return a roll that a gateway restored from a backup sends; until it is answered all else is `held`.
 
-        Under the new keys only what the box sealed after it can come. Its first message settles what was used: all
+        Under keys made now only what the box sealed after it can come. Its first message settles what was used: all
         counters below count as taken, but for those that are then asked for again (`ask`).
         """
-        self._keys.append(self._generation(self._sending().box, os.urandom(SALT)))
-        self._restored = self._keys[-1].gateway
+        self._ring.fresh = [self._ring.begin(self._sending().box).gateway]
         self._reserve(self.saved())
-        return self.seal(Type.HELLO, bytes((ROLL,)) + self._restored)
+        return self.roll()
 
     def agree(self, opened: Opened) -> bytes | None:
         """Take an opened message of type HELLO, which accepts it, and return what is to be sent, if anything.
@@ -246,7 +250,7 @@ class Session:
         under = self._under.get(counter)
         if kind == bytes((ROLL,)) and self._role == "box" and under and len(opened.body) == 1 + SALT:
             self.accept(counter)
-            self._know(under.box, opened.body[1:])
+            self._ring.know(under.box, opened.body[1:])
             return self._here()
         if kind == bytes((HERE,)) and self._role == "gateway":
             self.accept(counter)
@@ -255,59 +259,30 @@ class Session:
 
     def forget(self) -> None:
         """Give all keys up: a box then says hello again. For a state that is not to be trusted, as from an image."""
-        self._keys, self._hello, self._restored = [], b"", b""
+        self._ring.keys, self._ring.fresh, self._hello = [], [], b""
 
     # -- inside
 
     def _saved(self, bound: int) -> dict[str, Any]:
         return {
             "role": self._role, "number": self.number, "next": bound, "window": self._window.saved(),
-            "keys": [key.saved() for key in self._keys], "hello": self._hello.hex(), "retired": self._retired,
-            "restored": self._restored.hex(),
+            "hello": self._hello.hex(), **self._ring.saved(),
         }  # fmt: skip
 
-    def _generation(self, box: bytes, gateway: bytes) -> Generation:
-        return Generation(self._own, self._peer, self._box_id, self._role, box, gateway)
-
     def _sending(self) -> Generation:
-        """Return the newest key that the other side has; a gateway's first one it may not have yet."""
-        agreed = [key for key in self._keys if key.is_agreed]
-        if not agreed and (self._role == "box" or not self._keys):
+        key = self._ring.sending
+        if key is None:
             raise SealError("unpaired")
-        return (agreed or self._keys)[-1]
+        return key
 
-    def _opened(self, header: Header, octets: bytes) -> bytes:
-        """Try the keys, newest first; below one that is in use only what was sealed before it."""
-        tried: list[Generation] = []
-        for key in reversed(self._keys):
-            if not key.is_spent:
-                tried.append(key)
-                body = key.opened(self._in, header, octets)
-                if body is not None:
-                    if self._restored and key.gateway != self._restored:
-                        raise SealError("held")
-                    self._remember(header.counter, key)
-                    return body
-            if key.since is not None and header.counter >= key.since:
-                break
-        for key in tried:
-            self._count(key)
-        raise SealError("forged" if tried else "spent")
-
-    def _remember(self, counter: int, key: Generation) -> None:
-        if len(self._under) >= WIDTH:  # opened and never accepted: whoever means to must open them again
-            self._under.clear()
-        self._under[counter] = key
-
-    def _count(self, key: Generation) -> None:
-        key.failed += 1
-        kept = key.failed_kept
-        if key.failed > kept:
-            key.failed_kept = kept + FAILED_BLOCK
+    def _write_failures(self) -> None:
+        if unkept := self._ring.unkept:
             try:
                 self._reserve(self.saved())
-            except OSError:  # a card that takes nothing: the count in memory holds, the next one tries again
-                key.failed_kept = kept
+            except OSError:  # a card that takes nothing: the count in memory holds, the next failure tries again
+                return
+            for key in unkept:
+                key.failed_kept = key.failed_ahead
 
     def _opened_welcome(self, octets: bytes) -> bytes:
         if self._role != "box":
@@ -315,48 +290,23 @@ class Session:
         welcome = welcome_of(octets)
         if not self._hello:
             raise SealError("old", "a welcome, and no hello waits for one")
-        must_be_tagged(octets, self._generation(self._hello, welcome.salt).welcome)
+        must_be_tagged(octets, self._ring.made(self._hello, welcome.salt).welcome)
         return octets[HEAD:-TAG]
 
-    def _settle(self, body: bytes) -> None:
-        self.number = int.from_bytes(body[1:3])
-        floor = int.from_bytes(body[3:6])
-        if floor > self._next:
-            self._next = self._reserved = floor
-        self._know(self._hello, body[6:])
+    def _settle(self, octets: bytes) -> None:
+        welcome = welcome_said(octets)
+        self.number = welcome.number
+        if welcome.floor > self._next:
+            self._next = self._reserved = welcome.floor
+        self._ring.know(self._hello, welcome.salt)
         self._hello = b""
-
-    def _know(self, box: bytes, gateway: bytes) -> None:
-        """Have this key as the newest one, known to both."""
-        if all((key.box, key.gateway) != (box, gateway) for key in self._keys):
-            self._keys.append(self._generation(box, gateway))
-            self._keys[-1].is_agreed = True
-            self._retire()
-
-    def _begin(self, box: bytes) -> Generation:
-        """Make a key that the other side does not have yet; of those the oldest are forgotten."""
-        key = self._generation(box, os.urandom(SALT))
-        pending = [found for found in self._keys if not found.is_agreed]
-        dropped = pending[: len(pending) + 1 - PENDING_MAX]
-        self._keys = [found for found in self._keys if found not in dropped] + [key]
-        return key
 
     def _here(self) -> bytes:
         return self.seal(Type.HELLO, bytes((HERE,)))
 
-    def _retire(self) -> None:
-        """Forget the keys before one in use once nothing sealed under them could be taken any more."""
-        for place in range(len(self._keys) - 1, 0, -1):
-            since = self._keys[place].since
-            if since is not None and self._window.top >= since + WIDTH:
-                gone = [key.box.hex() for key in self._keys[:place] if key.box != self._keys[place].box]
-                self._retired = [*self._retired, *gone][-RETIRED_MAX:]
-                self._keys = self._keys[place:]
-                return
-
 
 _EMPTY: Final[dict[str, Any]] = {
-    "role": "", "number": 0, "next": 0, "window": {"top": -1, "seen": "0"}, "keys": [], "hello": "", "retired": [],
+    "role": "", "number": 0, "next": 0, "window": {"top": -1, "seen": "0"}, "hello": "", "keys": [], "retired": [],
     "restored": "",
 }  # fmt: skip
 
