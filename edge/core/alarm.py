@@ -10,6 +10,7 @@ from edge.core.limit import Limit
 
 SILENCED: Final = ("shelved", "suppressed", "out_of_service")
 """The states in which an alarm is journaled and nobody is told."""
+GONE_MOST: Final = 200
 
 
 class Alarm(msgspec.Struct, omit_defaults=True):
@@ -78,6 +79,8 @@ class AlarmList:
 
     def __init__(self, saved: dict[str, Any] | None = None) -> None:
         self.by_limit: dict[str, Alarm] = {}
+        self.gone: dict[int, Alarm] = {}
+        """The last that have left the list, by number: who tells of an end asks what there was."""
         self.last_number = 0
         if saved:
             self.last_number = saved["last"]
@@ -100,14 +103,19 @@ class AlarmList:
         alarm.active = alarm.beyond = alarm.chattering = False
         alarm.end_boot, alarm.end_ms = boot, t_ms
         if alarm.acknowledged or not alarm.heard:
-            del self.by_limit[alarm.limit]
+            self._leave(alarm)
 
     def acknowledge(self, alarm: Alarm, author: str, boot: int, now_ms: int) -> None:
         """Mark an alarm acknowledged, by whom and when; it leaves the list where it is over."""
         alarm.acknowledged, alarm.acknowledged_by = True, author
         alarm.acknowledged_boot, alarm.acknowledged_ms = boot, now_ms
         if not alarm.active:
-            del self.by_limit[alarm.limit]
+            self._leave(alarm)
+
+    def _leave(self, alarm: Alarm) -> None:
+        self.gone[alarm.number] = self.by_limit.pop(alarm.limit)
+        while len(self.gone) > GONE_MOST:
+            del self.gone[next(iter(self.gone))]
 
     def numbered(self, number: int) -> Alarm | None:
         """Return the alarm with this number, None when there is none any more."""

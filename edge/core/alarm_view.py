@@ -12,6 +12,7 @@ from edge.core.clock import Dating
 from edge.core.engine import Engine
 from edge.core.limit import Limit
 from edge.core.measure import unit_of
+from edge.core.paging import Paging
 from edge.core.point import Point
 from hal.sample import Value
 
@@ -59,6 +60,8 @@ class AlarmView(msgspec.Struct, frozen=True):
     """Why the point has no value, or a doubtful one."""
     last: Value | None = None
     """The value with which it began."""
+    told: dict[str, list[str]] = {}
+    """Recipient -> the numbers of each text to them that speaks of it and whose code is good, such as "14, 15"."""
 
 
 class Silenced(msgspec.Struct, frozen=True):
@@ -83,6 +86,7 @@ def alarm_view(engine: Engine, alarm: Alarm, dating: Dating) -> AlarmView:
     """Return one alarm with what its limit and its point say."""
     limit, point = engine.limits.get(alarm.limit), engine.points.get(alarm.point)
     spec = limit.spec if limit else None
+    paging = engine.parts.find(Paging)
 
     def utc_ms(boot: int, at_ms: int | None) -> int | None:
         return None if not boot or at_ms is None else dating.utc_ms(boot, at_ms)
@@ -119,6 +123,7 @@ def alarm_view(engine: Engine, alarm: Alarm, dating: Dating) -> AlarmView:
         word=_word(point),
         reason=point.reason if point else "",
         last=alarm.value,
+        told={} if paging is None else paging.texts_of(alarm.number),
     )
 
 

@@ -35,6 +35,11 @@ def _kind(always: str = "", may: str = "", more: frozenset[str] = frozenset()) -
 _ALARM: Final = "id limit kind prio"
 _FACTS: Final = "v word u at or_equal why diagnosis reading of of_v per over_ms for_ms expression inputs"
 """What was compared with what, by the kind of the limit (`edge.core.measure`)."""
+_PAGE: Final = (
+    "id limit kind prio v u at or_equal word why diagnosis per begin_ms begun_ms end_ms for_ms peak peak_ms by ack_ms "
+    "begins points count ids ended ack reminder reminders next next_ms told about"
+)
+"""What a text tells of one alarm or of several (`edge.core.page_facts`), and which alarms its code acknowledges."""
 _TAG: Final = "equipment points begin_ms"
 
 KINDS: Final[dict[str, Kind]] = {
@@ -53,6 +58,10 @@ KINDS: Final[dict[str, Kind]] = {
     "alarm_out_of_service": _kind("limit reason author channel", "id"),
     "alarm_in_service": _kind("limit", "id why reason author channel"),
     "alarm_notify": _kind("what prio count", "ids ended chattering reminded first n of"),
+    "page": _kind("to what", _PAGE),
+    "page_gave_up": _kind("ids count to"),
+    "page_sent": _kind("to what page fate", "link ids about"),
+    "page_merged": _kind("to pages count", "link"),
     "alarm_suppress": _kind(f"{_ALARM} by"),
     "alarm_unsuppress": _kind(f"{_ALARM} by"),
     "test_begin": _kind("by channel"),

@@ -203,6 +203,23 @@ class Notifier(Part):
         self._remind_ms.pop(number, None)
         self.is_changed = True
 
+    @property
+    def standing(self) -> dict[int, bool]:
+        """The alarms that were told, by number, and whether their end was told too."""
+        return {number: told.over for number, told in self._told.items()}
+
+    def spent_ms(self, number: int) -> float:
+        """Return when the last reminder of an alarm has gone unanswered; NEVER while there are more, or none at all."""
+        told = self._told.get(number)
+        period_ms = 0 if told is None else self.rules.remind_ms[RANK.index(told.priority)]
+        if told is None or not period_ms or told.reminders < self.rules.reminders:
+            return NEVER
+        if told.boot == self.site.boot:
+            return told.at_ms + period_ms
+        now_ms = self.site.now_ms
+        was_ms = now_ms if told.utc_ms is None else min(told.utc_ms - self.site.utc_offset_ms, now_ms)
+        return was_ms + period_ms
+
     def registers(self) -> dict[str, Any]:
         """Return what was told."""
         return {"notifier": {str(number): msgspec.to_builtins(told) for number, told in self._told.items()}}

@@ -48,10 +48,14 @@ class Parts:
 
     def of(self, kind: type[P]) -> P:
         """Return the part of this kind. Raises KeyError when there is none."""
-        for part in self._all:
-            if isinstance(part, kind):
-                return part
-        raise KeyError(kind.__name__)
+        found = self.find(kind)
+        if found is None:
+            raise KeyError(kind.__name__)
+        return found
+
+    def find(self, kind: type[P]) -> P | None:
+        """Return the part of this kind, None when the site has none."""
+        return next((part for part in self._all if isinstance(part, kind)), None)
 
     def hear(self, actions: Actions) -> None:
         """Let all hear what was made, also what they make meanwhile."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 LETTERS: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -38,6 +38,19 @@ def code_of(secret: bytes, what: str) -> str:
 def alarm_code(secret: bytes, recipient: str, numbers: Iterable[int]) -> str:
     """Return the code by which this recipient acknowledges these alarms together, in whatever order they stand."""
     return code_of(secret, f"ack {recipient} {' '.join(map(str, sorted(set(numbers))))}")
+
+
+def numbers_by_code(
+    secret: bytes, recipient: str, code: str, alarms: Iterable[tuple[int, bool, Mapping[str, list[str]]]]
+) -> list[int] | None:
+    """Return the alarms that wait and that a recipient's code stands for; None: it is no code of theirs.
+
+    `alarms`: of each its number, whether it waits, and by recipient the texts that speak of it (`AlarmView.told`).
+    """
+    alarms = list(alarms)
+    told = {text for _number, _waits, texts in alarms for text in texts.get(recipient, ())}
+    found = match(secret, recipient, code, (tuple(map(int, text.split(", "))) for text in sorted(told)))
+    return None if found is None else [number for number, waits, _texts in alarms if waits and number in found]
 
 
 def match(secret: bytes, recipient: str, code: str, told: Iterable[tuple[int, ...]]) -> tuple[int, ...] | None:

@@ -32,7 +32,7 @@ def notify_rules(settings: Settings) -> NotifyRules:
         most_per_hour=table.most_per_hour,
         remind_ms=(low, medium, high, critical),
         reminders=table.reminders,
-        quiet=_minutes(table.quiet),
+        quiet=minutes(table.quiet),
         quiet_least=table.quiet_lets,
     )
 
@@ -42,10 +42,10 @@ def _table(settings: Settings) -> Alarms:
     return found
 
 
-def _minutes(hours: str) -> tuple[int, int] | None:
+def minutes(hours: str) -> tuple[int, int] | None:
     """Return local hours as minutes of the day.
 
-    >>> _minutes("22:00-07:30")
+    >>> minutes("22:00-07:30")
     (1320, 450)
     """
     if not hours:

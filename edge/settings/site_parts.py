@@ -12,6 +12,7 @@ from edge.core.limit_memory import LimitMemory
 from edge.core.meters import Meters
 from edge.core.notifier import Notifier
 from edge.core.orders import Orders
+from edge.core.paging import Paging
 from edge.core.part import Part
 from edge.core.peaks import Peaks
 from edge.core.run_time import RunTime
@@ -24,6 +25,7 @@ from edge.settings.acting import ACTING
 from edge.settings.alarm_rules import notify_rules
 from edge.settings.model import Settings
 from edge.settings.model_sms import Test
+from edge.settings.recipients import recipient_specs
 from edge.settings.specs import machine_specs, meter_specs, pulse_points
 from edge.settings.specs_calculated import calculated_spec
 from edge.settings.tariffs import book_of, costs_of, moved_days_of
@@ -36,6 +38,11 @@ Maker: TypeAlias = Callable[[Settings, Saved, Saved], Part | None]
 def _calculated(settings: Settings, saved: Saved) -> Part | None:
     specs = [calculated_spec(row) for row in settings.of(model_calculated.Calculated)]
     return Calculated(specs, saved) if specs else None
+
+
+def _paging(settings: Settings, _saved: Saved, saved_events: Saved) -> Part | None:
+    recipients = recipient_specs(settings)
+    return Paging(recipients, saved_events) if recipients else None
 
 
 def _expected(kind: Any) -> Text:
@@ -58,6 +65,7 @@ MAKERS: Final[tuple[Maker, ...]] = (
     lambda settings, saved, _saved_events: RunTime(machine_specs(settings), saved),
     lambda settings, _saved, saved_events: EquipmentList(machine_specs(settings), saved_events),
     lambda settings, _saved, saved_events: Notifier(notify_rules(settings), saved_events),
+    _paging,
     *ACTING,
     lambda _settings, _saved, saved_events: TagList(saved_events),
     lambda settings, _saved, saved_events: Trials(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.core.reply_codes import LETTERS, ODDS, alarm_code, code_of, match
+from edge.core.reply_codes import LETTERS, ODDS, alarm_code, code_of, match, numbers_by_code
 
 SECRET = bytes(range(32))
 TOLD = [(12,), (13,), (14, 15, 16)]
@@ -52,6 +52,15 @@ def test_ten_thousand_guesses_acknowledge_no_more_than_the_odds_say() -> None:
     expected = 10_000 * len(TOLD) / ODDS
     assert expected < 0.04
     assert hits <= 1
+
+
+def test_a_code_stands_for_what_still_waits_of_its_text() -> None:
+    texts = {"caretaker": ["14, 15, 16"], "manager": ["14"]}
+    alarms = [(14, True, texts), (15, False, texts), (16, True, texts), (17, True, {})]
+    code = alarm_code(SECRET, "caretaker", [14, 15, 16])
+    assert numbers_by_code(SECRET, "caretaker", code, alarms) == [14, 16]
+    assert numbers_by_code(SECRET, "manager", code, alarms) is None
+    assert numbers_by_code(SECRET, "caretaker", "2222", []) is None
 
 
 def test_a_secret_that_is_too_short_is_refused() -> None:
