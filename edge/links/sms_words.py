@@ -1,0 +1,131 @@
+"""What people can text: each verb's and question's words, what of the site it is about, and what answers a question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Final, Protocol
+
+from edge.core.entered import number
+from edge.core.meter_view import MeterView
+from edge.core.report import Length, Report
+from edge.core.verbs import VERBS
+from edge.core.view import ValueView
+from edge.settings import sms_answers
+from edge.settings.report_sms import report_sms
+from edge.settings.sms_answers import BoxFacts
+from edge.settings.sms_speech import Speech, fitting
+from sms.arguments import arguments
+from sms.commands import EXAMPLES, Asked, Known
+
+QUESTIONS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "status": {"en": ("status",), "fr": ("etat",)},
+    "read": {"en": ("read",), "fr": ("lire",)},
+    "alarms": {"en": ("alarms",), "fr": ("alarmes",)},
+    "report": {"en": ("report",), "fr": ("rapport",)},
+    "diag": {"en": ("diag",), "fr": ("diag",)},
+    "credit": {"en": ("credit",), "fr": ("credit",)},
+    "help": {"en": ("help", "?"), "fr": ("aide",)},
+}
+"""What is answered without a code: the answer goes only to the number that asked, if it is listed."""
+CODES: Final = frozenset({"ack", "confirm"})
+"""Verbs whose code is what counts."""
+ABOUT: Final[Mapping[str, str]] = {
+    "set": "setpoints", "relay": "outputs", "tariff": "tariffs", "shelve": "values", "maintenance": "equipment",
+    "meter.set": "meters", "meter.read": "meters", "read": "values",
+}  # fmt: skip
+"""The view that knows what a verb may name."""
+NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "status": ("costs", "meters", "alarms"), "alarms": ("alarms",), "diag": ("values", "alarms"), "ack": ("alarms",),
+    **{what: (view,) for what, view in ABOUT.items()},
+}  # fmt: skip
+"""The views that a question or an order asks the station for."""
+Views = Mapping[str, Any]
+
+
+class Reports(Protocol):
+    """What makes reports: `edge.runtime.desk.RunningBox.report`."""
+
+    def __call__(self, length: Length, day: date) -> Report:
+        """Raise ValueError for a day to come, LookupError, OSError or TimeoutError where there is none."""
+
+
+def words() -> dict[str, list[str]]:
+    """Return what people write for each question and order that has a form for texts."""
+    table = {**{name: verb.words for name, verb in VERBS.items() if name in EXAMPLES}, **QUESTIONS}
+    return {what: [word for own in by_lang.values() for word in own] for what, by_lang in table.items()}
+
+
+# -- names on the site
+
+
+def _ids(name: str) -> Callable[[Sequence[Any]], Known]:
+    return lambda views: {getattr(view, name): tuple(view.name.values()) for view in views}
+
+
+def _limits(views: Sequence[ValueView]) -> Known:
+    return {limit.id: () for view in views for limit in view.limits}
+
+
+_KNOWN: Final[Mapping[str, Callable[[Any], Known]]] = {
+    "set": _ids("id"), "relay": _ids("output"), "tariff": lambda view: dict.fromkeys(view["tariffs"], ()),
+    "shelve": _limits, "maintenance": _ids("equipment"), "meter.set": _ids("point"), "meter.read": _ids("point"),
+    "read": _ids("point"),
+}  # fmt: skip
+
+
+def _prices(view: Mapping[str, Any]) -> Known:
+    """Return by tariff the names of all that an order can change, of its newest version."""
+    found = {}
+    for name, versions in view["tariffs"].items():
+        newest = versions[-1]
+        standing = [charge["name"] for charge in newest.get("standing", ())]
+        found[name] = [*newest.get("prices", {}), *newest.get("taxes", {}), *standing, "coefficient"]
+    return found
+
+
+def args_of(order: Asked, views: Views) -> dict[str, Any]:
+    """Return the args of an order or of READ. Raises UnclearError; RefusedValueError for a number in another unit."""
+    about = views.get(ABOUT.get(order.what, ""))
+    if about is None:
+        return arguments(order, {})
+    args = arguments(order, _KNOWN[order.what](about), _prices(about) if order.what == "tariff" else None)
+    unit = args.pop("unit", "")
+    if unit:
+        meters: Sequence[MeterView] = views["meters"]
+        own = next(meter.unit for meter in meters if meter.point == args["point"])
+        number(f"{args['value']} {unit}", own)
+    return args
+
+
+# -- questions
+
+
+def answer(to: Speech, question: Asked, views: Views, facts: BoxFacts) -> str:
+    """Return what a question is answered with; REPORT is answered elsewhere. Raises UnclearError."""
+    if question.what == "read":
+        point = args_of(question, views)["point"]
+        return sms_answers.read(to, next(value for value in views["values"] if value.point == point))
+    if question.what == "alarms":
+        return sms_answers.alarms(to, views["alarms"])
+    if question.what == "status":
+        return sms_answers.status(to, views["costs"], views["meters"], views["alarms"], facts)
+    if question.what == "diag":
+        return sms_answers.diag(to, views["values"], views["alarms"], facts)
+    return sms_answers.credit(to, facts) if question.what == "credit" else fitting([to.say("help")])
+
+
+def reported(to: Speech, question: Asked, report: Reports) -> str:
+    """Return the report of a day, of yesterday where none is said, or of this month so far. Raises UnclearError."""
+    span = arguments(question, {})
+    if to.utc_ms is None:
+        return fitting([to.say("no_history", box=to.box, why=to.say("undated"))])
+    day = datetime.fromtimestamp(to.utc_ms / 1000, to.zone).date()
+    if "day" in span:
+        day = day - timedelta(days=1) if span["day"] == "yesterday" else date.fromisoformat(span["day"])
+    try:
+        return report_sms(report("month" if "month" in span else "day", day), to.lang)
+    except ValueError:
+        return fitting([to.say("future", box=to.box)])
+    except (LookupError, OSError) as exc:  # TimeoutError is an OSError
+        return fitting([to.say("no_history", box=to.box, why=str(exc))])
