@@ -120,17 +120,26 @@ def _maintenance(order: Asked, rest: Sequence[str], known: Known, _parts: Known)
         return {"equipment": machine, "do": "end"}
     do = "extend" if word in _EXTEND else "start"
     more = _without(more[1:] if word in _ON | _EXTEND else more, _FILL)
-    until = MAINTENANCE if do == "start" and not more else " ".join(more[:1])
-    why = more[1:]
-    if len(more) > 1 and day_of(more[0]) and moment_of(" ".join(more[:2])):
-        until, why = str(moment_of(" ".join(more[:2]))), more[2:]
-    elif more and duration_s(more[0]) is None and not re.fullmatch(r"\d{1,2}[:hH]\d{0,2}", more[0], re.ASCII):
-        day = day_of(more[0])
-        until, why = (day, more[1:]) if day else (MAINTENANCE if do == "start" else "", more)
-    if not until:
+    for count in range(min(len(more), 4), 0, -1):  # the longest: what follows is why
+        if until := _until(" ".join(more[:count])):
+            found = {"equipment": machine, "do": do, "until": until}
+            return found if do == "extend" else {**found, "reason": " ".join(more[count:])[:200] or REASON}
+    if do == "extend" or (more and more[0][0].isdigit()):
         raise UnclearError("how", what=order.what)
-    found = {"equipment": machine, "do": do, "until": until.replace("H", "h")}
-    return found if do == "extend" else {**found, "reason": " ".join(why)[:200] or REASON}
+    return {"equipment": machine, "do": do, "until": MAINTENANCE, "reason": " ".join(more)[:200] or REASON}
+
+
+def _until(written: str) -> str:
+    """Return an end as the order takes it, empty for none: a length, a time of day, a day, or both."""
+    seconds = duration_s(written)
+    if seconds is not None:
+        for unit, unit_s in (("d", 86_400), ("h", 3600)):
+            if seconds % unit_s == 0:
+                return f"{int(seconds // unit_s)}{unit}"
+        return f"{max(1, round(seconds / 60))}m"
+    if re.fullmatch(r"\d{1,2}[:hH]\d{2}", written, re.ASCII):
+        return written.replace("H", "h")
+    return moment_of(written) or day_of(written) or ""
 
 
 def _meter(order: Asked, rest: Sequence[str], known: Known, _parts: Known) -> dict[str, Any]:

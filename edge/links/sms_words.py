@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Protocol
 
-from edge.core.entered import number
-from edge.core.meter_view import MeterView
+from edge.core import units
+from edge.core.entered import RefusedValueError, number
 from edge.core.report import Length, Report
 from edge.core.verbs import VERBS
 from edge.core.view import ValueView
@@ -16,7 +16,8 @@ from edge.settings.report_sms import report_sms
 from edge.settings.sms_answers import BoxFacts
 from edge.settings.sms_speech import Speech, fitting
 from sms.arguments import arguments
-from sms.commands import EXAMPLES, Asked, Known
+from sms.commands import EXAMPLES, Asked, Known, folded
+from sms.gsm7 import gsm7
 
 QUESTIONS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "status": {"en": ("status",), "fr": ("etat",)},
@@ -84,17 +85,31 @@ def _prices(view: Mapping[str, Any]) -> Known:
     return found
 
 
+def _unit(views: Sequence[Any], name: str, id_: str) -> str:
+    return next((view.unit for view in views if getattr(view, name) == id_), "")
+
+
+def _without_unit(value: str, unit: str) -> str:
+    """Return a value without its own unit as phones write it: 90 C, 482.1 m3; any other stays, to be refused."""
+    written = folded(gsm7(units.shown(unit).name))
+    is_own = bool(written) and folded(gsm7(value)).endswith(written)
+    return value[: -len(written)].rstrip() if is_own and value[: -len(written)].rstrip()[-1:].isdigit() else value
+
+
 def args_of(order: Asked, views: Views) -> dict[str, Any]:
     """Return the args of an order or of READ. Raises UnclearError; RefusedValueError for a number in another unit."""
     about = views.get(ABOUT.get(order.what, ""))
     if about is None:
         return arguments(order, {})
     args = arguments(order, _KNOWN[order.what](about), _prices(about) if order.what == "tariff" else None)
-    unit = args.pop("unit", "")
-    if unit:
-        meters: Sequence[MeterView] = views["meters"]
-        own = next(meter.unit for meter in meters if meter.point == args["point"])
-        number(f"{args['value']} {unit}", own)
+    if order.what == "set" and "value" in args:
+        args["value"] = _without_unit(args["value"], _unit(about, "id", args["target"]))
+    if unit := args.pop("unit", ""):
+        own = _unit(about, "point", args["point"])
+        try:
+            number(_without_unit(f"{args['value']} {unit}", own), own)
+        except RefusedValueError as exc:
+            raise RefusedValueError(exc.text.key, target=args["point"], **exc.text.values) from exc
     return args
 
 
@@ -119,7 +134,7 @@ def reported(to: Speech, question: Asked, report: Reports) -> str:
     """Return the report of a day, of yesterday where none is said, or of this month so far. Raises UnclearError."""
     span = arguments(question, {})
     if to.utc_ms is None:
-        return fitting([to.say("no_history", box=to.box, why=to.say("undated"))])
+        return fitting([to.say("undated_report", box=to.box)])
     day = datetime.fromtimestamp(to.utc_ms / 1000, to.zone).date()
     if "day" in span:
         day = day - timedelta(days=1) if span["day"] == "yesterday" else date.fromisoformat(span["day"])
@@ -127,5 +142,5 @@ def reported(to: Speech, question: Asked, report: Reports) -> str:
         return report_sms(report("month" if "month" in span else "day", day), to.lang)
     except ValueError:
         return fitting([to.say("future", box=to.box)])
-    except (LookupError, OSError) as exc:  # TimeoutError is an OSError
-        return fitting([to.say("no_history", box=to.box, why=str(exc))])
+    except (LookupError, OSError):  # TimeoutError is an OSError
+        return fitting([to.say("no_history", box=to.box)])
