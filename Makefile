@@ -5,12 +5,13 @@ VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -qq
 UV := 0.13.9
 
-.PHONY: help run test lint bench campaign hil lock texts clean need-run need-test need-disks need-hil
+.PHONY: help run test lint bench bench-sms campaign hil lock texts clean need-run need-test need-disks need-hil
 help:
 	@echo "make run [FOR=40]   a simulated site, live in this terminal (for 40 s)"
 	@echo "make test           the tests; ARGS='tests/unit -k alarm' for some of them"
 	@echo "make lint           style, types, layers, lock, generated pages"
 	@echo "make bench          figures: CPU, memory, bytes, speed"
+	@echo "make bench-sms      readings in a message of 140 octets, beside other formats"
 	@echo "make campaign       the long tests: full outages, 10^6 damaged groups, every capture"
 	@echo "make hil [FULL=1]   the station in a guest, on hardware that its kernel simulates; the short part takes 6 minutes"
 	@echo "make lock           requirements.lock anew, from pyproject.toml"
@@ -33,6 +34,9 @@ lint: need-run $(VENV)/.ready-test
 
 bench: need-test need-disks $(VENV)/.ready-test
 	@$(VENV)/bin/python -m pytest --bench -m bench --capture=no $(ARGS)
+
+bench-sms: need-run $(VENV)/.ready-test
+	@$(VENV)/bin/python -m pytest --bench -m bench --capture=no tests/bench/bench_sms.py $(ARGS)
 
 campaign: need-test need-disks $(VENV)/.ready-test
 	@$(VENV)/bin/python -m pytest --campaign -m campaign $(ARGS)

@@ -30,7 +30,7 @@ MANTISSA: Final = 2 << 18
 ROOT: Final = 3 << 18
 """Place in unary: the length whatever the others."""
 PRESENCE: Final = 64 << CHANNEL_AT
-"""0: all is there; 1: a channel is whole; 2 + the last bit: an interval has a value."""
+"""0: all is there; 1: a channel is whole; 4 + the last bit + twice that of the channel before at this interval."""
 KEY_MAX: Final = 65 << CHANNEL_AT
 
 
@@ -88,13 +88,15 @@ def code_presence(coder: Coder, there: Sequence[int], count: int) -> list[int]:
     if coder.bit(PRESENCE, -1, int(all(bits == whole for bits in there))):
         return [whole] * len(there)
     found = []
+    row = whole
     for bits in there:
+        before = row
         if coder.bit(PRESENCE | 1, -1, int(bits == whole)):
-            found.append(whole)
-            continue
-        row, last = 0, 1
-        for place in range(count - 1, -1, -1):
-            last = coder.bit(PRESENCE | 2 | last, -1, bits >> place & 1)
-            row = row << 1 | last
+            row = whole
+        else:
+            row, last = 0, 1
+            for place in range(count - 1, -1, -1):
+                last = coder.bit(PRESENCE | 4 | last | (before >> place & 1) << 1, -1, bits >> place & 1)
+                row = row << 1 | last
         found.append(row)
     return found

@@ -43,12 +43,18 @@ class Encoded:
 
 
 def encode(
-    schema: Schema, columns: Columns, prior: Prior | None = None, room: int = BODY, *, full: bool = False
+    schema: Schema,
+    columns: Columns,
+    prior: Prior | None = None,
+    room: int = BODY,
+    *,
+    full: bool = False,
+    coders: tuple[int, ...] = (RICE, ADAPTIVE),
 ) -> Encoded:
     """Return as many intervals from the front as fit `room` octets, at most 63; `full`: whole indexes of 32 bits.
 
-    `columns[channel][interval]` is None where there is no value. Raises WireError when not even one interval fits, a
-    value is beyond 32 bits, or the prior is another schema's.
+    `columns[channel][interval]` is None where there is no value; of `coders` the better is taken. Raises WireError when
+    not even one interval fits, a value is beyond 32 bits, or the prior is another schema's.
     """
     _check(schema, columns)
     if prior is not None and prior.schema != schema.id:
@@ -56,8 +62,9 @@ def encode(
     room = min(room, BODY)
     lean_by = leans(schema)
     tokens = tokens_of(lean_by, columns, min(len(columns[0]), COUNT_MAX))
-    adaptive = _adaptive(lean_by, tokens, prior, room, full=full)
-    best = _riced(lean_by, tokens, room, adaptive, full=full) or adaptive
+    best = _adaptive(lean_by, tokens, prior, room, full=full) if ADAPTIVE in coders else None
+    if RICE in coders:
+        best = _riced(lean_by, tokens, room, best, full=full) or best
     if best is None:
         raise WireError(f"one interval of {len(columns)} channels does not fit {room} octets")
     return best
@@ -107,14 +114,20 @@ def _adaptive(
                 track.code(recorder, count, token.kind, token.off, anchor_bits)
             kept.append(recorder.splits)
         count += 1
-    for front in range(count, 0, -1):
+    best: Encoded | None = None
+    over = count + 1
+    while 0 < count < over:
         presence = Recorder(Counts(counts))
-        code_presence(presence, [_there(row, front) for row in tokens], front)
-        rows = (split for kept in splits for interval in kept[:front] for split in interval)
+        code_presence(presence, [_there(row, count) for row in tokens], count)
+        rows = (split for kept in splits for interval in kept[:count] for split in interval)
         body = written(full, chain(presence.splits, rows))
         if body is not None and len(body) <= room:
-            return Encoded(body, ADAPTIVE, front, prior.id if prior else 0)
-    return None
+            best = Encoded(body, ADAPTIVE, count, prior.id if prior else 0)
+            count += 1
+        else:
+            over = count
+            count = 0 if best else count - 1 if body is None else min(count - 1, count * room // len(body))
+    return best
 
 
 def _riced(

@@ -59,7 +59,7 @@ def measured(folder: Path, step: str) -> tuple[Schema, list[list[int]], list[lis
     return Schema("b0117", "Europe/Paris", STEP_S[step], tuple(channels)), first, second
 
 
-def slices(columns: Sequence[Sequence[int]], length: int) -> list[Columns]:
+def slices(columns: Sequence[Sequence[int | None]], length: int) -> list[Columns]:
     """Return columns in reports of so many intervals; those that end earlier have no value there."""
     longest = max(map(len, columns))
     return [
