@@ -7,6 +7,7 @@ as what the message did: that is exactly once. How keys are found, rolled and lo
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -80,8 +81,9 @@ class Session:
         self._reserve = reserve
         self._out, self._in = (UP, DOWN) if role == "box" else (DOWN, UP)
         self._under: dict[int, Generation] = {}
-        state = _EMPTY if saved is None else saved
+        self._pair = hashlib.sha256(own.public + peer_public).hexdigest()[:32]
         try:
+            state = self._state(saved)
             if state["role"] not in {"", role}:
                 raise ValueError(f"it is the {state['role']}'s")
             self.number = int(state["number"])
@@ -211,12 +213,16 @@ class Session:
             raise ValueError(f"this hello is {hello.box_id}'s with another key: nothing here is for it")
         if number and self.number and number != self.number:
             raise ValueError(f"box {self._box_id} has number {self.number} already")
-        if self._ring.was_used(hello.salt):
+        if self.is_used(hello):
             raise SealError("repeat", "a hello that was used")
         self.number = self.number or number
         key = self._ring.pending(hello.salt) or self._ring.begin(hello.salt)
         self._reserve(self.saved())
         return welcome_message(Welcome(self.number, self._window.top + 1, key.gateway), key.welcome)
+
+    def is_used(self, hello: Hello) -> bool:
+        """Return whether this hello was answered and keys of it are or were in use: it is somebody's repetition."""
+        return self._ring.was_used(hello.salt)
 
     def roll(self) -> bytes:
         """Return the message by which a gateway has a box use new keys; repeated until it came, with the same ones."""
@@ -263,10 +269,21 @@ class Session:
 
     # -- inside
 
+    def _state(self, saved: dict[str, Any] | None) -> dict[str, Any]:
+        """Return what to go on from: with another pair of keys, as one was lost, no counter of before comes again."""
+        if saved is None or saved["pair"] == self._pair:
+            return _EMPTY if saved is None else saved
+        state = _EMPTY | {"role": saved["role"], "next": saved["next"]}
+        if self._role == "gateway":  # the box that took another's place goes on above what that one used
+            window = Window(saved["window"])
+            window.fill(max(window.top, 0))
+            state |= {"number": saved["number"], "window": window.saved()}
+        return state
+
     def _saved(self, bound: int) -> dict[str, Any]:
         return {
-            "role": self._role, "number": self.number, "next": bound, "window": self._window.saved(),
-            "hello": self._hello.hex(), **self._ring.saved(),
+            "role": self._role, "pair": self._pair, "number": self.number, "next": bound,
+            "window": self._window.saved(), "hello": self._hello.hex(), **self._ring.saved(),
         }  # fmt: skip
 
     def _sending(self) -> Generation:

@@ -1,6 +1,6 @@
 """Which counters of the other side were taken already: a sliding window, as of IPsec (RFC 4303, §3.4.3).
 
-Messages come twice, late and in any order. The window knows the highest counter that was taken and which of the 255
+Messages come twice, late and in any order. The window knows the highest counter that was taken and which of the 1023
 below it were; what lies further below was either taken or gave up its turn. It moves only for what was authentic.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, Literal
 
-WIDTH: Final = 256
-"""At twelve messages a day three weeks; the network keeps a message for some days at most."""
+WIDTH: Final = 1024
+"""At twelve messages a day three months; a power cut may cost 64 counters, and what waits must not fall out for it."""
 _ALL: Final = (1 << WIDTH) - 1
 
 

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from sms.hello import HELLO, SALT
+from sms.keys import Identity
 from sms.seal import FAILED_MAX, SealError
 from sms.session import BLOCK, Session, floor_at, open_hello
 from sms.window import WIDTH
@@ -321,6 +322,39 @@ def test_a_saved_state_that_is_none_is_refused_with_its_fault(damage: dict[str, 
         box.start()
     with pytest.raises(ValueError, match="no saved session"):
         Session("box", box.own, box.peer_public, BOX_ID, {}, box.save)
+
+
+def test_a_box_whose_key_was_lost_does_not_seal_under_what_its_state_still_says() -> None:
+    box, gateway = paired()
+    last = int.from_bytes(report(box)[3:6])
+    box.own = Identity.new()
+    box.start()
+    assert box.session.needs_hello
+    assert box.session.number == 0
+    hello = open_hello(gateway.own, box.session.hello())
+    with pytest.raises(ValueError, match="another key"):
+        gateway.session.welcome(hello)
+    gateway.peer_public = box.own.public  # a person compared its print and accepted it
+    gateway.start()
+    meet(box, gateway)
+    octets = report(box)
+    assert int.from_bytes(octets[3:6]) > last
+    assert gateway.take(octets) == b"42"
+
+
+def test_a_box_in_another_s_place_goes_on_above_its_counters() -> None:
+    box, gateway = paired()
+    for _ in range(9):
+        gateway.take(report(box))
+    new = End("box")
+    new.peer_public, gateway.peer_public = gateway.own.public, new.own.public
+    new.start()
+    gateway.start()
+    meet(new, gateway)
+    octets = report(new)
+    assert int.from_bytes(octets[3:6]) > 10
+    assert gateway.take(octets) == b"42"
+    assert reason(gateway, report(box)) in {"forged", "repeat"}
 
 
 def test_a_peer_key_that_is_none_is_refused() -> None:

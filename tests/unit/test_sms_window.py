@@ -27,17 +27,17 @@ def test_it_refuses_what_was_taken_or_lies_below_and_nothing_else(counters: list
 
 def test_it_is_as_wide_as_it_says() -> None:
     window = Window()
-    window.take(1000)
-    assert (window.refuses(1000 - WIDTH + 1), window.refuses(1000 - WIDTH), window.refuses(1000)) == (
+    window.take(2000)
+    assert (window.refuses(2000 - WIDTH + 1), window.refuses(2000 - WIDTH), window.refuses(2000)) == (
         "",
         "old",
         "repeat",
     )
-    window.take(1000 - WIDTH)  # below: changes nothing
-    window.take(1001)
-    assert window.refuses(1001 - WIDTH + 1) == ""
+    window.take(2000 - WIDTH)  # below: changes nothing
+    window.take(2001)
+    assert window.refuses(2001 - WIDTH + 1) == ""
     window.take(COUNTER_MAX)
-    assert (window.top, window.refuses(COUNTER_MAX), window.refuses(1001)) == (COUNTER_MAX, "repeat", "old")
+    assert (window.top, window.refuses(COUNTER_MAX), window.refuses(2001)) == (COUNTER_MAX, "repeat", "old")
 
 
 @pytest.mark.parametrize("top", [-1, 0, 5, 500])
@@ -54,11 +54,11 @@ def test_filled_to_a_counter_all_up_to_it_is_taken_and_nothing_above(top: int, f
 
 def test_what_is_asked_again_is_taken_once_more_and_only_within_the_window() -> None:
     window = Window()
-    window.fill(1000)
-    window.ask([999, 998, 1000 - WIDTH, 1000, 1001, 5, -3])
-    assert [n for n in range(1001) if not window.refuses(n)] == [998, 999]
-    window.take(999)
-    assert window.refuses(999) == "repeat"
+    window.fill(5000)
+    window.ask([4999, 4998, 5000 - WIDTH, 5000, 5001, 5, -3])
+    assert [n for n in range(5001) if not window.refuses(n)] == [4998, 4999]
+    window.take(4999)
+    assert window.refuses(4999) == "repeat"
 
 
 @pytest.mark.parametrize(
