@@ -19,6 +19,7 @@ from edge.core.alarm_view import AlarmView
 from edge.core.clock import DATED_FROM, TRUST, Clock
 from edge.core.commands import Command, Result
 from edge.core.entered import RefusedValueError
+from edge.core.reply_codes import numbers_by_code
 from edge.links.messages import Say
 from edge.links.sms_guard import AnswerBudget, LockOut, Tally, masked
 from edge.links.sms_ports import Fate, Office, Outlet, Wanted
@@ -284,6 +285,13 @@ class Desk:
 
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / 1e9
+
+
+def codes_by(secret: bytes) -> Codes:
+    """Return what knows the codes of the texts that recipients were sent (`edge.core.reply_codes`)."""
+    return lambda who, code, views: numbers_by_code(
+        secret, who, code, ((view.number, _waits(view), view.told) for view in views)
+    )
 
 
 def _waits(view: AlarmView) -> bool:
