@@ -208,16 +208,22 @@ class Gateway:
             self.store.db.execute(
                 "INSERT INTO shut (box, mailbox, phone, octets) VALUES (?,?,?,?)", (box.id, name, number, octets)
             )
+            self._new_keys(box, session, utc_s)
             return
         self.sessions.keep(box, session)
         self.store.count(box.id, month, "refused")
         self.store.add_raw(utc_s, name, number, octets, "", f"{box.id}: {error}")
         self.store.journal(utc_s, box.id, "refused", number=number, why=str(error))
         log.warning("%s: a message from %s was refused: %s", box.id, number, error)
-        if session.needs_roll:
+        self._new_keys(box, session, utc_s)
+
+    def _new_keys(self, box: Box, session: Session, utc_s: int) -> None:
+        """Tell the box to use new keys where it must, once a day at most: forged messages must not cost one each."""
+        query = "SELECT 1 FROM outgoing WHERE box = ? AND purpose = 'roll' AND made_s > ?"
+        if session.needs_roll and not self.store.db.execute(query, (box.id, utc_s - DAILY_S)).fetchone():
             roll = session.roll()
             self.sessions.keep(box, session)
-            self.sessions.post(box, roll, "welcome", utc_s)
+            self.sessions.post(box, roll, "roll", utc_s)
 
     def _opens_again(self, box: Box, session: Session, counter: int, utc_s: int) -> None:
         """The box has answered a restored gateway: what it sent in between is asked for, what came is opened now."""

@@ -46,6 +46,8 @@ class Pairing:
             return self._claimed(box, said, message.number, now_s)
         if box.state == "revoked":
             return f"box {box.id} was revoked"
+        if box.session is not None and self._sessions.of(box, now_s).is_used(said):
+            return f"a hello of {box.id} that was answered: somebody repeats it"
         if message.number != box.phone:
             self._store.journal(now_s, box.id, "number", before=box.phone, after=message.number)
         box.phone, box.mailbox, box.version, box.salt = message.number, name, said.version, said.salt
@@ -85,6 +87,6 @@ class Pairing:
                 pass  # it never had a key: nothing of before can be replayed
             else:
                 self._sessions.keep(box, session)
-                self._sessions.post(box, roll, "welcome", now_s)
+                self._sessions.post(box, roll, "roll", now_s)
             box.is_restored = False
             self._store.update(box)

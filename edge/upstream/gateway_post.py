@@ -11,7 +11,7 @@ from edge.upstream.gateway_store import GatewayStore
 from sms.mailbox import Mailbox, Outgoing
 
 AGAIN_S: Final = (60, 300, 1800, 7200, 21_600)  # after a failure; the last one again and again
-PRIORITY: Final[Mapping[str, int]] = {"order": 20, "test": 30, "welcome": 15, "ack": 10}
+PRIORITY: Final[Mapping[str, int]] = {"order": 20, "test": 30, "welcome": 15, "roll": 15, "ack": 10}
 AT_ONCE: Final = 50  # in one go: the modem takes some seconds for each
 
 log = logging.getLogger(__name__)
