@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from edge.core.batch_forms import Batch, EventPack
+from edge.core.ports import Worker
 from edge.links.dialling import Files
 from edge.links.paho_connection import PahoConnection, Target
 from edge.upstream.catalogue import Catalogue
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     tls = args.tls or bool(args.ca or args.cert)
     try:
         host, port = host_and_port(args.broker, 8883 if tls else 1883)
-        lock = _locked(args.db)
+        lock = locked(args.db, "vigie receive")
     except (ValueError, OSError) as exc:
         print(exc, file=sys.stderr)
         return 2
@@ -88,18 +89,18 @@ def run(args: argparse.Namespace) -> int:
             PahoConnection(where), ledger, lambda: time.time_ns() // 1_000_000, boxes=tuple(args.box),
             on_stored=_print_entries if args.json else partial(_print_events, ledger.catalogue),
         )  # fmt: skip
-        _loop(receiver, None if args.json else Report(receiver).print)
+        turn(receiver, None if args.json else Report(receiver).print)
     return 0
 
 
-def _locked(path: Path) -> IO[str]:
-    """Return a held lock beside the database. Raises ValueError when another receive has it."""
+def locked(path: Path, program: str) -> IO[str]:
+    """Return a held lock beside a database. Raises ValueError when another one has it, OSError."""
     lock = path.with_name(path.name + ".lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as exc:
         lock.close()
-        raise ValueError(f"{path}: another vigie receive is using it") from exc
+        raise ValueError(f"{path}: another {program} is using it") from exc
     return lock
 
 
@@ -116,8 +117,8 @@ def _print_events(catalogue: Catalogue, box: str, form: Batch | EventPack | dict
         print(line, flush=True)
 
 
-def _loop(receiver: Receiver, report: Callable[[float], None] | None) -> None:
-    """Turn the receiver until SIGINT or SIGTERM; both end it with everything that was acknowledged stored."""
+def turn(worker: Worker, report: Callable[[float], None] | None, is_done: Callable[[], bool] = lambda: False) -> None:
+    """Turn a worker until SIGINT or SIGTERM, or until it is done; then close it."""
     is_over = False
 
     def stop(*_: object) -> None:
@@ -130,20 +131,20 @@ def _loop(receiver: Receiver, report: Callable[[float], None] | None) -> None:
     signal.set_wakeup_fd(ring.fileno())
     try:
         report_s = 0.0
-        while not is_over:
+        while not (is_over or is_done()):
             now_s = time.monotonic()
-            due_s = receiver.step(now_s)
+            due_s = worker.step(now_s)
             if report is not None:
                 if now_s >= report_s:
                     report(now_s)
                     report_s = now_s + EVERY_S
                 due_s = min(due_s, report_s)
-            select.select([bell, *receiver.filenos()], [], [], max(0.0, due_s - time.monotonic()))
+            select.select([bell, *worker.filenos()], [], [], max(0.0, due_s - time.monotonic()))
     finally:
         signal.set_wakeup_fd(-1)
         for number, handler in was.items():
             signal.signal(number, handler)
-        receiver.close()
+        worker.close()
         bell.close()
         ring.close()
 

@@ -146,6 +146,8 @@ class Gateway:
     def _sealed(
         self, box: Box, name: str, number: str, octets: bytes, utc_s: int, *, stamp_s: int | None = None
     ) -> None:
+        if box.is_restored:  # it is told first: what comes before its answer may have been played again
+            self._pairing.look(box, utc_s)
         session = self.sessions.of(box, utc_s)
         try:
             opened = session.open(octets)

@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from edge.upstream.gateway_fleet import missing
 from edge.upstream.gateway_log import GatewayLog
 from edge.upstream.gateway_store import GatewayStore, StoreError
 
@@ -33,6 +34,17 @@ def revoke(store: GatewayStore, id_: str, now_s: int) -> None:
             raise ValueError(f"{id_} is not known here; `vigie gateway boxes` lists all")
         store.forget(id_)
         store.journal(now_s, id_, "revoked")
+
+
+def resend(store: GatewayStore, id_: str) -> int:
+    """Have the box asked now for what is missing; return how many. Raises ValueError for an unknown box."""
+    with store:
+        box = store.box(id_)
+        if box is None:
+            raise ValueError(f"{id_} is not known here; `vigie gateway boxes` lists all")
+        box.nacks, box.gap_s = 0, 0
+        store.update(box)
+        return missing(store, box)
 
 
 def backup(store: GatewayStore, target: Path) -> None:

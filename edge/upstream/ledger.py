@@ -138,12 +138,21 @@ class Ledger(AbstractContextManager["Ledger"]):
         if not new:
             return Stored(0, new, gaps)
         rows = list(self._record_rows(source, batch, None if len(new) == batch.n else new))
+        if batch.via:
+            rows = [row for row in rows if not self._came_before(row)]
+            if not rows:
+                return Stored(0, new, gaps)
         self._db.executemany("INSERT OR IGNORE INTO record VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
         times = [row[3] for row in rows]
         source.stored += len(rows)
         source.newest_ms = max(source.newest_ms, *(row[3] + row[4] for row in rows))
         self.catalogue.cover_days(source.box, min(times), max(times))
         return Stored(len(rows), new, gaps)
+
+    def _came_before(self, row: tuple[Any, ...]) -> bool:
+        """Return whether a record stands here from another stream: a gateway that was restored sends it again."""
+        query = "SELECT 1 FROM record WHERE point = ? AND dt_ms = ? AND t_ms = ? AND stream != ?"
+        return self._db.execute(query, (row[2], row[4], row[3], row[0])).fetchone() is not None
 
     def _record_rows(self, source: Source, batch: Batch, only: Intervals | None) -> Iterable[tuple[Any, ...]]:
         box, stream, seq, tq, point_of = source.box, source.row, batch.seq, batch.tq, self.catalogue.point
@@ -176,6 +185,9 @@ class Ledger(AbstractContextManager["Ledger"]):
                 number = event.values.get("id") if event.kind.startswith("alarm_") else None
                 alarm = number if isinstance(number, int) else None
                 words = json.dumps(event.values, ensure_ascii=False)
+                twin = (source.box, source.row, event.kind, t_ms, event.point, words)
+                if pack.via and self._db.execute(_TWIN, twin).fetchone():
+                    continue
                 rows.append((source.row, seq, event.kind, event.point, t_ms, alarm, words, pack.tq))
         self._db.executemany("INSERT OR IGNORE INTO event VALUES (?,?,?,?,?,?,?,?)", rows)
         source.stored += len(rows)
@@ -231,6 +243,12 @@ class Ledger(AbstractContextManager["Ledger"]):
 
 # a hole that was only seen from `first` so far: now the box says why
 _EXPLAIN: Final = "UPDATE gap SET why = ? WHERE stream = ? AND why = ? AND first >= ? AND last <= ?"
+
+# an event that another stream of the box brought: a gateway that was restored sends it again
+_TWIN: Final = (
+    "SELECT 1 FROM event e JOIN stream s ON s.id = e.stream WHERE s.box = ? AND s.id != ? AND e.kind = ?"
+    " AND e.t_ms = ? AND e.point IS ? AND e.words = ?"
+)
 
 _NEWEST: Final = {
     "m": "SELECT t_ms + dt_ms FROM record WHERE stream = ? ORDER BY seq DESC LIMIT 1",
