@@ -20,7 +20,7 @@ FLAT: Final = (8, 8)
 """Counts of what nothing is known about."""
 READ_MOST: Final = BODY + 8
 """Octets that a reader looks at, those behind the end included."""
-SEEN: Final = 16
+SEEN: Final = 20
 """What a bit that was seen counts."""
 TOTAL_MOST: Final = 4096
 

@@ -1,4 +1,4 @@
-"""What the messages without columns say: events, acknowledgements, orders and their answers, hello.
+"""What the messages without columns say: events, acknowledgements, orders and their answers.
 
 Each form fits one body of 120 octets or raises WireError with what is too long. `sms/WIRE.md` is the contract.
 Standard library only.
@@ -13,17 +13,8 @@ from typing import Any, Final, TypeAlias
 from sms.octets import Octets, varint
 from sms.squeeze import deflated, inflated, squeezed, unsqueezed
 from sms.wire import BODY, COUNTER_MAX, Type, WireError
+from sms.words import FORMS as WORDS
 
-WORDS: Final = (
-    b'},"why":"no_answer""crc""out_of_range""power_cut","late","stale","before":"after":"code":"path":"text":"lang":"en'
-    b'"fr""channel":"local","sms","author":"number":,"seconds":"duration_s":"boot":"version":"temperature.humidity.power'
-    b'.tic.papp.pump.door.leak.level.flow.outdoor.indoor.cellar.boiler.room.heating","set","relay","tariff","shelve","ma'
-    b'intenance","time","test","report","diag","index","point":"value":"state":"on""off",true,false,null"alarm_chatter"'
-    b'"alarm_ack""alarm_shelve""alarm_latch","clock","start","stop","power_cut","link_lost","link_back","equipment",b'
-    b'ox","state","lost","back","limit_low","limit_high","rate","id":,"limit":".low",".high","kind":"low","high","prio":"'
-    b'critical","medium","high","at":,"over_s":"W","Cel",{"id":[[0,"alarm_end","alarm_begin","'
-)
-"""What events, orders and answers say all the time; the most usual comes last."""
 OFFSET_MAX: Final = 2**31
 MISSING_MAX: Final = 4096
 CUT: Final = "cut"
@@ -93,18 +84,9 @@ class Answer:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
-    """Who speaks for the first time: its public key of 32 octets, the box's id and version (type HELLO)."""
-
-    public: bytes
-    box: str
-    version: str
-
-
-Form: TypeAlias = Events | Ack | Order | Answer | Hello
+Form: TypeAlias = Events | Ack | Order | Answer
 TYPE_OF: Final[Mapping[type, Type]] = {
-    Events: Type.ALARM, Ack: Type.ACK, Order: Type.COMMAND, Answer: Type.REPLY, Hello: Type.HELLO,
+    Events: Type.ALARM, Ack: Type.ACK, Order: Type.COMMAND, Answer: Type.REPLY,
 }  # fmt: skip
 
 
@@ -155,9 +137,6 @@ def body(form: Form) -> bytes:
         case Answer():
             octets = _answer_body(form)
             what = "an answer"
-        case Hello():
-            octets = _hello_body(form)
-            what = f"hello of {form.box[:40]}"
     if len(octets) > BODY:
         raise WireError(f"{what}: {len(octets)} octets, and a message has {BODY}")
     return octets
@@ -179,8 +158,6 @@ def form_of(kind: Type, octets: bytes) -> Form:
             raise WireError("the order is no list of id, verb, expiry and args")
         case Type.REPLY:
             return _answer_of(octets)
-        case Type.HELLO:
-            return _hello_of(octets)
         case _:
             raise WireError(f"a message of type {kind.name.lower()} holds no form")
 
@@ -289,20 +266,3 @@ def _answer_of(octets: bytes) -> Answer:
         return Answer(int.from_bytes(octets[:3]), octets[3] == 1, inflated(octets[4:], WORDS).decode())
     except UnicodeDecodeError as exc:
         raise WireError(f"the answer's text is no UTF-8: {exc}") from exc
-
-
-def _hello_body(form: Hello) -> bytes:
-    box = form.box.encode()
-    if len(form.public) != 32 or not 1 <= len(box) <= 32:
-        raise WireError(f"hello of a key of {len(form.public)} octets and a box of {len(box)}: 32, and 1 to 32")
-    return form.public + bytes((len(box),)) + box + form.version.encode()
-
-
-def _hello_of(octets: bytes) -> Hello:
-    if len(octets) < 34 or not 1 <= octets[32] <= 32 or len(octets) < 33 + octets[32]:
-        raise WireError(f"hello of {len(octets)} octets: a key of 32, the box's id and its version it has")
-    end = 33 + octets[32]
-    try:
-        return Hello(octets[:32], octets[33:end].decode(), octets[end:].decode())
-    except UnicodeDecodeError as exc:
-        raise WireError(f"a name in hello is no UTF-8: {exc}") from exc

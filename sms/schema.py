@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 from sms.squeeze import squeezed, unsqueezed
 from sms.wire import BODY, WireError
+from sms.words import SCHEMA as WORDS
 
 What: TypeAlias = Literal["index", "mean", "min", "max", "last"]
 WHATS: Final[tuple[str, ...]] = get_args(What)
@@ -25,12 +26,6 @@ NAME_MAX: Final = 64
 UNIT_MAX: Final = 16
 EXPONENT_MOST: Final = 12
 PARTS_MAX: Final = 64
-WORDS: Final = (
-    b'"mean","min","max","last",".humidity","%RH",".t.outdoor.indoor.room.boiler.cellar","Cel",-1,".volume.water.gas'
-    b'","m3","l",-2,"W","kWh",".power","V","A",tic.tic.urms1.irms1.papp.sinsts"VA","VAr",tic.easf01.easf02.hchp.hchc'
-    b'.base.east.eait","index","Wh",0,-1],["Europe/Paris","Etc/UTC",3600,'
-)
-"""What schemas say all the time; the most usual comes last."""
 
 
 @dataclass(frozen=True, slots=True)
