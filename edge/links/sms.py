@@ -7,6 +7,7 @@ with what came in, their answers and "dealt with" become durable in one write, a
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
@@ -36,6 +37,9 @@ class Speaking(Protocol):
 
     def status(self) -> dict[str, Any]:
         """Return what the gateway has and what waits for it: acked, waiting, last_ack_utc_ms, pairing and more."""
+
+    def close(self) -> None:
+        """Write down what is to be written down. Raises OSError."""
 
 
 class SmsLink:
@@ -137,6 +141,9 @@ class SmsLink:
     def close(self) -> None:
         """Give the mailbox back; what waits is on the card."""
         self._state = "closed"
+        if self._speaking is not None:
+            with contextlib.suppress(OSError):  # then counters are left out, and none is used twice
+                self._speaking.close()
         self._mailbox.close()
 
     # -- how it is

@@ -75,10 +75,12 @@ def message(fault: Fault, lang: str) -> str:
 def summary(name: str, settings: Settings, lang: str) -> str:
     """Return what a good file gets: whose it is, how much it reads, where it sends, how long the buffer lasts."""
     mqtt = settings.links.mqtt
-    link = render(lang, "check.no_link", {})
+    links = []
     if mqtt is not None:
         port = mqtt.port or (8883 if mqtt.tls else 1883)
-        link = render(lang, "check.link_mqtt", {"host": mqtt.host, "port": port})
+        links.append(render(lang, "check.link_mqtt", {"host": mqtt.host, "port": port}))
+    if settings.links.sms is not None and settings.links.sms.gateway:
+        links.append(render(lang, "check.link_sms", {"number": settings.links.sms.gateway}))
     values = {
         "file": name,
         "box": settings.box.id,
@@ -87,7 +89,7 @@ def summary(name: str, settings: Settings, lang: str) -> str:
         "buses": count(lang, "check.bus", len(settings.buses)),
         "limits": count(lang, "check.limit", len(settings.limits)),
         "outputs": count(lang, "check.output", len(settings.outputs)),
-        "link": link,
+        "link": ", ".join(links) or render(lang, "check.no_link", {}),
     }
     lasts = render(lang, "check.buffer", {"mb": settings.box.buffer_mb, "days": days_text(lang, settings)})
     return f"{render(lang, 'check.good', values)}\n{lasts}"

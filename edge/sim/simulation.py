@@ -18,6 +18,7 @@ from edge.core.outputs import OutputList
 from edge.core.ports import Worker
 from edge.core.types import Event, PointSpec, Record
 from edge.links.mqtt import MqttLink
+from edge.links.retained import Feed
 from edge.runtime.bus import BusWorker
 from edge.runtime.demo import Demo
 from edge.runtime.device import device_specs
@@ -208,13 +209,23 @@ class Simulation:
 
     def _link(self, mqtt: MqttSettings, rng: random.Random) -> None:
         """Put the link in, with its connection to the simulated upstream."""
-        feed = feed_of(
+        self.link = MqttLink(mqtt, SimConnection(self.upstream, self._link_has_news), self.feed(), rng)
+        self._wake_link = self.loop.add(self.link)
+        self.writer.on_commit.append(self._wake_link)
+
+    def feed(self) -> Feed:
+        """Return what a link is given of this station."""
+        return feed_of(
             self.settings, self.station, self.clock, self.dating, records=self.records, events=self.events,
             facts=lambda: store_facts(self.writer.trouble(), self.clock),
         )  # fmt: skip
-        self.link = MqttLink(mqtt, SimConnection(self.upstream, self._link_has_news), feed, rng)
-        self._wake_link = self.loop.add(self.link)
-        self.writer.on_commit.append(self._wake_link)
+
+    def join(self, link: Worker) -> Callable[[], None]:
+        """Take another link in, which ends after the first; return what wakes it. Commits do."""
+        wake = self.loop.add(link)
+        self.writer.on_commit.append(wake)
+        self._last.insert(0, link)
+        return wake
 
     def _link_has_news(self) -> None:
         self._wake_link()

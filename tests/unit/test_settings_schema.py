@@ -17,7 +17,13 @@ from edge.settings.schema import file_schema
 from tests.support import ROOT
 from tests.unit.settings_good import GOOD
 
-FILES = ["config/vigie.toml", "config/sites/demo.toml", "config/sites/wes.toml", "config/sites/building.toml"]
+FILES = [
+    "config/vigie.toml",
+    "config/sites/demo.toml",
+    "config/sites/wes.toml",
+    "config/sites/building.toml",
+    "config/sites/gsm-17.toml",
+]
 
 
 @pytest.fixture(scope="module")

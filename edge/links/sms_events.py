@@ -1,0 +1,104 @@
+"""From the events log to messages: alarms at once, and with them what else is worth a place in the same message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from edge.core.clock import Clock, Dating
+from edge.core.ports import Reader
+from edge.core.types import Event
+from sms.forms import Event as Told
+
+AT_ONCE: Final = frozenset({"alarm_begin", "alarm_end"})
+FELLOWS: Final = frozenset(
+    {"alarm_ack", "alarm_latch", "alarm_chatter", "alarm_shelve", "start", "unclean_stop", "stop", "meter_changed"}
+    | {"index_set", "device_lost", "device_back", "store_degraded", "store_ok", "sms_budget"}
+)
+"""Wait for company: for an alarm, or for the values of the plan."""
+LEFT_OUT: Final = frozenset({"v", "u", "text"})
+PAGE: Final = 500
+WAIT_MOST: Final = 24
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """An event that is to go, with its UTC in s."""
+
+    utc_s: int
+    event: Event
+    doubtful: bool = False
+
+
+class EventTail:
+    """Reads the log on from a seq; what it found waits here until it is in a message."""
+
+    def __init__(self, reader: Reader[Event], dating: Dating, clock: Clock) -> None:
+        self._reader = reader
+        self._dating = dating
+        self._clock = clock
+        self.waiting: list[Waiting] = []
+        self.seq = 0
+
+    @property
+    def stream(self) -> str:
+        """Return the id of the log."""
+        return self._reader.stream
+
+    def begin(self, kept: tuple[str, int] | None) -> None:
+        """Go on after the kept seq; of another log, or the first time, with what comes from now on."""
+        if kept is not None and kept[0] == self._reader.stream:
+            self.seq = kept[1]
+        else:
+            self.seq = self._reader.next_seq() - 1
+
+    def read(self) -> None:
+        """Take in what is new."""
+        while self.seq + 1 < self._reader.next_seq():
+            chunk = self._reader.read(self.seq + 1, PAGE)
+            if chunk.gap is not None:
+                self.seq = chunk.gap.last
+                continue
+            if not chunk.entries:
+                return
+            for event in chunk.entries:
+                if event.kind in AT_ONCE or event.kind in FELLOWS:
+                    utc_ms = self._dating.utc_ms(chunk.boot, event.at_ms)
+                    now_s = self._clock.utc_ms() // 1000
+                    self.waiting.append(
+                        Waiting(now_s if utc_ms is None else utc_ms // 1000, event, doubtful=utc_ms is None)
+                    )  # fmt: skip
+            self.seq = chunk.first + len(chunk.entries) - 1
+        fellows = [found for found in self.waiting if found.event.kind in FELLOWS]
+        for old in fellows[:-WAIT_MOST]:
+            self.waiting.remove(old)
+
+    def keep_newest(self) -> None:
+        """Let go of what is old: the gateway has just come to know this box."""
+        del self.waiting[:-WAIT_MOST]
+
+    def is_urgent(self) -> bool:
+        """Return whether an alarm begins or ends."""
+        return any(found.event.kind in AT_ONCE for found in self.waiting)
+
+    def taken(self, base_s: int) -> list[Told]:
+        """Return what waits as it stands in a message, alarms first; it waits no longer."""
+        waiting, self.waiting = self.waiting, []
+        waiting.sort(key=lambda found: found.event.kind not in AT_ONCE)
+        return [told(found, base_s) for found in waiting]
+
+
+def told(found: Waiting, base_s: int) -> Told:
+    """Return an event as a message holds it: value and unit apart, the rest as its words."""
+    values: Mapping[str, Any] = found.event.values
+    value = values.get("v")
+    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    words = {name: said for name, said in values.items() if name not in LEFT_OUT and said not in (None, "")}
+    if number is None and isinstance(value, str):
+        words["v"] = value
+    if found.doubtful:
+        words["why"] = "clock_unsynced"
+    return Told(
+        found.utc_s - base_s, found.event.kind, found.event.point, number, str(values.get("u", "")) or "", words
+    )  # fmt: skip

@@ -1,0 +1,161 @@
+"""What the conversation with the gateway must remember over a restart, in one small file.
+
+The session's counters are in it too, so that "this message is taken" and what it did become durable in one write. What
+is sealed is kept as octets until the gateway has it: sent again it is the same message, under the same counter, so no
+nonce is used twice and the gateway drops the repeat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+from zlib import crc32
+
+import msgspec
+
+from edge.links.sms_entry import Kept
+from edge.links.sms_ports import Fate, Outlet, Purpose, Wanted
+
+HELD: Final = 512
+VALID_S: Final = {"alarm": 3600, "test": 3600}
+OTHERWISE_S: Final = 172_800
+TOLD_GONE: Final = 64
+
+
+class Held(msgspec.Struct):
+    """A sealed message that the gateway has not acknowledged."""
+
+    counter: int
+    octets: bytes
+    purpose: Purpose
+    utc_ms: int
+    """When it was handed over last."""
+    times: int = 1
+
+    @property
+    def key(self) -> str:
+        """Return its name in the queue; another one each time that it is sent again."""
+        return f"up-{self.counter}-{crc32(self.octets):08x}-{self.times}"
+
+
+class Memory(msgspec.Struct):
+    """All that is kept."""
+
+    gateway: str = ""
+    """The key of the gateway that this is about."""
+    session: dict[str, Any] | None = None
+    since_ms: int | None = None
+    """UTC ms at which the gateway accepted this box; values are sent from then on."""
+    schema: int = 0
+    """Id of the schema that was sent last."""
+    sent_ms: int | None = None
+    """UTC ms up to which intervals are in messages."""
+    due_s: int = 0
+    """The instant of the plan that was served last."""
+    full_ms: int = 0
+    """When whole indexes were sent last."""
+    backlog: list[tuple[int, int]] = []
+    """Older ranges (UTC ms) that are not in messages yet, the oldest first."""
+    events: tuple[str, int] | None = None
+    """Stream and seq of the last event that was dealt with."""
+    held: list[Held] = []
+    settled: int = -1
+    heard_ms: int | None = None
+    """UTC ms at which the gateway was heard last."""
+    asked_ms: int = 0
+    gone: list[tuple[int, int]] = []
+    """Ranges of counters of which the gateway was told that they never come."""
+
+
+class Outbound:
+    """Keeps sealed messages and offers them to the queue, once what is to be remembered of them is durable."""
+
+    def __init__(self, kept: Kept, gateway: str, number: str, outlet: Outlet) -> None:
+        self._kept = kept
+        self._number = number
+        self._outlet = outlet
+        self.memory = msgspec.convert(kept.load() or {}, Memory)
+        if self.memory.gateway != gateway:
+            self.memory = Memory(gateway)
+        self._offered: set[str] = set()
+        self.is_changed = False
+        self.handed = 0
+        """Messages that the modem has got in this start."""
+
+    def save(self) -> None:
+        """Make all of it durable. Raises OSError."""
+        self._kept.save(msgspec.to_builtins(self.memory))
+        self.is_changed = False
+
+    def reserve(self, session: dict[str, Any]) -> None:
+        """Make the session durable before its next counters are used."""
+        self.memory.session = session
+        self.save()
+
+    def hold(self, counter: int, octets: bytes, purpose: Purpose, utc_ms: int) -> None:
+        """Keep a sealed message until it is acknowledged; it leaves with the next `flush`."""
+        self.memory.held.append(Held(counter, octets, purpose, utc_ms))
+        del self.memory.held[:-HELD]
+        self.is_changed = True
+
+    def acknowledged(self, settled: int, missing: tuple[int, ...]) -> int:
+        """Forget what the gateway has; return how many messages that was."""
+        before = len(self.memory.held)
+        lost = set(missing)
+        last = missing[-1] if missing else settled
+        self.memory.held = [held for held in self.memory.held if held.counter > last or held.counter in lost]
+        self.memory.settled = max(self.memory.settled, settled)
+        self.is_changed = True
+        return before - len(self.memory.held)
+
+    def repeat(self, counters: set[int], utc_ms: int, not_since_ms: int) -> int:
+        """Send these once more, but for those that left only just now; return how many."""
+        again = [held for held in self.memory.held if held.counter in counters and held.utc_ms <= not_since_ms]
+        for held in again:
+            held.times += 1
+            held.utc_ms = utc_ms
+            if held.purpose == "report":
+                held.purpose = "backlog"
+        self.is_changed = self.is_changed or bool(again)
+        return len(again)
+
+    def newly_gone(self, missing: tuple[int, ...]) -> list[tuple[int, int]]:
+        """Return the ranges among what is missing that will never come and that the gateway was not told of."""
+        here = {held.counter for held in self.memory.held}
+        found: list[tuple[int, int]] = []
+        for counter in missing:
+            if counter in here or any(first <= counter <= last for first, last in self.memory.gone):
+                continue
+            if found and found[-1][1] == counter - 1:
+                found[-1] = (found[-1][0], counter)
+            else:
+                found.append((counter, counter))
+        self.memory.gone = [*self.memory.gone, *found][-TOLD_GONE:]
+        self.is_changed = self.is_changed or bool(found)
+        return found
+
+    def flush(self) -> None:
+        """Make durable what changed, then offer what the queue has not got in this start. Raises OSError."""
+        if self.is_changed:
+            self.save()
+        for held in self.memory.held:
+            if held.key not in self._offered:
+                self._offered.add(held.key)
+                valid_s = VALID_S.get(held.purpose, OTHERWISE_S)
+                wanted = Wanted(held.key, self._number, held.purpose, octets=held.octets, valid_s=valid_s)
+                self._outlet.offer(wanted, self._told)
+        if len(self._offered) > 4 * HELD:
+            self._offered &= {held.key for held in self.memory.held}
+
+    def offer_now(self, key: str, octets: bytes, told: Callable[[str, Fate], None] | None = None) -> None:
+        """Offer a message that is not sealed and that nobody acknowledges by its counter: hello."""
+        self._outlet.offer(Wanted(key, self._number, "machine", octets=octets), told)
+
+    def _told(self, key: str, fate: Fate) -> None:
+        if fate == "handed":
+            self.handed += 1
+        elif fate in {"failed", "refused"}:
+            for held in self.memory.held:
+                if held.key == key:  # it is tried again with the next acknowledgement, or the next sending
+                    held.times += 1
+                    self.is_changed = True

@@ -1,0 +1,126 @@
+"""Values for the gateway: what of history is in messages already, what is due, what was left behind by an outage."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import tzinfo
+from typing import Final, NamedTuple
+
+from edge.core.series import HistoryReader
+from edge.links.sms_columns import Column, columns_of, start_of, starts_of
+from edge.links.sms_memory import Memory
+from edge.links.sms_plan import SETTLE_S, Plan
+from sms.codec import Encoded, encode
+from sms.schema import Schema
+from sms.wire import EPOCH_S, LOCAL_DAY, STEPS, UNIT_S, Type
+
+BACKLOG_DAYS: Final = 30
+AT_ONCE: Final = 24  # messages of backlog that are made at one instant at most
+DAY_MS: Final = 86_400_000
+
+log = logging.getLogger(__name__)
+
+
+class Part(NamedTuple):
+    """One message of values, not sealed yet."""
+
+    type: Type
+    base_s: int
+    step: int
+    encoded: Encoded
+
+
+class Reports:
+    """Cuts what is due into as few messages as possible."""
+
+    def __init__(self, schema: Schema, history: HistoryReader, plan: Plan, memory: Memory, zone: tzinfo) -> None:
+        self.schema = schema
+        self._history = history
+        self._plan = plan
+        self._memory = memory
+        self._zone = zone
+
+    def begin(self, utc_ms: int) -> None:
+        """Send what begins with this instant's day; what was before the gateway knew the box stays on the card."""
+        self._memory.sent_ms = start_of(utc_ms, 86_400, self._zone)
+
+    def skip(self, utc_ms: int) -> None:
+        """Take note that what lies before this goes another way."""
+        start_ms = start_of(utc_ms, self.schema.step_s, self._zone)
+        self._memory.sent_ms = max(self._memory.sent_ms or 0, start_ms)
+        self._memory.backlog = []
+
+    def due(self, utc_ms: int) -> bool:
+        """Return whether an instant of the plan has come that was not served."""
+        return self._plan.last_due_s(utc_ms / 1000) > self._memory.due_s
+
+    def next_due_ms(self, utc_ms: int) -> int:
+        """Return the UTC ms of the next instant of the plan."""
+        return self._plan.next_due_s(utc_ms / 1000) * 1000
+
+    def parts(self, utc_ms: int, room: int) -> list[Part]:
+        """Return the messages that are due now, the newest values first; at most `room` of them for old ones.
+
+        Raises StoreError when history can't be read; nothing is noted then.
+        """
+        memory = self._memory
+        due_s = self._plan.last_due_s(utc_ms / 1000)
+        upto_ms = start_of((due_s - SETTLE_S) * 1000, self.schema.step_s, self._zone)
+        from_ms = memory.sent_ms if memory.sent_ms is not None else upto_ms
+        backlog = list(memory.backlog)
+        new_ms = start_of(upto_ms - self._plan.period_s * 1000, self.schema.step_s, self._zone)
+        if from_ms < new_ms - self._plan.period_s * 1000:
+            oldest_ms = max(from_ms, start_of(upto_ms - BACKLOG_DAYS * DAY_MS, self.schema.step_s, self._zone))
+            backlog.append((oldest_ms, new_ms))
+            from_ms = new_ms
+        full = upto_ms - memory.full_ms >= DAY_MS
+        found, _ = self._cut(from_ms, upto_ms, Type.DAILY if self.schema.step_s == 86_400 else Type.REPORT, full=full)
+        while backlog and room > 0:
+            older, reached_ms = self._cut(*backlog[0], Type.BACKLOG, full=True, most=min(room, AT_ONCE))
+            found += older
+            room -= len(older)
+            backlog[:1] = [(reached_ms, backlog[0][1])] if reached_ms < backlog[0][1] else []
+        if full and found:
+            memory.full_ms = upto_ms
+        memory.sent_ms, memory.due_s, memory.backlog = max(from_ms, upto_ms), due_s, backlog
+        return found
+
+    def _cut(
+        self, from_ms: int, to_ms: int, type_: Type, *, full: bool, most: int = 1000
+    ) -> tuple[list[Part], int]:  # fmt: skip
+        """Return messages of a range, at most so many, and up to where they reach."""
+        starts = starts_of(from_ms, to_ms, self.schema.step_s, self._zone)
+        columns = columns_of(self.schema, self._history, starts, self._zone)
+        parts: list[Part] = []
+        at = 0
+        while len(parts) < most:
+            at = _first_value(columns, at, len(starts))
+            if at == len(starts):
+                return parts, to_ms
+            end = _last_value(columns, len(starts))
+            encoded = encode(self.schema, [column[at:end] for column in columns], full=full and not parts)
+            parts.append(Part(type_, base_of(starts[at]), self._step, encoded))
+            at += encoded.count
+        return parts, to_ms if at >= len(starts) else starts[at]
+
+    @property
+    def _step(self) -> int:
+        return LOCAL_DAY if self.schema.step_s == 86_400 else STEPS.index(self.schema.step_s)
+
+
+def base_of(utc_ms: int) -> int:
+    """Return the base time of a header: Unix seconds, a multiple of ten minutes at or before this."""
+    seconds = utc_ms // 1000
+    return seconds - (seconds - EPOCH_S) % UNIT_S
+
+
+def _first_value(columns: Sequence[Column], at: int, end: int) -> int:
+    """Return the first interval from `at` on that has any value: nothing is sent of a box that was off."""
+    return next((place for place in range(at, end) if any(column[place] is not None for column in columns)), end)
+
+
+def _last_value(columns: Sequence[Column], end: int) -> int:
+    return next(
+        (place + 1 for place in range(end - 1, -1, -1) if any(column[place] is not None for column in columns)), 0
+    )  # fmt: skip
