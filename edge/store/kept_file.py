@@ -7,6 +7,7 @@ stays as `.bak`. Where the newest is damaged the backup is an *older* state, whi
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +16,8 @@ from edge.store.checked import replace_file, sealed, unsealed
 from edge.store.fs import Fs, StoreError, read_file
 
 VERSION: Final = 1
+
+log = logging.getLogger(__name__)
 
 
 class KeptFile:
@@ -49,6 +52,8 @@ class KeptFile:
             if self.notes:
                 taken = "nothing is left" if found is None else "the state before it is taken"
                 self.notes.append(f"{self._path}: {taken}")
+        for note in self.notes:
+            log.warning("%s", note)
         return found
 
     def save(self, document: dict[str, Any]) -> None:
