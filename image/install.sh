@@ -39,6 +39,12 @@ program_dir=$root/opt/vigie settings_dir=$root/etc/vigie data_dir=$root/var/lib/
 units=$root/etc/systemd/system
 # a card that can't be written for hours: the service asks, these let systemd reboot, at most once a day
 unit_names='vigie.service vigie-reboot.service vigie-reboot.path vigie-reboot.timer'
+# with a modem: gammu-smsd's own file and drop-in, and what wakes a modem that has fallen silent (docs/sms.md)
+gsm_unit_names='vigie-modem-reset.service vigie-modem-reset.path vigie-modem-exclusive.service vigie-modem-exclusive.path'
+gsm_commands='vigie-modem-reset vigie-sms-setup'
+gsm_rules=$root/etc/udev/rules.d/61-vigie-modem.rules
+smsd_dropin=$units/gammu-smsd.service.d/vigie.conf
+smsd_settings=$root/etc/gammu-smsdrc
 rules=$root/etc/udev/rules.d/60-vigie.rules
 modules=$root/etc/modules-load.d/vigie.conf
 command=$root/usr/local/bin/vigie
@@ -73,11 +79,22 @@ check_system() {
 
 is_running_here() { [ -z "$root" ] && [ -d /run/systemd/system ]; }
 
+# what a box has it keeps when it is brought up to date without the option
+had() { cat "$program_dir/.complete" 2>/dev/null || true; }
+wants_gsm() { case " $wanted $(had) " in *" gsm "*) return 0 ;; esac; return 1; }
+
 install_packages() {
     missing=''
     "$python" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3 python3-venv"
     [ -e /usr/share/zoneinfo/Europe/Paris ] || missing="$missing tzdata"
     [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
+    if wants_gsm; then
+        for package in gammu-smsd libdbd-sqlite3; do
+            dpkg ${root:+--root="$root"} --status $package >/dev/null 2>&1 || missing="$missing $package"
+        done
+        # below another root nothing is installed: its user is all that the files need
+        if [ -n "$root" ]; then missing=$(echo "$missing" | sed 's/ gammu-smsd//; s/ libdbd-sqlite3//'); fi
+    fi
     [ -n "$missing" ] || return 0
     [ -z "$root" ] || stop "missing on this machine:$missing"
     say "installing Debian packages:$missing"
@@ -128,11 +145,9 @@ fingerprint() {
 # An environment is made whole beside the running one, then one rename of the link /opt/vigie puts it in its place:
 # a power cut on the way leaves the old one.
 install_environment() {
-    # what a box has it keeps when it is brought up to date without the option
-    had=$(cat "$program_dir/.complete" 2>/dev/null || true)
     extras='--extra gpio'
     for extra in gsm modbus display; do
-        case " $wanted $had " in *" $extra "*) extras="$extras --extra $extra" ;; esac
+        case " $wanted $(had) " in *" $extra "*) extras="$extras --extra $extra" ;; esac
     done
     print=$(fingerprint)
     environment=$root/opt/vigie-$print
@@ -196,6 +211,33 @@ install_folders() {
     chown "$ids" "$data_dir"
 }
 
+# What a modem needs. gammu-smsd itself stays off until vigie-sms-setup is run: Debian would start it at once, as root.
+install_gsm() {
+    ids=$(owner)
+    if ! grep -q '^gammu:' "$root/etc/passwd"; then
+        useradd ${root:+--prefix "$root"} --system --user-group --groups dialout --home-dir /nonexistent \
+            --no-create-home --shell /usr/sbin/nologin gammu
+    fi
+    install -d -m 2770 "$root/var/lib/vigie-sms"
+    chown "$(sed -n 's/^gammu:[^:]*:\([0-9]*\):.*/\1/p' "$root/etc/passwd"):${ids#*:}" "$root/var/lib/vigie-sms"
+    chmod 2770 "$root/var/lib/vigie-sms" # chown takes the set-group-id bit away
+    # a file of one's own stays: Debian's is known by what it asks for
+    if [ ! -e "$smsd_settings" ] || grep -q '^# Please configure this!' "$smsd_settings"; then
+        install_file "$source/config/gammu-smsdrc" "$smsd_settings" 0644
+    fi
+    install_file "$source/config/61-vigie-modem.rules" "$gsm_rules" 0644
+    is_first=no
+    [ -e "$smsd_dropin" ] || is_first=yes
+    install_file "$source/image/gammu-smsd.conf" "$smsd_dropin" 0644
+    for name in $gsm_unit_names; do install_file "$source/image/$name" "$units/$name" 0644; done
+    for name in $gsm_commands; do install_file "$source/image/$name" "$root/usr/local/sbin/$name" 0755; done
+    if is_running_here && [ $is_first = yes ]; then
+        systemctl daemon-reload
+        systemctl --quiet disable --now gammu-smsd.service || true
+        say "for text messages: sudo vigie-sms-setup (docs/sms.md)"
+    fi
+}
+
 start_service() {
     is_running_here || return 0
     if udevadm control --reload 2>/dev/null; then
@@ -233,6 +275,7 @@ do_install() {
     for name in $unit_names; do
         install_file "$source/image/$name" "$units/$name" 0644
     done
+    if wants_gsm; then install_gsm; fi
     mkdir -p "$(dirname "$command")"
     ln -sfn /opt/vigie/bin/vigie "$command"
     start_service
@@ -241,12 +284,21 @@ do_install() {
     if [ "$changed" = no ]; then say "up to date"; else say "installed"; fi
 }
 
+kept_sms() { if [ -d "$root/var/lib/vigie-sms" ]; then printf ', /var/lib/vigie-sms'; fi; }
+
 do_uninstall() {
     if is_running_here; then
         systemctl --quiet disable --now vigie.service vigie-reboot.timer vigie-reboot.path 2>/dev/null || true
+        if [ -e "$smsd_dropin" ]; then
+            systemctl --quiet disable --now vigie-modem-reset.path vigie-modem-exclusive.path gammu-smsd.service \
+                2>/dev/null || true
+        fi
     fi
-    for name in $unit_names; do rm -f "$units/$name"; done
-    rm -f "$rules" "$modules" "$command"
+    for name in $unit_names $gsm_unit_names; do rm -f "$units/$name"; done
+    for name in $gsm_commands; do rm -f "$root/usr/local/sbin/$name"; done
+    rm -f "$rules" "$gsm_rules" "$modules" "$command" "$smsd_dropin"
+    if cmp -s "$source/config/gammu-smsdrc" "$smsd_settings"; then rm -f "$smsd_settings"; fi
+    rmdir "$(dirname "$smsd_dropin")" 2>/dev/null || true
     if [ -L "$program_dir" ]; then rm -f "$program_dir"; fi
     for old in "$root"/opt/vigie-????????????; do
         if [ -f "$old/pyvenv.cfg" ]; then rm -rf "$old"; fi
@@ -256,10 +308,10 @@ do_uninstall() {
         udevadm control --reload 2>/dev/null || true
     fi
     if [ $purge = no ]; then
-        say "removed; kept: /etc/vigie, /var/lib/vigie and the user vigie (--uninstall --purge removes them)"
+        say "removed; kept: /etc/vigie, /var/lib/vigie$(kept_sms) and the user vigie (--uninstall --purge removes them)"
         return 0
     fi
-    rm -rf "$settings_dir" "$data_dir"
+    rm -rf "$settings_dir" "$data_dir" "$root/var/lib/vigie-sms"
     if grep -q '^vigie:' "$root/etc/passwd"; then
         userdel ${root:+--prefix "$root"} vigie
     fi

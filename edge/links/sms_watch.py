@@ -22,12 +22,15 @@ CURE_S: Final = 60.0
 """So long a cure has, once it is done, to show: the daemon needs up to 15 s to open a modem and find a network."""
 CURE_MOST_S: Final = 120.0
 """A cure that nobody said to be done counts as done: no unit may be there."""
+SETTLE_S: Final = 10.0
+"""From the port's coming back to where the modem answers of its SIM."""
 PAUSE_S: Final = 600.0
 PAUSE_MOST_S: Final = 3600.0
 RAW_MOST: Final = 360
 """Hexadecimal digits of a raw message that the journal takes: all of the longest PDU (176 octets)."""
 
 Cure: TypeAlias = Literal["look", "pin", "drain", "reset", "power"]
+RESETS: Final[frozenset[Cure]] = frozenset({"reset", "power"})
 LADDERS: Final[dict[str, tuple[Cure, ...]]] = {
     "modem_silent": ("look", "reset", "power"),
     "modem_gone": ("reset", "power"),
@@ -56,6 +59,9 @@ class Answer(msgspec.Struct, frozen=True):
 class Hands(Protocol):
     """Who does what needs the modem for itself."""
 
+    def has_pin(self) -> bool:
+        """Return whether a PIN is known, which a SIM asks for after each reset."""
+
     def ask(self, cure: Cure, number: int) -> None:
         """Ask for it; returns at once. Raises OSError."""
 
@@ -76,6 +82,8 @@ class Trouble(msgspec.Struct):
     tried: set[Cure] = set()
     """In this round."""
     rounds: int = 0
+    needs_pin: bool = False
+    """The modem was reset, and its SIM asks again."""
     asked: int | None = None
     """Number of the cure under way."""
     seen: Code | None = None
@@ -115,8 +123,8 @@ class SmsWatch:
             log.debug("%s", exc)  # the link says it
             health, found = None, "mailbox"
         self._judge(found, now_s)
-        if self._trouble is not None:
-            self._cure(self._trouble, now_s)
+        if self._trouble is not None and self._hands is not None:
+            self._cure(self._trouble, self._hands, now_s)
         is_urgent = health is not None and health.urgent_waiting_s > 0
         self._look_s = now_s + (LOOK_URGENT_S if is_urgent or self._trouble is not None else LOOK_S)
         return self._look_s
@@ -143,22 +151,24 @@ class SmsWatch:
 
     # -- cures
 
-    def _cure(self, trouble: Trouble, now_s: float) -> None:
-        if trouble.asked is not None and not self._is_done(trouble, now_s):
+    def _cure(self, trouble: Trouble, hands: Hands, now_s: float) -> None:
+        if trouble.asked is not None and not self._is_done(trouble, hands, now_s):
             return
-        if now_s < max(trouble.due_s, trouble.rests_s) or self._hands is None:
+        if now_s < max(trouble.due_s, trouble.rests_s):
             return
-        cure = next((cure for cure in LADDERS.get(trouble.code, ()) if cure not in trouble.tried), None)
+        ladder: tuple[Cure, ...] = ("pin",) if trouble.needs_pin else LADDERS.get(trouble.code, ())
+        cure = next((cure for cure in ladder if trouble.needs_pin or cure not in trouble.tried), None)
         if cure is None:
             self._rest(trouble, now_s)
             return
         trouble.tried.add(cure)
+        trouble.needs_pin = cure in RESETS and hands.has_pin()
         self._number += 1
         trouble.asked, trouble.due_s = self._number, now_s + CURE_MOST_S
         if trouble.rounds == 0:  # the later ones are the same again, without end
             self._say("modem_cure", code=trouble.code, cure=cure)
         try:
-            self._hands.ask(cure, self._number)
+            hands.ask(cure, self._number)
         except OSError as exc:
             log.error("the modem's %s can't be asked for: %s", cure, exc)
             trouble.asked = None
@@ -171,15 +181,15 @@ class SmsWatch:
         if trouble.rounds == 1:
             self._say("modem_given_up", code=trouble.code, again_s=round(pause_s))
 
-    def _is_done(self, trouble: Trouble, now_s: float) -> bool:
+    def _is_done(self, trouble: Trouble, hands: Hands, now_s: float) -> bool:
         """Return whether the cure that was asked for is over; what it found names the trouble better."""
-        answer = None if self._hands is None else self._hands.answer()
+        answer = hands.answer()
         if answer is None or answer.number != trouble.asked:
             if now_s < trouble.due_s:
                 return False
             trouble.asked = None
             return True
-        trouble.asked, trouble.due_s = None, now_s + CURE_S
+        trouble.asked, trouble.due_s = None, now_s + (SETTLE_S if trouble.needs_pin else CURE_S)
         for raw in answer.modem.get("drained", []):
             self._say("sms_unread", why="stuck", number="", raw=str(raw)[:RAW_MOST])
         better = seen_by(answer, trouble.code)
@@ -195,7 +205,7 @@ def seen_by(answer: Answer, code: str) -> Code | None:
     >>> seen_by(Answer(1, "no_device"), "modem_silent"), seen_by(Answer(1, "", {"sim": "SIM PIN"}), "modem_silent")
     ('modem_gone', 'sim_locked')
     """
-    named: dict[str, Code] = {"no_device": "modem_gone", "no_answer": "modem_deaf"}
+    named: dict[str, Code] = {"no_device": "modem_gone", "no_answer": "modem_deaf", "hangs": "modem_deaf"}
     if answer.fault in named:
         return named[answer.fault]
     sims: dict[str, Code] = {"SIM PIN": "sim_locked", "SIM PUK": "sim_puk", "absent": "sim_missing"}

@@ -19,6 +19,15 @@ from tests.support import ROOT
 SCRIPT = ROOT / "image" / "install.sh"
 UNIT = ROOT / "image" / "vigie.service"
 UNITS = ("vigie.service", "vigie-reboot.service", "vigie-reboot.path", "vigie-reboot.timer")
+GSM_UNITS = {f"vigie-modem-{what}.{kind}" for what in ("reset", "exclusive") for kind in ("service", "path")}
+GSM_FILES = {
+    "etc/gammu-smsdrc": "config/gammu-smsdrc",
+    "etc/udev/rules.d/61-vigie-modem.rules": "config/61-vigie-modem.rules",
+    "etc/systemd/system/gammu-smsd.service.d/vigie.conf": "image/gammu-smsd.conf",
+    "usr/local/sbin/vigie-modem-reset": "image/vigie-modem-reset",
+    "usr/local/sbin/vigie-sms-setup": "image/vigie-sms-setup",
+    **{f"etc/systemd/system/{name}": f"image/{name}" for name in GSM_UNITS},
+}
 DEBIAN_12 = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n'
 EXPOSURE_MAX = 1.5
 IN_CI = bool(os.environ.get("CI"))
@@ -225,6 +234,28 @@ def test_box_with_a_modem_and_meters_keeps_their_packages_when_updated_without_t
     assert updated.stdout == "vigie: up to date\n"
     library = next((copy / "opt/vigie/lib").glob("python3.*/site-packages"))
     assert all((library / name).is_dir() for name in ("gammu", "pymodbus", "luma"))
+    etc = copy / "etc"
+    assert {path.name for path in (etc / "systemd/system").iterdir()} >= GSM_UNITS
+    for laid, shipped in GSM_FILES.items():
+        assert (copy / laid).read_bytes() == (ROOT / shipped).read_bytes()
+    folder = copy / "var/lib/vigie-sms"
+    ids = {
+        name: entry.split(":")
+        for entry in (etc / "passwd").read_text("utf-8").split()
+        for name in [entry.split(":")[0]]
+    }
+    assert (mode(folder), folder.stat().st_uid, folder.stat().st_gid) == (
+        0o2770, int(ids["gammu"][2]), int(ids["vigie"][3])
+    )  # fmt: skip
+    (folder / "smsd.db").write_bytes(b"kept")
+    (etc / "gammu-smsdrc").write_text("# mine\n", encoding="utf-8")
+    assert install(copy, script=script).stdout == "vigie: up to date\n", "a file of one's own stays"
+    left = install(copy, "--uninstall")
+    assert "/var/lib/vigie-sms" in left.stdout
+    assert (folder / "smsd.db").read_bytes() == b"kept"
+    assert (etc / "gammu-smsdrc").read_text(encoding="utf-8") == "# mine\n"
+    assert [name for name in GSM_FILES if name != "etc/gammu-smsdrc" and os.path.lexists(copy / name)] == []
+    assert list((etc / "systemd/system").iterdir()) == []
 
 
 @NEEDS_ROOT
@@ -269,7 +300,7 @@ def systemd_analyze(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([program, *words], capture_output=True, text=True, check=False, timeout=60)
 
 
-@pytest.mark.parametrize("name", [name for name in UNITS if name.endswith(".service")])
+@pytest.mark.parametrize("name", [name for name in (*UNITS, *sorted(GSM_UNITS)) if name.endswith(".service")])
 def test_unit_exposes_no_more_than_the_hardware_and_the_link_need(name: str) -> None:
     done = systemd_analyze("security", "--offline=true", "--no-pager", str(ROOT / "image" / name))
     found = re.search(rf"Overall exposure level for {re.escape(name)}: ([0-9.]+)", done.stdout)
@@ -346,7 +377,8 @@ def test_the_lamps_files_become_writable_for_the_service_as_they_come(tmp_path: 
 
 def test_of_sys_the_service_may_write_the_1_wire_masters_and_its_lamp_alone() -> None:
     lines = UNIT.read_text(encoding="utf-8").splitlines()
-    masters, lamps = (line.partition("=")[2].split() for line in lines if line.startswith("ReadWritePaths="))
+    masters, lamps, sms = (line.partition("=")[2].split() for line in lines if line.startswith("ReadWritePaths="))
+    assert sms == ["-/var/lib/vigie-sms"]
     assert masters == [f"-/sys/devices/w1_bus_master{number}" for number in range(1, 5)]
     assert lamps == [f"-/sys/class/leds/{name}" for name in BOARD_LEDS]
     assert "ProtectKernelTunables=yes" in lines

@@ -51,6 +51,7 @@ class House:
         self.work: tuple[float, Cure, int] | None = None
         self.last: Answer | None = None
         self.is_broken = False
+        self.pin = False
         self.watch = SmsWatch(self, say=self.say, hands=self, now_s=self.now_s)  # type: ignore[arg-type]
 
     def say(self, kind: str, **values: Any) -> None:
@@ -75,6 +76,9 @@ class House:
         )  # fmt: skip
 
     # -- the hands
+
+    def has_pin(self) -> bool:
+        return self.pin
 
     def ask(self, cure: Cure, number: int) -> None:
         assert self.work is None, "one at a time"
@@ -201,6 +205,15 @@ def test_a_receipt_that_does_not_come_costs_one_reset_an_hour_at_most() -> None:
     assert len(house.cures) <= 9
 
 
+def test_a_reset_with_a_known_pin_is_followed_by_that_pin() -> None:
+    house = House()
+    house.pin = True
+    house.breaks(Fault(("pin",), Answer(0, "no_answer"), is_silent=True))
+    house.runs(600)
+    assert house.cures[:3] == ["look", "reset", "pin"]
+    assert house.kinds("modem_ok")[0][0] <= RECOVERED_S
+
+
 def test_a_database_that_cannot_be_used_has_the_daemon_begin_anew() -> None:
     house = House()
     house.is_broken = True
@@ -264,31 +277,36 @@ def test_a_message_that_was_stuck_is_kept_raw_in_the_journal() -> None:
 
 
 def test_a_request_is_one_whole_line_and_nobody_else_reads_the_pin(tmp_path: Path) -> None:
-    hands = FileHands(tmp_path, tmp_path, lambda: "1234")
+    hands = FileHands(tmp_path, [], lambda: "1234")
     for cure, name, line in (
         ("look", "modem-exclusive", "7 identity\n"), ("drain", "modem-exclusive", "7 drain\n"),
-        ("pin", "modem-exclusive", "7 pin 1234\n"), ("reset", "modem-reset", "7 usb 1234\n"),
-        ("power", "modem-reset", "7 power 1234\n"),
+        ("pin", "modem-exclusive", "7 pin 1234\n"), ("reset", "modem-reset", "7 usb\n"),
+        ("power", "modem-reset", "7 power\n"),
     ):  # fmt: skip
         hands.ask(cure, 7)
         assert (tmp_path / name).read_text() == line
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in tmp_path.iterdir()) == ["modem-exclusive", "modem-reset"]
-    FileHands(tmp_path, tmp_path).ask("pin", 8)
+    FileHands(tmp_path, []).ask("pin", 8)
     assert (tmp_path / "modem-exclusive").read_text() == "8 pin\n"
 
 
 def test_an_answer_is_read_and_one_that_is_damaged_is_none(tmp_path: Path) -> None:
-    hands = FileHands(tmp_path, tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+    hands = FileHands(tmp_path, [tmp_path, other])
     assert hands.answer() is None
     path = tmp_path / "answer.json"
     path.write_text(json.dumps({"number": 7, "fault": "", "modem": {"sim": "READY", "used": 0}}))
     assert hands.answer() == Answer(7, "", {"sim": "READY", "used": 0})
+    (other / "answer.json").write_text('{"number": 8, "fault": "no_device"}')
+    assert hands.answer() == Answer(8, "no_device")
+    (other / "answer.json").unlink()
     for text in ("", "{", '{"number": "x"}', "[]", "\0\0"):
         path.write_text(text)
         assert hands.answer() is None
     with pytest.raises(OSError, match="No such file"):
-        FileHands(tmp_path / "none", tmp_path).ask("look", 1)
+        FileHands(tmp_path / "none", []).ask("look", 1)
 
 
 def test_hands_that_can_not_ask_are_tried_step_by_step_and_never_raise() -> None:
