@@ -7,11 +7,12 @@ from datetime import UTC, datetime, tzinfo
 from edge.cli.format import MISSING, number
 from edge.cli.printed import aligned
 from edge.cli.words import Words
+from edge.settings import catalogue
 from edge.upstream.gateway_fleet import BoxRow, Fleet
 
 COLUMNS = ("box", "site", "number", "last", "count", "cost", "signal", "state")
 BARS = 5
-SITE_MOST = 18
+SITE_MOST = 12
 
 
 def lines(fleet: Fleet, say: Words, zone: tzinfo) -> list[str]:
@@ -52,7 +53,8 @@ def _when(fleet: Fleet, box: BoxRow, say: Words, zone: tzinfo) -> str:
     age_s = fleet.now_s - box.last_s
     if age_s < 12 * 3600:
         return f"{datetime.fromtimestamp(box.last_s, UTC).astimezone(zone):%H:%M}"
-    return say("gateway.ago", age=say.age(age_s))
+    unit_ms = 3_600_000 if age_s < 172_800 else 86_400_000
+    return say("gateway.ago", age=catalogue.duration(say.lang, age_s * 1000 // unit_ms * unit_ms))
 
 
 def _sum(fleet: Fleet, say: Words) -> list[str]:
