@@ -79,7 +79,7 @@ class Acks:
                 self._tell(box, missing, now_s, is_nack=True)
                 ask_s = now_s + GAP_AGAIN_S
             due_s = min(due_s, ask_s)
-        if box.settled > box.told:
+        if box.settled > max(box.told, 0):  # that it has the key alone is no news to a box
             if now_s - box.told_s >= WEEKLY_S or box.settled - box.told >= MANY:
                 self._tell(box, missing, now_s)
             else:
