@@ -59,12 +59,13 @@ initial = 19
 id = "boiler1"
 name = { en = "Boiler 1", fr = "Chaudière 1" }
 [[tariff]]
-id = "elec"
+id = "water"
+name = { en = "Water", fr = "Eau" }
 valid_from = 2026-02-01
 currency = "EUR"
 unit = "m3"
-prices = { water = 4.26 }
-points = { water = "water.cold" }
+prices = { base = 4.26 }
+points = { base = "water.cold" }
 """
 BOSS, CARE, GUEST = "+33600000001", "+33600000002", "+33600000003"
 PEOPLE = (
@@ -73,6 +74,11 @@ PEOPLE = (
     Recipient(id="guest", number=GUEST, lang="en", right="read"),
 )
 UTC_MS = 1_795_166_000_000
+
+
+def no_report(_length: Length, _day: date) -> Report:
+    """Report of a box without history."""
+    raise LookupError("no history is kept")
 
 
 class KeepingOutlet:
@@ -128,6 +134,7 @@ class Texted:
             people, self.office, self.outlet, Speech("en", "b0042", "Gymnase Sud", ZoneInfo("Europe/Paris")),
             clock=self.clock, say=self._say, codes=self._codes, report=self._report, facts=lambda: self.facts,
         )  # fmt: skip
+        self.report: Callable[[Length, date], Report] = no_report
         self.mailbox: list[Received] = []
         self.count = 0
         self.temperature(20.0)
@@ -167,8 +174,8 @@ class Texted:
     def code(who: str, number: int) -> str:
         return f"{who[0].upper()}{number:03}"
 
-    def _report(self, _length: Length, _day: date) -> Report:
-        raise LookupError("no history is kept")
+    def _report(self, length: Length, day: date) -> Report:
+        return self.report(length, day)
 
     # -- life
 

@@ -16,13 +16,15 @@ from msgspec import inspect as types
 from edge.core.commands import Verb
 from edge.core.verbs import VERBS
 from edge.settings.reference import BAR, key_rows
+from sms.commands import EXAMPLES
 
 HEAD: Final = """\
 # Orders
 
 Made from the program's own declarations by `python -m edge.cli.commands_reference`; a test keeps it true.
 
-Every channel gives the same orders through one registry; the command line and the local API today. An order is
+Every channel gives the same orders through one registry: the command line, the local API, and
+[texts from phones](../sms-commands.md). An order is
 `{"id", "verb", "args", "author"}` at `POST /v1/commands`; its one answer is `{"id", "done", "text", "values"}`, where
 `text` is a key of the text catalogue with its values. It is given once what the order changed is on the card.
 
@@ -77,6 +79,8 @@ def page() -> str:
         parts.append(f"| {' | '.join(cells)} |\n")
     for name, verb in VERBS.items():
         parts.append(f"\n## {name}\n\n{inspect.cleandoc(verb.args.__doc__ or '')}\n")
+        if name in EXAMPLES:
+            parts.append(f"\nBy SMS: {_by_sms(name)}\n")
         found = list(rows(verb))
         if found:
             parts.append("\n| argument | takes | where absent | meaning |\n|---|---|---|---|\n")
@@ -84,6 +88,10 @@ def page() -> str:
             told = " | ".join((f"`{row[0]}`", *(cell.replace("|", BAR) for cell in row[1:])))
             parts.append(f"| {told} |\n")
     return "".join(parts)
+
+
+def _by_sms(name: str) -> str:
+    return ", ".join(f"`{text}`" for text in dict.fromkeys(EXAMPLES[name].values()))
 
 
 def _anchor(name: str) -> str:

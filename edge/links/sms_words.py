@@ -64,12 +64,16 @@ def _ids(name: str) -> Callable[[Sequence[Any]], Known]:
     return lambda views: {getattr(view, name): tuple(view.name.values()) for view in views}
 
 
+def _tariffs(view: Mapping[str, Any]) -> Known:
+    return {name: tuple(versions[-1]["name"].values()) for name, versions in view["tariffs"].items()}
+
+
 def _limits(views: Sequence[ValueView]) -> Known:
     return {limit.id: () for view in views for limit in view.limits}
 
 
 _KNOWN: Final[Mapping[str, Callable[[Any], Known]]] = {
-    "set": _ids("id"), "relay": _ids("output"), "tariff": lambda view: dict.fromkeys(view["tariffs"], ()),
+    "set": _ids("id"), "relay": _ids("output"), "tariff": _tariffs,
     "shelve": _limits, "maintenance": _ids("equipment"), "meter.set": _ids("point"), "meter.read": _ids("point"),
     "read": _ids("point"),
 }  # fmt: skip

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import itertools
 import re
+from datetime import date
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.core.commands import Right
+from edge.core.report import Length, Report
 from edge.links.sms_guard import ALL_ANSWERS, FREE_MOST, OWN_ANSWERS, PAUSES_S, WRONG_A_DAY, LockOut
 from edge.links.sms_senders import listed
 from edge.settings.model_sms import Recipient
 from sms.mailbox import Received
 from tests.sms_desk_rig import BOSS, CARE, GUEST, PEOPLE, KeepingOutlet, Texted
+from tests.unit.test_report import made
 
 STRANGER = "+33600000099"
 
@@ -91,8 +94,8 @@ def test_what_is_no_text_is_another_parts() -> None:
         ("SET", "SET flow.high 90"), ("SET " + "9" * 900, "SET flow.high 90"), ("READ hall", "hall.t, hall.wanted"),
         ("READ watr", "water.cold"), ("RELAY valv perhaps", "RELAY pump on 30min"),
         ("SET hall.hot NaN", "NaN"), ("SET hall.hot 1e400", "another unit"),
-        ("TARIFF elec water -1 from 2027-02-01", "below 0"),
-        ("TARIFF elec water 4 from 2001-02-01", "has begun"), ("INDEX water -5", "-5"),
+        ("TARIFF water base -1 from 2027-02-01", "below 0"),
+        ("TARIFF water base 4 from 2001-02-01", "has begun"), ("INDEX water -5", "-5"),
         ("SHELVE 99999 2h", "no alarm 99999"),
         ("MAINT boiler1 on 400 d", "MAINT boiler1 on 3h"), ("{name} {0} %s %(x)s [?x]", "Unknown command"),
     ],
@@ -116,7 +119,7 @@ def test_a_value_has_its_unit_and_age_and_what_has_none_says_why_and_is_never_0(
     assert box.text("READ hall.t") == "hall.t: no value for 1 min 5 s: no answer from the device"
     assert box.text("LIRE eau froide", CARE).startswith("Eau froide : pas de valeur depuis ")
     assert "bad 4/6: hall.t " in box.text("DIAG")
-    assert "elec - -" in box.text("STATUS"), "what was used is not known: no 0"
+    assert "Water - -" in box.text("STATUS"), "what was used is not known: no 0"
 
 
 def test_alarms_are_listed_in_one_message_and_those_that_do_not_fit_are_counted() -> None:
@@ -139,16 +142,50 @@ def test_alarms_are_listed_in_one_message_and_those_that_do_not_fit_are_counted(
     assert int(left[1]) + listing.count(" C > 5 C") == 30
 
 
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("REPORT", ("day", "2026-11-19")), ("rapport hier", ("day", "2026-11-19")),
+        ("RAPPORT mois", ("month", "2026-11-20")),        ("REPORT 01/11/2026", ("day", "2026-11-01")),
+    ],
+)  # fmt: skip
+def test_a_report_is_that_of_yesterday_of_a_day_or_of_this_month(text: str, asked: tuple[str, str]) -> None:
+    box, told = Texted(), []
+
+    def report(length: Length, day: date) -> Report:
+        told.append((length, day.isoformat()))
+        return made()
+
+    box.report = report
+    assert box.text(text).startswith("Gymnase Sud, Thu 19 Nov\n")
+    assert told == [asked]
+
+
+def test_a_report_that_can_not_be_made_says_why() -> None:
+    box = Texted()
+    assert box.text("REPORT") == "b0042: no report: there is no history to report from."
+
+    def report(_length: Length, _day: date) -> Report:
+        raise ValueError("future")
+
+    box.report = report
+    assert box.text("REPORT 2099-01-01") == "b0042: this day is still to come."
+    assert "REPORT month" in box.text("REPORT whatever")
+    box.clock.trusted = "none"
+    assert "nobody vouches for the date" in box.text("REPORT")
+    assert box.text("STATUS").startswith("Gymnase Sud b0042, date unknown\n")
+
+
 # -- two steps
 
 
 def test_an_order_is_done_only_with_its_code_and_once() -> None:
     box = Texted()
     answer = box.text("SET hall.wanted 21,5 C")
-    assert answer.startswith("b0042: hall.wanted 19 C -> 21.5 C\nTo confirm, reply within 15 min: YES ")
+    assert answer.startswith("b0042: setpoint hall.wanted 19 C -> 21.5 C\nTo confirm, reply within 15 min: YES ")
     assert box.text("STATUS"), "asking meanwhile takes nothing away"
     done = box.text(f"yes {code_in(answer).lower()}.")
-    assert re.fullmatch(r"b0042 DONE \d\d:\d\d: hall\.wanted 21\.5 C \(was 19 C\), by boss\.", done)
+    assert re.fullmatch(r"b0042 DONE \d\d:\d\d: setpoint hall\.wanted 21\.5 C \(was 19 C\), by boss\.", done)
     assert "No message waits for the code" in box.text(f"YES {code_in(answer)}")
 
 
@@ -361,7 +398,7 @@ BOX = Texted()
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.sampled_from(["", "SET ", "READ ", "TARIFF elec ", "RELAY valve ", "REPORT ", "SHELVE ", "TIME "]),
+    st.sampled_from(["", "SET ", "READ ", "TARIFF water ", "RELAY valve ", "REPORT ", "SHELVE ", "TIME "]),
     st.text(max_size=120),
 )
 def test_any_text_has_at_most_one_answer_of_one_message(head: str, text: str) -> None:
