@@ -61,7 +61,7 @@ KINDS: Final[dict[str, Kind]] = {
     "page": _kind("to what", _PAGE),
     "page_gave_up": _kind("ids count to"),
     "page_sent": _kind("to what page fate", "link ids about"),
-    "page_merged": _kind("to pages count", "link"),
+    "page_merged": _kind("to pages count", "link ack"),
     "alarm_suppress": _kind(f"{_ALARM} by"),
     "alarm_unsuppress": _kind(f"{_ALARM} by"),
     "test_begin": _kind("by channel"),

@@ -73,6 +73,8 @@ def together(told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         found |= {"begin_ms": min(begins), "begun_ms": max(begins)}
     if ends:
         found["end_ms"] = max(ends)
+    if len({one.get("by") for one in told}) == 1:  # one person took them all
+        found |= {name: told[-1][name] for name in ("by", "ack_ms") if name in told[-1]}
     return found
 
 

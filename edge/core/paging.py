@@ -75,6 +75,9 @@ class Paging(Part):
 
     def hear(self, records: Sequence[Record], events: Sequence[Event]) -> None:
         """Take what was told to the site, what ended, and what was acknowledged."""
+        for event in events:
+            if event.kind == "page_merged" and "ack" in event.values:
+                self._keep_text(str(event.values["to"]), numbers_of(event.values["ack"]))
         events = [event for event in events if event.kind.startswith("alarm_")]
         if not events:
             return
@@ -239,7 +242,10 @@ class Paging(Part):
         end_facts = [self._end(number, alarms.get(number)) for number in ended]
         waiting = [number for number in (*begins, *ended) if number in alarms and alarms[number].is_waiting]
         what = "merged" if len(begins) + len(ended) > 1 else "begin" if begins else "end"
-        values = {"ended": joined(ended)} if what == "merged" and ended else {}
+        values: dict[str, Any] = {}
+        if what == "merged":
+            values = {"count": len(begins or ended), "ids": joined(begins), "ended": joined(ended)}
+            values = {name: value for name, value in values.items() if value != ""}
         self._page(name, what, begin_facts or end_facts, values, waiting)
 
     def _end(self, number: int, alarm: Alarm | None) -> dict[str, Any]:
@@ -286,16 +292,21 @@ class Paging(Part):
         about = {} if not told else dict(told[0]) if len(told) == 1 else together(told)
         about.pop("n", None)
         sent = {"to": to, "what": what, **about, **values}
-        if len(told) > 1:
+        if len(told) > 1 and what != "merged":
             sent |= {"count": len(told), "ids": joined([one["id"] for one in told])}
         codes = list(codes[:IDS_MOST])
         if codes:
             sent["ack"] = joined(codes)
-            texts = self._texts.setdefault(to, [])
-            if codes not in texts:
-                texts.append(codes)
-            del texts[:-TEXTS_MOST]
+            self._keep_text(to, codes)
         self.site.emit(Event("page", self.site.now_ms, point, sent))
+        self.is_changed = True
+
+    def _keep_text(self, to: str, numbers: list[int]) -> None:
+        """Have the code of a text be good."""
+        texts = self._texts.setdefault(to, [])
+        if numbers not in texts:
+            texts.append(numbers)
+        del texts[:-TEXTS_MOST]
         self.is_changed = True
 
     def open_texts(self, to: str) -> list[tuple[int, ...]]:

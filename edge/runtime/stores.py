@@ -27,6 +27,8 @@ from edge.store.notebook import Notebook
 from edge.store.ring import LockedError
 
 LINKS: Final = ("mqtt",)
+PEOPLE: Final = "people"
+"""The consumer of the events that texts people (`edge.links.sms_people`)."""
 RESTORING: Final = "restoring"
 """What a restore leaves until it is finished: a box that started now would count on from the wrong index."""
 
@@ -47,7 +49,11 @@ class Stores:
             )
             try:
                 self.events: Log[Event] = Log(
-                    self.fs, "events", "events", capacity_bytes=events_bytes(settings), consumers=consumers
+                    self.fs,
+                    "events",
+                    "events",
+                    capacity_bytes=events_bytes(settings),
+                    consumers=[*consumers, *([PEOPLE] if settings.links.sms else [])],
                 )
             except OSError:
                 self.records.close()

@@ -7,7 +7,7 @@ them fit: names give way, a value, a limit, a time or a code never.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
@@ -145,7 +145,7 @@ def merged(reader: Reader, begun: Sequence[Said], ended: Sequence[Said], code: s
     more = (count or len(begun)) - len(begun[:NAMED_MOST])
     starts = [one.begin_ms for one in begun if one.begin_ms is not None]
     values: dict[str, Any] = {
-        "count": count or len(begun), "number": begun[0].number, "code": code,
+        "count": count or len(begun) + len(ended), "number": begun[0].number, "code": code,
         "span": _span(reader, min(starts, default=None), max(starts, default=None), None, is_over=False),
         **_known(more=more, ended=_numbers(ended)),
     }  # fmt: skip
@@ -170,14 +170,32 @@ def reminders(
     next_ms: int | None = None,
 ) -> str:  # fmt: skip
     """Return S14 of several alarms."""
-    starts = [one.begin_ms for one in waiting if one.begin_ms is not None]
-    oldest = msgspec.structs.replace(waiting[0], begin_ms=min(starts, default=None))
-    values = {
-        "count": len(waiting), "n": n, "of": of, "code": code, "since": _since(reader, oldest),
-        **_known(more=len(waiting) - len(waiting[:2]), next_at=_time(reader, next_ms)),
-    }  # fmt: skip
+    more = max(0, len(waiting) - 2)
+    values = {"n": n, "of": of, "code": code, **_many(reader, waiting), "more": more, "next_at": _time(reader, next_ms)}
+    values = {name: value for name, value in values.items() if value not in {None, 0}}
     names = {**_several(reader, waiting[:2]), **_known(following=following if next_ms is not None else "")}
     return fitted(reader.lang, "sms.reminders", values, names, ("next_at",))
+
+
+def acknowledged_several(reader: Reader, said: Sequence[Said]) -> str:
+    """Return to who was told of several that somebody else has them."""
+    values = {**_many(reader, said), **_known(seen_at=_time(reader, said[0].ack_ms))}
+    return fitted(reader.lang, "sms.acknowledged_several", values, {**_several(reader, said), **_known(by=said[0].by)})
+
+
+def gave_up_several(reader: Reader, said: Sequence[Said], code: str, told: Sequence[str]) -> str:
+    """Return that nobody acknowledged any of several."""
+    names = {**_several(reader, said[:2]), **_known(told=", ".join(name for name in told if name))}
+    values = {**_many(reader, said), "code": code, **_known(more=len(said) - 2 if len(said) > 2 else 0)}
+    return fitted(reader.lang, "sms.gave_up_several", values, names, ("told",))
+
+
+def _many(reader: Reader, said: Sequence[Said]) -> dict[str, Any]:
+    """Return how many, and since when the oldest."""
+    starts = [one.begin_ms for one in said if one.begin_ms is not None]
+    oldest = msgspec.structs.replace(said[0], begin_ms=min(starts, default=None))
+    more = len(said) - len(said[:NAMED_MOST])
+    return {"count": len(said), "since": _since(reader, oldest), **_known(more=more)}
 
 
 # -- parts of sentences
@@ -320,8 +338,3 @@ def _numbers(said: Sequence[Said]) -> str:
     numbers = [str(one.number) for one in said]
     more = len(numbers) - NAMED_MOST
     return ", ".join(numbers[:NAMED_MOST]) + (f" (+{more})" if more > 0 else "")
-
-
-def values_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of an event's values a Said takes."""
-    return {name: values[name] for name in Said.__struct_fields__ if name in values}

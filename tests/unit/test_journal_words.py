@@ -21,7 +21,7 @@ from edge.sim.upstream import Outage
 from tests.plant import Plant
 from tests.support import ROOT, eventually
 
-LANGUAGES = sorted(path.stem for path in (ROOT / "config" / "text").glob("*.toml"))
+LANGUAGES = sorted(path.name for path in (ROOT / "config" / "text").iterdir() if (path / "LC_MESSAGES").is_dir())
 FIELD = re.compile(r"\{(\w+)(?::([^{}]*))?\}")
 PARIS = ZoneInfo("Europe/Paris")
 

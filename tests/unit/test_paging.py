@@ -324,7 +324,7 @@ def check_course(steps: list[tuple[str, int, float]], priority: str) -> None:
         if values["what"] not in {"begin", "end", "merged"}:
             continue
         over = [values["id"]] if values["what"] == "end" else numbers_of(values.get("ended"))
-        begins = numbers_of(values.get("ids")) or ([] if values["what"] == "end" else [values["id"]])
+        begins = [values["id"]] if values["what"] == "begin" else numbers_of(values.get("ids"))
         begun += [(values["to"], number) for number in begins if number not in over]
         ended += [(values["to"], number) for number in over]
     assert len(set(begun)) == len(begun), "a begin is told once to each"

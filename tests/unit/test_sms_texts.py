@@ -119,7 +119,7 @@ MEANS = {
 }  # fmt: skip
 ALARMS = (
     "begin", "fault", "mains", "end", "merged", "ended", "reminder", "reminders", "chattering", "acknowledged",
-    "gave_up",
+    "gave_up", "acknowledged_several", "gave_up_several",
 )  # fmt: skip
 SPAN_FIRST = {"merged"}
 """Its first line says when all of it began, behind the site: the points follow, as many as fit."""
@@ -133,7 +133,7 @@ def test_every_text_of_an_alarm_has_the_five_things_in_their_order(name: str, la
     order = [FIVE.index(MEANS[field]) for field in fields if not (name in SPAN_FIRST and field in {"span", "number"})]
     assert order == sorted(order), f"{template!r} says {[MEANS[field] for field in fields]}"
     assert {MEANS[field] for field in fields} == set(FIVE)
-    assert "OK {code}" in template or name == "acknowledged"
+    assert "OK {code}" in template or name.startswith("acknowledged")
     septets(gsm7(template.replace("{", "<").replace("}", ">").replace("[?", "").replace("]", "")))
 
 
@@ -190,7 +190,11 @@ def check_texts(reader: Reader, said: Said, other: Said, following: str) -> None
     several = [
         sms_texts.merged(reader, many, many, code), sms_texts.merged(reader, [], many, code),
         sms_texts.reminders(reader, many, code, 2, 3, following, said.end_ms),
+        sms_texts.gave_up_several(reader, many, code, [following, said.by]),
     ]  # fmt: skip
+    taken = sms_texts.acknowledged_several(reader, many)
+    assert septets(taken) <= MESSAGE
+    assert earliest in taken
     for text in [begun, *with_value, *ends, *several]:
         assert set(text) <= ALPHABET, text
         assert "\x1b" not in text
