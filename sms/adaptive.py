@@ -1,8 +1,8 @@
 """The contexts of adaptive coding: which earlier values make a bit of the next one likely.
 
 A value that is off by n: the length of |n| in unary under (channel, kind, length of the last one, length of what the
-channel that it leans on is off by at the same instant), its sign under the last sign, the two bits below the highest
-under the length, the rest raw. Standard library only, whole numbers only.
+channel that it leans on is off by at the same instant), the two bits below the highest under the length, the others
+raw, its sign under the last sign. Standard library only, whole numbers only.
 """
 
 from __future__ import annotations
