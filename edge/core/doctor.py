@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from edge.core.alarm import SILENCED
 from edge.core.doctor_devices import devices, doubts, outputs
+from edge.core.doctor_modem import modem
 from edge.core.finding import Facts, Finding, Level, found, ok
 from edge.core.limit import ON_QUALITY
 from edge.core.text import Text
@@ -29,7 +30,7 @@ CODES: Final = (
     "no_box", "settings_refused", "settings_newer", "settings_unread", "extra_missing", "undervoltage", "throttled",
     "too_hot", "unclean_stop", "clock_unset", "bus_slow", "probes_one_by_one", "unknown_device", "output_ordered",
     "output_forced", "alarm_active", "store_degraded", "history_degraded", "notebook_degraded", "disk_full",
-    "card_worn", "no_link", "link_down", "unacknowledged", "readable_secret",
+    "card_worn", "no_link", "link_down", "unacknowledged", "readable_secret", "weak_signal", "sms_used_up",
 )  # fmt: skip
 """The findings that have no other name; the others are reasons of samples and codes of links."""
 
@@ -156,6 +157,11 @@ def _links(facts: Facts) -> Iterator[Finding]:
 
 
 def _link(name: str, link: Mapping[str, Any], live: Mapping[str, Any]) -> Iterator[Finding]:
+    is_sms = "budget" in link
+    told = list(modem(link)) if is_sms else []
+    yield from told
+    if link["state"] != "up" and any(finding.level == "fail" for finding in told):
+        return  # the modem is why
     if link["state"] != "up":
         code = link.get("code") or "link_down"
         cure = Text(f"doctor_link.{code}", {"link": code})
@@ -170,9 +176,9 @@ def _link(name: str, link: Mapping[str, Any], live: Mapping[str, Any]) -> Iterat
     yield from findings
     ack_ms, now_ms = link.get("last_ack_utc_ms"), live["box"]["utc_ms"]
     waiting = sum((link.get("waiting") or {}).values())
-    if findings:
+    if findings or (is_sms and ack_ms is None):  # people alone, or a gateway that acknowledges once a week
         return
-    if ack_ms is None or (waiting and now_ms - ack_ms > UNACKNOWLEDGED_S * 1000):
+    if ack_ms is None or (waiting and not is_sms and now_ms - ack_ms > UNACKNOWLEDGED_S * 1000):
         yield found("warn", "unacknowledged", name, waiting=waiting)
     else:
         yield ok(name, "link_good", ago_ms=max(0, now_ms - ack_ms), waiting=waiting)

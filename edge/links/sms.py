@@ -18,6 +18,7 @@ from edge.links.messages import Say
 from edge.links.problems import Problems
 from edge.links.sms_ports import Member
 from edge.links.sms_queue import Queue
+from edge.links.sms_watch import SmsWatch
 from edge.settings.model_sms import SmsLink as SmsSettings
 from sms.mailbox import Health, Mailbox, MailboxError, Received
 
@@ -188,6 +189,7 @@ class SmsLink:
             },
             "signal": None if health is None else health.signal,
             "operator": "" if health is None else health.operator,
+            "modem": next((member.code for member in self._members if isinstance(member, SmsWatch)), ""),
             **spoken,
         }  # fmt: skip
 
