@@ -22,6 +22,7 @@ ROLL: Final = 3
 HERE: Final = 4
 SALT: Final = 16
 """Fresh octets of one side: keys are new when one of the two is."""
+MARK: Final = 4
 VERSION_MAX: Final = 24
 BOX_ID: Final = re.compile(r"[a-z0-9-]{1,32}")
 
@@ -46,6 +47,8 @@ class Welcome:
     number: int
     floor: int
     salt: bytes
+    former: bytes = bytes(MARK)
+    """Mark of the newest keys that the gateway had from this box before; zeros: none."""
 
 
 def hello_message(own: Identity, gateway_public: bytes, box_id: str, salt: bytes, version: str) -> bytes:
@@ -85,7 +88,7 @@ def session_keys(
 
 def welcome_message(welcome: Welcome, key: bytes) -> bytes:
     """Return the answer to a hello; `key` is the third of `session_keys`."""
-    body = bytes((WELCOME,)) + welcome.number.to_bytes(2) + welcome.floor.to_bytes(3) + welcome.salt
+    body = bytes((WELCOME,)) + welcome.number.to_bytes(2) + welcome.floor.to_bytes(3) + welcome.former + welcome.salt
     return _tagged(body, key)
 
 
@@ -97,9 +100,9 @@ def welcome_of(octets: bytes) -> Welcome:
 def welcome_said(body: bytes) -> Welcome:
     """Return what the body of a welcome says. Raises SealError `unreadable`."""
     number = int.from_bytes(body[1:3])
-    if len(body) != 6 + SALT or not 0 < number <= BOX_MAX:
+    if len(body) != 6 + MARK + SALT or not 0 < number <= BOX_MAX:
         raise SealError("unreadable", "a welcome that is not laid out as one")
-    return Welcome(number, int.from_bytes(body[3:6]), body[6:])
+    return Welcome(number, int.from_bytes(body[3:6]), body[6 + MARK :], body[6 : 6 + MARK])
 
 
 def must_be_tagged(octets: bytes, key: bytes) -> None:

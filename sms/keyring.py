@@ -6,10 +6,11 @@ is under way; once something came under the newer one, the older opens only what
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import Any, Final, Literal
 
-from sms.hello import SALT, session_keys
+from sms.hello import MARK, SALT, session_keys
 from sms.keys import Identity
 from sms.seal import FAILED_MAX, Cipher, SealError, cipher, unsealed
 from sms.window import WIDTH
@@ -53,6 +54,11 @@ class Generation:
     def failed_ahead(self) -> int:
         """What is written down of `failed`: no less, whatever is cut when."""
         return -(-self.failed // FAILED_BLOCK) * FAILED_BLOCK
+
+    @property
+    def mark(self) -> bytes:
+        """What tells it from others, without saying anything of its keys."""
+        return hashlib.sha256(self.box + self.gateway).digest()[:MARK]
 
     @property
     def is_spent(self) -> bool:
@@ -153,6 +159,15 @@ class Keyring:
         for key in tried:
             key.failed += 1
         raise SealError("forged" if tried else "spent")
+
+    def own(self, direction: int, header: Header, octets: bytes) -> bytes:
+        """Return the body of a message that this side sealed. Raises SealError `forged` for any other."""
+        for key in reversed(self.keys):
+            try:
+                return unsealed(key.down if direction else key.up, direction, header, octets)
+            except SealError:
+                continue
+        raise SealError("forged")
 
     @property
     def unkept(self) -> list[Generation]:

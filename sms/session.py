@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 
 from sms.hello import (
     HERE,
+    MARK,
     ROLL,
     SALT,
     WELCOME,
@@ -91,6 +92,8 @@ class Session:
             self._window = Window(state["window"])
             self._ring = Keyring(role, own, peer_public, box_id, state)
             self._hello = bytes.fromhex(state["hello"])
+            self.lost_below = int(state["lost"])
+            """What this box sealed below this counter, the gateway may have no key for (see `resealed`)."""
         except (KeyError, TypeError, ValueError, AttributeError) as exc:
             raise ValueError(f"this is no saved session of a {role}: {exc}") from exc
         if is_older and role == "box":
@@ -158,6 +161,18 @@ class Session:
         header = Header(kind, self.number, counter, schema, prior, base_s, step, coder, count)
         return seal(key.up if self._out == UP else key.down, self._out, header, body)
 
+    def resealed(self, octets: bytes) -> bytes:
+        """Return a message that this side sealed before, under the next counter and the key in use.
+
+        For what the other side asks for again and can't open any more: below `lost_below`. Raises as `seal`, and
+        SealError (unreadable, forged) for what is none of this side's messages.
+        """
+        header = _head(octets)
+        body = self._ring.own(self._out, header, octets)
+        return self.seal(
+            header.type, body, header.schema, header.prior, header.base_s, header.step, header.coder, header.count
+        )
+
     def open(self, octets: bytes) -> Opened:
         """Return what an authentic message holds that was not taken yet. Raises SealError, all but unpaired, exhausted.
 
@@ -218,7 +233,8 @@ class Session:
         self.number = self.number or number
         key = self._ring.pending(hello.salt) or self._ring.begin(hello.salt)
         self._reserve(self.saved())
-        return welcome_message(Welcome(self.number, self._window.top + 1, key.gateway), key.welcome)
+        former = next((known.mark for known in reversed(self._ring.keys) if known.since is not None), bytes(MARK))
+        return welcome_message(Welcome(self.number, self._window.top + 1, key.gateway, former), key.welcome)
 
     def is_used(self, hello: Hello) -> bool:
         """Return whether this hello was answered and keys of it are or were in use: it is somebody's repetition."""
@@ -283,7 +299,7 @@ class Session:
     def _saved(self, bound: int) -> dict[str, Any]:
         return {
             "role": self._role, "pair": self._pair, "number": self.number, "next": bound,
-            "window": self._window.saved(), "hello": self._hello.hex(), **self._ring.saved(),
+            "window": self._window.saved(), "hello": self._hello.hex(), "lost": self.lost_below, **self._ring.saved(),
         }  # fmt: skip
 
     def _sending(self) -> Generation:
@@ -315,6 +331,8 @@ class Session:
         self.number = welcome.number
         if welcome.floor > self._next:
             self._next = self._reserved = welcome.floor
+        if self._ring.sending is not None and self._ring.sending.mark != welcome.former:
+            self.lost_below = self._next
         self._ring.know(self._hello, welcome.salt)
         self._hello = b""
 
@@ -323,8 +341,8 @@ class Session:
 
 
 _EMPTY: Final[dict[str, Any]] = {
-    "role": "", "number": 0, "next": 0, "window": {"top": -1, "seen": "0"}, "hello": "", "keys": [], "retired": [],
-    "restored": "",
+    "role": "", "number": 0, "next": 0, "window": {"top": -1, "seen": "0"}, "hello": "", "lost": 0, "keys": [],
+    "retired": [], "restored": "",
 }  # fmt: skip
 
 

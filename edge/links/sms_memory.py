@@ -119,6 +119,14 @@ class Outbound:
         self.is_changed = self.is_changed or bool(again)
         return len(again)
 
+    def seal_again(self, counters: set[int], below: int, resealed: Callable[[bytes], bytes], utc_ms: int) -> None:
+        """Put under new keys what the gateway asks for and, below this counter, can't open."""
+        for held in self.memory.held:
+            if held.counter in counters and held.counter < below:
+                held.octets = resealed(held.octets)
+                held.counter, held.utc_ms, held.times = int.from_bytes(held.octets[3:6]), utc_ms, 1
+                self.is_changed = True
+
     def newly_gone(self, missing: tuple[int, ...]) -> list[tuple[int, int]]:
         """Return the ranges among what is missing that will never come and that the gateway was not told of."""
         here = {held.counter for held in self.memory.held}

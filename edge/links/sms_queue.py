@@ -180,8 +180,9 @@ class Queue:
         day = self.today()
         chosen: list[Entry] = []
         short: Entry | None = None
+        rooms = {purpose: self.account.room(purpose, day) for purpose in {entry.purpose for entry in waiting}}
         for entry in waiting:
-            if self.account.room(entry.purpose, day) <= len(chosen):
+            if rooms[entry.purpose] <= len(chosen):
                 short = short or entry
             elif entry.is_pressing or underway + len(chosen) < UNDERWAY:
                 chosen.append(entry)

@@ -37,6 +37,7 @@ from sms.session import Opened, Session
 from sms.wire import EPOCH_S, Type, WireError
 
 UP_S: Final = 9 * 86_400  # an acknowledgement comes each week
+LOST_S: Final = 12 * 86_400  # three questions later: a gateway that lost these keys, or its backup, answers a hello
 ASK_AGAIN_S: Final = 86_400
 SETTLED_S: Final = 900.0  # after a start what comes in may have lain at the service centre for days
 STAMP_ERROR_MS: Final = 120_000
@@ -170,7 +171,10 @@ class Sync:
 
     def _agree(self, opened: Opened) -> None:
         was_new = self._out.memory.since_ms is None
+        lost_below = self._session.lost_below
         answer = self._session.agree(opened)
+        if self._session.lost_below != lost_below:  # the gateway has no key of before, and maybe no schema
+            self._out.memory.schema = 0
         utc_ms = self._clock.utc_ms()
         if answer is not None:
             self._hold(answer, "machine")
@@ -249,7 +253,10 @@ class Sync:
         may_ask = self._asked_s is None or now_s - self._asked_s > ASK_AGAIN_S
         if may_ask and (is_overdue or needs_time):
             self._asked_s = now_s
-            self.ask_at_once()
+            if is_overdue and utc_ms - heard_ms > LOST_S * 1000:
+                self._say_hello()
+            else:
+                self.ask_at_once()
 
     def ask_at_once(self, purpose: Purpose = "machine") -> None:
         """Have the gateway acknowledge at once, by a message of its own."""
@@ -272,6 +279,7 @@ class Sync:
     def _acknowledged(self, ack: Ack, now_s: float) -> None:
         utc_ms = self._clock.utc_ms()
         self._out.acknowledged(ack.settled, ack.missing)
+        self._out.seal_again(set(ack.missing), self._session.lost_below, self._session.resealed, utc_ms)
         self._out.repeat(set(ack.missing), utc_ms, utc_ms - (0 if ack.is_test else JUST_NOW_MS))
         for first, last in self._out.newly_gone(ack.missing):
             gap = Event(0, "sms_gap", "", None, "", {"first": first, "last": last})

@@ -273,6 +273,28 @@ def test_a_restored_gateway_whose_box_lost_its_keys_meanwhile_is_not_shut_for_ev
     assert gateway.take(report(box)) == b"42"
 
 
+def test_what_a_gateway_without_the_old_keys_asks_for_is_sealed_again_and_only_then() -> None:
+    box, gateway = paired()
+    old = report(box, b"said")
+    meet(box, gateway)  # said hello again, as it was not answered for long; the gateway has both keys
+    assert box.session.lost_below == 0
+    assert gateway.take(old) == b"said"
+    other = [report(box, b"lost"), order(gateway)]
+    gateway.disk = None  # it has a backup of before
+    gateway.start()
+    meet(box, gateway)
+    assert box.session.lost_below > int.from_bytes(other[0][3:6])
+    assert reason(gateway, other[0]) == "forged"
+    box.start()
+    again = box.session.resealed(other[0])
+    assert gateway.take(again) == b"lost"
+    assert again[6:HEAD] == other[0][6:HEAD]
+    assert int.from_bytes(again[3:6]) >= box.session.lost_below
+    for octets in (other[1], b"", other[0][:-1] + b"\0"):
+        with pytest.raises(SealError):
+            box.session.resealed(octets)
+
+
 def test_a_gateway_s_clock_that_is_wrong_is_named() -> None:
     assert floor_at(EPOCH_S) == 0
     assert floor_at(EPOCH_S + 3600) == 60

@@ -339,3 +339,20 @@ def test_the_box_falls_silent_when_its_gateway_does_and_says_so() -> None:
     assert rig.link.status()["state"] == "down"
     assert rig.kinds().count("link_down") == 1
     assert len(rig.sync._out.memory.held) >= 12
+
+
+def test_a_gateway_that_lost_its_keys_gets_another_hello_and_then_all_that_waited() -> None:
+    rig = Rig(SmsSettings(plan="daily"), poll_s=3600.0)
+    rig.run(7200)
+    paired = rig.gateway.session
+    assert paired is not None
+    rig.gateway.session = None  # as from a backup made before the box was paired
+    rig.run(11 * DAY_S)
+    assert rig.link.status()["state"] == "down"
+    rig.run(3 * DAY_S)
+    assert rig.gateway.session is not paired
+    assert rig.link.status()["state"] == "up"
+    rig.run(3 * DAY_S)
+    assert rig.gateway.missing == ()
+    assert rig.gateway.refused < 40, "what nobody can open is not sent again and again"
+    assert len({t_s for _, _, t_s in rig.gateway.values()}) >= 16 * 24
