@@ -39,6 +39,7 @@ EXAMPLES: Final[Mapping[str, Mapping[str, str]]] = {
     "meter.read": {"en": "READING water 482.1", "fr": "RELEVE water 482,1"},
     "time.set": {"en": "TIME 2026-11-21 16:20", "fr": "HEURE 21/11/2026 16:20"},
     "reload": {"en": "RELOAD", "fr": "RECHARGER"},
+    "keep": {"en": "KEEP", "fr": "GARDER"},
     "test": {"en": "TEST", "fr": "TEST"},
 }
 """What is answered to who wrote something that can't be understood, and stands in the docs."""

@@ -18,6 +18,8 @@ RIGHTS: Final[tuple[Right, ...]] = ("read", "operate", "configure")
 """From the least: who has one has those before it."""
 OF_CHANNEL: Final[dict[str, Right]] = {"local": "configure"}
 """What a channel's senders may do where the command does not say: the group of the local socket, everything."""
+AFAR: Final = frozenset({"sms", "mqtt"})
+"""Channels whose senders a change may cut off: what can do that is taken back unless they keep it."""
 WHY_MAX: Final = 200
 ARG_MAX: Final = 64
 ARGS_MAX: Final = 300

@@ -13,13 +13,14 @@ import msgspec
 
 from edge.core.answers import Answers
 from edge.core.bad_args import Expected, why
-from edge.core.commands import WHY_MAX, Command, Result, Verb, told
+from edge.core.commands import AFAR, WHY_MAX, Command, Result, Verb, told
 from edge.core.proposals import EXPIRES_MS, Proposals, RandomBelow
 from edge.core.refusals import Refusals
 from edge.core.text import Text
 from edge.core.types import NEVER, Event
 
 CONFIRM: Final = "confirm"
+KEEP: Final = "keep"
 KEEP_MS: Final = 900_000
 """How long what may cut the box off stands without a word from its sender."""
 
@@ -27,11 +28,18 @@ Handler: TypeAlias = Callable[[Command, Any], Result]
 Would: TypeAlias = Callable[[Command, Any], Result]
 """Like a handler, and changes nothing: its text says what would change, or why that is refused."""
 
+Undo: TypeAlias = Callable[[], bool]
+"""Takes back what an order changed; False where that is nothing any more."""
+
 
 class Confirm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Do what was proposed: the code is the one that was told with it."""
 
     code: str
+
+
+class Keep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Let stand what this sender's orders changed and would be taken back: he is not cut off by it."""
 
 
 class Done(NamedTuple):
@@ -45,7 +53,13 @@ class Done(NamedTuple):
 class _Hands(NamedTuple):
     handler: Handler
     would: Would | None
-    undo: Callable[[], None] | None
+    undo: Undo | None
+
+
+class _Trial(NamedTuple):
+    until_ms: int
+    undo: Undo
+    sender: tuple[str, str]
 
 
 class Registry:
@@ -64,15 +78,13 @@ class Registry:
         self._answers = Answers(saved)
         self._proposals = Proposals()
         self._refusals = Refusals()
-        self._trials: dict[str, tuple[int, Callable[[], None]]] = {}
+        self._trials: dict[str, _Trial] = {}
 
-    def on(
-        self, verb: str, handler: Handler, *, would: Would | None = None, undo: Callable[[], None] | None = None
-    ) -> None:
+    def on(self, verb: str, handler: Handler, *, would: Would | None = None, undo: Undo | None = None) -> None:
         """Say who carries out a verb. Raises KeyError when the table has none of that name.
 
-        `would` says what an order would change. `undo` takes back what may have cut the box off: it is called unless
-        `keep` was, within 15 minutes after the order; surviving a restart meanwhile is the handler's own matter.
+        `would` says what an order would change. `undo` takes back what may have cut off who ordered it from afar: it is
+        called unless he said `keep` within 15 minutes; surviving a restart meanwhile is the handler's own matter.
         """
         if verb not in self.verbs:
             raise KeyError(verb)
@@ -97,6 +109,8 @@ class Registry:
             return Done(known, None)
         if command.verb == CONFIRM:
             return self._confirm(command, now_ms)
+        if command.verb == KEEP:
+            return self._keep(command, now_ms)
         args = self._checked(command)
         if isinstance(args, Result):
             return self._finished(command, args, now_ms)
@@ -122,8 +136,8 @@ class Registry:
     def _do(self, command: Command, args: Any, now_ms: int) -> Done:
         hands = self._hands[command.verb]
         result = hands.handler(command, args)
-        if result.done and hands.undo is not None:
-            self._trials[command.id] = (now_ms + KEEP_MS, hands.undo)
+        if result.done and hands.undo is not None and command.channel in AFAR:
+            self._trials[command.id] = _Trial(now_ms + KEEP_MS, hands.undo, _sender(command))
         return self._finished(command, result, now_ms)
 
     def _finished(self, command: Command, result: Result, now_ms: int) -> Done:
@@ -183,19 +197,26 @@ class Registry:
         """Let stand for good what this order changed; False when it is not on trial."""
         return self._trials.pop(id_, None) is not None
 
+    def _keep(self, command: Command, now_ms: int) -> Done:
+        """Let stand all of this sender that is on trial."""
+        kept = [id_ for id_, trial in self._trials.items() if trial.sender == _sender(command)]
+        for id_ in kept:
+            self.keep(id_)
+        result = Result(command.id, done=bool(kept), text=Text("command_kept" if kept else "command_nothing_to_keep"))
+        return self._finished(command, result, now_ms)
+
     def step(self, now_ms: int) -> list[Event]:
         """Let codes expire and take back what nobody kept; return what the journal hears."""
         self._proposals.step(now_ms)
         events = self._refusals.step(now_ms)
-        for id_ in [id_ for id_, (until_ms, _undo) in self._trials.items() if now_ms >= until_ms]:
-            _until_ms, undo = self._trials.pop(id_)
-            undo()
-            events.append(Event("command_undone", now_ms, "", {"id": id_}))
+        for id_ in [id_ for id_, trial in self._trials.items() if now_ms >= trial.until_ms]:
+            if self._trials.pop(id_).undo():
+                events.append(Event("command_undone", now_ms, "", {"id": id_}))
         self._plan()
         return events
 
     def _plan(self) -> None:
-        trials = min((until_ms for until_ms, _undo in self._trials.values()), default=NEVER)
+        trials = min((trial.until_ms for trial in self._trials.values()), default=NEVER)
         self.due_ms = min(self._proposals.due_ms, self._refusals.due_ms, trials)
 
     def register(self) -> list[Any]:

@@ -11,7 +11,7 @@ from edge.core.alarm_orders import Ack, AlarmService, Shelve
 from edge.core.commands import Verb
 from edge.core.maintenance import EquipmentOrder, MaintenanceOrder
 from edge.core.meter import MeterCoefficient, MeterExchange, MeterRead, MeterSet
-from edge.core.registry import CONFIRM, Confirm
+from edge.core.registry import CONFIRM, KEEP, Confirm, Keep
 from edge.core.relay import Relay
 from edge.core.reload import Reload
 from edge.core.setting import Set
@@ -27,6 +27,7 @@ VERBS: Final[dict[str, Verb]] = {
     "time.set": Verb(TimeSet, "operate", {"en": ("time",), "fr": ("heure",)}, two_step=True),
     # what it confirms asks for its own right
     CONFIRM: Verb(Confirm, "read", {"en": ("yes",), "fr": ("oui",)}, secret=frozenset({"code"})),
+    KEEP: Verb(Keep, "read", {"en": ("keep",), "fr": ("garder",)}),
     "reload": Verb(Reload, "configure", {"en": ("reload",), "fr": ("recharger",)}, two_step=True),
     # limits and programs need the right to configure: edge.core.setting.RIGHT
     "set": Verb(Set, "operate", {"en": ("set",), "fr": ("regler", "régler", "consigne")}, two_step=True),

@@ -26,7 +26,7 @@ from edge.links.sms_ports import Fate, Office, Outlet, Wanted
 from edge.links.sms_senders import key_of, listed
 from edge.links.sms_words import CODES, NEEDS, QUESTIONS, Reports, args_of, reported, words
 from edge.links.sms_words import answer as answer_of
-from edge.settings import catalogue, sms_results
+from edge.settings import sms_results
 from edge.settings.model_sms import Recipient
 from edge.settings.sms_answers import BoxFacts
 from edge.settings.sms_speech import Speech, fitting
@@ -178,8 +178,7 @@ class Desk:
         except UnclearError as exc:
             self._answer(text, sms_results.unclear(self._to(text.person), exc))
         except RefusedValueError as exc:
-            lang = self._to(text.person).lang
-            self._answer(text, fitting([f"{self._site.box}: {catalogue.render(lang, exc.text.key, exc.text.values)}"]))
+            self._answer(text, sms_results.refused(self._to(text.person), exc.text))
         except Exception:  # a bug: its traceback is in the log, and who asked hears that it did not work
             log.exception("a text message could not be answered")
             text.until_s = 0.0

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from edge.core.clock import Clock
-from edge.core.commands import Command, Result
+from edge.core.commands import AFAR, Command, Result
 from edge.core.engine import Engine
 from edge.core.reload import Reload, ReloadReport
 from edge.core.replacing import Site
@@ -36,6 +36,8 @@ from edge.settings.model import Settings
 STATION_WITHIN_S: Final = 20.0
 SIGNAL: Final = "signal"
 """The channel of SIGHUP."""
+BACK: Final = "undo"
+"""The channel of settings that are taken back."""
 FAULTS_TOLD: Final = 10
 NAMES_TOLD: Final = 200  # characters of a list of names in the journal
 
@@ -90,7 +92,9 @@ class Reloading:
         self._is_busy = False
         self._next: Command | None = None
         """A signal that came while a reload ran: the file may have changed after it was read."""
-        box.station.engine.commands.on("reload", self.begin)
+        self._before: Settings | None = None
+        """What an order from afar replaced, until it is kept or taken back."""
+        box.station.engine.commands.on("reload", self.begin, undo=self.take_back)
 
     def ask(self, author: str, channel: str, number: int) -> None:
         """Order a reload as a signal does; any thread may ask."""
@@ -115,6 +119,23 @@ class Reloading:
             self.report, self._is_busy = before, False
             return Result(command.id, done=False, text=Text("reload_busy"))
         return Result(command.id, done=True, text=Text("reload_begun"))
+
+    def take_back(self) -> bool:
+        """Begin to go back to the settings before the last order from afar, which nobody kept; False: there are none.
+
+        On the station's thread. The file stays as it is: what is wrong in it is its author's to mend, and a restart
+        reads it.
+        """
+        before, self._before = self._before, None
+        return before is not None and self._box.once("reload-back", partial(self._go_back, before))
+
+    def _go_back(self, before: Settings) -> None:
+        command = Command("taken-back", "reload", channel=BACK)
+        try:
+            self._go_over(before, command)
+        except Exception as exc:  # a bug: what runs goes on, and the journal says so
+            log.exception("the settings before could not be taken again")
+            self._journal("reload_refused", command, {"state": "failed", "text": f"{type(exc).__name__}: {exc}"})
 
     def _run(self, command: Command, config: Path, is_trial: bool) -> None:  # noqa: FBT001 - of the order
         """Reload, and again while signals came meanwhile."""
@@ -166,11 +187,23 @@ class Reloading:
             return named(state="unchanged")
         if is_trial:
             return named(state="checked", reopened=sorted(reopened))
-        box.take(after, buses, partial(self._swap, site, after))
+        self._before = box.settings if command.channel in AFAR else None
+        self._take(after, command, found, buses, site)
         box.note_read()
-        box.tell([self._event("reload", command, _counted(found))], after)
-        log.info("settings reloaded: %s", ", ".join(f"{name} {value}" for name, value in _counted(found).items()))
         return named(state="done", reopened=sorted(reopened))
+
+    def _go_over(self, after: Settings, command: Command) -> None:
+        box = self._box
+        found = difference(box.settings, after, box.known_points)
+        buses = box.buses_for(after)
+        reopened = buses.reopened | _moved_outputs(box.settings, after)
+        self._take(after, command, found, buses, box.site_for(after, reopened))
+
+    def _take(self, after: Settings, command: Command, found: Difference, buses: ChangingBuses, site: Site) -> None:
+        """Go over to other settings that were tried, and say so."""
+        self._box.take(after, buses, partial(self._swap, site, after))
+        self._box.tell([self._event("reload", command, _counted(found))], after)
+        log.info("settings reloaded: %s", ", ".join(f"{name} {value}" for name, value in _counted(found).items()))
 
     def _swap(self, site: Site, after: Settings) -> None:
         """Let the station go over, on its own thread, and wait for it. Raises what that raised."""

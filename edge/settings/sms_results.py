@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge.core.commands import Command, Result
+from edge.core.text import Text
 from edge.settings import catalogue
 from edge.settings.sms_speech import Speech, fitting, short
 from sms.commands import EXAMPLES, UnclearError, folded
@@ -35,7 +36,7 @@ def done(to: Speech, who: str, result: Result) -> str:
         text = text.values.get("answer", text)
     said = _said(to, text).rstrip(".")
     if not result.done:
-        return fitting([f"{to.box}: {said}."])
+        return fitting([to.say("refused", box=to.box, what=said)])
     kept = "" if is_kept else to.say("not_kept")
     by = [to.say("done", box=to.box, at=to.clock(to.utc_ms), what=said, who=short(who, most)) for most in (20, 8)]
     return fitting([f"{text} {kept}" for text in by])
@@ -86,3 +87,8 @@ def wrong_code(to: Speech, code: str, locked_s: float) -> str:
         return fitting([to.say("wrong_code", code=short(folded(code), 8) or "?")])
     again = None if to.utc_ms is None else to.clock(to.utc_ms + round(locked_s * 1000) + 60_000)
     return fitting([to.say("locked", within=catalogue.duration(to.lang, locked_s * 1000), at=again)])
+
+
+def refused(to: Speech, why: Text) -> str:
+    """Return why something can't be."""
+    return fitting([to.say("refused", box=to.box, what=_said(to, why).rstrip("."))])

@@ -12,11 +12,11 @@ from edge.cli.commands_reference import help_lines, page
 from edge.cli.main import VERBS as COMMANDS
 from edge.cli.main import main
 from edge.core.commands import RIGHTS
-from edge.core.registry import CONFIRM
+from edge.core.registry import CONFIRM, KEEP
 from edge.core.verbs import VERBS
 from tests.support import ROOT
 
-ONLY_BY_MESSAGE = {CONFIRM}
+ONLY_BY_MESSAGE = {CONFIRM, KEEP}
 """Orders for which the command line needs no word: whoever sits at the box has confirmed by typing."""
 
 

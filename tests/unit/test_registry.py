@@ -53,8 +53,9 @@ class Modem:
         before, self.apn, self.set = self.apn, args.name, self.set + 1
         return Result(command.id, done=True, text=Text("set"), values={"before": before, "after": self.apn})
 
-    def undo(self) -> None:
-        self.apn = "old"
+    def undo(self) -> bool:
+        was, self.apn = self.apn, "old"
+        return was != "old"
 
     def order(
         self, id_: str, verb: str = "apn", now_ms: int = 0, author: str = "+33600000001",
@@ -198,6 +199,25 @@ def test_what_was_kept_stands() -> None:
     assert modem.registry.keep("1") is True
     assert modem.registry.keep("1") is False
     modem.registry.step(9 * KEEP_MS)
+    assert modem.apn == "new"
+
+
+def test_its_sender_keeps_what_he_ordered_and_nobody_else_does() -> None:
+    modem = Modem()
+    code = modem.order("1", name="new").values["code"]
+    assert modem.order("2", "confirm", 1000, code=code).done
+    assert modem.order("3", "keep", 2000, author="+33600000002").text.key == "command_nothing_to_keep"
+    assert modem.order("4", "keep", 3000, right="read").done
+    assert modem.order("4", "keep", 3000).done, "a repeat is answered as before"
+    assert not modem.order("5", "keep", 3000).done
+    assert modem.registry.step(9 * KEEP_MS) == []
+    assert modem.apn == "new"
+
+
+def test_what_was_ordered_on_the_spot_cuts_nobody_off_and_stays() -> None:
+    modem = Modem()
+    modem.registry.carry_out(Command("1", "apn", {"name": "new"}, "anna", "local"), 0)
+    assert modem.registry.step(9 * KEEP_MS) == []
     assert modem.apn == "new"
 
 

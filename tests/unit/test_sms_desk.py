@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.core.commands import Right
+from edge.core.commands import Command, Result, Right
+from edge.core.reload import Reload
 from edge.core.report import Length, Report
+from edge.core.text import Text
 from edge.links.sms_guard import ALL_ANSWERS, FREE_MOST, OWN_ANSWERS, PAUSES_S, WRONG_A_DAY, LockOut
 from edge.links.sms_senders import listed
 from edge.settings.model_sms import Recipient
@@ -254,6 +256,40 @@ def test_any_order_of_five_texts_ends_as_each_alone_allows() -> None:
         assert alarm is not None
         ends.add((alarm.acknowledged, box.engine.outputs.by_id["valve"].level, len(box.kinds("sms_lockout"))))
     assert ends == {(True, False, 0)}
+
+
+def reloading(undone: list[int]) -> Texted:
+    """Return a site on which a reload was ordered by text and confirmed."""
+    box = Texted()
+
+    def undo() -> bool:
+        undone.append(1)
+        return True
+
+    def reload(command: Command, _args: Reload) -> Result:
+        return Result(command.id, done=True, text=Text("reload_begun"))
+
+    box.engine.commands.on("reload", reload, undo=undo)
+    told = box.text(f"YES {code_in(box.text('RELOAD'))}")
+    assert "Reply KEEP within 15 min" in told
+    return box
+
+
+def test_what_can_cut_the_box_off_is_taken_back_unless_its_sender_keeps_it() -> None:
+    undone: list[int] = []
+    box = reloading(undone)
+    assert box.text("KEEP", CARE) == "b0042 : Rien de cet expéditeur n'attend d'etre gardé."
+    assert "What was ordered stands" in box.text("garder")
+    box.clock.advance(1800)
+    box.step()
+    assert not undone
+    other = reloading(undone)
+    other.clock.advance(901)
+    other.step()
+    other.step()
+    assert undone == [1]
+    assert "command_undone" in [kind for kind, _values in other.journal]
+    assert "Nothing of this sender" in other.text("KEEP")
 
 
 # -- alarms are acknowledged by their code
