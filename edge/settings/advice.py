@@ -9,6 +9,7 @@ from typing import Any, Final
 from edge.settings.draft import Draft, PointRow, Row
 from edge.settings.faults import Faults, LineOf
 from edge.settings.pins import W1_PIN, pin_name
+from edge.settings.rules_recipients import advise_recipients
 from edge.settings.sources import sources
 
 NAMED: Final = ("place", "equipment")
@@ -21,6 +22,7 @@ def advise(draft: Draft, warnings: Faults) -> None:
     _check_flutter(draft, warnings)
     _check_same_names(draft, warnings)
     _check_spellings(draft, warnings)
+    advise_recipients(draft, warnings)
 
 
 def _check_w1_pin(draft: Draft, warnings: Faults) -> None:

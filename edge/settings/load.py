@@ -24,6 +24,7 @@ from edge.settings.rules_meters import check_meters
 from edge.settings.rules_orders import check_orders
 from edge.settings.rules_outputs import check_outputs
 from edge.settings.rules_points import check_points
+from edge.settings.rules_recipients import check_recipients
 from edge.settings.rules_rules import check_rules
 from edge.settings.rules_site import check_site
 from edge.settings.rules_tariff import check_tariffs
@@ -34,7 +35,7 @@ from edge.settings.templates import expanded
 
 RULES: Final = (
     check_points, check_limits, check_outputs, check_orders, check_rules, check_wiring, check_tariffs, check_site,
-    check_equipment, check_meters, check_calculated,
+    check_equipment, check_meters, check_calculated, check_recipients,
 )  # fmt: skip
 """What is looked at between tables, each (draft, faults) -> None, in this order."""
 MOST_BYTES = 4_000_000  # a site of 10,000 points is 2 MB; what is larger is another file
