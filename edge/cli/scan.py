@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from edge.cli import scan_modem
 from edge.cli.client import DEFAULT_CONFIG, Client, NotRunningError, RefusedError, socket_path
 from edge.cli.console import screen_width
 from edge.cli.scanned import Row, lines_of, named, toml_of
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--socket", metavar="PATH", help=argparse.SUPPRESS)
     parser.add_argument("--dev", metavar="DIR", type=Path, default=Path("/dev"), help=argparse.SUPPRESS)
+    parser.add_argument("--proc", metavar="DIR", type=Path, default=Path("/proc"), help=argparse.SUPPRESS)
     parser.add_argument("--w1", metavar="DIR", type=Path, default=Path("/sys/bus/w1/devices"), help=argparse.SUPPRESS)
     parser.add_argument(
         "--listen",
@@ -59,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_of(args.config or Path(box.get("settings") or DEFAULT_CONFIG)).settings
     say = Words(settings.site.lang) if settings else own_words()
     rows = [
-        *_i2c(args.dev, settings), *_onewire(args.w1, settings), *_ports(args, settings, is_running=bool(box)),
+        *_i2c(args.dev, settings), *_onewire(args.w1, settings), *_ports(args, settings, say, is_running=bool(box)),
         *_slaves(args, settings),
     ]  # fmt: skip
     if args.json:
@@ -79,6 +81,15 @@ def _box(socket: str | None) -> dict[str, Any]:
     try:
         found: dict[str, Any] = Client(socket_path(socket)).get("box")
     except (NotRunningError, RefusedError):
+        return {}
+    return found
+
+
+def _sms(socket: str | None) -> dict[str, Any]:
+    """Return the status of a running box's SMS link; empty where there is none."""
+    try:
+        found: dict[str, Any] = Client(socket_path(socket)).get("buffer")["links"].get("sms", {})
+    except (NotRunningError, RefusedError, KeyError):
         return {}
     return found
 
@@ -135,7 +146,7 @@ def _onewire(folder: Path, settings: Settings | None) -> Iterator[Row]:
     yield from rows or [Row(Seen(place, ""), kind="onewire")]
 
 
-def _ports(args: argparse.Namespace, settings: Settings | None, *, is_running: bool) -> Iterator[Row]:
+def _ports(args: argparse.Namespace, settings: Settings | None, say: Words, *, is_running: bool) -> Iterator[Row]:
     """Yield each serial port with what a meter says there; those that a running box reads are left to it."""
     known = _points(settings, "serial", lambda bus, _options: bus.port)
     by_node = {Path(port).resolve(): points for port, points in known.items()}
@@ -143,6 +154,10 @@ def _ports(args: argparse.Namespace, settings: Settings | None, *, is_running: b
     nodes = {Path(port).resolve() for port in there}
     for port in [*there, *(port for port in known if Path(port).resolve() not in nodes)]:
         points = by_node.get(Path(port).resolve(), [])
+        if not points and port in there and scan_modem.is_modem(port, args.dev, settings):
+            taken = scan_modem.daemon_runs(args.proc)
+            yield scan_modem.row_of(port, say, settings, _sms(args.socket) if taken else {}, is_taken=taken)
+            continue
         is_held = bool(points) and is_running
         if (is_held or not args.listen) and Path(port).exists():
             yield Row(Seen(port, ""), points, is_held=is_held)

@@ -19,6 +19,8 @@ from hal.scan import Seen
 
 NOISE: Final = "00-"
 """What the kernel makes of a 1-Wire line without pull-up: probes of family 00."""
+MODEM: Final = "modem"
+"""The device of a port that takes AT commands."""
 KIND_OF: Final = {"ds18b20": "onewire", "teleinfo": "serial", "modbus": "modbus"}
 """Driver -> the kind of its bus; all others are on I2C."""
 ASK_MORE: Final = {"teleinfo": "scan.each_label", "modbus": "scan.each_register"}
@@ -101,6 +103,8 @@ def _who(row: Row, say: Words) -> str:
         return ", ".join(row.points)
     if not row.seen.device or row.seen.device.startswith(NOISE):
         return ""
+    if row.seen.device == MODEM:
+        return say("scan.modem_new")
     return say("scan.new", driver=row.seen.driver) if row.seen.driver else say("scan.unread")
 
 

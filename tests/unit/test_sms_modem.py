@@ -3,51 +3,22 @@
 from __future__ import annotations
 
 import json
-import select
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from hal.fake.modem import FakeModem
-from hal.fake.modem_network import Network
-from hal.fake.modem_sim import Sim, Slot
+from hal.fake.modem_sim import Slot
 from sms.modem import found_by
 from sms.modem_child import answer, ask, device_of, request_of
 from sms.pin_latch import PinLatch
+from tests.modem_bench import Bench
 
 pytest.importorskip("gammu", reason="python-gammu comes with the extra gsm")
 GOOD = bytes.fromhex("07913306000000F0040B913306000000F100006211220000000004D4F29C0E")
 BAD = bytes.fromhex("07913306000000F0FF0B")
-
-
-class Bench:
-    """One modem whose other end is served by a thread."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.network = Network()
-        self.sim = Sim("+33600000001")
-        self.modem = FakeModem(self.network, self.sim, folder / "modem")
-        self._ends = threading.Event()
-        self._thread = threading.Thread(target=self._turn, daemon=True)
-        self._thread.start()
-
-    def _turn(self) -> None:
-        while not self._ends.is_set():
-            due_s = min(time.monotonic() + 0.05, self.modem.step(time.monotonic()))
-            select.select(self.modem.filenos(), [], [], max(0.0, due_s - time.monotonic()))
-
-    def does(self, what: str, secret: str = "") -> dict[str, object]:
-        return found_by(what, str(self.modem.port), secret, self.folder)
-
-    def close(self) -> None:
-        self._ends.set()
-        self._thread.join(5)
-        self.modem.close()
 
 
 @pytest.fixture
