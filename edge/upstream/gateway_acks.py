@@ -12,7 +12,7 @@ from edge.upstream.gateway_sessions import Sessions, is_shut
 from edge.upstream.gateway_store import Box, Came, GatewayStore
 from sms import forms
 from sms.seal import SealError
-from sms.wire import Type
+from sms.wire import COUNTER_MAX, Type
 
 WEEKLY_S: Final = 7 * 86_400
 MANY: Final = 128
@@ -68,6 +68,11 @@ class Acks:
             box.gap_s, box.nacks = None, 0
         self._settle(box, came, acked)
         is_stored = {one.counter for one in came if _is_stored(one, acked)}
+        # a box lets go of all up to the last that is named missing: nothing there may be known here alone
+        (unread,) = self._store.db.execute("SELECT min(counter) FROM unread WHERE box = ?", (box.id,)).fetchone()
+        kept_here = [one.counter for one in came if one.counter > box.settled and one.counter not in is_stored]
+        limit = min(kept_here if unread is None else [*kept_here, unread], default=COUNTER_MAX + 1)
+        missing = [counter for counter in missing if counter < limit]
         if is_shut(box) or box.state != "accepted":
             return due_s
         if box.test is not None and (box.test in is_stored or box.test <= box.settled):

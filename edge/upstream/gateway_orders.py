@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import secrets
 from typing import Any, Final
 
 from edge.core.types import Event
@@ -21,14 +22,15 @@ log = logging.getLogger(__name__)
 
 def ask(store: GatewayStore, box: str, verb: str, args: dict[str, Any], now_s: int, valid_s: int) -> int:
     """Have an order sent by the gateway that runs; return its number. Raises ValueError for what fits no message."""
+    name = secrets.token_hex(4)  # not the row's number: a restored file gives numbers again, and a box does none twice
     try:
-        forms.body(forms.Order("g00000000", verb, args, now_s + valid_s))
+        forms.body(forms.Order(name, verb, args, now_s + valid_s))
     except WireError as exc:
         raise ValueError(f"{exc}: use fewer or shorter arguments") from exc
     with store:
         made = store.db.execute(
-            "INSERT INTO asked (box, verb, args, at_s, expires_s, fate) VALUES (?,?,?,?,?,'waits')",
-            (box, verb, json.dumps(args, ensure_ascii=False), now_s, now_s + valid_s),
+            "INSERT INTO asked (box, verb, args, at_s, expires_s, name, fate) VALUES (?,?,?,?,?,?,'waits')",
+            (box, verb, json.dumps(args, ensure_ascii=False), now_s, now_s + valid_s, name),
         )
         store.journal(now_s, box, "order", id=made.lastrowid, verb=verb, args=args)
     return int(made.lastrowid or 0)
@@ -49,9 +51,9 @@ class Orders:
             "UPDATE asked SET fate = 'expired' WHERE box = ? AND fate IN ('waits', 'sent') AND expires_s <= ?",
             (box.id, now_s),
         )
-        query = "SELECT id, verb, args, expires_s FROM asked WHERE box = ? AND fate = 'waits' ORDER BY id"
-        for id_, verb, args, expires_s in db.execute(query, (box.id,)).fetchall():
-            order = forms.Order(f"g{id_}", verb, json.loads(args), expires_s)
+        query = "SELECT id, name, verb, args, expires_s FROM asked WHERE box = ? AND fate = 'waits' ORDER BY id"
+        for id_, name, verb, args, expires_s in db.execute(query, (box.id,)).fetchall():
+            order = forms.Order(name, verb, json.loads(args), expires_s)
             try:
                 counter = self._sessions.send(
                     box, Type.COMMAND, forms.body(order), "order", now_s, max(expires_s - now_s, 300)

@@ -78,6 +78,7 @@ class Pairing:
                 # the box goes on from here: what it lost below will not come
                 box.settled = max(box.settled, session.last_seen if session.last_seen >= 0 else box.settled)
             box.salt = None
+            box.told_s = box.told_s or now_s  # the welcome says already that it is heard
             self._store.update(box)
         if box.is_restored and box.session is not None:
             session = self._sessions.of(box, now_s)

@@ -21,13 +21,16 @@ from sms.codec import decode, is_full
 from sms.indexes import lifted
 from sms.prior import Prior
 from sms.schema import Channel, Schema, SchemaParts
-from sms.wire import Header, Type, WireError, header_of
+from sms.wire import COUNTER_MAX, Header, Type, WireError, header_of
 
 HELD_S: Final = 3 * 86_400
 """An index waits so long for the report before it: longer than the network keeps a message."""
 REACHED_S: Final = 60 * 86_400
 UNREAD_MOST: Final = 500
 TEST_EVENT: Final = "sms_test"
+GONE_EVENT: Final = "sms_gap"
+GONE_MOST: Final = 4096
+UNREAD_S: Final = 14 * 86_400
 
 
 class UnreadError(WireError):
@@ -180,10 +183,17 @@ class Reports:
         return self._let_go(box, [Held(*row) for row in self._store.db.execute(query, (box,))])
 
     def let_go(self, box: Box, now_s: int, below: int | None) -> None:
-        """Write what waits no longer: the report before will not come (none is missing below `below`, or too late)."""
-        query = "SELECT point, since_s, start_s, dt_s, value, exponent FROM held WHERE box = ? AND (at_s < ? OR"
-        query += " counter < ?)"
-        rows = self._store.db.execute(query, (box.id, now_s - HELD_S, 2**24 if below is None else below))
+        """Write what waits no longer. `below`: the lowest counter that is still to come; None when none is.
+
+        The first index ever has no increment, and none has one that would reach over values which may come later, or
+        by another way: it would count them twice. Older values come after newer ones, so it waits for them a while.
+        """
+        query = (
+            "SELECT point, since_s, start_s, dt_s, value, exponent FROM held h WHERE box = ? AND (at_s < ? OR"
+            " (counter < ? AND NOT EXISTS (SELECT 1 FROM reached r WHERE r.box = h.box AND r.point = h.point"
+            " AND r.end_s <= h.since_s)))"
+        )
+        rows = self._store.db.execute(query, (box.id, now_s - HELD_S, COUNTER_MAX + 1 if below is None else below))
         records = self._let_go(box.id, [Held(*row) for row in rows])
         if records:
             self._log.append(box.id, "m", records, now_s)
@@ -202,16 +212,27 @@ class Reports:
             " WHERE r.box = reached.box AND r.point = reached.point)",
             (now_s - REACHED_S,),
         )
+        db = self._store.db
+        query = "SELECT box, counter, head, body, why FROM unread WHERE at_s < ?"
+        for box, counter, head, body, why in db.execute(query, (now_s - UNREAD_S,)).fetchall():
+            self._store.add_raw(now_s, "", "", head + body, "", f"{box}: opened, never readable: {why}")
+            self._store.journal(now_s, box, "unreadable", counter=counter, why=why)
+            self._store.add_came(box, Came(counter, now_s))
+            db.execute("DELETE FROM unread WHERE box = ? AND counter = ?", (box, counter))
 
     # -- events
 
     def _events(self, box: Box, header: Header, form: Any, now_s: int) -> Came:
+        for one in form.events:
+            if one.kind == GONE_EVENT:
+                self._gone(box, one.words, now_s)
         events = [
             Event(
                 one.kind, (header.base_s + one.offset_s) * 1000, one.point,
                 {**one.words, **({} if one.value is None else {"v": one.value, "u": one.unit})},
             )
             for one in form.events
+            if one.kind != GONE_EVENT
         ]  # fmt: skip
         if form.is_test:
             box.test = header.counter
@@ -222,6 +243,17 @@ class Reports:
             self._alarm(box.id, event)
         row, seq = self._log.append(box.id, "ev", events, now_s)
         return Came(header.counter, now_s, ev_stream=row, ev_seq=seq)
+
+    def _gone(self, box: Box, words: Any, now_s: int) -> None:
+        """Take a box's word that counters were never used, or what was in them is lost: nobody waits for them."""
+        first, last = words.get("first"), words.get("last")
+        if type(first) is not int or type(last) is not int or not 0 <= first <= last < first + GONE_MOST:
+            raise WireError(f"counters {first} to {last} that never come: two numbers, the second not lower")
+        there = {one.counter for one in self._store.came(box.id)}
+        for counter in range(max(first, box.settled + 1), last + 1):
+            if counter not in there:
+                self._store.add_came(box.id, Came(counter, now_s))
+        self._store.journal(now_s, box.id, "gone", first=first, last=last)
 
     def _alarm(self, box: str, event: Event) -> None:
         name = str(event.values.get("id", ""))

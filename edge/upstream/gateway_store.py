@@ -180,8 +180,8 @@ class GatewayStore(AbstractContextManager["GatewayStore"]):
         self.db.execute(f"UPDATE box SET {marks} WHERE id = ?", (*values, box.id))  # noqa: S608 - constants
 
     def forget(self, id_: str) -> None:
-        """Forget that a box was ever there, but for its log, its accounts and the journal."""
-        for table in ("box", "claim", "schema", "schema_part", "prior", "came", "unread", "held", "outgoing", "shut"):
+        """Forget a box's key and what is under way; its log, accounts, journal and schemas stay."""
+        for table in ("box", "claim", "came", "unread", "held", "outgoing", "shut"):
             column = "id" if table == "box" else "box"
             self.db.execute(f"DELETE FROM {table} WHERE {column} = ?", (id_,))  # noqa: S608 - constants
 

@@ -72,7 +72,7 @@ CREATE TABLE outgoing (
 -- orders of the operator, and what the box answered
 CREATE TABLE asked (
     id INTEGER PRIMARY KEY, box TEXT NOT NULL, verb TEXT NOT NULL, args TEXT NOT NULL, at_s INTEGER NOT NULL,
-    expires_s INTEGER NOT NULL, counter INTEGER, fate TEXT NOT NULL, text TEXT NOT NULL DEFAULT ''
+    expires_s INTEGER NOT NULL, name TEXT NOT NULL, counter INTEGER, fate TEXT NOT NULL, text TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE account (
     box TEXT, month TEXT, way TEXT, count INTEGER NOT NULL, PRIMARY KEY (box, month, way)

@@ -96,12 +96,15 @@ def test_while_the_consumer_is_away_nothing_is_acknowledged_and_then_all_of_it_o
     for _ in range(10):
         case.run(3600, 60)
         case.server.bring(box, box.report())
+    case.server.bring(box, box.events(is_test=True))
+    case.run(600, 60)
     assert len(box.acks()) == before
     case.is_listening = True
     case.connection.lose()
     case.run(4 * 3600, 60)
-    assert len(case.stored("b0117")) == len(box.account)
-    assert box.acks()[-1].settled > 5
+    assert len(case.stored("b0117")) == len(box.account) + 1
+    assert box.acks()[-1].is_test
+    assert box.acks()[-1].settled > 10
     kept = case.server.gateway.store.box("b0117")
     assert kept is not None
     assert kept.settled >= 10

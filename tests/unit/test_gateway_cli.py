@@ -203,7 +203,9 @@ def test_restored_from_last_nights_backup_nobody_pairs_again_and_nothing_is_lost
     server.bring(box, late)
     server.run(3600, 60)
     assert not box.session.needs_hello
-    assert box.acks()[-1].missing == (), "what somebody played again was let in, once, and nothing is missing"
+    assert not any(one.missing for one in box.acks()), (
+        "what somebody played again was let in, once, and nothing is missing"
+    )
     rows = server.consumer.ledger._db.execute(
         "SELECT r.t_ms / 1000, p.point, r.value, r.increment FROM record r JOIN point p ON p.id = r.point"
     ).fetchall()
