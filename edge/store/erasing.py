@@ -23,13 +23,14 @@ READ: Final = 4 << 20
 BLOCK: Final = 4096
 SECTOR: Final = 512  # what a block of any file system begins on
 OURS: Final = re.compile(
-    r"(records|events|devices|exports)(\..*)?|history\..*|notebook\.json.*|restoring.*|wipe-fill.*"
+    r"(records|events|devices|exports|sms)(\..*)?|history\..*|notebook\.json.*|restoring.*|wipe-fill.*"
 )
 """The names in a state folder that are the box's own; anything else is left alone, and searched."""
 MARKS: Final = (
     ("frames of the logs", re.compile(rb"VgLg\x01[\x00\x01]"), SECTOR),
     ("cursors of the logs", re.compile(rb"VgCu"), SECTOR),
     ("notebook, restore, backup", re.compile(rb"vigie-(?:notebook|restoring|backup) \d+ \d+ [0-9a-f]{8}\n"), 1),
+    ("keys and queue of SMS", re.compile(rb"vigie-sms-[a-z]+ \d+ \d+ [0-9a-f]{8}\n"), 1),
 )
 """What our files begin with: a name, its octets, and the boundary that they stand on."""
 LONGEST_MARK: Final = 64

@@ -19,6 +19,7 @@ from edge.runtime.wiping import known
 from edge.settings.load import load
 from edge.store.erasing import MARKS, READ, Search, erase, fill, own_files
 from edge.store.fs import RealFs
+from edge.store.kept_file import KeptFile
 from edge.store.log import Log
 from edge.store.notebook import PATH, Notebook
 from tests.box_rig import write_site
@@ -58,6 +59,8 @@ def kept(folder: Path) -> tuple[Path, Path]:
     (state / "history.db").write_bytes(b"SQLite format 3\x00" + TEXT.encode())
     (state / "history.db-wal").write_bytes(TEXT.encode() * 100)
     (state / "history.reserve").write_bytes(bytes(9000))
+    for number in range(2):
+        KeptFile(fs, "sms/identity", "vigie-sms-identity").save({"private": f"{number}" * 64})
     (state / "devices").mkdir()
     (state / "devices" / "meter").write_text(METER)
     (state / "devices" / "link").symlink_to(config)
@@ -74,7 +77,9 @@ def test_a_wipe_leaves_nothing_of_the_site_and_says_what_it_looked_for(tmp_path:
     assert main(words(state, config, "--yes", "--json")) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["found"] == []
-    assert {"frames of the logs", "notebook, restore, backup", METER, TEXT} <= {hit["what"] for hit in facts["before"]}
+    assert {"frames of the logs", "notebook, restore, backup", "keys and queue of SMS", METER, TEXT} <= {
+        hit["what"] for hit in facts["before"]
+    }
     assert {METER, TEXT, "b0042"} <= set(facts["looked_for"])
     assert facts["octets"] > 128 << 10
     assert list(state.iterdir()) == []
