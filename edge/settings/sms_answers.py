@@ -75,7 +75,7 @@ def alarms(to: Speech, views: Sequence[AlarmView]) -> str:
 def _alarm(to: Speech, view: AlarmView, letters: int) -> str:
     name = short(called(view.name, view.point, to.lang), letters)
     kind = catalogue.word(to.lang, "alarm", view.kind)
-    mark = "" if view.active else to.say("over")
+    mark = to.say("over") if not view.active else to.say("seen") if view.acknowledged else ""
     if view.word:
         return f"{view.number} {name} {catalogue.word(to.lang, 'word', view.word)} {mark}"
     if isinstance(view.value, int | float) and view.at is not None:

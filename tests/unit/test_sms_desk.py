@@ -300,6 +300,7 @@ def test_the_code_of_an_alarm_acknowledges_it_once() -> None:
     done = box.text("ok g001.", CARE)
     assert re.fullmatch(r"1 acquittée \d\d:\d\d par gardien\. Toujours active : 45 C > 40 C\.", done)
     assert box.text("OK G001", CARE) == "1 : déjà acquittée."
+    assert box.text("ALARMS", CARE).endswith("1 hall.t 45 C > 40 C (acquittée)")
     assert box.desk.lock_out.until_s(CARE, 0) == 0
 
 
