@@ -13,6 +13,7 @@ from typing import Any, Final
 from edge.cli.client import Client
 from edge.cli.console import EXIT_REFUSED, add_common, asked, write_json, write_lines
 from edge.cli.ordered import answer
+from edge.cli.try_out import try_alarm, try_text
 from edge.cli.words import Words
 from edge.settings import catalogue
 from edge.settings.trial_text import failing_line, remedy
@@ -23,13 +24,16 @@ LOOK_EACH_S: Final = 1.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `vigie test` takes."""
+    parser.epilog = "`test sms` sends one text, `test alarm` begins an alarm that is none and ends it after a minute."
+    parser.add_argument("what", nargs="?", choices=["sms", "alarm"], help="only this (default: the whole chain)")
+    parser.add_argument("recipient", nargs="?", metavar="RECIPIENT", help="of `test sms` (default: the first)")
     parser.add_argument("--now", action="store_true", help="order it and don't wait; `vigie journal` has the outcome")
     add_common(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Order it, and print what comes of it."""
-    return asked(args, _test)
+    return asked(args, {"sms": try_text, "alarm": try_alarm}.get(args.what, _test))
 
 
 def _test(client: Client, args: argparse.Namespace) -> int:

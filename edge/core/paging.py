@@ -281,6 +281,10 @@ class Paging(Part):
                 self._page(name, "gave_up", found_facts, {"told": ", ".join(names)}, numbers)
         return later
 
+    def send_test(self, to: str, author: str) -> None:
+        """Have a text sent that only says that it arrived."""
+        self._page(to, "test", [], {"by": author} if author else {})
+
     # -- what is told
 
     def _page(

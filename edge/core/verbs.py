@@ -19,6 +19,7 @@ from edge.core.tags import TagOrder
 from edge.core.tariff_book import TariffSet
 from edge.core.timekeeping import TimeSet
 from edge.core.trial import Trial
+from edge.core.try_out import TryAlarm, TryText
 
 VERBS: Final[dict[str, Verb]] = {
     "ack": Verb(Ack, "operate", {"en": ("ack", "ok"), "fr": ("acquitter", "ok")}),
@@ -39,6 +40,8 @@ VERBS: Final[dict[str, Verb]] = {
         MaintenanceOrder, "operate", {"en": ("maintenance", "maint"), "fr": ("maintenance", "maint")}, two_step=True
     ),
     # it changes nothing: an installer with cold hands sends one word
+    "test.sms": Verb(TryText, "operate", {"en": ("testtext",), "fr": ("testsms",)}),
+    "test.alarm": Verb(TryAlarm, "operate", {"en": ("testalarm",), "fr": ("testalarme",)}),
     "test": Verb(Trial, "operate", {"en": ("test",), "fr": ("test", "essai")}),
     "meter.read": Verb(MeterRead, "operate", {"en": ("reading",), "fr": ("relevé", "releve")}),
     "meter.set": Verb(MeterSet, "configure", {"en": ("index",), "fr": ("index",)}, two_step=True),

@@ -20,6 +20,7 @@ from edge.core.tag_list import TagList
 from edge.core.text import Text
 from edge.core.totals import Totals
 from edge.core.trials import Trials
+from edge.core.try_out import TryOut
 from edge.settings import model_calculated
 from edge.settings.acting import ACTING
 from edge.settings.alarm_rules import notify_rules
@@ -66,6 +67,7 @@ MAKERS: Final[tuple[Maker, ...]] = (
     lambda settings, _saved, saved_events: EquipmentList(machine_specs(settings), saved_events),
     lambda settings, _saved, saved_events: Notifier(notify_rules(settings), saved_events),
     _paging,
+    lambda _settings, _saved, _saved_events: TryOut(),
     *ACTING,
     lambda _settings, _saved, saved_events: TagList(saved_events),
     lambda settings, _saved, saved_events: Trials(
