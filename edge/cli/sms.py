@@ -1,0 +1,91 @@
+"""`vigie sms decode`: one message by hand. Its head always; its body where the gateway's file has the key.
+
+Nothing is changed: what was taken already can be read as often as one likes. Exit codes: 0 read, 1 no key for its body,
+2 no message, or a wrong file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import textwrap
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+from edge.cli.words import Words, own_words
+
+WIDTH: Final = 80
+FILE_MOST: Final = 4096
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the acts."""
+    acts = parser.add_subparsers(dest="act", metavar="ACT", required=True)
+    decode = acts.add_parser("decode", help="what a message says", description="What a binary message says.")
+    decode.add_argument("message", metavar="HEX|FILE", help="hexadecimal or base64, a file of them or of its octets, -")
+    decode.add_argument("--db", type=Path, metavar="FILE", help="the gateway's file, which has the keys")
+    decode.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Decode one message."""
+    from edge.upstream.gateway_reading import read
+    from edge.upstream.gateway_store import GatewayStore, StoreError
+
+    say = own_words()
+    try:
+        octets = octets_of_argument(args.message)
+        if args.db is None:
+            found = read(octets, None)
+        elif not args.db.exists():
+            raise StoreError(say("gateway.no_state", file=str(args.db)))
+        else:
+            with closing(GatewayStore(args.db)) as store:
+                found = read(octets, store)
+    except (StoreError, ValueError, OSError) as exc:
+        print(exc, file=sys.stderr)
+        return 2
+    print(json.dumps(found, ensure_ascii=False) if args.json else "\n".join(lines(found, say)))
+    return 0 if "why" not in found else 1
+
+
+def octets_of_argument(text: str) -> bytes:
+    """Return the octets that an argument stands for. Raises ValueError, OSError."""
+    from edge.upstream.gateway_jsonl import octets_of
+
+    if text == "-":
+        raw = sys.stdin.buffer.read(FILE_MOST)
+    elif Path(text).is_file():
+        with Path(text).open("rb") as file:
+            raw = file.read(FILE_MOST)
+    else:
+        return octets_of(text)
+    try:
+        return octets_of(raw.decode("ascii"))
+    except ValueError:
+        return raw
+
+
+def lines(found: dict[str, Any], say: Words) -> list[str]:
+    """Return what `read` gave, for people."""
+    head = found["head"]
+    box = f"{head['box']} ({found['box']})" if found.get("box") else str(head["box"])
+    shown = [say("sms_decode.head", type=head["type"], box=box, counter=head["counter"], version=head["version"])]
+    if head["schema"]:
+        coder = "Rice" if head["coder"] == 0 else "adaptive"
+        shown.append(say("sms_decode.report", schema=head["schema"], prior=head["prior"], coder=coder))
+    if head["count"]:
+        shown.append(say("sms_decode.span", start=head["base"], count=head["count"], step=head["step"]))
+    shown.append(say("sms_decode.octets", count=found["octets"], body=found["body"]))
+    if "why" in found:
+        shown.append(say("sms_decode.why", why=found["why"]))
+    for column in found.get("columns", ()):
+        text = "  ".join("-" if value is None else f"{value:.10g}" for value in column["values"])
+        turns = f" mod {column['modulo']}" if column["modulo"] else ""
+        title = f"{column['point']} {column['what']} [{column['unit']}]{turns}"
+        shown += textwrap.wrap(f"{title}  {text}", WIDTH, subsequent_indent="    ", break_long_words=False)
+    if "form" in found:
+        shown += textwrap.wrap(json.dumps(found["form"], ensure_ascii=False), WIDTH, subsequent_indent="    ")
+    return shown
