@@ -39,6 +39,9 @@ class Speaking(Protocol):
     def status(self) -> dict[str, Any]:
         """Return what the gateway has and what waits for it: acked, waiting, last_ack_utc_ms, pairing and more."""
 
+    def ask_stored(self, seq: int) -> None:
+        """Have the gateway acknowledge the events up to this one at once; from any thread."""
+
     def close(self) -> None:
         """Write down what is to be written down. Raises OSError."""
 
@@ -101,18 +104,31 @@ class SmsLink:
 
     def _worked(self, now_s: float) -> float:
         self._replies()
-        if self._done:  # of the step before, which did not come so far
-            self._forget()
         looks = now_s >= self._poll_s
         if looks:
             self._poll_s = now_s + self._period_s
-            self._health = self._mailbox.health()
-            self._done = [message.id for message in self._mailbox.received() if self._dealt_with(message, now_s)]
+            trouble = self._look(now_s)
+        else:
+            trouble = None
+        # also without a mailbox: who watches the modem must see that
         due_s = min((member.step(now_s) for member in self._members), default=NEVER)
+        if trouble is not None:
+            raise trouble
         due_s = min(due_s, self.queue.step(now_s, looks=looks), self._poll_s)
         if self._done:
             self._forget()
         return due_s
+
+    def _look(self, now_s: float) -> MailboxError | None:
+        """Take in what the mailbox has; return why it can't be used."""
+        try:
+            if self._done:  # of a step before, which did not come so far
+                self._forget()
+            self._health = self._mailbox.health()
+            self._done = [message.id for message in self._mailbox.received() if self._dealt_with(message, now_s)]
+        except MailboxError as exc:
+            return exc
+        return None
 
     def _forget(self) -> None:
         self._mailbox.done(self._done)
@@ -147,6 +163,11 @@ class SmsLink:
                 self._speaking.close()
         self._mailbox.close()
 
+    def ask_stored(self, seq: int) -> None:
+        """Have the gateway acknowledge the events up to this one at once; from any thread."""
+        if self._speaking is not None:
+            self._speaking.ask_stored(seq)
+
     # -- how it is
 
     def _tell_state(self, now_s: float) -> None:
@@ -175,7 +196,7 @@ class SmsLink:
         return {
             "link": self.name,
             "state": self._state,
-            "code": "" if self._state == "up" else self._code(),
+            "code": "" if self._state == "up" else self._code(is_paired=spoken.get("paired", True)),
             "since_utc_ms": self._clock.utc_ms() - ago_ms,
             "problems": sorted(self._problems.codes),
             "last_ack_utc_ms": None,
@@ -193,9 +214,11 @@ class SmsLink:
             **spoken,
         }  # fmt: skip
 
-    def _code(self) -> str:
+    def _code(self, *, is_paired: bool) -> str:
         if self._problems.codes:
             return min(self._problems.codes)
         if self._state == "opening":
             return ""
+        if self._is_running() and not is_paired:
+            return "unpaired"
         return "unacknowledged" if self._is_running() else "modem"

@@ -14,7 +14,17 @@ from sms.forms import Event as Told
 
 AT_ONCE: Final = frozenset({"alarm_begin", "alarm_end"})
 FELLOWS: Final = frozenset(
-    {"alarm_ack", "alarm_latch", "alarm_chatter", "alarm_shelve", "start", "unclean_stop", "stop", "meter_changed"}
+    {
+        "test_begin",
+        "alarm_ack",
+        "alarm_latch",
+        "alarm_chatter",
+        "alarm_shelve",
+        "start",
+        "unclean_stop",
+        "stop",
+        "meter_changed",
+    }
     | {"index_set", "device_lost", "device_back", "store_degraded", "store_ok", "sms_budget"}
 )
 """Wait for company: for an alarm, or for the values of the plan."""

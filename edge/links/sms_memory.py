@@ -20,6 +20,7 @@ HELD: Final = 512
 VALID_S: Final = {"alarm": 3600, "test": 3600}
 OTHERWISE_S: Final = 172_800
 TOLD_GONE: Final = 64
+TIMES: Final = 4  # a message is offered anew of our own accord, when the queue has given it up
 
 
 class Held(msgspec.Struct):
@@ -31,6 +32,8 @@ class Held(msgspec.Struct):
     utc_ms: int
     """When it was handed over last."""
     times: int = 1
+    after_seq: int | None = None
+    """It holds events of the log after this one; None: it holds none."""
 
     @property
     def key(self) -> str:
@@ -79,8 +82,8 @@ class Outbound:
             self.memory = Memory(gateway)
         self._offered: set[str] = set()
         self.is_changed = False
-        self.handed = 0
-        """Messages that the modem has got in this start."""
+        self.is_new = True
+        """Something is held that the queue may not have got in this start."""
 
     def save(self) -> None:
         """Make all of it durable. Raises OSError."""
@@ -92,11 +95,13 @@ class Outbound:
         self.memory.session = session
         self.save()
 
-    def hold(self, counter: int, octets: bytes, purpose: Purpose, utc_ms: int) -> None:
+    def hold(
+        self, counter: int, octets: bytes, purpose: Purpose, utc_ms: int, after_seq: int | None = None
+    ) -> None:  # fmt: skip
         """Keep a sealed message until it is acknowledged; it leaves with the next `flush`."""
-        self.memory.held.append(Held(counter, octets, purpose, utc_ms))
+        self.memory.held.append(Held(counter, octets, purpose, utc_ms, after_seq=after_seq))
         del self.memory.held[:-HELD]
-        self.is_changed = True
+        self.is_changed = self.is_new = True
 
     def acknowledged(self, settled: int, missing: tuple[int, ...]) -> int:
         """Forget what the gateway has; return how many messages that was."""
@@ -116,7 +121,8 @@ class Outbound:
             held.utc_ms = utc_ms
             if held.purpose == "report":
                 held.purpose = "backlog"
-        self.is_changed = self.is_changed or bool(again)
+        if again:
+            self.is_changed = self.is_new = True
         return len(again)
 
     def seal_again(self, counters: set[int], below: int, resealed: Callable[[bytes], bytes], utc_ms: int) -> None:
@@ -146,6 +152,7 @@ class Outbound:
         """Make durable what changed, then offer what the queue has not got in this start. Raises OSError."""
         if self.is_changed:
             self.save()
+        self.is_new = False
         for held in self.memory.held:
             if held.key not in self._offered:
                 self._offered.add(held.key)
@@ -160,10 +167,8 @@ class Outbound:
         self._outlet.offer(Wanted(key, self._number, "machine", octets=octets), told)
 
     def _told(self, key: str, fate: Fate) -> None:
-        if fate == "handed":
-            self.handed += 1
-        elif fate in {"failed", "refused"}:
+        if fate in {"failed", "refused"}:
             for held in self.memory.held:
-                if held.key == key:  # it is tried again with the next acknowledgement, or the next sending
+                if held.key == key and held.times < TIMES:  # tried again at the next flush; later if it is asked for
                     held.times += 1
                     self.is_changed = True

@@ -20,6 +20,7 @@ from edge.core.ports import Worker
 from edge.core.types import EventBatch, RecordBatch
 from edge.links.messages import ClockWanted
 from edge.links.mqtt import MqttLink
+from edge.links.sms import POLL_S
 from edge.runtime.announced import announced
 from edge.runtime.bus import BusWorker
 from edge.runtime.changing import Changing
@@ -40,8 +41,10 @@ from edge.runtime.reloading import Reloading
 from edge.runtime.sharing import Sharing
 from edge.runtime.showing import Showing, Told, display_device, moved_today
 from edge.runtime.signals import status_lamp
+from edge.runtime.sms_box import Open, gammu, sms_worker_of
+from edge.runtime.sms_worker import SmsWorker
 from edge.runtime.station import Question, Station
-from edge.runtime.stores import Stores
+from edge.runtime.stores import LINKS, Stores
 from edge.runtime.supervisor import Bell, Supervisor
 from edge.runtime.trial_watch import TrialWatch, button_of, telling
 from edge.runtime.undated import estimated_end
@@ -68,6 +71,10 @@ class Hardware(Worker, Protocol):
 
 class Box:
     """The running service of one site."""
+
+    open_mailbox: Open = staticmethod(gammu)
+    """Opens the modem's mailbox, when the SMS link begins."""
+    mailbox_poll_s = POLL_S
 
     def __init__(
         self,
@@ -113,7 +120,7 @@ class Box:
         self.supervisor = Supervisor(self._journal_fault)
         self.link_bells: dict[str, Callable[[], None]] = {}
         self.bus_bells: dict[str, Callable[[], None]] = {}
-        self.links: dict[str, MqttLink] = {}
+        self.links: dict[str, MqttLink | SmsWorker] = {}
         self.writer = Writer(self.records, self.events, self.clock)
         simulated = self._hardware.handles if self._hardware else {}
         self._own: dict[str, Figure] = {}
@@ -139,6 +146,8 @@ class Box:
         self._announce(was_cut=was_cut)
         if settings.links.mqtt is not None:
             self.links["mqtt"] = self.mqtt_link(settings, settings.links.mqtt)
+        if settings.links.sms is not None:
+            self.links["sms"] = sms_worker_of(self, settings, settings.links.sms)
         self.desk = RunningBox(
             settings,
             self.station,
@@ -337,13 +346,16 @@ class Box:
             "records": self.station.records_made,
             "kept": self.records.next_seq() - self.records.first_seq(),
             "next": self.records.next_seq(),
-            "acknowledged": {link: self.records.cursor(link) for link in self.links},
+            "acknowledged": {link: self.records.cursor(link) for link in self.links if link in LINKS["records"]},
             "waiting": self.waiting(),
         }
         return msgspec.json.encode(figures).decode()
 
     def waiting(self) -> int:
-        """Return how many entries of both logs are not yet acknowledged by the links."""
+        """Return how many entries of both logs are not yet acknowledged by the links that send them all."""
         return sum(
-            log_.next_seq() - 1 - log_.cursor(link) for log_ in (self.records, self.events) for link in self.links
+            log_.next_seq() - 1 - log_.cursor(link)
+            for log_ in (self.records, self.events)
+            for link in self.links
+            if link in LINKS["records"]
         )

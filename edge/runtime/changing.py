@@ -11,13 +11,17 @@ from edge.core.engine import Engine
 from edge.core.outputs import OutputList
 from edge.core.replacing import Site
 from edge.core.types import Event, EventBatch
+from edge.links.mqtt import MqttLink
 from edge.runtime.changing_buses import ChangingBuses
 from edge.runtime.compared import compared
 from edge.runtime.notebook_keeper import moment
 from edge.runtime.signals import wiring
+from edge.runtime.sms_box import sms_worker_of
+from edge.runtime.sms_worker import SmsWorker
 from edge.runtime.supervisor import Bell
 from edge.settings.alarm_rules import alarm_rules
 from edge.settings.model import Settings
+from edge.settings.model_sms import Recipient
 from edge.settings.site_parts import site_parts
 from edge.settings.specs import output_spec, specs
 
@@ -131,21 +135,27 @@ class Changing:
 
     @staticmethod
     def _is_other_link(before: Settings, after: Settings) -> bool:
-        told = [(each.links, each.site, each.box.undated_wait_s) for each in (before, after)]
+        told = [(each.links, each.site, each.box.undated_wait_s, each.of(Recipient)) for each in (before, after)]
         return told[0] != told[1]
 
     def _exchange_link(self, after: Settings) -> None:
         """Let another link take the place of this one: its settings changed, or what it tells of the site."""
         box = self._box
         for name, link in list(box.links.items()):
-            if after.links.mqtt is None:
+            other = self._other_link(name, after)
+            if other is None:
                 continue
-            other = box.mqtt_link(after, after.links.mqtt)
             bell = Bell()
             box.link_bells[name] = bell.ring
             box.links[name] = other
             box.supervisor.exchange(link, other, bell, LINK_WITHIN_S)
             box.desk.links[name] = other.status
+
+    def _other_link(self, name: str, after: Settings) -> MqttLink | SmsWorker | None:
+        if name == "sms":
+            sms = after.links.sms
+            return None if sms is None else sms_worker_of(self._box, after, sms)
+        return None if after.links.mqtt is None else self._box.mqtt_link(after, after.links.mqtt)
 
     def _now_ms(self) -> int:
         return self._box.clock.monotonic_ns() // 1_000_000

@@ -28,6 +28,7 @@ from edge.runtime.bus import BusWorker
 from edge.runtime.past import Past
 from edge.runtime.reporting import report
 from edge.runtime.station import Order, Question, Station
+from edge.runtime.stores import LINKS
 from edge.settings import event_text, packaged
 from edge.settings.model import Settings
 from edge.settings.room import buffer_days
@@ -137,7 +138,7 @@ class RunningBox:
         degraded = self._degraded()
         since_ms = None if degraded is None else round(degraded.since_s * 1000) + self._clock.utc_ms() - self._now_ms()
         for name, log in self._logs.items():
-            acknowledged = {link: log.cursor(link) for link in self.links}
+            acknowledged = {link: log.cursor(link) for link in self.links if link in LINKS[name]}
             following = log.next_seq()
             found[name] = {
                 "stream": log.stream,

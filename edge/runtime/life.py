@@ -10,6 +10,7 @@ from typing import Final
 from edge.core.clock import Clock
 from edge.links.mqtt import MqttLink
 from edge.runtime.outputs import Outputs
+from edge.runtime.sms_worker import SmsWorker
 from edge.runtime.station import Question, Station
 from edge.runtime.stores import Stores
 from edge.runtime.supervisor import Supervisor
@@ -30,7 +31,7 @@ class Life:
         writer: Writer,
         outputs: Outputs,
         stores: Stores,
-        links: Mapping[str, MqttLink],
+        links: Mapping[str, MqttLink | SmsWorker],
         waiting: Callable[[], int],
         *,
         api: ApiServer | None,

@@ -96,8 +96,10 @@ def report(desk: Asked, length: Length, day: date) -> Report:
             clock=box["clock"],
             store=buffer["records"]["degraded"] or "ok",
             waiting={
-                name: buffer["records"]["next"] - 1 - buffer["records"]["acknowledged"].get(name, 0)
-                for name in buffer["links"]
+                name: buffer["records"]["next"] - 1 - buffer["records"]["acknowledged"][name]
+                if name in buffer["records"]["acknowledged"]
+                else sum(link["waiting"].values())
+                for name, link in buffer["links"].items()
             },
             links={name: link["state"] for name, link in buffer["links"].items()},
         ),

@@ -26,7 +26,8 @@ from edge.store.log import Log
 from edge.store.notebook import Notebook
 from edge.store.ring import LockedError
 
-LINKS: Final = ("mqtt",)
+LINKS: Final = {"records": ("mqtt",), "events": ("mqtt", "sms")}
+"""By log the links that move a cursor in it: by SMS go sums of history, no records."""
 PEOPLE: Final = "people"
 """The consumer of the events that texts people (`edge.links.sms_people`)."""
 RESTORING: Final = "restoring"
@@ -38,14 +39,17 @@ class Stores:
 
     def __init__(self, settings: Settings, state: Path, fs: Fs | None = None) -> None:
         """Open everything in the folder `state`, or on the disk `fs` in place of it."""
-        consumers = [CONSUMER, *(name for name in LINKS if getattr(settings.links, name) is not None)]
         try:
             _make(state)
             self.fs = fs or RealFs(state)
             if self.fs.exists(RESTORING):
                 raise StoreError(errno.EBUSY, "a restore was cut short: run `vigie restore FILE` again, the same file")
             self.records: Log[Record] = Log(
-                self.fs, "records", "records", capacity_bytes=settings.box.buffer_mb << 20, consumers=consumers
+                self.fs,
+                "records",
+                "records",
+                capacity_bytes=settings.box.buffer_mb << 20,
+                consumers=_consumers(settings, "records"),
             )
             try:
                 self.events: Log[Event] = Log(
@@ -53,7 +57,7 @@ class Stores:
                     "events",
                     "events",
                     capacity_bytes=events_bytes(settings),
-                    consumers=[*consumers, *([PEOPLE] if settings.links.sms else [])],
+                    consumers=_consumers(settings, "events"),
                 )
             except OSError:
                 self.records.close()
@@ -100,6 +104,11 @@ class Stores:
             self.history.file.close()
         self.records.close()
         self.events.close()
+
+
+def _consumers(settings: Settings, log: str) -> list[str]:
+    people = [PEOPLE] if log == "events" and settings.links.sms is not None else []
+    return [CONSUMER, *people, *(name for name in LINKS[log] if getattr(settings.links, name) is not None)]
 
 
 def _make(state: Path) -> None:

@@ -45,7 +45,7 @@ def _at_start(before: Settings, after: Settings, known: Mapping[str, tuple[str, 
     yield from ("display" for _ in range(before.display != after.display))
     if (before.links.mqtt is None) != (after.links.mqtt is None):
         yield "link.mqtt"
-    if before.links.sms != after.links.sms:
+    if (before.links.sms is None) != (after.links.sms is None):
         yield "link.sms"
     for spec in specs(after)[0]:
         was = known.get(spec.id, (spec.kind, spec.unit))
