@@ -1,4 +1,4 @@
-"""A box's sealed conversation with its gateway: counters, keys, what was taken already. One for each pair, at each end.
+"""A box's sealed conversation with its gateway, and how the two find their keys. One for each pair, at each end.
 
 `seal` never uses a counter twice, whatever is cut when; `open` says what a message holds and changes nothing that a
 forged one could turn to account; `accept` marks it as taken, and the caller makes `saved()` durable in the same write
@@ -7,12 +7,11 @@ as what the message did: that is exactly once. How keys are found, rolled and lo
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
+from sms.conversation import BLOCK, Conversation, Opened, head_of
 from sms.hello import (
     HERE,
     MARK,
@@ -29,24 +28,11 @@ from sms.hello import (
     welcome_of,
     welcome_said,
 )  # fmt: skip
-from sms.keyring import Generation, Keyring
 from sms.keys import Identity
-from sms.seal import DOWN, UP, SealError, seal
-from sms.window import WIDTH, Window
-from sms.wire import COUNTER_MAX, EPOCH_S, HEAD, MESSAGE, TAG, Header, Type, WireError, header_of
+from sms.seal import SealError
+from sms.wire import COUNTER_MAX, EPOCH_S, HEAD, TAG, Type
 
 __all__ = ["BLOCK", "Hello", "Opened", "SealError", "Session", "floor_at", "open_hello"]
-
-BLOCK: Final = 64
-"""Counters are reserved on disk so many at a time, before the first of them is used."""
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """An authentic message that was not taken yet."""
-
-    header: Header
-    body: bytes
 
 
 def floor_at(utc_s: float) -> int:
@@ -61,8 +47,8 @@ def floor_at(utc_s: float) -> int:
     return minutes
 
 
-class Session:
-    """Not for more than one thread. `number` is the box's at its gateway, 0 before it was accepted."""
+class Session(Conversation):
+    """Not for more than one thread."""
 
     def __init__(
         self, role: Literal["box", "gateway"], own: Identity, peer_public: bytes, box_id: str,
@@ -75,38 +61,15 @@ class Session:
         box gives its keys up and says hello again, a gateway goes on above; it then sends what `restored` gives.
         Raises ValueError for a public key or a saved state that is none.
         """
-        self._role = role
+        super().__init__(role, own, peer_public, box_id, saved, reserve, floor)
         self._own = own
         self._peer = peer_public
         self._box_id = box_id
-        self._reserve = reserve
-        self._out, self._in = (UP, DOWN) if role == "box" else (DOWN, UP)
-        self._under: dict[int, Generation] = {}
-        self._pair = hashlib.sha256(own.public + peer_public).hexdigest()[:32]
-        try:
-            state = self._state(saved)
-            if state["role"] not in {"", role}:
-                raise ValueError(f"it is the {state['role']}'s")
-            self.number = int(state["number"])
-            self._next = self._reserved = max(int(state["next"]) + BLOCK * is_older, floor)
-            self._window = Window(state["window"])
-            self._ring = Keyring(role, own, peer_public, box_id, state)
-            self._hello = bytes.fromhex(state["hello"])
-            self.lost_below = int(state["lost"])
-            """What this box sealed below this counter, the gateway may have no key for (see `resealed`)."""
-        except (KeyError, TypeError, ValueError, AttributeError) as exc:
-            raise ValueError(f"this is no saved session of a {role}: {exc}") from exc
-        if is_older and role == "box":
-            self.forget()
-
-    def saved(self) -> dict[str, Any]:
-        """Return all that must survive, as JSON. Holds no key: it is worthless without the identities."""
-        return self._saved(self._reserved)
-
-    def rest(self) -> dict[str, Any]:
-        """Return `saved()` for an orderly end: the counters that were reserved and not used are given back."""
-        self._reserved = self._next
-        return self.saved()
+        if is_older:
+            self._next += BLOCK
+            self._reserved = self._next
+            if role == "box":
+                self.forget()
 
     @property
     def needs_hello(self) -> bool:
@@ -125,88 +88,12 @@ class Session:
         """Whether a restored gateway still waits for the box's first word; all else is `held`."""
         return self._ring.fresh != []
 
-    @property
-    def is_confirmed(self) -> bool:
-        """Whether something of the other side was taken under the key that seals."""
-        key = self._ring.sending
-        return key is not None and key.since is not None
-
-    @property
-    def failed(self) -> int:
-        """Forged messages that the key in use met, of `sms.seal.FAILED_MAX`."""
-        key = self._ring.sending
-        return 0 if key is None else key.failed
-
-    @property
-    def last_seen(self) -> int:
-        """The highest counter that was taken, -1 before the first."""
-        return self._window.top
-
-    # -- any message
-
-    def seal(
-        self, kind: Type, body: bytes, schema: int = 0, prior: int = 0, base_s: int = EPOCH_S, step: int = 0,
-        coder: int = 0, count: int = 0,
-    ) -> bytes:  # fmt: skip
-        """Return a message under the next counter. Raises SealError (unpaired, exhausted), WireError, OSError."""
-        key = self._sending()
-        if self._next > COUNTER_MAX:
-            raise SealError("exhausted")
-        if self._next >= self._reserved:
-            bound = min(self._next + BLOCK, COUNTER_MAX + 1)
-            self._reserve(self._saved(bound))
-            self._reserved = bound
-        counter = self._next
-        self._next += 1  # before it is used: what fails below costs a counter, never uses one twice
-        header = Header(kind, self.number, counter, schema, prior, base_s, step, coder, count)
-        return seal(key.up if self._out == UP else key.down, self._out, header, body)
-
-    def resealed(self, octets: bytes) -> bytes:
-        """Return a message that this side sealed before, under the next counter and the key in use.
-
-        For what the other side asks for again and can't open any more: below `lost_below`. Raises as `seal`, and
-        SealError (unreadable, forged) for what is none of this side's messages.
-        """
-        header = _head(octets)
-        body = self._ring.own(self._out, header, octets)
-        return self.seal(
-            header.type, body, header.schema, header.prior, header.base_s, header.step, header.coder, header.count
-        )
-
     def open(self, octets: bytes) -> Opened:
-        """Return what an authentic message holds that was not taken yet. Raises SealError, all but unpaired, exhausted.
-
-        Cheap checks come first: length, head, number, window, and only then the tag. What claims a counter that was
-        taken is dropped unproved, and costs neither a decryption nor a failure of the key: the claim gains its maker
-        nothing, as nothing moves. The window moves in `accept` alone, for what was opened: authentic by then.
-        """
-        header = _head(octets)
+        """See Conversation; a box also opens the welcome that it waits for."""
+        header = head_of(octets)
         if is_in_the_clear(header):
             return Opened(header, self._opened_welcome(octets))
-        if header.box != self.number or not self._ring.keys:
-            raise SealError("foreign", f"for box {header.box}")
-        if reason := self._window.refuses(header.counter):
-            raise SealError(reason, f"counter {header.counter}")
-        try:
-            body, key = self._ring.opened(self._in, header, octets)
-        except SealError:
-            self._write_failures()
-            raise
-        if len(self._under) >= WIDTH:  # opened and not accepted, so often: whoever still means to must open them again
-            self._under.clear()
-        self._under[header.counter] = key
-        return Opened(header, body)
-
-    def accept(self, counter: int) -> None:
-        """Mark what was opened as taken; then `saved()` is to be made durable together with what it did."""
-        key = self._under.pop(counter, None)
-        self._window.take(counter)
-        if key is not None and self._ring.take(key, counter, self._window.top):
-            self._window.fill(counter)
-
-    def ask(self, counters: Iterable[int]) -> None:
-        """Let these be taken again though they count as taken: what a restored gateway asks its box to repeat."""
-        self._window.ask(counters)
+        return super().open(octets)
 
     # -- hello, welcome, roll, here
 
@@ -233,8 +120,9 @@ class Session:
         self.number = self.number or number
         key = self._ring.pending(hello.salt) or self._ring.begin(hello.salt)
         self._reserve(self.saved())
+        floor = min(self._window.top + 1, COUNTER_MAX)
         former = next((known.mark for known in reversed(self._ring.keys) if known.since is not None), bytes(MARK))
-        return welcome_message(Welcome(self.number, self._window.top + 1, key.gateway, former), key.welcome)
+        return welcome_message(Welcome(self.number, floor, key.gateway, former), key.welcome)
 
     def is_used(self, hello: Hello) -> bool:
         """Return whether this hello was answered and keys of it are or were in use: it is somebody's repetition."""
@@ -283,40 +171,6 @@ class Session:
         """Give all keys up: a box then says hello again. For a state that is not to be trusted, as from an image."""
         self._ring.keys, self._ring.fresh, self._hello = [], [], b""
 
-    # -- inside
-
-    def _state(self, saved: dict[str, Any] | None) -> dict[str, Any]:
-        """Return what to go on from: with another pair of keys, as one was lost, no counter of before comes again."""
-        if saved is None or saved["pair"] == self._pair:
-            return _EMPTY if saved is None else saved
-        state = _EMPTY | {"role": saved["role"], "next": saved["next"]}
-        if self._role == "gateway":  # the box that took another's place goes on above what that one used
-            window = Window(saved["window"])
-            window.fill(max(window.top, 0))
-            state |= {"number": saved["number"], "window": window.saved()}
-        return state
-
-    def _saved(self, bound: int) -> dict[str, Any]:
-        return {
-            "role": self._role, "pair": self._pair, "number": self.number, "next": bound,
-            "window": self._window.saved(), "hello": self._hello.hex(), "lost": self.lost_below, **self._ring.saved(),
-        }  # fmt: skip
-
-    def _sending(self) -> Generation:
-        key = self._ring.sending
-        if key is None:
-            raise SealError("unpaired")
-        return key
-
-    def _write_failures(self) -> None:
-        if unkept := self._ring.unkept:
-            try:
-                self._reserve(self.saved())
-            except OSError:  # a card that takes nothing: the count in memory holds, the next failure tries again
-                return
-            for key in unkept:
-                key.failed_kept = key.failed_ahead
-
     def _opened_welcome(self, octets: bytes) -> bytes:
         if self._role != "box":
             raise SealError("foreign", "a hello: open_hello reads it")
@@ -338,19 +192,3 @@ class Session:
 
     def _here(self) -> bytes:
         return self.seal(Type.HELLO, bytes((HERE,)))
-
-
-_EMPTY: Final[dict[str, Any]] = {
-    "role": "", "number": 0, "next": 0, "window": {"top": -1, "seen": "0"}, "hello": "", "lost": 0, "keys": [],
-    "retired": [], "restored": "",
-}  # fmt: skip
-
-
-def _head(octets: bytes) -> Header:
-    try:
-        header = header_of(octets)
-    except WireError as exc:
-        raise SealError("unreadable", str(exc)) from exc
-    if not HEAD + TAG <= len(octets) <= MESSAGE:
-        raise SealError("unreadable", f"{len(octets)} octets are no sealed message: {HEAD + TAG} to {MESSAGE} are one")
-    return header
