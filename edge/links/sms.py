@@ -209,6 +209,7 @@ class SmsLink:
                 "cost": round((month.sent + month.came) * self._settings.price, 2),
             },
             "signal": None if health is None else health.signal,
+            "signal_text": "" if health is None or health.signal is None else f"GSM {-(-health.signal // 20)}/5",
             "operator": "" if health is None else health.operator,
             "modem": next((member.code for member in self._members if isinstance(member, SmsWatch)), ""),
             **spoken,

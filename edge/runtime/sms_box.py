@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -20,9 +21,11 @@ from edge.runtime.office import StationOffice
 from edge.runtime.sms_parts import Upstream, silence_of, sms_link_of
 from edge.runtime.sms_worker import SmsWorker
 from edge.runtime.texted import box_facts, desk_of
+from edge.runtime.texting import life_of, people_of
 from edge.settings.model import Settings
 from edge.settings.model_sms import SmsLink as SmsSettings
 from edge.settings.sms_answers import BoxFacts
+from edge.settings.sms_pages import LifeFacts
 from edge.store.kept_file import KeptFile
 from hal.sample import Notice
 from sms.mailbox import Mailbox
@@ -65,6 +68,9 @@ def _made(box: Box, settings: Settings, sms: SmsSettings) -> SmsLink:
     def others(queue: Queue) -> Sequence[Member]:
         now_s = box.clock.monotonic_ns() / 1e9
 
+        def life(month: date) -> LifeFacts:
+            return life_of(settings, queue.account, month, box.links["sms"].status().get("signal"))
+
         def facts() -> BoxFacts:
             return box_facts(
                 box.links["sms"].status(), clock=box.clock, version=product_version(),
@@ -73,6 +79,7 @@ def _made(box: Box, settings: Settings, sms: SmsSettings) -> SmsLink:
 
         return [
             SmsWatch(mailbox, say=say, hands=hands_of(sms, os.environ), now_s=now_s),
+            people_of(settings, feed, queue, say=say, secret=secret, report=box.desk.report, life=life),
             desk_of(
                 settings, office, queue, clock=box.clock, say=say, secret=secret, report=box.desk.report, facts=facts,
             ),

@@ -88,8 +88,10 @@ def test_a_box_pairs_tells_alarms_answers_people_and_carries_out_orders(tmp_path
             lambda: texting.carry() and ("alarm_begin", "volts") in {(k, p) for _, k, p in texting.gateway.events},
             10, "the alarm is at the gateway",
         )  # fmt: skip
+        eventually(lambda: texting.carry() and texting.texts, 10, "the caretaker is told")
+        assert "volts" in texting.texts[0][1]
         texting.mailbox.bring(CARETAKER, "STATUS")
-        eventually(lambda: texting.carry() and texting.texts, 10, "the caretaker is answered")
+        eventually(lambda: texting.carry() and len(texting.texts) > 1, 10, "the caretaker is answered")
         assert {number for number, _ in texting.texts} == {CARETAKER}
         session = texting.gateway.session
         assert session is not None
