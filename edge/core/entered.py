@@ -29,8 +29,8 @@ class RefusedValueError(ValueError):
 def number(entered: str | float, unit: str = "") -> float:
     """Return the number that was entered. Raises RefusedValueError: no number, or one in another unit.
 
-    >>> number("82,5"), number("-5 °C", "Cel"), number("1200 W", "W")
-    (82.5, -5.0, 1200.0)
+    >>> number("82,5"), number("-5 °C", "Cel"), number("1200 W", "W"), number("15 l/min", "m3/s")
+    (82.5, -5.0, 1200.0, 0.00025)
     """
     if isinstance(entered, int | float):
         if isinstance(entered, bool) or not -LARGEST <= entered <= LARGEST:
@@ -39,11 +39,13 @@ def number(entered: str | float, unit: str = "") -> float:
     found = _NUMBER.fullmatch(entered.strip().replace("\u2212", "-"))
     if found is None:
         raise RefusedValueError("set_no_number", value=entered.strip()[:ENTERED_MAX])
+    shown = units.shown(unit)
+    if found[2] and found[2] == shown.name:
+        return float(found[1].replace(",", ".")) / shown.factor  # as people read it: l/min where the unit is m3/s
     if found[2]:
         meant, own = units.meant(found[2]), units.meant(unit)
-        is_own = found[2] == units.shown(unit).name or (meant is not None and meant == own)
-        if not is_own:
-            name = units.shown(unit).name
+        if meant is None or meant != own:
+            name = shown.name
             raise RefusedValueError("set_unit", value=entered.strip()[:ENTERED_MAX], **({"unit": name} if name else {}))
     return float(found[1].replace(",", "."))
 

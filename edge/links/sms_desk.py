@@ -8,21 +8,21 @@ number, service centre's stamp and text: what the network delivers twice is one.
 from __future__ import annotations
 
 import logging
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-import msgspec
-
 from edge.core.alarm_view import AlarmView
-from edge.core.clock import DATED_FROM, TRUST, Clock
+from edge.core.clock import Clock
 from edge.core.commands import Command, Result
 from edge.core.entered import RefusedValueError
 from edge.core.reply_codes import numbers_by_code
 from edge.links.messages import Say
-from edge.links.sms_guard import AnswerBudget, LockOut, Tally, masked
-from edge.links.sms_ports import Fate, Office, Outlet, Wanted
+from edge.links.sms_answering import ANSWER_S, STATION_S, Answers, Text
+from edge.links.sms_guard import LockOut, Tally, masked
+from edge.links.sms_ports import Office, Outlet
 from edge.links.sms_senders import key_of, listed
 from edge.links.sms_words import CODES, NEEDS, QUESTIONS, Reports, args_of, reported, words
 from edge.links.sms_words import answer as answer_of
@@ -34,29 +34,12 @@ from sms.arguments import arguments
 from sms.commands import Asked, UnclearError, asked
 from sms.mailbox import Received
 
-STATION_S: Final = 30.0
-"""How long the station may take; then who asked is told to ask again."""
-ANSWER_S: Final = 3600.0
-"""An answer that did not leave by then is not worth sending any more."""
 SEEN_MOST: Final = 500
 
 log = logging.getLogger(__name__)
 
 Codes = Callable[[str, str, Sequence[AlarmView]], Sequence[int] | None]
 """(recipient's id, code, the alarms) -> the numbers that this code was sent for; None: it is no code of his."""
-
-
-class _Text:
-    """A text that is being dealt with."""
-
-    __slots__ = ("is_answered", "is_settled", "key", "person", "until_s")
-
-    def __init__(self, key: str, person: Recipient, until_s: float) -> None:
-        self.key = key
-        self.person = person
-        self.until_s = until_s
-        self.is_answered = False
-        self.is_settled = False
 
 
 class Desk:
@@ -78,21 +61,19 @@ class Desk:
         """`site`: its words, in the language of who has none of his own; `facts`: what the box knows of itself."""
         self._people = people
         self._office = office
-        self._outlet = outlet
-        self._site = site
-        self._clock = clock
         self._codes = codes
         self._report = report
         self._facts = facts
         self._say = say
         self._words = words()
-        self._texts: dict[str, _Text] = {}
+        self._texts: dict[str, Text] = {}
         self._seen: OrderedDict[str, None] = OrderedDict()
         self.lock_out = LockOut()
+        self._locked_s: dict[str, float] = {}
         self.tried = 0
         """Codes that were compared: what a guesser's odds are counted by."""
-        self._budget = AnswerBudget()
         self._tally = Tally(say)
+        self._answers = Answers(outlet, site, clock, self._tally)
 
     # -- the member
 
@@ -113,7 +94,7 @@ class Desk:
             self._seen[key] = None
             while len(self._seen) > SEEN_MOST:
                 self._seen.popitem(last=False)
-            text = self._texts[message.id] = _Text(key, person, now_s + STATION_S)
+            text = self._texts[message.id] = Text(key, person, now_s)
             self._guarded(text, partial(self._begin, text, message.text, now_s))
         if not text.is_settled:
             return None
@@ -128,7 +109,7 @@ class Desk:
             if now_s < text.until_s:
                 due_s = min(due_s, text.until_s)
             elif not text.is_answered:
-                self._answer(text, fitting([self._to(text.person).say("late", box=self._site.box)]))
+                self._answers.give(text, fitting([self._answers.to(text).say("late", box=self._answers.site.box)]))
                 due_s = min(due_s, text.until_s)
             elif text.is_settled:
                 del self._texts[id_]  # its message is no longer offered
@@ -138,26 +119,26 @@ class Desk:
 
     # -- what a text asks for
 
-    def _begin(self, text: _Text, written: str, now_s: float) -> None:
+    def _begin(self, text: Text, written: str, now_s: float) -> None:
         try:
             order = asked(written, self._words)
             if order.what in CODES:
                 self._code(text, order, arguments(order, {})["code"], now_s)
                 return
         except UnclearError as exc:
-            if self._has_room(text):
-                self._answer(text, sms_results.unclear(self._to(text.person), exc))
+            if self._answers.has_room(text):
+                self._answers.give(text, sms_results.unclear(self._answers.to(text), exc))
             return
-        if not self._has_room(text):
+        if not self._answers.has_room(text):
             return
         if order.what == "report":
-            self._answer(text, reported(self._to(text.person), order, self._report))
+            self._answers.give(text, reported(self._answers.to(text), order, self._report))
         elif order.what in QUESTIONS:
             self._gather(text, order, partial(self._question, text, order))
         else:
             self._gather(text, order, partial(self._order, text, order))
 
-    def _gather(self, text: _Text, order: Asked, then: Callable[[Mapping[str, Any]], None]) -> None:
+    def _gather(self, text: Text, order: Asked, then: Callable[[Mapping[str, Any]], None]) -> None:
         """Ask the station for all views that are needed, and go on when they are there."""
         needs, found = NEEDS.get(order.what, ()), dict[str, Any]()
 
@@ -171,45 +152,49 @@ class Desk:
         for name in needs:
             self._office.ask(name, partial(take, name))
 
-    def _guarded(self, text: _Text, act: Callable[[], None]) -> None:
+    def _guarded(self, text: Text, act: Callable[[], None]) -> None:
         """Answer what can't be done, whatever it is: a text never stops the link."""
         try:
             act()
         except UnclearError as exc:
-            self._answer(text, sms_results.unclear(self._to(text.person), exc))
+            self._answers.give(text, sms_results.unclear(self._answers.to(text), exc))
         except RefusedValueError as exc:
-            self._answer(text, sms_results.refused(self._to(text.person), exc.text))
+            self._answers.give(text, sms_results.refused(self._answers.to(text), exc.text))
         except Exception:  # a bug: its traceback is in the log, and who asked hears that it did not work
             log.exception("a text message could not be answered")
             text.until_s = 0.0
 
-    def _question(self, text: _Text, order: Asked, views: Mapping[str, Any]) -> None:
-        self._answer(text, answer_of(self._to(text.person), order, views, self._facts()))
+    def _question(self, text: Text, order: Asked, views: Mapping[str, Any]) -> None:
+        self._answers.give(text, answer_of(self._answers.to(text), order, views, self._facts()))
 
-    def _order(self, text: _Text, order: Asked, views: Mapping[str, Any]) -> None:
+    def _order(self, text: Text, order: Asked, views: Mapping[str, Any]) -> None:
         self._command(text, order.what, args_of(order, views), self._done)
 
     def _command(
-        self, text: _Text, verb: str, args: dict[str, Any], then: Callable[[_Text, Command, Result], None]
+        self, text: Text, verb: str, args: dict[str, Any], then: Callable[[Text, Command, Result], None]
     ) -> None:
         person = text.person
         command = Command(f"sms-{text.key}", verb, args, person.id, "sms", person.right, proposes=True)
-        text.until_s = self._now_s() + STATION_S
-        self._office.order(command, partial(then, text, command))
+        text.until_s = self._answers.now_s() + STATION_S
 
-    def _done(self, text: _Text, command: Command, result: Result) -> None:
-        to = self._to(text.person)
+        def take(result: Result) -> None:
+            self._guarded(text, partial(then, text, command, result))
+
+        self._office.order(command, take)
+
+    def _done(self, text: Text, command: Command, result: Result) -> None:
+        to = self._answers.to(text)
         if "code" in result.values:
-            self._answer(text, sms_results.proposed(to, command, result))
+            self._answers.give(text, sms_results.proposed(to, command, result))
         else:
-            self._answer(text, sms_results.done(to, _who(text.person), result), is_done=result.done)
+            self._answers.give(text, sms_results.done(to, text.who, result), is_done=result.done)
 
     # -- codes
 
-    def _code(self, text: _Text, order: Asked, code: str, now_s: float) -> None:
+    def _code(self, text: Text, order: Asked, code: str, now_s: float) -> None:
         """Let a code count, unless too many wrong ones came."""
-        if now_s < self.lock_out.until_s(text.person.number, now_s):
-            self._drop(text)
+        if not self.lock_out.may_try(text.person.number, now_s):
+            self._answers.drop(text)
             return
         self.tried += 1
         if order.what == "confirm":
@@ -217,73 +202,42 @@ class Desk:
         else:
             self._gather(text, order, partial(self._acknowledge, text, code))
 
-    def _confirmed(self, code: str, text: _Text, command: Command, result: Result) -> None:
+    def _confirmed(self, code: str, text: Text, command: Command, result: Result) -> None:
         if result.text.key == "command_no_proposal":
             self._wrong(text, code)
         else:
+            self.lock_out.right(text.person.number)
             self._done(text, command, result)
 
-    def _acknowledge(self, text: _Text, code: str, views: Mapping[str, Any]) -> None:
+    def _acknowledge(self, text: Text, code: str, views: Mapping[str, Any]) -> None:
         alarms: Sequence[AlarmView] = views["alarms"]
         meant = self._codes(text.person.id, code, alarms)
         if meant is None:
             self._wrong(text, code)
             return
+        self.lock_out.right(text.person.number)
         waiting = [view.number for view in alarms if view.number in meant and _waits(view)]
         if not waiting:
-            to = self._to(text.person)
-            self._answer(text, fitting([to.say("acked", numbers=sorted(meant))]), is_done=True)
+            to = self._answers.to(text)
+            self._answers.give(text, fitting([to.say("acked", numbers=sorted(meant))]), is_done=True)
             return
         self._command(text, "ack", {"numbers": waiting}, self._acknowledged)
 
-    def _acknowledged(self, text: _Text, _command: Command, result: Result) -> None:
-        said = sms_results.acknowledged(self._to(text.person), _who(text.person), result)
-        self._answer(text, said, is_done=result.done)
+    def _acknowledged(self, text: Text, _command: Command, result: Result) -> None:
+        said = sms_results.acknowledged(self._answers.to(text), text.who, result)
+        self._answers.give(text, said, is_done=result.done)
 
-    def _wrong(self, text: _Text, code: str) -> None:
-        locked_s = self.lock_out.wrong(text.person.number, self._now_s())
-        if locked_s:
-            self._say("sms_lockout", author=text.person.id, for_ms=round(locked_s * 1000))
-        if self._has_room(text):
-            self._answer(text, sms_results.wrong_code(self._to(text.person), code, locked_s))
-
-    # -- answers
-
-    def _has_room(self, text: _Text) -> bool:
-        """Return whether an answer may go; where none may, nothing is asked of the station either."""
-        has_room = self._outlet.room("answer") > 0 and self._budget.has_room(text.person.number, self._now_s())
-        if not has_room:
-            self._drop(text)
-        return has_room
-
-    def _drop(self, text: _Text) -> None:
-        self._tally.add(self._now_s(), "sms_flood", text.person.id, author=text.person.id)
-        text.is_answered = text.is_settled = True
-
-    def _answer(self, text: _Text, said: str, *, is_done: bool = False) -> None:
-        """Give the one answer. What a code has done is done, answer or not: it has room of its own."""
-        if text.is_answered:
-            return
-        now_s, number = self._now_s(), text.person.number
-        if is_done and not self._budget.has_room(number, now_s, is_done=True):
-            self._drop(text)
-            return
-        text.is_answered, text.until_s = True, now_s + ANSWER_S
-        self._budget.note(number, now_s)
-        wanted = Wanted(f"a-{text.key}", number, "answer", said, expires_s=now_s + ANSWER_S)
-
-        def told(_key: str, _fate: Fate) -> None:
-            text.is_settled = True
-
-        self._outlet.offer(wanted, told)
-
-    def _to(self, person: Recipient) -> Speech:
-        is_dated = TRUST.index(self._clock.trust()) >= DATED_FROM
-        utc_ms = self._clock.utc_ms() if is_dated else None
-        return msgspec.structs.replace(self._site, lang=person.lang or self._site.lang, utc_ms=utc_ms)
-
-    def _now_s(self) -> float:
-        return self._clock.monotonic_ns() / 1e9
+    def _wrong(self, text: Text, code: str) -> None:
+        """Say that a code is none; of those of one lock-out one says so, and so does the journal."""
+        now_s, person = self._answers.now_s(), text.person
+        until_s = self.lock_out.until_s(person.number, now_s)
+        pause_s = 0.0
+        if until_s > now_s and self._locked_s.get(person.id) != until_s:
+            self._locked_s[person.id] = until_s
+            pause_s = math.ceil((until_s - now_s) / 60) * 60
+            self._say("sms_lockout", author=person.id, for_ms=pause_s * 1000)
+        if self._answers.has_room(text):
+            self._answers.give(text, sms_results.wrong_code(self._answers.to(text), code, pause_s))
 
 
 def codes_by(secret: bytes) -> Codes:
@@ -295,7 +249,3 @@ def codes_by(secret: bytes) -> Codes:
 
 def _waits(view: AlarmView) -> bool:
     return not view.acknowledged or view.state == "latched"
-
-
-def _who(person: Recipient) -> str:
-    return person.name or person.id

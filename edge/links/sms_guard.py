@@ -49,15 +49,24 @@ class LockOut:
         tried = self._by_number.get(number)
         return max(everybody_s, tried.locked_s if tried else 0.0)
 
-    def wrong(self, number: str, now_s: float) -> float:
-        """Take note of a wrong code; return for how long (s) none counts now, 0 while the next one does."""
+    def may_try(self, number: str, now_s: float) -> bool:
+        """Return whether a code counts now. It counts as a wrong one until `right` is said: many may come at once."""
+        if now_s < self.until_s(number, now_s):
+            return False
         tried = self._by_number.setdefault(number, _Tried(last_s=now_s))
         tried.wrong = max(0, tried.wrong - int((now_s - tried.last_s) // DAY_S)) + 1
         tried.last_s = now_s
         self._all.append(now_s)
         if tried.wrong >= FREE_MOST:
             tried.locked_s = now_s + PAUSES_S[min(tried.wrong - FREE_MOST, len(PAUSES_S) - 1)]
-        return max(0.0, self.until_s(number, now_s) - now_s)
+        return True
+
+    def right(self, number: str) -> None:
+        """Take note that the last one tried was no wrong one."""
+        tried = self._by_number[number]
+        tried.wrong, tried.locked_s = tried.wrong - 1, 0.0
+        if self._all:
+            self._all.pop()
 
 
 class AnswerBudget:

@@ -95,8 +95,9 @@ def _unit(views: Sequence[Any], name: str, id_: str) -> str:
 
 def _without_unit(value: str, unit: str) -> str:
     """Return a value without its own unit as phones write it: 90 C, 482.1 m3; any other stays, to be refused."""
-    written = folded(gsm7(units.shown(unit).name))
-    is_own = bool(written) and folded(gsm7(value)).endswith(written)
+    shown = units.shown(unit)
+    written = folded(gsm7(shown.name))
+    is_own = bool(written) and shown.factor == 1 and folded(gsm7(value)).endswith(written)
     return value[: -len(written)].rstrip() if is_own and value[: -len(written)].rstrip()[-1:].isdigit() else value
 
 

@@ -85,7 +85,7 @@ def wrong_code(to: Speech, code: str, locked_s: float) -> str:
     """Return that a code is none; and when codes count again, where there were too many wrong ones."""
     if locked_s <= 0:
         return fitting([to.say("wrong_code", code=short(folded(code), 8) or "?")])
-    again = None if to.utc_ms is None else to.clock(to.utc_ms + round(locked_s * 1000) + 60_000)
+    again = None if to.utc_ms is None else to.clock(to.utc_ms + round(locked_s * 1000))
     return fitting([to.say("locked", within=catalogue.duration(to.lang, locked_s * 1000), at=again)])
 
 

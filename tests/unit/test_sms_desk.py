@@ -328,16 +328,38 @@ def test_wrong_codes_lock_out_for_longer_and_longer_with_one_line_each() -> None
 
 def test_a_lock_out_grows_ends_and_is_forgotten() -> None:
     guard, now_s, pauses = LockOut(), 0.0, []
-    for _ in range(FREE_MOST + len(PAUSES_S) + 2):
-        pause_s = guard.wrong("n", now_s)
-        now_s += pause_s + 1
-        pauses.append(pause_s)
-    assert pauses == [0.0] * (FREE_MOST - 1) + [*PAUSES_S, PAUSES_S[-1], PAUSES_S[-1], PAUSES_S[-1]][: len(pauses) - 4]
-    assert LockOut().wrong("n", now_s) == 0.0
+    for _ in range(FREE_MOST + len(PAUSES_S)):
+        assert guard.may_try("n", now_s)
+        pauses.append(max(0.0, guard.until_s("n", now_s) - now_s))
+        if pauses[-1]:
+            assert not guard.may_try("n", now_s + pauses[-1] - 1), "none while it lasts"
+        now_s += pauses[-1]
+    assert pauses == [0.0] * (FREE_MOST - 1) + [*PAUSES_S, PAUSES_S[-1]]
+    crowd = LockOut()
     for n in range(WRONG_A_DAY):
-        guard.wrong(f"m{n}", now_s)
-    assert guard.until_s("innocent", now_s) > now_s, "of all together as well"
-    assert LockOut().until_s("innocent", now_s) == 0.0
+        assert crowd.may_try(f"m{n}", float(n))
+    assert not crowd.may_try("innocent", 50.0), "of all together as well"
+    assert crowd.may_try("innocent", 86_401.0)
+
+
+def test_a_day_without_a_wrong_code_takes_one_back_and_a_right_one_counts_as_none() -> None:
+    guard = LockOut()
+    for n in range(FREE_MOST - 1):
+        assert guard.may_try("n", float(n))
+    assert guard.may_try("n", 10.0)
+    guard.right("n")
+    assert guard.until_s("n", 10.0) == 0.0, "the right one at the last moment"
+    assert guard.may_try("n", 3 * 86_400.0)
+    assert guard.until_s("n", 3 * 86_400.0) == 0.0
+
+
+def test_codes_that_come_all_at_once_are_not_compared_more_often_than_one_by_one() -> None:
+    box = alarmed()
+    for n in range(60):
+        box.come(f"OK 2{n:03}")
+    box.settle()
+    assert box.desk.tried == FREE_MOST
+    assert len(box.kinds("sms_lockout")) == 1
 
 
 # -- forgers and floods

@@ -36,7 +36,7 @@ class Linked(Texted):
             kept=KeptFile(self.fs, "sms/queue", "vigie-sms-queue"), say=self._say,
         )  # fmt: skip
         self.desk = Desk(
-            self.people, self.office, queue, self.desk._site, clock=self.clock, say=self._say,
+            self.people, self.office, queue, self.desk._answers.site, clock=self.clock, say=self._say,
             codes=self._codes, report=self._report, facts=lambda: self.facts,
         )  # fmt: skip
         self.link = SmsLink(

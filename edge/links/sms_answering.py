@@ -1,0 +1,86 @@
+"""The one answer to each text: within a budget, to the number that is listed, and known when it is in the queue."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from edge.core.clock import DATED_FROM, TRUST, Clock
+from edge.links.sms_guard import AnswerBudget, Tally
+from edge.links.sms_ports import Fate, Outlet, Wanted
+from edge.settings.model_sms import Recipient
+from edge.settings.sms_speech import Speech
+
+STATION_S: Final = 30.0
+"""How long the station may take; then who asked is told to ask again."""
+ANSWER_S: Final = 3600.0
+"""An answer that did not leave by then is not worth sending any more."""
+
+
+class Text:
+    """A text that is being dealt with."""
+
+    __slots__ = ("is_answered", "is_settled", "key", "person", "until_s")
+
+    def __init__(self, key: str, person: Recipient, now_s: float) -> None:
+        self.key = key
+        self.person = person
+        self.until_s = now_s + STATION_S
+        self.is_answered = False
+        self.is_settled = False
+
+    @property
+    def who(self) -> str:
+        """What its sender is called."""
+        return self.person.name or self.person.id
+
+
+class Answers:
+    """Gives answers, or drops texts where none may be given. `site`: its words, in the site's language."""
+
+    def __init__(self, outlet: Outlet, site: Speech, clock: Clock, tally: Tally) -> None:
+        self.site = site
+        self._outlet = outlet
+        self._clock = clock
+        self._tally = tally
+        self._budget = AnswerBudget()
+
+    def now_s(self) -> float:
+        """Return the monotonic instant."""
+        return self._clock.monotonic_ns() / 1e9
+
+    def to(self, text: Text) -> Speech:
+        """Return how its sender is answered now."""
+        is_dated = TRUST.index(self._clock.trust()) >= DATED_FROM
+        utc_ms = self._clock.utc_ms() if is_dated else None
+        return msgspec.structs.replace(self.site, lang=text.person.lang or self.site.lang, utc_ms=utc_ms)
+
+    def has_room(self, text: Text) -> bool:
+        """Return whether an answer may go; where none may, the text is dropped and nothing asked of the station."""
+        has_room = self._outlet.room("answer") > 0 and self._budget.has_room(text.person.number, self.now_s())
+        if not has_room:
+            self.drop(text)
+        return has_room
+
+    def drop(self, text: Text) -> None:
+        """Leave a text without an answer, and count it."""
+        self._tally.add(self.now_s(), "sms_flood", text.person.id, author=text.person.id)
+        text.is_answered = text.is_settled = True
+
+    def give(self, text: Text, said: str, *, is_done: bool = False) -> None:
+        """Give the one answer. What a code has done is done, answer or not: it has room of its own."""
+        if text.is_answered:
+            return
+        now_s, number = self.now_s(), text.person.number
+        if is_done and not self._budget.has_room(number, now_s, is_done=True):
+            self.drop(text)
+            return
+        text.is_answered, text.until_s = True, now_s + ANSWER_S
+        self._budget.note(number, now_s)
+        wanted = Wanted(f"a-{text.key}", number, "answer", said, expires_s=now_s + ANSWER_S)
+
+        def told(_key: str, _fate: Fate) -> None:
+            text.is_settled = True
+
+        self._outlet.offer(wanted, told)
