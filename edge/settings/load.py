@@ -27,6 +27,7 @@ from edge.settings.rules_points import check_points
 from edge.settings.rules_recipients import check_recipients
 from edge.settings.rules_rules import check_rules
 from edge.settings.rules_site import check_site
+from edge.settings.rules_sms import check_sms
 from edge.settings.rules_tariff import check_tariffs
 from edge.settings.rules_wiring import check_wiring
 from edge.settings.syntax import tables_of, text_of
@@ -35,7 +36,7 @@ from edge.settings.templates import expanded
 
 RULES: Final = (
     check_points, check_limits, check_outputs, check_orders, check_rules, check_wiring, check_tariffs, check_site,
-    check_equipment, check_meters, check_calculated, check_recipients,
+    check_equipment, check_meters, check_calculated, check_recipients, check_sms,
 )  # fmt: skip
 """What is looked at between tables, each (draft, faults) -> None, in this order."""
 MOST_BYTES = 4_000_000  # a site of 10,000 points is 2 MB; what is larger is another file

@@ -19,13 +19,17 @@ def check_outputs(draft: Draft, faults: Faults) -> None:
             faults.at_key(row.key("by_command"), "fault.output_idle")
         if row.good.get("drive") == "open_collector" and "active_high" in row.raw:
             faults.at_key(row.key("active_high"), "fault.output_drive")
-        if "link_lost_s" in row.raw and draft.mqtt is None and not faults.is_partial:
+        if "link_lost_s" in row.raw and not _has_link(draft) and not faults.is_partial:
             faults.at_key(row.key("link_lost_s"), "fault.output_no_link")
         if "readback_pin" not in row.raw:
             for name in _READ_BACK:
                 if name in row.raw:
                     faults.at_key(row.key(name), "fault.pair", name="readback_pin")
         _check_times(row, faults)
+
+
+def _has_link(draft: Draft) -> bool:
+    return draft.mqtt is not None or (draft.sms is not None and bool(draft.sms.raw.get("gateway")))
 
 
 def _check_times(row: Row, faults: Faults) -> None:

@@ -91,7 +91,7 @@ def _check_meter(row: Row, place: KeyPath, name: str, points: Mapping[str, Row],
     """Note a point that is none, that counts nothing, or in units that the price can't be for."""
     point = points.get(name)
     if point is None:
-        _note_no_point(place, name, points, faults)
+        note_no_point(place, name, points, faults)
         return
     if point.channel is None:
         return
@@ -108,7 +108,8 @@ def _check_meter(row: Row, place: KeyPath, name: str, points: Mapping[str, Row],
         faults.at_value(place, "fault.tariff_unit", unit=unit or "-", wanted=wanted)
 
 
-def _note_no_point(place: KeyPath, name: str, points: Mapping[str, Row], faults: Faults) -> None:
+def note_no_point(place: KeyPath, name: str, points: Mapping[str, Row], faults: Faults) -> None:
+    """Note that a point is named that there is none of."""
     if faults.is_partial:
         return
     near = nearest(name, points)
@@ -139,7 +140,7 @@ def _check_periods(row: Row, prices: Mapping[str, float], points: Mapping[str, R
     name = row.good.get("split_by", "")
     point = points.get(name)
     if point is None:
-        _note_no_point(row.key("split_by"), name, points, faults)
+        note_no_point(row.key("split_by"), name, points, faults)
     elif point.channel is not None and point.channel.kind not in {"state", "text"}:
         faults.at_value(row.key("split_by"), "fault.tariff_no_words", kind=point.channel.kind)
     periods = row.good.get("periods", {})

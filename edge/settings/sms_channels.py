@@ -85,3 +85,12 @@ def _index_of(point: PointSpec, points: Sequence[PointSpec], indexes: dict[str, 
     energy = [other for other in points if other.kind == "counter" and other.unit in ENERGY]
     near = [other for other in energy if point.equipment and other.equipment == point.equipment] or energy
     return indexes[near[0].id] if len(near) == 1 else -1
+
+
+def fewest_channels(kinds: Iterable[str]) -> int:
+    """Return how many channels points of these kinds take at least.
+
+    >>> fewest_channels(["counter", "gauge", "state", "text"])
+    3
+    """
+    return sum(kind != "text" for kind in kinds)
