@@ -17,6 +17,7 @@ ACTS: Final[dict[str, str]] = {
     "key": "this gateway's public key, for [link.sms] gateway_key of every box",
     "accept": "let a box join, once its label shows the same letters",
     "revoke": "forget a box's key: nothing of it is taken, and it may ask again",
+    "roll": "have a box use new keys: one message each way, and nothing is lost",
     "order": "give a box an order by SMS, and print its answer",
     "resend": "ask a box now for the messages that did not come",
     "backup": "write all that the gateway knows to one file; it holds its key",
@@ -56,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made["accept"].add_argument("--site", default="", metavar="NAME", help="what people call its place")
     made["revoke"].add_argument("box", metavar="BOX")
     made["resend"].add_argument("box", metavar="BOX")
+    made["roll"].add_argument("box", metavar="BOX")
     order = made["order"]
     order.add_argument("words", nargs="+", metavar="BOX VERB [k=v…]", help="with --all without BOX: VERB [k=v…]")
     order.add_argument("--all", action="store_true", help="to every accepted box; says its price and asks first")

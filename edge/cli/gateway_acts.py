@@ -70,6 +70,12 @@ def _revoke(store: GatewayStore, args: argparse.Namespace, say: Words) -> int:
     return 0
 
 
+def _roll(store: GatewayStore, args: argparse.Namespace, say: Words) -> int:
+    gateway_admin.roll(store, args.box, int(time.time()))
+    print(say("gateway.rolled", box=args.box))
+    return 0
+
+
 def _resend(store: GatewayStore, args: argparse.Namespace, say: Words) -> int:
     count = gateway_admin.resend(store, args.box)
     print(say("gateway.resend_n", count=count) if count else say("gateway.resend_none", box=args.box))
@@ -86,7 +92,8 @@ def _backup(store: GatewayStore, args: argparse.Namespace, say: Words) -> int:
 
 
 _ACTS: Final = {
-    "boxes": _boxes, "key": _key, "accept": _accept, "revoke": _revoke, "resend": _resend, "backup": _backup,
+    "boxes": _boxes, "key": _key, "accept": _accept, "revoke": _revoke, "roll": _roll, "resend": _resend,
+    "backup": _backup,
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edge.upstream.gateway_fleet import missing
 from edge.upstream.gateway_log import GatewayLog
+from edge.upstream.gateway_sessions import Sessions
 from edge.upstream.gateway_store import GatewayStore, StoreError
 
 
@@ -34,6 +35,20 @@ def revoke(store: GatewayStore, id_: str, now_s: int) -> None:
             raise ValueError(f"{id_} is not known here; `vigie gateway boxes` lists all")
         store.forget(id_)
         store.journal(now_s, id_, "revoked")
+
+
+def roll(store: GatewayStore, id_: str, now_s: int) -> None:
+    """Have a box use new keys. Raises ValueError for a box that has none yet."""
+    with store:
+        box = store.box(id_)
+        if box is None or box.state != "accepted" or box.session is None:
+            raise ValueError(f"{id_} has no keys yet; `vigie gateway boxes` lists those that have")
+        sessions = Sessions(store)
+        session = sessions.of(box, now_s)
+        octets = session.roll()
+        sessions.keep(box, session)
+        sessions.post(box, octets, "roll", now_s)
+        store.journal(now_s, id_, "rolled")
 
 
 def resend(store: GatewayStore, id_: str) -> int:

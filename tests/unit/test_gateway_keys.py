@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from edge.upstream.gateway_admin import restore
+from edge.upstream.gateway_admin import restore, roll
+from edge.upstream.gateway_store import GatewayStore
 from sms.seal import FAILED_MAX
 from tests.gateway_rig import Server, TextingBox
 
@@ -106,3 +108,21 @@ def test_a_restored_gateway_that_is_not_heard_says_it_again_a_day_later(server: 
     server.run(20, 2)
     assert sent(server, "roll") == 2
     assert server.rows("b0117") == box.account
+
+
+def test_an_operator_has_a_box_use_new_keys_beside_a_gateway_that_runs(server: Server) -> None:
+    box = server.box("b0117")
+    before = box.report(full=True, is_first=True)  # under the old keys, on its way
+    with closing(GatewayStore(server.path)) as store:  # another process
+        roll(store, "b0117", int(server.utc_s))
+        with pytest.raises(ValueError, match="no keys yet"):
+            roll(store, "b0118", int(server.utc_s))
+    server.run(10, 2)
+    assert len(box.session.saved()["keys"]) == 2
+    server.bring(box, box.report(), before)
+    server.run(10, 2)
+    assert server.rows("b0117") == box.account
+    kept = server.gateway.store.box("b0117")
+    assert kept is not None
+    assert kept.session is not None
+    assert [key["agreed"] for key in json.loads(kept.session)["keys"]] == [True, True]

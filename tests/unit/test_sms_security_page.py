@@ -26,7 +26,7 @@ def test_its_figures_are_those_of_the_code() -> None:
 
 
 def test_its_commands_exist() -> None:
-    for act in ("key", "boxes", "accept", "revoke"):
+    for act in ("key", "boxes", "accept", "revoke", "roll"):
         assert act in ACTS
         assert f"vigie gateway {act}" in PAGE
 
