@@ -19,6 +19,7 @@ from sms.keys import Identity
 from sms.schema import Channel, Schema, schema_bodies
 from sms.session import Session
 from sms.wire import STEPS, Type, header_of
+from tests.sms_link_rig import BEGIN_MS, HOUR_MS, Rig
 
 NOW_S = 1_795_161_600
 HOUR = STEPS.index(3600)
@@ -181,6 +182,60 @@ class Server:
     def journal(self, kind: str) -> list[str]:
         query = "SELECT words FROM journal WHERE kind = ? ORDER BY id"
         return [row[0] for row in self.gateway.store.db.execute(query, (kind,))]
+
+
+class RealFar:
+    """The far end of the air: a real gateway and its consumer."""
+
+    def __init__(self, rig: Rig, folder: Path) -> None:
+        store = GatewayStore(folder / "gateway.db")
+        with store:
+            store.keep("identity", rig.gateway.own.saved())
+        store.close()
+        self.server = Server(folder)
+        self.number = "+33600000117"
+        self._taken = 0
+
+    def take(self, octets: bytes, utc_s: int) -> list[bytes]:
+        self.server.mailboxes["a"].bring(self.number, octets=octets)
+        return self.step(utc_s)
+
+    def step(self, utc_s: int) -> list[bytes]:
+        self.server.utc_s = float(utc_s)
+        self.server.gateway.step(utc_s)
+        if any(box.state == "new" for box in self.server.gateway.store.boxes()):
+            self.server.accept("b0117")
+            self.server.gateway.step(utc_s)
+        self.server.consumer.step(utc_s)
+        self.server.gateway.step(utc_s)
+        mailbox = self.server.mailboxes["a"]
+        while mailbox.leave() is not None:
+            pass
+        left = [sent.octets for sent in mailbox.left[self._taken :]]
+        self._taken = len(mailbox.left)
+        return left
+
+    def hours(self, point: str) -> dict[int, tuple[float, float | None]]:
+        """Return what the consumer has of an index, by hour from the beginning. Fails when one is there twice."""
+        query = (
+            "SELECT r.t_ms, r.value, r.increment FROM record r JOIN point p ON p.id = r.point WHERE p.point = ?"
+            " AND r.value IS NOT NULL"
+        )
+        rows = self.server.consumer.ledger._db.execute(query, (point,)).fetchall()
+        found = {(t_ms - BEGIN_MS) // HOUR_MS: (value, increment) for t_ms, value, increment in rows}
+        assert len(found) == len(rows)
+        return found
+
+
+def account(rig: Rig, point: str, hours: range) -> dict[int, float]:
+    """Return what the box measured: the index at the end of each hour."""
+    found = {}
+    for hour in hours:
+        t_ms = BEGIN_MS + hour * HOUR_MS
+        period = rig.past.period(point, t_ms, t_ms + HOUR_MS)
+        if period is not None and period.last is not None and hour not in rig.past.holes:
+            found[hour] = float(int(period.last))
+    return found
 
 
 def counter_of(octets: bytes) -> int:

@@ -88,6 +88,8 @@ ROWS: Final[dict[str, Row]] = {
     "J3": Row("a report: machines by state, active alarms, last incident", SMS),
     "J4": Row("yesterday's consumption and cost in one message", SMS),
     "J5": Row("the journal goes upstream line by line", "tests/fault/test_journal.py"),
+    "S3": Row("values by SMS: lost, doubled and reordered messages leave no difference"),
+    "S4": Row("a manager's table of an hour, with its error flag, from what came by SMS"),
     "S8": Row("a person asks by text, without an app, and has one answer"),
     "U1": Row("who may only read changes nothing", "tests/unit/test_sms_desk.py"),
     "U3": Row("numbers are listed with their rights, and one that is not gets silence and a journal line"),
