@@ -37,11 +37,12 @@ KEY_MAX: Final = 65 << CHANNEL_AT
 class Track:
     """A channel on its way through a message."""
 
-    def __init__(self, number: int, lean: Lean, tracks: Sequence[Track]) -> None:
+    def __init__(self, number: int, lean: Lean, other: Track | None) -> None:
         self._channel = number << CHANNEL_AT
         self._is_index = lean.is_index
-        self._other = tracks[lean.ref].lengths if lean.ref >= 0 else None
+        self._others = other.lengths if other else {}
         self.lengths: dict[int, int] = {}
+        """By interval: of what its value was off by."""
         self._last = NONE
         self._sign = 0
 
@@ -50,12 +51,9 @@ class Track:
         if kind == ANCHOR and self._is_index:
             return coder.raw(anchor_bits, off)
         context = self._channel | kind << KIND_AT
-        if kind == ANCHOR:
-            last, sign = NONE, 0
-            other = NONE
-        else:
-            last, sign = self._last, self._sign
-            other = NONE if self._other is None else self._other.get(at, NONE)
+        last, other, sign = NONE, NONE, 0
+        if kind != ANCHOR:
+            last, other, sign = self._last, self._others.get(at, NONE), self._sign
         size, length = self._size(coder, context, last << 12 | other << 6, abs(off))
         is_below = bool(length and coder.bit(context | SIGN | sign, -1, int(off < 0)))
         self.lengths[at] = length
@@ -80,6 +78,14 @@ class Track:
             rest -= 1
             found = found << 1 | coder.bit(key | found, -1, size >> rest & 1)
         return found << rest | coder.raw(rest, size & (1 << rest) - 1), length
+
+
+def tracks_of(lean_by: Sequence[Lean]) -> list[Track]:
+    """Return the tracks of all channels at the beginning of a message."""
+    tracks: list[Track] = []
+    for number, lean in enumerate(lean_by):
+        tracks.append(Track(number, lean, tracks[lean.ref] if lean.ref >= 0 else None))
+    return tracks
 
 
 def code_presence(coder: Coder, there: Sequence[int], count: int) -> list[int]:

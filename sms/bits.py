@@ -30,22 +30,22 @@ class BitWriter:
 class BitReader:
     """Gives numbers of so many bits each."""
 
-    __slots__ = ("_length", "_number", "used")
+    __slots__ = ("_at", "_length", "_number")
 
     def __init__(self, octets: bytes) -> None:
         self._number = int.from_bytes(octets)
         self._length = len(octets) * 8
-        self.used = 0
+        self._at = 0
 
     def take(self, width: int) -> int:
         """Return the next `width` bits as a number."""
-        self.used += width
-        left = self._length - self.used
+        self._at += width
+        left = self._length - self._at
         if left <= -width:
             return 0
         return (self._number >> left if left >= 0 else self._number << -left) & (1 << width) - 1
 
     @property
-    def octets_used(self) -> int:
+    def used(self) -> int:
         """How many octets were begun."""
-        return (self.used + 7) // 8
+        return (self._at + 7) // 8

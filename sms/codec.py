@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Final
 
 from sms import rice
-from sms.adaptive import Track, code_presence
+from sms.adaptive import code_presence, tracks_of
 from sms.arith import Counts, Reader, Recorder, Split, written
 from sms.bits import BitReader, BitWriter
 from sms.lean import INDEX_MAX, LEANT, LEVEL_MAX, Lean, Token, expected, leans, tokens_of
@@ -99,9 +99,7 @@ def _adaptive(
     """
     counts = prior.counts if prior else {}
     recorder = Recorder(Counts(counts))
-    tracks: list[Track] = []
-    for number, lean in enumerate(lean_by):
-        tracks.append(Track(number, lean, tracks))
+    tracks = tracks_of(lean_by)
     anchor_bits = FULL_BITS if full else LOW_BITS
     splits: list[list[list[Split]]] = [[] for _ in lean_by]
     most = len(tokens[0])
@@ -183,16 +181,16 @@ def decode(schema: Schema, header: Header, body: bytes, prior: Prior | None = No
         raise WireError(f"step code {header.step} of the message is not the {schema.step_s} s of schema {schema.id}")
     if not header.count or len(body) > BODY or body.endswith(b"\0"):
         raise WireError(f"a report of {header.count} intervals in {len(body)} octets, which no encoder makes")
+    bits: BitReader | Reader
     if header.coder == RICE:
         bits = BitReader(body)
-        take = _rice_taker(schema, header.count, bits)
+        source = _rice_source(schema, header.count, bits)
     else:
-        reader = Reader(body, Counts(_counts(schema, header.prior, prior)))
-        take = _adaptive_taker(schema, header.count, reader)
-    columns = _columns(schema, header.count, take)
-    used = bits.octets_used if header.coder == RICE else reader.used
-    if used < len(body):
-        raise WireError(f"{len(body) - used} octets of the body are left over")
+        bits = Reader(body, Counts(_counts(schema, header.prior, prior)))
+        source = _adaptive_source(schema, header.count, bits)
+    columns = _columns(schema, header.count, source)
+    if bits.used < len(body):
+        raise WireError(f"{len(body) - bits.used} octets of the body are left over")
     return columns
 
 
@@ -205,27 +203,25 @@ def _counts(schema: Schema, needed: int, prior: Prior | None) -> Mapping[int, tu
     return prior.counts
 
 
-Taker = Callable[[int, int, int], int]
-"""How far the value of a channel is off at an interval, of this kind."""
+Source = tuple[list[int], Callable[[int, int, int], int]]
+"""Which values are there; and how far the value of a channel is off at an interval, of this kind."""
 
 
-def _rice_taker(schema: Schema, count: int, bits: BitReader) -> tuple[list[int], Taker]:
+def _rice_source(schema: Schema, count: int, bits: BitReader) -> Source:
     anchor_bits = FULL_BITS if bits.take(1) else LOW_BITS
     there = rice.take_presence(bits, len(schema.channels), count)
     readers = [ChannelReader(bits, lean, anchor_bits) for lean in leans(schema)]
     return there, lambda number, _at, kind: readers[number].take(kind)
 
 
-def _adaptive_taker(schema: Schema, count: int, reader: Reader) -> tuple[list[int], Taker]:
+def _adaptive_source(schema: Schema, count: int, reader: Reader) -> Source:
     anchor_bits = FULL_BITS if reader.first else LOW_BITS
     there = code_presence(reader, [0] * len(schema.channels), count)
-    tracks: list[Track] = []
-    for number, lean in enumerate(leans(schema)):
-        tracks.append(Track(number, lean, tracks))
+    tracks = tracks_of(leans(schema))
     return there, lambda number, at, kind: tracks[number].code(reader, at, kind, 0, anchor_bits)
 
 
-def _columns(schema: Schema, count: int, source: tuple[list[int], Taker]) -> list[list[int | None]]:
+def _columns(schema: Schema, count: int, source: Source) -> list[list[int | None]]:
     there, take = source
     columns: list[list[int | None]] = []
     for number, lean in enumerate(leans(schema)):

@@ -39,6 +39,8 @@ def lifted(
             found.append(list(column))
             continue
         where = f"channel {number} ({channel.point})"
+        if values[0] >= TURN:
+            raise WireError(f"{where}: {values[0]} is a whole index already")
         if number not in known:
             raise WireError(f"{where}: no full value of the index is known yet")
         # only upwards: an index never goes back, and a new base index is sent whole

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from sms.adaptive import KEY_MAX, Track, code_presence
+from sms.adaptive import KEY_MAX, code_presence, tracks_of
 from sms.arith import FLAT
 from sms.lean import leans, tokens_of
 from sms.octets import Octets, varint
@@ -93,12 +93,10 @@ def train(schema: Schema, reports: Iterable[Sequence[Sequence[int | None]]]) -> 
         count = len(columns[0])
         rows = tokens_of(lean_by, columns, count)
         code_presence(counter, [sum(1 << count - 1 - at for at, one in enumerate(row) if one) for row in rows], count)
-        tracks: list[Track] = []
-        for number, (lean, row) in enumerate(zip(lean_by, rows, strict=True)):
-            tracks.append(Track(number, lean, tracks))
+        for track, row in zip(tracks_of(lean_by), rows, strict=True):
             for at, token in enumerate(row):
                 if token is not None:
-                    tracks[-1].code(counter, at, token.kind, token.off, 16)
+                    track.code(counter, at, token.kind, token.off, 16)
     return Prior(schema.id, counter.counts())
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from sms.adaptive import Track
+from sms.adaptive import tracks_of
 from sms.arith import Counts, Recorder
 from sms.codec import ADAPTIVE, RICE
 from sms.lean import ANCHOR, leans, tokens_of
@@ -34,14 +34,12 @@ def bits_without_anchors(schema: Schema, columns: Sequence[Row], prior: Prior, i
     for at in range(0, len(columns[0]) - intervals + 1, intervals):
         rows = tokens_of(lean_by, [column[at : at + intervals] for column in columns], intervals)
         recorder = Recorder(Counts(prior.counts))
-        tracks: list[Track] = []
-        for number, (lean, row) in enumerate(zip(lean_by, rows, strict=True)):
-            tracks.append(Track(number, lean, tracks))
+        for number, (track, row) in enumerate(zip(tracks_of(lean_by), rows, strict=True)):
             for when, token in enumerate(row):
                 if token is None:
                     continue
                 recorder.splits = []
-                tracks[-1].code(recorder, when, token.kind, token.off, 16)
+                track.code(recorder, when, token.kind, token.off, 16)
                 if token.kind != ANCHOR:
                     values[number] += 1
                     bits[number] += sum(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from sms.codec import ADAPTIVE, CARRIERS, RICE, decode, encode
+from sms.codec import ADAPTIVE, CARRIERS, RICE, decode, encode, is_full
 from sms.forms import Ack, Answer, Event, Order, body, fitted, form_of
 from sms.indexes import lifted
 from sms.lean import INDEX_MAX
@@ -42,7 +42,8 @@ def read(site: Site, octets: bytes) -> str:
             assert len(columns) == len(site.schema.channels)
             assert {len(column) for column in columns} == {header.count}
             assert all(value is None or abs(value) <= 2 * INDEX_MAX for column in columns for value in column)
-            lifted(site.schema, columns, dict.fromkeys(range(len(columns)), 10**9))
+            if not is_full(rest):
+                lifted(site.schema, columns, dict.fromkeys(range(len(columns)), 10**9))
         elif header.type is Type.SCHEMA:
             SchemaParts().add(rest)
         else:

@@ -169,5 +169,7 @@ def test_an_index_that_may_be_more_than_one_is_refused() -> None:
         lifted(INDEXES, sent, {0: 5}, {0: 65_566})
     with pytest.raises(WireError, match="more than one index"):
         lifted(INDEXES, sent, {0: 5}, {0: 29})
+    with pytest.raises(WireError, match="65536 is a whole index already"):
+        lifted(INDEXES, [[65_536, 65_540], [1, 2]], {0: 5})
     assert lifted(INDEXES, sent, {0: 5}, {0: 65_565})[0] == [10, 30]
     assert lifted(INDEXES, [[None, None], [1, 2]], {}) == [[None, None], [1, 2]]
