@@ -7,9 +7,13 @@ import signal
 import threading
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from tests.support import eventually
+
+hypothesis.settings.register_profile("no clock", deadline=None)  # how long an example takes is the machine's matter
+hypothesis.settings.load_profile("no clock")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background: our commands would not hear Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
