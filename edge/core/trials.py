@@ -15,7 +15,7 @@ from edge.core.engine import Engine
 from edge.core.kinds import Counter
 from edge.core.part import Part
 from edge.core.text import Text
-from edge.core.trial import Failing, Meter, Running, Trial, TrialView, Verdict
+from edge.core.trial import BOX, Failing, Meter, Running, Trial, TrialView, Verdict
 from edge.core.types import NEVER, Event, Record
 from hal.sample import AT_REST, BAD
 
@@ -34,11 +34,20 @@ class Trials(Part):
     """Carries out `test`, one at a time; a trial that a power cut ended begins anew."""
 
     def __init__(
-        self, saved: Mapping[str, Any] | None = None, *, pulses: Collection[str] = (), on_boot: bool = False
+        self,
+        saved: Mapping[str, Any] | None = None,
+        *,
+        pulses: Collection[str] = (),
+        on_boot: bool = False,
+        told: str = "",
     ) -> None:
-        """`pulses`: the points whose pulses we count ourselves; `on_boot`: each start tries, until one has passed."""
+        """`pulses`: the points whose pulses we count ourselves; `on_boot`: each start tries, until one has passed.
+
+        `told`: the recipient who is texted the outcome of a trial that nobody asked for by text.
+        """
         super().__init__()
         self._pulses = frozenset(pulses)
+        self._told = told
         kept = (saved or {}).get("trial") or {}
         self.has_passed = bool(kept.get("passed"))
         self.verdict: Verdict | None = None
@@ -136,13 +145,18 @@ class Trials(Part):
             "channel": running.channel,
         }  # fmt: skip
         if failing:
-            told = [f"{one.point or 'box'} {one.reason}" for one in failing[:MOST_TOLD]]
+            told = [f"{one.point or BOX} {one.reason}" for one in failing[:MOST_TOLD]]
             values["failing"] = ", ".join([*told, *(["…"] if len(failing) > MOST_TOLD else [])])
         if stored_s is not None:
             values |= {"stored_s": stored_s, "link": link}
         if verdict.meter is not None:
             values |= {"v": verdict.meter.v, "u": verdict.meter.u}
-        self.site.emit(Event("test_end", now_ms, "" if verdict.meter is None else verdict.meter.point, values))
+        point = "" if verdict.meter is None else verdict.meter.point
+        self.site.emit(Event("test_end", now_ms, point, values))
+        to = running.author if running.channel == "sms" else self._told
+        if to:
+            outcome = {name: value for name, value in values.items() if name not in {"by", "channel"}}
+            self.site.emit(Event("page", now_ms, point, {"to": to, "what": "trial", **outcome}))
         self.ended(verdict)
 
     def _now_counted(self) -> dict[str, int]:

@@ -34,6 +34,9 @@ LATE_S: Final[Mapping[Purpose, float]] = {"alarm": 604_800.0, "test": 3600.0, "d
 """After so long a text is not worth sending any more."""
 VALID_S: Final[Mapping[Purpose, int]] = {"alarm": 86_400, "test": 3600, "daily": 43_200, "life": 172_800}
 
+PURPOSES: Final[Mapping[str, Purpose]] = {"test": "test", "trial": "test", "daily": "daily", "life": "life"}
+"""By what a page is; any other is of alarms."""
+
 log = logging.getLogger(__name__)
 
 
@@ -63,7 +66,7 @@ class Page(msgspec.Struct):
     def purpose(self) -> Purpose:
         """What it is for."""
         what: str = self.values["what"]
-        return what if what in {"test", "daily", "life"} else "alarm"  # type: ignore[return-value]
+        return PURPOSES.get(what, "alarm")
 
 
 Write = Callable[[Recipient, Page, str], str]

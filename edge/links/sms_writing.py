@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import Protocol
 
 from edge.core.report import Length, Report
@@ -13,7 +13,8 @@ from edge.settings import sms_pages
 from edge.settings.model_sms import Recipient
 from edge.settings.report_sms import report_sms
 from edge.settings.sms_pages import LifeFacts
-from edge.settings.sms_texts import Reader
+from edge.settings.sms_texts import Reader, when
+from edge.settings.trial_text import TrialFacts, trial_sms, verdict_of
 
 
 class Reports(Protocol):
@@ -51,6 +52,18 @@ class Writing:
         lang = recipient.lang or self._site["lang"]
         reader = Reader(lang, self._zone, self._site["name"], self._site["box"])
         values = page.values
+        if values["what"] == "trial":
+            at_ms = self._dated(page.boot, page.at_ms)
+            percent = self._life(datetime.fromtimestamp((at_ms or 0) / 1000, self._zone).date()).signal_percent
+            return trial_sms(
+                verdict_of(values, page.point),
+                TrialFacts(
+                    self._site["box"], self._site["name"], "" if at_ms is None else when(reader, at_ms),
+                    {point.id: point.name for point in self._points()},
+                    signal="" if percent is None else f"GSM {sms_pages.bars(percent)}/5",
+                ),
+                lang,
+            )  # fmt: skip
         if page.purpose == "test":
             return sms_pages.test_text(reader, str(values.get("by", "")), self._dated(page.boot, page.at_ms))
         if page.purpose == "daily":

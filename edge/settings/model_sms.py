@@ -93,11 +93,6 @@ class Test(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         Annotated[int, Meta(ge=0, le=27, description="GPIO number (BCM) of a button to 0 V: held for 3 s it starts")]
         | None
     ) = None
-    number: Annotated[
-        str,
-        Meta(
-            pattern=rf"^$|{NUMBER_PATTERN}",
-            description="who is texted the outcome when nobody asked by text",
-            extra={"expect": "phone"},
-        ),
+    recipient: Annotated[
+        str, Meta(description="id of the [[recipient]] who is texted the outcome when nobody asked by text")
     ] = ""

@@ -25,6 +25,11 @@ def check_recipients(draft: Draft, faults: Faults) -> None:
             faults.at_value(row.key("number"), "fault.same_number", line=LineOf(first[number].key("number")))
         if draft.sms is not None and draft.sms.good.get("gateway") == number:
             faults.at_value(row.key("number"), "fault.number_of_gateway", line=LineOf(draft.sms.key("gateway")))
+    test = draft.single.get("test")
+    told = "" if test is None else test.good.get("recipient", "")
+    known = sorted(str(row.good["id"]) for row in draft.rows["recipient"] if "id" in row.good)
+    if test is not None and told and told not in known and not faults.is_partial:
+        faults.at_value(test.key("recipient"), "fault.no_recipient", known=known[:8])
 
 
 def advise_recipients(draft: Draft, warnings: Faults) -> None:

@@ -71,7 +71,10 @@ MAKERS: Final[tuple[Maker, ...]] = (
     *ACTING,
     lambda _settings, _saved, saved_events: TagList(saved_events),
     lambda settings, _saved, saved_events: Trials(
-        saved_events, pulses=pulse_points(settings), on_boot=settings.one(Test).on_boot
+        saved_events,
+        pulses=pulse_points(settings),
+        on_boot=settings.one(Test).on_boot,
+        told=settings.one(Test).recipient,
     ),
 )
 """In the order in which the parts hear of what happens."""

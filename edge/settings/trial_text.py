@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from edge.core.trial import Failing, Verdict
+from edge.core.trial import BOX, Failing, Meter, Verdict
 from edge.settings import catalogue
 from edge.settings.report_sms import named
 from sms.gsm7 import MESSAGE, gsm7
@@ -66,6 +66,18 @@ def _short(failing: Failing, lang: str) -> str:
     if failing.reason == NO_PULSE:
         return catalogue.render(lang, "sms.trial_pulse", {"point": failing.point})
     return f"{failing.point} {catalogue.word(lang, 'reason', failing.reason)}"
+
+
+def verdict_of(values: Mapping[str, Any], point: str) -> Verdict:
+    """Return the verdict that a `page` event tells of; of what fails only the first ones are in it."""
+    said = [item for item in str(values.get("failing", "")).split(", ") if " " in item]
+    split = [item.partition(" ") for item in said]
+    failing = [Failing("" if name == BOX else name, reason) for name, _space, reason in split]
+    meter = Meter(point, values["v"], str(values.get("u", ""))) if point and "v" in values else None
+    return Verdict(
+        bool(values["passed"]), int(values["of"]), failing, values.get("stored_s"), str(values.get("link", "")),
+        "", "", 0, meter, int(values["points"]),
+    )  # fmt: skip
 
 
 def trial_page(verdict: Verdict, facts: TrialFacts) -> str:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.core.trial import Failing, Meter, Verdict
-from edge.settings.trial_text import TrialFacts, trial_page, trial_sms
+from edge.core.trial import BOX, Failing, Meter, Verdict
+from edge.settings.trial_text import TrialFacts, trial_page, trial_sms, verdict_of
 from hal.sample import REASONS
 from sms.gsm7 import MESSAGE, septets
 
@@ -51,6 +51,17 @@ def test_whatever_fails_it_is_one_message_that_says_so(
     assert septets(text) <= MESSAGE
     assert text.startswith("TEST b0042 ")
     assert ("You may leave" in text or "Vous pouvez partir" in text) == (not failing and stored_s is not None)
+
+
+def test_the_text_made_of_the_page_event_is_the_one_of_the_verdict() -> None:
+    """What stands in the log must be enough: the text is written perhaps hours later, by another start."""
+    for told in (verdict(BAD, None), verdict([], 38.2), verdict([Failing("", "clock_unset")], 1.0)):
+        failing = ", ".join(f"{one.point or BOX} {one.reason}" for one in told.failing)
+        values = {"passed": told.passed, "points": told.sound, "of": told.points, "v": 14_253_700, "u": "Wh"}
+        values |= {"failing": failing} if failing else {}
+        values |= {} if told.stored_s is None else {"stored_s": told.stored_s, "link": "sms"}
+        for lang in ("en", "fr"):
+            assert trial_sms(verdict_of(values, "tic.index"), FACTS, lang) == trial_sms(told, FACTS, lang)
 
 
 def test_the_page_is_in_both_languages_and_has_a_remedy_for_every_reason_there_is() -> None:

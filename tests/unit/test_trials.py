@@ -19,8 +19,10 @@ WATER = PointSpec("water", "counter", "m3", scale=0.01, volatile=True, period_ms
 class Site(Rig):
     """A temperature and a pulse meter, and whoever listens."""
 
-    def __init__(self, *, on_boot: bool = False, saved_events: dict[str, Any] | None = None, **options: Any) -> None:
-        self.trials = Trials(saved_events, pulses=["water"], on_boot=on_boot)
+    def __init__(
+        self, *, on_boot: bool = False, told: str = "", saved_events: dict[str, Any] | None = None, **options: Any
+    ) -> None:
+        self.trials = Trials(saved_events, pulses=["water"], on_boot=on_boot, told=told)
         self.began = 0
         self.verdicts: list[Verdict] = []
         self.trials.began = self._count
@@ -58,11 +60,29 @@ def test_with_every_point_and_the_servers_word_it_passes_at_once_and_says_how_lo
     site.stored(41)
     [verdict] = site.verdicts
     assert (verdict.passed, verdict.sound, verdict.points, verdict.stored_s) == (True, 2, 2, 32.0)
-    assert site.events[-1].kind == "test_end"
-    assert site.events[-1].values == {
+    [end] = [event for event in site.events if event.kind == "test_end"]
+    assert end.values == {
         "passed": True, "points": 2, "of": 2, "by": "caretaker", "channel": "sms", "stored_s": 32.0, "link": "mqtt",
     }  # fmt: skip
     assert site.trials.view(50_000).state == "passed"
+
+
+def test_whoever_asked_by_text_is_texted_the_outcome_and_else_whom_the_settings_name() -> None:
+    site = Site()
+    site.run(0, 9)
+    site.order()
+    site.stored(10)
+    assert [event.values["to"] for event in site.events if event.kind == "page"] == ["caretaker"]
+    by_button = Site(told="office")
+    by_button.run(0, 9)
+    by_button.cycle(10, notices=[Notice(BUTTON, 10 * 10**9, {})])
+    by_button.stored(11)
+    [page] = [event.values for event in by_button.events if event.kind == "page"]
+    assert (page["to"], page["what"], page["passed"], page["points"], page["of"]) == ("office", "trial", True, 2, 2)
+    nobody = Site()
+    nobody.cycle(10, notices=[Notice(BUTTON, 10 * 10**9, {})])
+    nobody.stored(11)
+    assert "page" not in nobody.kinds()
 
 
 def test_without_the_server_it_fails_after_five_minutes_and_never_passes() -> None:
@@ -97,7 +117,8 @@ def test_a_point_without_a_value_or_a_meter_without_a_pulse_fails_it_by_name(
     assert not verdict.passed
     assert [(one.point, one.reason) for one in verdict.failing] == [(point, reason)]
     assert verdict.sound == 1
-    assert site.events[-1].values["failing"] == f"{point} {reason}"
+    [end] = [event for event in site.events if event.kind == "test_end"]
+    assert end.values["failing"] == f"{point} {reason}"
 
 
 def test_a_clock_that_nobody_vouches_for_fails_it() -> None:
