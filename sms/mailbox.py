@@ -87,6 +87,8 @@ class Health:
     """The newest messages whose outcome is noted, that were given up one after the other."""
     failed_code: int | None = None
     """+CMS ERROR of the newest of them."""
+    unreadable: int = 0
+    """How often of late the SIM's messages could not be read."""
     unconfirmed: int = 0
     """The newest messages whose receipt was wanted and has not come in 10 minutes; 0 where none ever came."""
 

@@ -20,6 +20,7 @@ from sms.mailbox import OCTETS, Fate, Health, Outcome, Outgoing, Received
 from sms.smsd_age import Ages
 from sms.smsd_file import SmsdFile
 from sms.smsd_inbox import Row, messages, utc_s
+from sms.smsd_log import LOG, unreadable
 
 KEY_LETTERS: Final = 60
 KEYS_KEPT: Final = 20_000
@@ -45,9 +46,11 @@ class Smsd:
         path: str | Path,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        log: Path = LOG,
     ) -> None:
         self._file = SmsdFile(path)
         self._wall = wall
+        self._log = log
         self._ages = Ages(monotonic, wall)
 
     @contextmanager
@@ -199,6 +202,7 @@ class Smsd:
             failed_in_a_row=len(failed),
             failed_code=failed[0][1] if failed else None,
             unconfirmed=unconfirmed,
+            unreadable=unreadable(self._log),
         )
 
     def close(self) -> None:

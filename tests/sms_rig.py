@@ -35,6 +35,7 @@ LIBRARIES = Path("/usr/lib")
 FAST = {
     "checksecurity": "0", "checkbattery": "0", "commtimeout": "1", "receivefrequency": "1", "loopsleep": "1",
     "statusfrequency": "5", "sendtimeout": "10", "maxretries": "2", "retrytimeout": "5", "deliveryreport": "no",
+    "debuglevel": "255",
 }  # fmt: skip
 
 
@@ -71,7 +72,7 @@ class Post:
         lines = [f"{key} = {value}" for key, value in {**FAST, **settings}.items()]
         self.config.write_text(
             f"[gammu]\n{phone}\n[smsd]\nservice = sql\ndriver = sqlite3\ndbdir = {folder}\ndatabase = smsd.db\n"
-            f"logfile = {self._log}\ndebuglevel = 255\n" + "\n".join(lines) + "\n"
+            f"logfile = {self._log}\n" + "\n".join(lines) + "\n"
         )
 
     @property

@@ -19,6 +19,8 @@ NETWORK_S: Final = 150.0
 REFUSED: Final = 2
 FAILED: Final = 3
 UNCONFIRMED: Final = 3
+UNREADABLE: Final = 4
+"""Looks at the SIM, one each 15 s (receivefrequency)."""
 NO_CREDIT: Final = frozenset({8, 10, 21, 28, 29, 30, 38, 50, 69})
 """+CMS ERROR by which networks refuse a SIM without credit or a barred one (3GPP TS 27.005, TS 24.011 annex E-2)."""
 
@@ -80,6 +82,8 @@ def fault_of(health: Health, moves: Moves) -> Code | None:
         return "no_credit"
     if moves.unregistered_s > NETWORK_S:
         return "no_network"
+    if health.unreadable >= UNREADABLE:
+        return "sim_stuck"
     if (
         min(health.urgent_waiting_s, moves.still_s) > URGENT_S
         or min(health.oldest_waiting_s, moves.still_s) > WAITING_S

@@ -122,6 +122,8 @@ class SmsWatch:
         except MailboxError as exc:
             log.debug("%s", exc)  # the link says it
             health, found = None, "mailbox"
+        if self._trouble is not None and self._hands is not None:
+            self._hear(self._trouble, self._hands, now_s)  # before it may be over: what was found is not lost
         self._judge(found, now_s)
         if self._trouble is not None and self._hands is not None:
             self._cure(self._trouble, self._hands, now_s)
@@ -152,9 +154,7 @@ class SmsWatch:
     # -- cures
 
     def _cure(self, trouble: Trouble, hands: Hands, now_s: float) -> None:
-        if trouble.asked is not None and not self._is_done(trouble, hands, now_s):
-            return
-        if now_s < max(trouble.due_s, trouble.rests_s):
+        if trouble.asked is not None or now_s < max(trouble.due_s, trouble.rests_s):
             return
         ladder: tuple[Cure, ...] = ("pin",) if trouble.needs_pin else LADDERS.get(trouble.code, ())
         cure = next((cure for cure in ladder if trouble.needs_pin or cure not in trouble.tried), None)
@@ -181,14 +181,15 @@ class SmsWatch:
         if trouble.rounds == 1:
             self._say("modem_given_up", code=trouble.code, again_s=round(pause_s))
 
-    def _is_done(self, trouble: Trouble, hands: Hands, now_s: float) -> bool:
-        """Return whether the cure that was asked for is over; what it found names the trouble better."""
+    def _hear(self, trouble: Trouble, hands: Hands, now_s: float) -> None:
+        """Take in what came of the cure under way; what it found names the trouble better."""
+        if trouble.asked is None:
+            return
         answer = hands.answer()
         if answer is None or answer.number != trouble.asked:
-            if now_s < trouble.due_s:
-                return False
-            trouble.asked = None
-            return True
+            if now_s >= trouble.due_s:
+                trouble.asked = None
+            return
         trouble.asked, trouble.due_s = None, now_s + (SETTLE_S if trouble.needs_pin else CURE_S)
         for raw in answer.modem.get("drained", []):
             self._say("sms_unread", why="stuck", number="", raw=str(raw)[:RAW_MOST])
@@ -196,7 +197,6 @@ class SmsWatch:
         if better is not None:
             trouble.seen = better
             self._is_called(trouble, better, now_s)
-        return True
 
 
 def seen_by(answer: Answer, code: str) -> Code | None:

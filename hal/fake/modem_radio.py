@@ -53,8 +53,8 @@ class Radio:
 
     @property
     def is_registered(self) -> bool:
-        """It is in a network, its own or another's."""
-        return self.registration in {1, 5}
+        """It is in a network, its own or another's; none takes a locked card."""
+        return self.registration in {1, 5} and not self.locked
 
     @property
     def locked(self) -> int:
@@ -79,7 +79,7 @@ class Radio:
     def _creg(self, name: str, operator: str) -> str:
         if operator == "=":
             return ""
-        return f"{name}: 2,{self.registration}" + (',"1F2A","0B33"' if self.is_registered else "")
+        return f"{name}: 2,{0 if self.locked else self.registration}" + (',"1F2A","0B33"' if self.is_registered else "")
 
     def _cops(self, operator: str, value: str) -> str:
         if operator == "=":

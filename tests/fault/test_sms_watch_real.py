@@ -22,7 +22,7 @@ from sms.smsd import Smsd
 from tests.sms_rig import Air, Post
 from tests.support import ROOT, eventually
 
-UNREADABLE = bytes.fromhex("07913306000000F0FF0B")
+UNREADABLE = bytes.fromhex("07913306000000F0FF0B")  # a type of message that there is none of
 NUMBER = "+33600000099"
 WORK: dict[Cure, str] = {"look": "identity", "pin": "pin", "drain": "drain"}
 DETECTED_S, DETECTED_URGENT_S, RECOVERED_S = 240.0, 120.0, 420.0
@@ -31,7 +31,7 @@ DETECTED_S, DETECTED_URGENT_S, RECOVERED_S = 240.0, 120.0, 420.0
 def shipped() -> dict[str, str]:
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(ROOT / "config/gammu-smsdrc", encoding="utf-8")
-    left_out = ("service", "driver", "dbdir", "database", "logfile", "debuglevel")
+    left_out = ("service", "driver", "dbdir", "database", "logfile")
     return {key: value for key, value in parser["smsd"].items() if key not in left_out}
 
 
@@ -44,7 +44,7 @@ class Site:
         self.modem = self.post.modem
         self.pin = pin
         self.alarm = alarm
-        self.mailbox = Smsd(self.post.database)
+        self.mailbox = Smsd(self.post.database, log=self.post.folder / "smsd.log")
         self.said: list[tuple[float, str, dict[str, Any]]] = []
         self.begun_s = 0.0
         self._done: Answer | None = None
@@ -65,7 +65,8 @@ class Site:
         self._work.start()
 
     def _does(self, cure: Cure, number: int) -> None:
-        self.post.stop(5.0)  # TimeoutStopSec of the unit
+        self.post.stop(5.0)  # TimeoutStopSec of the unit, which takes the log away too
+        (self.post.folder / "smsd.log").unlink(missing_ok=True)
         found: dict[str, Any] = {}
         if cure in WORK:
             found = ask(WORK[cure], str(self.modem.port), pin=self.pin, folder=self.post.folder)
@@ -91,6 +92,12 @@ class Site:
             self.mailbox.enqueue(Outgoing("after", NUMBER, text="ALARME", priority=8 if self.alarm else 0))
 
     def step(self) -> None:
+        """As the link's queue does: what failed is noted, and goes again under another key."""
+        failed = self.mailbox.outcomes()
+        self.mailbox.noted(failed)
+        for outcome in failed:
+            if outcome.fate == "failed":
+                self.mailbox.enqueue(Outgoing(f"{outcome.key}+", NUMBER, text="ALARME", priority=8))
         self.watch.step(time.monotonic())
 
     def close(self) -> None:
@@ -123,6 +130,10 @@ def unplugged(site: Site) -> None:
     site.modem.unplug()
 
 
+def no_credit(site: Site) -> None:
+    site.modem.faults.cms_always = 21
+
+
 def lost(site: Site) -> None:
     site.modem.radio.registration = 2
 
@@ -132,8 +143,9 @@ FAULTS: dict[str, tuple[Callable[[Site], None], bool, bool, str, str, bool]] = {
     "deaf": (deaf, False, False, "", "modem_deaf", False),
     "deaf, an alarm waits": (deaf, True, True, "", "modem_deaf", False),
     "one reply lost": (lost_reply, False, False, "", "", False),
-    "SIM stuck, an alarm waits": (stuck, True, True, "", "sim_stuck", False),
-    "SIM stuck": (stuck, True, False, "", "sim_stuck", False),
+    "SIM stuck": (stuck, False, False, "", "sim_stuck", False),
+    "unplugged, an alarm waits": (unplugged, True, True, "", "modem_gone", False),
+    "no credit": (no_credit, True, True, "", "no_credit", True),
     "SIM locked, PIN known": (locked, False, False, "1234", "sim_locked", False),
     "SIM locked, no PIN": (locked, False, False, "", "sim_locked", True),
     "unplugged inside": (unplugged, False, False, "", "modem_gone", False),
@@ -176,6 +188,9 @@ def test_each_fault_is_seen_and_cured_or_said_in_time(tmp_path: Path) -> None:
         else:
             assert site.at("modem_ok")[0][0] <= RECOVERED_S, name
             assert site.watch.code == "", name
+    stuck_said = [values for _, kind, values in sites["SIM stuck"].said if kind == "sms_unread"]
+    assert stuck_said == [{"why": "stuck", "number": "", "raw": UNREADABLE.hex().upper()}]
+    assert sites["SIM stuck"].modem.sim.slots == {}
     tried = {name: site.modem.sim.tried for name, site in sites.items()}
     assert tried["SIM locked, PIN known"] == ["1234"]
     assert tried["SIM locked, no PIN"] == []

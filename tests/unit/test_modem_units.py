@@ -15,6 +15,7 @@ from edge.links.modem_hands import WORDS
 from edge.links.sms_faults import SILENT_S
 from edge.settings.model_sms import SmsLink
 from sms.modem_power import cycle
+from sms.smsd_log import LOG
 from tests.support import ROOT
 
 IMAGE = ROOT / "image"
@@ -268,11 +269,20 @@ def test_the_daemon_s_settings_hold_no_pin_and_its_heartbeat_is_the_watchdog_s()
     smsd = parser["smsd"]
     assert (smsd["service"], smsd["driver"], smsd["checksecurity"]) == ("sql", "sqlite3", "0")
     assert 3 * smsd.getint("statusfrequency") == SILENT_S
+    assert 3 * smsd.getint("receivefrequency") < 60
+    assert Path(smsd["logfile"]) == LOG
     settings = SmsLink()
     assert f"{smsd['dbdir']}/{smsd['database']}" == settings.database
     assert parser["gammu"]["device"] == settings.device
     dropin = unit("gammu-smsd.conf")
-    assert {"Environment=TZ=UTC LC_ALL=C.UTF-8", "Restart=always", "TimeoutStopSec=5", "User=gammu"} <= set(dropin)
+    assert {
+        "Environment=TZ=UTC LC_ALL=C.UTF-8",
+        "Restart=always",
+        "TimeoutStopSec=5",
+        "User=gammu",
+        "Group=vigie",
+        "RuntimeDirectory=vigie-sms",
+    } <= set(dropin)
 
 
 @pytest.mark.parametrize("script", [RESET, SETUP, IMAGE / "install.sh"], ids=lambda path: path.name)

@@ -15,6 +15,7 @@ from sms.gsm7 import ALPHABET
 from sms.mailbox import URGENT, MailboxError, Outgoing
 from sms.smsd import Smsd, validity
 from sms.smsd_inbox import PATIENCE_S, Row, messages
+from sms.smsd_log import unreadable
 from tests.smsd_rig import UTC_S, Daemon, needs_schema
 
 pytestmark = needs_schema()
@@ -456,3 +457,22 @@ def test_receipts_that_never_came_are_not_missed(daemon: Daemon) -> None:
     daemon.mailbox.noted(daemon.mailbox.outcomes())
     daemon.clock.advance(3600)
     assert daemon.mailbox.health().unconfirmed == 0
+
+
+@pytest.mark.parametrize(
+    ("lines", "count"),
+    [
+        ([], 0),
+        (["Error getting SMS: Corrupted data returned by phone. (CORRUPTED[60])", *["DBI error -6"] * 3] * 6, 6),
+        ([*["Error getting SMS: Unknown error. (UNKNOWN[27])"] * 6, *["DBI error -6"] * 10], 0),
+        (["Error getting SMS status: Error writing to the device. (DEVICEWRITEERROR[11])"] * 9, 0),
+        (["Error getting SMS: \0\xff"] * 1000, 8192 // 22),
+    ],
+)
+def test_what_the_daemon_cannot_read_off_the_sim_shows_in_its_log_alone(
+    tmp_path: Path, lines: list[str], count: int
+) -> None:
+    log = tmp_path / "smsd.log"
+    assert unreadable(log) == 0
+    log.write_text("\n".join(lines), "latin-1")
+    assert unreadable(log) == count

@@ -123,6 +123,9 @@ CURABLE = {
     "a message that can't be read": (
         Fault(("drain",), Answer(0, "", {"sim": "READY", "used": 1}), is_still=True), ("look", "drain"),
     ),
+    "the SIM can't be read": (
+        Fault(("drain",), Answer(0, "", {"sim": "READY", "used": 0}), health={"unreadable": 9}), ("drain",),
+    ),
     "sends nothing": (Fault(("reset", "power"), Answer(0, "", {"used": 0}), is_still=True), ("look", "reset")),
     "no network until a reset": (Fault(("reset", "power"), is_lost=True), ("look", "reset")),
 }  # fmt: skip
