@@ -42,6 +42,7 @@ class Conversation:
         self._out, self._in = (UP, DOWN) if role == "box" else (DOWN, UP)
         self._under: dict[int, Generation] = {}
         self._pair = hashlib.sha256(own.public + peer_public).hexdigest()[:32]
+        own.agreed(peer_public)
         try:
             state = self._state(saved)
             if state["role"] not in {"", role}:

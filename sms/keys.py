@@ -88,7 +88,12 @@ class Identity:
 
     def agreed(self, peer_public: bytes) -> bytes:
         """Return the secret that only the two owners can compute. Raises ValueError for what is no public key."""
-        return self._private.exchange(X25519PublicKey.from_public_bytes(peer_public))
+        try:
+            return self._private.exchange(X25519PublicKey.from_public_bytes(peer_public))
+        except ValueError as exc:
+            raise ValueError(
+                f"{text_of(peer_public)!r} is nobody's public key: take it from vigie gateway key"
+            ) from exc
 
 
 def text_of(public: bytes) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from itertools import permutations
 
 import pytest
 
-from sms.keys import Identity
+from sms.keys import LETTERS, Identity, public_of
 from sms.seal import SealError
 from sms.session import Session, open_hello
 from sms.wire import BODY, MESSAGE, Type
@@ -166,3 +167,18 @@ def test_a_box_that_lost_its_counters_says_hello_again_and_never_seals_under_its
     assert {octets[3:6] for octets in used}.isdisjoint(octets[3:6] for octets in fresh)
     assert [gateway.take(octets) for octets in fresh] == [b"same"] * 3
     assert all(reason(gateway.session, octets) == "repeat" for octets in used)
+
+
+@pytest.mark.parametrize("text", ["", "A" * 42, "A" * 44, "é" * 43, "+" * 43, "A" * 42 + "="])
+def test_a_text_that_is_no_public_key_is_refused_and_named(text: str) -> None:
+    with pytest.raises(ValueError, match="is no public key"):
+        public_of(text)
+
+
+def test_a_print_is_eight_letters_that_are_not_mistaken_and_differ_from_key_to_key() -> None:
+    prints = {Identity.new().fingerprint for _ in range(20)}
+    assert len(prints) == 20
+    for each in prints:
+        assert re.fullmatch(f"[{LETTERS}]{{4}}-[{LETTERS}]{{4}}", each)
+    assert not set("01ILOU") & set(LETTERS)
+    assert len(set(LETTERS)) == 30
