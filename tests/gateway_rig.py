@@ -16,6 +16,7 @@ from edge.upstream.ledger import Ledger
 from sms import forms
 from sms.codec import encode
 from sms.keys import Identity
+from sms.prior import Prior
 from sms.schema import Channel, Schema, schema_bodies
 from sms.session import Session
 from sms.wire import STEPS, Type, header_of
@@ -48,6 +49,7 @@ class TextingBox:
         self.index = 70_000
         self.account: set[tuple[int, str, float, float | None]] = set()
         self.told: list[forms.Form] = []
+        self.reports: list[tuple[int, list[list[int | None]]]] = []
 
     def hello(self) -> bytes:
         return self.session.hello("1.0")
@@ -55,7 +57,9 @@ class TextingBox:
     def schema_messages(self) -> list[bytes]:
         return [self.session.seal(Type.SCHEMA, body, schema=self.schema.id) for body in schema_bodies(self.schema)]
 
-    def report(self, count: int = 4, *, full: bool = False, is_first: bool = False) -> bytes:
+    def report(
+        self, count: int = 4, *, full: bool = False, is_first: bool = False, prior: Prior | None = None
+    ) -> bytes:
         """Return the next hours as a report, and put them into the account."""
         columns: list[list[int | None]] = [[], [], [], []]
         start = self.hour
@@ -69,11 +73,13 @@ class TextingBox:
             for column, value in zip(columns, (self.index, mean, mean - 5, mean + 5), strict=True):
                 column.append(value)
             self.hour += 1
-        encoded = encode(self.schema, columns, full=full)
+        encoded = encode(self.schema, columns, prior, full=full)
         assert encoded.count == count
-        return self.session.seal(
+        octets = self.session.seal(
             Type.REPORT, encoded.body, self.schema.id, encoded.prior, NOW_S + start * 3600, HOUR, encoded.coder, count
         )
+        self.reports.append((counter_of(octets), columns))
+        return octets
 
     def events(self, *events: forms.Event, is_test: bool = False, base_s: int = NOW_S) -> bytes:
         return self.session.seal(Type.ALARM, forms.body(forms.Events(events, is_test)), base_s=base_s)

@@ -45,7 +45,7 @@ class Gateway:
         self.log = GatewayLog(store)
         self.sessions = Sessions(store)
         self.reports = Reports(store, self.log)
-        self._acks = Acks(store, self.sessions)
+        self._acks = Acks(store, self.sessions, self.reports)
         self._pairing = Pairing(store, self.sessions)
         self._orders = Orders(store, self.sessions, self.log)
         self._post = Post(store, mailboxes)

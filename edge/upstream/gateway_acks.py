@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from edge.upstream.gateway_reports import Reports
 from edge.upstream.gateway_sessions import Sessions, is_shut
 from edge.upstream.gateway_store import Box, Came, GatewayStore
 from sms import forms
@@ -28,9 +29,10 @@ MISSING_MOST: Final = 128
 class Acks:
     """What was settled and what is missing, box by box. Everything belongs inside a transaction."""
 
-    def __init__(self, store: GatewayStore, sessions: Sessions) -> None:
+    def __init__(self, store: GatewayStore, sessions: Sessions, reports: Reports) -> None:
         self._store = store
         self._sessions = sessions
+        self._reports = reports
 
     def acked(self) -> dict[int, int]:
         """Return how far each stream is acknowledged by the consumer."""
@@ -99,7 +101,10 @@ class Acks:
         self._store.db.execute("DELETE FROM came WHERE box = ? AND counter <= ?", (box.id, box.settled))
 
     def _tell(self, box: Box, missing: list[int], now_s: int, *, is_test: bool = False, is_nack: bool = False) -> None:
-        form = forms.Ack(box.settled, tuple(missing[:MISSING_MOST]), now_s, is_test)
+        train = None
+        if not missing and not is_test:
+            train = self._reports.priors.proposal(box.id, self._reports.newest_schema(box.id), box.settled, now_s)
+        form = forms.Ack(box.settled, tuple(missing[:MISSING_MOST]), now_s, is_test, train)
         try:
             if missing:  # what a restored gateway asks for counts as taken until it is let in again
                 session = self._sessions.of(box, now_s)

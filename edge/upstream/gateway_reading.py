@@ -76,7 +76,7 @@ def _said(header: Header, body: bytes, box: Box, store: GatewayStore) -> dict[st
     schema = reports.schema(box.id, header.schema)
     if schema is None:
         raise ValueError(f"schema {header.schema} was not told yet")
-    prior = reports.prior(box.id, header.prior) if header.prior else None
+    prior = reports.priors.prior(box.id, header.prior) if header.prior else None
     if header.prior and prior is None:
         raise ValueError(f"prior {header.prior} is not known")
     columns = decode(schema, header, body, prior)

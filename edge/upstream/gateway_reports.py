@@ -10,16 +10,14 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-import msgspec
-
 from edge.core.types import Event, Record
 from edge.upstream.gateway_log import GatewayLog
+from edge.upstream.gateway_priors import Priors
 from edge.upstream.gateway_rows import Held, Reached, Rows, rescaled, rows_of, spans
 from edge.upstream.gateway_store import Box, Came, GatewayStore
 from sms import forms
 from sms.codec import decode, is_full
 from sms.indexes import lifted
-from sms.prior import Prior
 from sms.schema import Channel, Schema, SchemaParts
 from sms.wire import COUNTER_MAX, Header, Type, WireError, header_of
 
@@ -56,12 +54,12 @@ class Reports:
         self._store = store
         self._log = log
         self._schemas: dict[tuple[str, int], Schema] = {}
-        self._priors: dict[tuple[str, int], Prior] = {}
+        self.priors = Priors(store)
 
     def forget(self) -> None:
         """Read from the file again: a transaction was undone."""
         self._schemas.clear()
-        self._priors.clear()
+        self.priors.forget()
 
     # -- what comes
 
@@ -115,7 +113,7 @@ class Reports:
             raise UnreadError(f"schema {header.schema} was not told yet")
         prior = None
         if header.prior:
-            prior = self.prior(box.id, header.prior)
+            prior = self.priors.prior(box.id, header.prior)
             if prior is None:
                 raise UnreadError(f"prior {header.prior} is not known")
         columns = decode(schema, header, body, prior)
@@ -128,6 +126,8 @@ class Reports:
 
         rows = rows_of(schema, periods, columns, reached, may_hold=may_hold)
         box.every_s = periods[-1].end_s - periods[0].start_s
+        if header.type is Type.REPORT:
+            self.priors.keep(box.id, header, body)
         return self._write(box, header.counter, rows, now_s)
 
     def _write(self, box: Box, counter: int, rows: Rows, now_s: int) -> Came:
@@ -264,7 +264,7 @@ class Reports:
         elif event.kind == "alarm_end":
             self._store.db.execute("DELETE FROM alarm WHERE box = ? AND id = ?", (box, name))
 
-    # -- schemas and priors
+    # -- schemas
 
     def schema(self, box: str, id_: int) -> Schema | None:
         """Return a schema of a box that was told whole."""
@@ -303,12 +303,3 @@ class Reports:
         query = "SELECT id FROM schema WHERE box = ? ORDER BY at_s DESC, id LIMIT 1"
         row = self._store.db.execute(query, (box,)).fetchone()
         return None if row is None else self.schema(box, row[0])
-
-    def prior(self, box: str, id_: int) -> Prior | None:
-        """Return a prior that was made here."""
-        if (box, id_) not in self._priors:
-            row = self._store.db.execute("SELECT body FROM prior WHERE box = ? AND id = ?", (box, id_)).fetchone()
-            if row is None:
-                return None
-            self._priors[box, id_] = msgspec.json.decode(row[0], type=Prior)
-        return self._priors[box, id_]

@@ -32,7 +32,15 @@ CREATE TABLE schema (
     box TEXT, id INTEGER, at_s INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (box, id)
 ) WITHOUT ROWID;
 CREATE TABLE schema_part (box TEXT, body BLOB, PRIMARY KEY (box, body)) WITHOUT ROWID;
-CREATE TABLE prior (box TEXT, id INTEGER, body TEXT NOT NULL, PRIMARY KEY (box, id)) WITHOUT ROWID;
+CREATE TABLE prior (
+    box TEXT, id INTEGER, schema INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    at_s INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (box, id)
+) WITHOUT ROWID;
+-- the newest reports of each box, for its next prior
+CREATE TABLE report (
+    box TEXT, counter INTEGER, schema INTEGER NOT NULL, head BLOB NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (box, counter)
+) WITHOUT ROWID;
 -- the log: two streams a box, and a new pair after a restore
 CREATE TABLE stream (
     id INTEGER PRIMARY KEY, box TEXT NOT NULL, log TEXT NOT NULL, stream TEXT UNIQUE NOT NULL,

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from sms import forms
-from sms.wire import Type
+from sms.prior import train as train_prior
+from sms.wire import Type, header_of
 from tests.gateway_rig import NOW_S, Server, TextingBox
 
 
@@ -216,3 +217,38 @@ def test_a_report_whose_schema_or_index_is_not_known_waits_and_is_named(server: 
     assert server.rows("b0117") == box.account
     (left,) = server.gateway.store.db.execute("SELECT count(*) FROM unread").fetchone()
     assert left == 0
+
+
+def test_once_enough_is_acknowledged_both_make_the_same_prior_and_reports_that_need_it_are_read(server: Server) -> None:
+    box = server.box("b0117")
+    sent = [box.report(6, full=True, is_first=True), *(box.report(6) for _ in range(29))]
+    reports = box.reports[:]
+    for octets in sent:
+        server.bring(box, octets)
+        server.step()
+    server.run(8 * 86_400, 3600)
+    train = box.acks()[-1].train
+    assert train is not None
+    made = [columns for counter, columns in reports if train.first <= counter <= train.last]
+    assert len(made) == 30
+    prior = train_prior(box.schema, made)
+    assert prior.id == train.prior
+    shorter = box.report(6, prior=prior)
+    assert header_of(shorter).prior == prior.id
+    assert len(shorter) < len(sent[-1])
+    server.reopen()
+    server.bring(box, shorter)
+    server.run(3600, 600)
+    assert server.rows("b0117") == box.account
+
+
+def test_a_report_with_a_prior_that_is_not_known_waits_and_is_named(server: Server) -> None:
+    box = server.box("b0117")
+    server.bring(box, box.report(full=True, is_first=True))
+    server.step()
+    before = server.rows("b0117")
+    prior = train_prior(box.schema, [columns for _, columns in box.reports])
+    server.bring(box, box.report(6, prior=prior))
+    server.step()
+    assert server.rows("b0117") == before
+    assert f"prior {prior.id} is not known" in server.journal("unread")[0]
