@@ -92,11 +92,11 @@ def asked(text: str, words: Mapping[str, Sequence[str]]) -> Asked:
     '4F7K'
     """
     plain = " ".join("".join(_letter(one) for one in text[:TEXT_MOST].translate(_QUOTES)).split())
-    written = plain.strip(" .,;:!?>*\"'").split()
+    written = plain.strip(" .,;:!?>*\"'").split() or ["?"] * ("?" in plain)
     if not written:
         raise UnclearError("empty")
     table = {folded(word): what for what, own in words.items() for word in own}
-    head = folded(written[0]).strip(".,;:!?\"'")
+    head = folded(written[0]).strip(".,;:!?\"'") or "?"
     if head in table:
         return Asked(table[head], tuple(written[1:]))
     glued = _GLUED.fullmatch(head)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, tzinfo
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from edge.core import relay
@@ -68,7 +69,7 @@ class Engine:
         self.alarms = AlarmDesk(saved_events.get("alarms"), alarm_rules)
         self.commands = Registry(VERBS, saved_events.get("commands"))
         self.outputs = outputs or OutputList([], boot=boot, now_ms=now_ms)
-        self.commands.on("relay", lambda command, args: relay.carry_out(self.outputs, command, args, self._now_ms))
+        self.commands.on("relay", self._relay, would=partial(self._relay, is_dry=True))
         self.points: dict[str, Point] = {}
         self.left: dict[str, Any] = {}
         """Registers of counters that left the site while it ran, by point: should they come back."""
@@ -124,6 +125,9 @@ class Engine:
         self._next_scan_ms = min(self._next_scan_ms, actions.due_ms)
         if actions.alarms:
             self._take_crossings()
+
+    def _relay(self, command: Command, args: relay.Relay, *, is_dry: bool = False) -> Result:
+        return relay.carry_out(self.outputs, command, args, self._now_ms, is_dry=is_dry)
 
     def command(self, command: Command, now_ms: int) -> Result:
         """Carry out an order, once; what it changed stands in the actions, to be on its way before it is answered."""

@@ -25,8 +25,8 @@ class Relay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     for_s: Annotated[float, Meta(ge=0.1, le=ORDER_MOST_S, extra={"unit": "s"})] | None = None
 
 
-def carry_out(outputs: OutputList, command: Command, args: Relay, now_ms: int) -> Result:
-    """Carry out an order, or refuse it with why and, where it came too early, for how long."""
+def carry_out(outputs: OutputList, command: Command, args: Relay, now_ms: int, *, is_dry: bool = False) -> Result:
+    """Carry out an order, or refuse it with why and, where it came too early, for how long; dry, change nothing."""
     output = outputs.by_id.get(args.output)
     if output is None:
         known = sorted(outputs.by_id)
@@ -39,6 +39,11 @@ def carry_out(outputs: OutputList, command: Command, args: Relay, now_ms: int) -
     if wait_ms:
         text = Text("relay_too_often", {"output": args.output, "wait_ms": wait_ms + ROUND_UP_MS})
         return Result(command.id, done=False, text=text, values={"wait_ms": wait_ms})
+    if is_dry:
+        would: dict[str, Any] = {"output": args.output, "before": WORDS[output.wanted], "to": args.to}
+        if args.for_s is not None:
+            would["for_ms"] = round(args.for_s * 1000)
+        return Result(command.id, done=True, text=Text("relay_would", would))
     before = _state(output)
     outputs.take(output, _override(outputs.boot, command, args, output, now_ms), now_ms)
     held_ms = output.held_ms(now_ms) if output.level != output.wanted else 0

@@ -109,6 +109,9 @@ def args_of(order: Asked, views: Views) -> dict[str, Any]:
     args = arguments(order, _KNOWN[order.what](about), _prices(about) if order.what == "tariff" else None)
     if order.what == "set" and "value" in args:
         args["value"] = _without_unit(args["value"], _unit(about, "id", args["target"]))
+    if args.get("to") == "toggle":  # what is told now is what will be done when its code comes
+        wanted = next(view.wanted for view in about if view.output == args["output"])
+        args["to"] = "off" if wanted == "on" else "on"
     if unit := args.pop("unit", ""):
         own = _unit(about, "point", args["point"])
         try:

@@ -8,7 +8,7 @@ from typing import Any
 from edge.core.commands import Command, Result
 from edge.core.text import Text
 from edge.settings import catalogue
-from edge.settings.sms_speech import Speech, fitting, short
+from edge.settings.sms_speech import Speech, cut, fitting, short
 from sms.commands import EXAMPLES, UnclearError, folded
 
 
@@ -17,7 +17,9 @@ def proposed(to: Speech, order: Command, result: Result) -> str:
     what = result.values.get("what")
     expires = catalogue.duration(to.lang, result.values["expires_ms"])
     said = _would(to, order) or _said(to, what)
-    return fitting([to.say("proposed", box=to.box, what=said, code=result.values["code"], within=expires)])
+    values = {"box": to.box, "code": result.values["code"], "within": expires}
+    short_forms = (to.say("proposed_short", what=cut(said, letters), **values) for letters in (160, 130, 110, 90, 70))
+    return fitting([to.say("proposed", what=said, **values), *short_forms])
 
 
 def _would(to: Speech, order: Command) -> str:

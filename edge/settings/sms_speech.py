@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from edge.settings import amounts, catalogue
+from edge.settings import amounts, catalogue, sms_fit
 from edge.settings.report_sms import local_day
 from sms.gsm7 import MESSAGE, gsm7
 
@@ -63,18 +63,28 @@ def fitting(texts: Iterable[str]) -> str:
     for text in map(tidied, texts):
         if len(text) <= MESSAGE:
             return text
-    cut = text[: MESSAGE - 2]
-    return f"{cut[: max(cut.rfind(' '), cut.rfind(chr(10)), MESSAGE // 2)].rstrip()}..."
+    return cut(text, MESSAGE)
+
+
+def cut(text: str, letters: int) -> str:
+    """Return as much of a text as whole words give, and dots where it goes on.
+
+    >>> cut("one two three", 10), cut("one", 10), cut("", 10)
+    ('one two...', 'one', '')
+    """
+    if len(text) <= letters:
+        return text
+    part = text[: letters - 2]
+    return f"{part[: max(part.rfind(' '), part.rfind(chr(10)), letters // 2)].rstrip()}..."
 
 
 def short(name: str, letters: int) -> str:
-    """Return a name of at most so many letters; a full stop says that it goes on.
+    """Return a name as a phone shows it, of at most so many letters; a full stop says that it goes on.
 
-    >>> short("Boiler 1 flow", 9), short("Pump", 9)
-    ('Boiler 1.', 'Pump')
+    >>> short("Boiler 1 flow", 9), short("Pump", 9), short("", 9)
+    ('Boiler 1.', 'Pump', '')
     """
-    plain = " ".join(gsm7(name).split())
-    return plain if len(plain) <= letters else f"{plain[: letters - 1].rstrip()}."
+    return sms_fit.short(" ".join(gsm7(name).split()), letters)
 
 
 def called(name: Mapping[str, str], otherwise: str, lang: str) -> str:

@@ -18,7 +18,7 @@ from edge.links.sms_guard import ALL_ANSWERS, FREE_MOST, OWN_ANSWERS, PAUSES_S, 
 from edge.links.sms_senders import listed
 from edge.settings.model_sms import Recipient
 from sms.mailbox import Received
-from tests.sms_desk_rig import BOSS, CARE, GUEST, PEOPLE, KeepingOutlet, Texted
+from tests.sms_desk_rig import BOSS, CARE, GUEST, PEOPLE, SITE, KeepingOutlet, Texted
 from tests.unit.test_report import made
 
 STRANGER = "+33600000099"
@@ -189,6 +189,27 @@ def test_an_order_is_done_only_with_its_code_and_once() -> None:
     done = box.text(f"yes {code_in(answer).lower()}.")
     assert re.fullmatch(r"b0042 DONE \d\d:\d\d: setpoint hall\.wanted 21\.5 C \(was 19 C\), by boss\.", done)
     assert "No message waits for the code" in box.text(f"YES {code_in(answer)}")
+
+
+def test_toggle_is_told_and_done_as_what_it_means_now() -> None:
+    box = Texted()
+    answer = box.text("RELAY valve toggle")
+    assert answer.startswith("b0042: valve off -> on\n")
+    confirmed = box.text("RELAY valve on", CARE)
+    box.text(f"OUI {code_in(confirmed)}", CARE)
+    box.clock.advance(60)
+    box.text(f"YES {code_in(answer)}")
+    assert box.engine.outputs.by_id["valve"].level, "on was told, and on it is"
+
+
+def test_an_order_that_can_not_be_done_is_refused_before_its_code() -> None:
+    fixed = '[[output]]\nid = "fixed"\nbus = "gpio"\npin = 9\nlimit = "hall.hot"\nby_command = false\n'
+    box = Texted(SITE.replace("[[limit]]", f"{fixed}[[limit]]", 1))
+    assert "not switched by orders" in box.text("RELAY fixed on")
+
+
+def test_a_question_mark_asks_for_help() -> None:
+    assert Texted().text(" ? ").startswith("STATUS, ALARMS")
 
 
 def test_a_code_is_worth_nothing_from_another_number_or_too_late() -> None:
