@@ -14,7 +14,9 @@ import msgspec
 from edge.core.alarm import Alarm
 from edge.core.mornings import Mornings
 from edge.core.notifier import IDS_MOST, Notifier
+from edge.core.open_texts import OpenTexts
 from edge.core.page_facts import facts, joined, numbers_of, seen, together, utc_ms
+from edge.core.paged import Paged, held_ms
 from edge.core.part import Part
 from edge.core.reachable import RecipientSpec
 from edge.core.types import NEVER, Event, Record
@@ -22,29 +24,8 @@ from edge.core.types import NEVER, Event, Record
 if TYPE_CHECKING:
     from edge.core.engine import Engine
 
-TEXTS_MOST: Final = 32
-"""Of each recipient, texts whose code is still good."""
 ANSWER_MS: Final = 600_000
 """Who was called last has so long before it is given up."""
-
-
-class Paged(msgspec.Struct, omit_defaults=True):
-    """An alarm that the site was told of at `at_ms` of start `boot`."""
-
-    boot: int
-    at_ms: int
-    prio: str
-    utc_ms: int | None = None
-    told: list[str] = []
-    """The recipients who heard of its begin, in this order."""
-    ended: list[str] = []
-    """Those of them who heard of its end."""
-    last: dict[str, Any] = {}
-    """What its end tells; empty while it goes on."""
-    is_over: bool = False
-    """The site was told of its end."""
-    acknowledged: bool = False
-    gave_up: bool = False
 
 
 class Paging(Part):
@@ -55,7 +36,7 @@ class Paging(Part):
         kept = (saved or {}).get("paging") or {}
         self.recipients = {recipient.id: recipient for recipient in recipients}
         self._paged: dict[int, Paged] = msgspec.convert(kept.get("alarms", {}), dict[int, Paged], strict=False)
-        self._texts: dict[str, list[list[int]]] = msgspec.convert(kept.get("texts", {}), dict[str, list[list[int]]])
+        self._texts = OpenTexts(kept.get("texts"))
         self._mornings = Mornings(recipients, kept.get("mornings"))
         self.site: Engine
 
@@ -77,7 +58,8 @@ class Paging(Part):
         """Take what was told to the site, what ended, and what was acknowledged."""
         for event in events:
             if event.kind == "page_merged" and "ack" in event.values:
-                self._keep_text(str(event.values["to"]), numbers_of(event.values["ack"]))
+                self._texts.keep(str(event.values["to"]), numbers_of(event.values["ack"]))
+                self.is_changed = True
         events = [event for event in events if event.kind.startswith("alarm_")]
         if not events:
             return
@@ -124,7 +106,7 @@ class Paging(Part):
                 mine = [number for number in numbers if self._heard(recipient, number)]
                 if what == "reminder":  # who was called just now need not be reminded
                     fresh_ms = now_ms - recipient.after_ms - (ANSWER_MS if recipient.after_ms else 0)
-                    mine = [number for number in mine if self._since_ms(self._paged[number]) <= fresh_ms]
+                    mine = [number for number in mine if self._paged[number].since_ms(self.site) <= fresh_ms]
                 if mine:
                     values = {} if what == "chattering" else self._reminder(event, mine)
                     self._page(recipient.id, what, [facts(self.site, alarms[number]) for number in mine], values, mine)
@@ -132,7 +114,7 @@ class Paging(Part):
     def _heard(self, recipient: RecipientSpec, number: int) -> bool:
         """Return whether they were told of an alarm, and may hear more of it now."""
         paged = self._paged.get(number)
-        return paged is not None and recipient.id in paged.told and not self._held_ms(recipient, paged.prio)
+        return paged is not None and recipient.id in paged.told and not held_ms(self.site, recipient, paged.prio)
 
     def _reminder(self, event: Event, numbers: Iterable[int]) -> dict[str, Any]:
         """Return which reminder it is, and who is told next of these alarms, when."""
@@ -141,7 +123,7 @@ class Paging(Part):
             (at_ms, recipient.id)
             for number in numbers
             for recipient in self.recipients.values()
-            if (at_ms := self._call_ms(recipient, self._paged[number])) < NEVER
+            if (at_ms := self._paged[number].call_ms(self.site, recipient)) < NEVER
         ]
         if calls:
             at_ms, found["next"] = min(calls)
@@ -171,9 +153,9 @@ class Paging(Part):
             ended: list[int] = []
             for number, paged in self._paged.items():
                 if recipient.id not in paged.told:
-                    at_ms, numbers = self._call_ms(recipient, paged, alarms.get(number)), begun
+                    at_ms, numbers = paged.call_ms(self.site, recipient, alarms.get(number)), begun
                 elif paged.is_over and recipient.id not in paged.ended:
-                    at_ms, numbers = now_ms + self._held_ms(recipient, paged.prio), ended
+                    at_ms, numbers = now_ms + held_ms(self.site, recipient, paged.prio), ended
                 else:
                     continue
                 if at_ms <= now_ms:
@@ -196,37 +178,12 @@ class Paging(Part):
         self.is_changed = self.is_changed or self._mornings.register() != before
         self.due_ms = min([*due_ms, now_ms + wait_ms])
 
-    def _call_ms(self, recipient: RecipientSpec, paged: Paged, alarm: Alarm | None = None) -> float:
-        """Return when they hear of its begin, NEVER when not: somebody has it, or they were told already.
-
-        Who is told at once hears of it also when it is over before their hours begin.
-        """
-        is_quiet = paged.acknowledged or (alarm is not None and alarm.silence)
-        is_late = (paged.is_over or paged.last) and recipient.after_ms
-        if recipient.id in paged.told or is_quiet or is_late or not recipient.hears(paged.prio):
-            return NEVER
-        in_ms = max(0, self._since_ms(paged) + recipient.after_ms - self.site.now_ms)
-        return self.site.now_ms + in_ms + self._held_ms(recipient, paged.prio, in_ms)
-
-    def _since_ms(self, paged: Paged) -> int:
-        """Return when the site was told; of an earlier start without a date now, so that nobody is called too early."""
-        if paged.boot != self.site.boot and paged.utc_ms is None:
-            paged.boot, paged.at_ms, self.is_changed = self.site.boot, self.site.now_ms, True
-        if paged.boot == self.site.boot or paged.utc_ms is None:
-            return paged.at_ms
-        return min(paged.utc_ms - self.site.utc_offset_ms, self.site.now_ms)
-
-    def _held_ms(self, recipient: RecipientSpec, prio: str, in_ms: int = 0) -> float:
-        """Return how long their hours hold back what is told in `in_ms` from now."""
-        now_utc_ms = utc_ms(self.site, self.site.boot, self.site.now_ms)
-        return recipient.open_ms(None if now_utc_ms is None else now_utc_ms + in_ms, self.site.zone, prio)
-
     def _is_done(self, paged: Paged) -> bool:
         """Return whether nobody is to hear more of it."""
         waits = (name for name in paged.told if name in self.recipients and name not in paged.ended)
         return (
             paged.is_over and not any(waits)
-            and all(self._call_ms(recipient, paged) == NEVER for recipient in self.recipients.values())
+            and all(paged.call_ms(self.site, recipient) == NEVER for recipient in self.recipients.values())
         )  # fmt: skip
 
     def _tell(self, name: str, begun: list[int], ended: list[int], alarms: Mapping[int, Alarm]) -> None:
@@ -264,8 +221,8 @@ class Paging(Part):
             if alarm is None or not alarm.active or alarm.silence or paged.acknowledged or paged.gave_up or not told:
                 continue
             last_ms = max(recipient.after_ms for recipient in told)
-            at_ms = max(self._notifier.spent_ms(number), self._since_ms(paged) + last_ms + ANSWER_MS)
-            if any(self._call_ms(recipient, paged, alarm) < NEVER for recipient in self.recipients.values()):
+            at_ms = max(self._notifier.spent_ms(number), paged.since_ms(self.site) + last_ms + ANSWER_MS)
+            if any(paged.call_ms(self.site, recipient, alarm) < NEVER for recipient in self.recipients.values()):
                 continue
             if at_ms > now_ms:
                 later.append(at_ms)
@@ -301,31 +258,20 @@ class Paging(Part):
         codes = list(codes[:IDS_MOST])
         if codes:
             sent["ack"] = joined(codes)
-            self._keep_text(to, codes)
+            self._texts.keep(to, codes)
         self.site.emit(Event("page", self.site.now_ms, point, sent))
         self.is_changed = True
 
-    def _keep_text(self, to: str, numbers: list[int]) -> None:
-        """Have the code of a text be good."""
-        texts = self._texts.setdefault(to, [])
-        if numbers not in texts:
-            texts.append(numbers)
-        del texts[:-TEXTS_MOST]
-        self.is_changed = True
+    def texts_of(self, number: int) -> dict[str, list[str]]:
+        """Return by recipient the numbers of each text that speaks of an alarm and whose code is good."""
+        return self._texts.about(number, self.site.alarms.waiting())
 
     def open_texts(self, to: str) -> list[tuple[int, ...]]:
         """Return the numbers of each text to a recipient of whose alarms one still waits: its code is good."""
-        waiting = set(self.site.alarms.waiting())
-        return [tuple(numbers) for numbers in self._texts.get(to, []) if waiting.intersection(numbers)]
-
-    def texts_of(self, number: int) -> dict[str, list[str]]:
-        """Return by recipient the numbers of each text that speaks of an alarm and whose code is good."""
-        found = {to: [joined(one) for one in self.open_texts(to) if number in one] for to in self._texts}
-        return {to: texts for to, texts in found.items() if texts}
+        return self._texts.of(to, self.site.alarms.waiting())
 
     def registers(self) -> dict[str, Any]:
         """Return what was told to whom."""
-        texts = {to: [list(numbers) for numbers in self.open_texts(to)] for to in self._texts}
-        self._texts = {to: numbers for to, numbers in texts.items() if numbers}
+        texts = self._texts.register(self.site.alarms.waiting())
         alarms = {str(number): msgspec.to_builtins(paged) for number, paged in self._paged.items()}
-        return {"paging": {"alarms": alarms, "texts": self._texts, "mornings": self._mornings.register()}}
+        return {"paging": {"alarms": alarms, "texts": texts, "mornings": self._mornings.register()}}

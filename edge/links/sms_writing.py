@@ -13,7 +13,7 @@ from edge.settings import sms_pages
 from edge.settings.model_sms import Recipient
 from edge.settings.report_sms import report_sms
 from edge.settings.sms_pages import LifeFacts
-from edge.settings.sms_texts import Reader, when
+from edge.settings.sms_phrases import Reader, when
 from edge.settings.trial_text import TrialFacts, trial_sms, verdict_of
 
 

@@ -15,7 +15,7 @@ from edge.settings import catalogue, sms_texts
 from edge.settings.amounts import money
 from edge.settings.report_sms import percent
 from edge.settings.sms_fit import fitted
-from edge.settings.sms_texts import Reader, Said
+from edge.settings.sms_phrases import Reader, Said, when
 
 FIELDS: Final = frozenset(Said.__struct_fields__) - {"number", "kind", "point"}
 Named = Callable[[str], str]
@@ -71,7 +71,7 @@ def said_of(values: Mapping[str, Any], point: str, named: Named) -> list[Said]:
 
 def test_text(reader: Reader, by: str, utc_ms: int | None) -> str:
     """Return the text of `vigie test sms`."""
-    values = {"box": reader.box, "when": "" if utc_ms is None else sms_texts.when(reader, utc_ms)}
+    values = {"box": reader.box, "when": "" if utc_ms is None else when(reader, utc_ms)}
     return fitted(reader.lang, "sms.test", values, {"site": reader.site, **({"by": by} if by else {})})
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edge.settings import catalogue, sms_texts
 from edge.settings.sms_fit import TooLongError, fitted, short, sms_name
-from edge.settings.sms_texts import Reader, Said
+from edge.settings.sms_phrases import Reader, Said, figure, local_time
 from sms.gsm7 import ALPHABET, MESSAGE, gsm7, septets
 
 AT = 1_795_187_100_000  # Fri 20 Nov 2026 16:05 in Paris
@@ -179,8 +179,8 @@ def quantity(reader: Reader, value: float, unit: str) -> str:
 def check_texts(reader: Reader, said: Said, other: Said, following: str) -> None:
     """Hold every text against the rules."""
     code, many = "4F7K", [said, other] * 3
-    time = f"{sms_texts._time(reader, said.begin_ms)}"
-    earliest = f"{sms_texts._time(reader, min(said.begin_ms or 0, other.begin_ms or 0))}"
+    time = f"{local_time(reader, said.begin_ms)}"
+    earliest = f"{local_time(reader, min(said.begin_ms or 0, other.begin_ms or 0))}"
     with_value = [
         sms_texts.reminder(reader, said, code, 2, 3, following, said.end_ms), sms_texts.chattering(reader, said, code),
         sms_texts.acknowledged(reader, said), sms_texts.gave_up(reader, said, code, [following, said.by]),
@@ -209,7 +209,7 @@ def check_texts(reader: Reader, said: Said, other: Said, following: str) -> None
     limit = "" if said.at is None else quantity(reader, said.at, said.u)
     for text in [*with_value, *([] if said.diagnosis == "mains_lost" else [begun])]:
         assert limit in text, text
-        assert quantity(reader, sms_texts._figure(said.v, said.at) or 0.0, said.u) in text, text
+        assert quantity(reader, figure(said.v, said.at) or 0.0, said.u) in text, text
 
 
 @settings(max_examples=25, deadline=None)
