@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.upstream.gateway_admin import restore, roll
+from edge.upstream.gateway_admin import restore, revoke, roll
 from edge.upstream.gateway_store import GatewayStore
 from sms.seal import FAILED_MAX
 from tests.gateway_rig import Server, TextingBox
@@ -126,3 +126,27 @@ def test_an_operator_has_a_box_use_new_keys_beside_a_gateway_that_runs(server: S
     assert kept is not None
     assert kept.session is not None
     assert [key["agreed"] for key in json.loads(kept.session)["keys"]] == [True, True]
+
+
+def test_a_box_with_a_new_card_takes_its_place_once_the_old_key_was_revoked(server: Server) -> None:
+    old = server.box("b0117")
+    server.bring(old, old.report(full=True, is_first=True))
+    server.step()
+    new = TextingBox("b0117", server.gateway.sessions.identity.public)
+    new.hour, new.index = old.hour, old.index
+    server.bring(new, new.hello())
+    server.step()
+    assert new.session.needs_hello
+    with closing(GatewayStore(server.path)) as store:
+        revoke(store, "b0117", int(server.utc_s))
+    stored = set(old.account)
+    server.bring(old, old.report())
+    server.step()
+    server.boxes["b0117"] = new
+    server.bring(new, new.hello())
+    server.step()
+    server.accept("b0117")
+    server.run(10, 2)
+    server.bring(new, *new.schema_messages(), new.report(full=True), new.report())
+    server.run(10, 2)
+    assert server.rows("b0117") == stored | new.account
