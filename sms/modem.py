@@ -38,6 +38,8 @@ def identity(device: str) -> Found:
         if found["sim"] != "READY":
             return found
         found["used"], found["capacity"] = at.stored()
+        with contextlib.suppress(AtError):
+            at.ask("AT&W")  # PDU mode in its profile: one that starts anew by itself is then not in text mode
     phone = _phone(device)
     try:
         for name, ask in (

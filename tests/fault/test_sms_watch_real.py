@@ -130,6 +130,16 @@ def unplugged(site: Site) -> None:
     site.modem.unplug()
 
 
+def rebooted(site: Site) -> None:
+    site.modem.reboot(time.monotonic())
+
+
+def replugged(site: Site) -> None:
+    """It comes back under another number; its name leads there."""
+    site.modem.unplug()
+    site.modem.replug()
+
+
 def no_credit(site: Site) -> None:
     site.modem.faults.cms_always = 21
 
@@ -149,6 +159,9 @@ FAULTS: dict[str, tuple[Callable[[Site], None], bool, bool, str, str, bool]] = {
     "SIM locked, PIN known": (locked, False, False, "1234", "sim_locked", False),
     "SIM locked, no PIN": (locked, False, False, "", "sim_locked", True),
     "unplugged inside": (unplugged, False, False, "", "modem_gone", False),
+    "rebooted by itself": (rebooted, True, False, "", "", False),
+    "rebooted by itself, an alarm waits": (rebooted, True, True, "", "", False),
+    "plugged in again": (replugged, True, True, "", "", False),
     "no network": (lost, False, False, "", "no_network", True),
 }
 
@@ -156,6 +169,7 @@ FAULTS: dict[str, tuple[Callable[[Site], None], bool, bool, str, str, bool]] = {
 @pytest.mark.campaign(reason="eight minutes of real time with real daemons")
 def test_each_fault_is_seen_and_cured_or_said_in_time(tmp_path: Path) -> None:
     with Air(tmp_path) as air:
+        server = air.smsd(NUMBER, debuglevel="0")
         sites = {
             name: Site(air, f"+336000000{at:02}", pin=case[3], alarm=case[2])
             for at, (name, case) in enumerate(FAULTS.items(), 10)
@@ -169,12 +183,16 @@ def test_each_fault_is_seen_and_cured_or_said_in_time(tmp_path: Path) -> None:
             for site in sites.values():
                 site.step()
             tick.wait(1.0)
+        heard = {number for number, _text, _octets in server.inbox()}
         for site in sites.values():
             site.close()
     for name, site in sites.items():
         print(
             f"{name}: " + "; ".join(f"{at:.0f} s {kind} {' '.join(map(str, v.values()))}" for at, kind, v in site.said)
         )
+    for at, name in enumerate(FAULTS, 10):
+        if FAULTS[name][1] and not FAULTS[name][5]:
+            assert f"+336000000{at:02}" in heard, f"{name}: what waited has arrived"
     for name, site in sites.items():
         _how, waits, is_alarm, _pin, code, needs_person = FAULTS[name]
         if not code and not site.said:

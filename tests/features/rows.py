@@ -97,5 +97,9 @@ ROWS: Final[dict[str, Row]] = {
     "R1": Row("limits and tariffs are changed from afar, answered, and go back"),
     "R7": Row("one definition makes twelve apartments"),
     "I3": Row("a test text and a test alarm go all the way, and the journal says what became of them"),
+    "I2": Row(
+        "a commissioning test names each fault of the modem, with what to do about it", "tests/unit/test_doctor.py"
+    ),
     "W3": Row("lost mains are told at any hour, as what they are"),
+    "W5": Row("the signal and the messages that are left stand on the box, and a modem that fails is woken or told"),
 }

@@ -198,8 +198,10 @@ def test_a_box_is_made_ready_in_the_order_that_matters(tmp_path: Path, device: b
     told = (tmp_path / "told").read_text().splitlines()
     assert [line.split()[:2] for line in told] == [
         ["systemctl", "stop"], ["install", "-d"], ["setpriv", "--reuid"], ["systemctl", "daemon-reload"],
-        ["systemctl", "--quiet"], ["systemctl", "start"], ["systemctl", "restart"],
+        ["systemctl", "--quiet"], ["systemctl", "start"], *([["setpriv", "--reuid"]] if device else []),
+        ["systemctl", "restart"],
     ]  # fmt: skip
+    assert "--regid vigie --init-groups" in told[2]
     assert told[1] == f"install -d -o gammu -g vigie -m 2770 {tmp_path}/var/lib/vigie-sms"
     assert told[2].endswith(f"-m sms.smsd_making {tmp_path}/var/lib/vigie-sms/smsd.db")
 
