@@ -43,9 +43,12 @@ def box_facts(
 ) -> BoxFacts:  # fmt: skip
     """Return what DIAG, CREDIT and STATUS tell of the box; `sms`: the status of the SMS link.
 
-    `started_ms`: monotonic; `waiting`: entries that the server has not acknowledged, None where there is no server.
+    `started_ms`: monotonic; `waiting`: entries that the server has not acknowledged by MQTT, None without MQTT: then
+    the messages that the gateway has not acknowledged count, where there is one.
     """
     budget = sms.get("budget") or {}
+    if waiting is None and "paired" in sms:
+        waiting = (sms.get("waiting") or {}).get("messages")
     return BoxFacts(
         version=version, boot=clock.boot, up_s=max(0.0, clock.monotonic_ns() / 1e9 - started_ms / 1000),
         clock=clock.trust(), waiting=waiting, acked_utc_ms=sms.get("last_ack_utc_ms"), disk_percent=disk_percent,

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 
+from edge.core.costs import CostsView
 from edge.core.reply_codes import alarm_code
 from edge.core.report import Report
 from edge.runtime.texted import box_facts, desk_of
 from edge.settings.load import loads
 from edge.settings.model_sms import Recipient
-from edge.settings.sms_answers import credit, diag
+from edge.settings.sms_answers import credit, diag, status
 from edge.settings.sms_speech import Speech
 from tests.orders_rig import HEAD
 from tests.sms_desk_rig import CARE, SITE, UTC_MS, Texted
@@ -50,14 +51,27 @@ def test_the_code_that_an_alarms_text_would_carry_acknowledges_it() -> None:
 def test_what_the_link_knows_stands_in_credit_and_diag_and_what_nobody_knows_is_no_0() -> None:
     clock = ManualClock(UTC_MS)
     clock.advance(90_000)
-    status: Mapping[str, Any] = {
+    told: Mapping[str, Any] = {
         "signal": 70, "operator": "Orange F", "last_ack_utc_ms": None,
         "budget": {"today": 3, "per_day": 12, "month": 61, "per_month": 90, "cost": 3.66, "currency": "EUR"},
     }  # fmt: skip
     to = Speech("en", "b0042", "Gymnase Sud", UTC, UTC_MS)
-    facts = box_facts(status, clock=clock, version="1.0.3", started_ms=1000)
+    facts = box_facts(told, clock=clock, version="1.0.3", started_ms=1000)
     assert credit(to, facts) == "b0042: 61 of 90 SMS sent this month, 3.66 EUR. Today 3 of 12."
     assert diag(to, [], [], facts).splitlines()[0] == "vigie b0042 1.0.3 boot 1 up 1d01h"
     unknown = box_facts({}, clock=clock, version="", started_ms=1000)
     assert credit(to, unknown) == "b0042: how many SMS were sent is not known."
     assert "gsm ?% sms ?/?" in diag(to, [], [], unknown)
+
+
+def test_a_server_behind_a_gateway_is_told_as_one_behind_mqtt() -> None:
+    clock = ManualClock(UTC_MS)
+    to = Speech("en", "b0042", "Gymnase Sud", UTC, UTC_MS)
+    none = box_facts({}, clock=clock, version="", started_ms=0)
+    assert none.waiting is None, "no server: nothing is told of one"
+    paired = {"paired": True, "waiting": {"messages": 3}, "last_ack_utc_ms": None}
+    facts = box_facts(paired, clock=clock, version="", started_ms=0)
+    assert "Server: no answer yet (3 wait)" in status(to, CostsView(True, [], []), [], [], facts)
+    settled = {**paired, "waiting": {"messages": 0}, "last_ack_utc_ms": UTC_MS}
+    facts = box_facts(settled, clock=clock, version="", started_ms=0)
+    assert "Server up to date 09:13" in status(to, CostsView(True, [], []), [], [], facts)
