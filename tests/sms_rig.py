@@ -65,14 +65,14 @@ class Post:
         self.modem = modem
         self.database = folder / "smsd.db"
         self.config = folder / "smsdrc"
-        self._log = folder / "smsd.log"
+        self.logfile = folder / "smsd.log"
         self._process: subprocess.Popen[bytes] | None = None
         if not self.database.exists():
             new_database(self.database)
         lines = [f"{key} = {value}" for key, value in {**FAST, **settings}.items()]
         self.config.write_text(
             f"[gammu]\n{phone}\n[smsd]\nservice = sql\ndriver = sqlite3\ndbdir = {folder}\ndatabase = smsd.db\n"
-            f"logfile = {self._log}\n" + "\n".join(lines) + "\n"
+            f"logfile = {self.logfile}\n" + "\n".join(lines) + "\n"
         )
 
     @property
@@ -112,7 +112,7 @@ class Post:
         process.wait()
 
     def log(self) -> str:
-        return self._log.read_text(errors="replace") if self._log.exists() else ""
+        return self.logfile.read_text(errors="replace") if self.logfile.exists() else ""
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Return what the database says."""

@@ -6,8 +6,10 @@ what can go wrong in `modem_faults`, who gets what in `modem_network`.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -20,15 +22,17 @@ from hal.fake.modem_radio import Radio
 from hal.fake.modem_sim import Sim
 
 BOOT_CHATTER: Final = b"\r\n^SYSSTART\r\n\r\n+CPIN: READY\r\n"
-LOOK_S: Final = 0.5
-"""An adapter that nobody has opened is looked at this often."""
 
 
 class FakeModem(PtyPort):
-    """A modem behind `port`, a link that stays the same when it is unplugged and plugged in again."""
+    """A modem behind `port`, a link that stays the same when it is unplugged and plugged in again.
+
+    One thread may step it while another pulls its plug.
+    """
 
     def __init__(self, network: Network, sim: Sim, port: Path, imei: str = "350000000000001") -> None:
         """Plug it in. Raises OSError where the link can't be made."""
+        self._lock = threading.RLock()
         self.dialogue = Dialogue(network, sim, imei)
         network.attach(sim.number, self._take)
         super().__init__(port)
@@ -52,11 +56,17 @@ class FakeModem(PtyPort):
         """Return what wakes it."""
         return [self._master] if self._master is not None else []
 
+    def unplug(self) -> None:
+        """Take the port away."""
+        with self._lock:
+            super().unplug()
+
     def replug(self) -> None:
         """Give the port back: the modem has started anew."""
-        if self._master is None:
-            self.dialogue.power(0.0)
-        super().replug()
+        with self._lock:
+            if self._master is None:
+                self.dialogue.power(0.0)
+            super().replug()
 
     def renumber(self, port: Path) -> None:
         """Go away and come back under another name."""
@@ -72,19 +82,17 @@ class FakeModem(PtyPort):
 
     def reboot(self, now_s: float) -> None:
         """Let it start anew by itself, in text mode, while its port stays open: no reader is told."""
-        self.dialogue.power(now_s, BOOT_CHATTER)
+        with self._lock:
+            self.dialogue.power(now_s, BOOT_CHATTER)
 
     def step(self, now_s: float) -> float:
-        """Answer what came until now; return when something is to be said, or looked at again."""
-        if self._master is None:
-            return math.inf
-        try:
-            self.dialogue.hear(os.read(self._master, 4096), now_s)
-        except BlockingIOError:
-            pass
-        except OSError:  # nobody has the port open
-            return now_s + LOOK_S
-        return self._speak(now_s)
+        """Answer what came until now; return when something is to be said."""
+        with self._lock:
+            if self._master is None:
+                return math.inf
+            with contextlib.suppress(BlockingIOError):
+                self.dialogue.hear(os.read(self._master, 4096), now_s)
+            return self._speak(now_s)
 
     def _speak(self, now_s: float) -> float:
         later: list[tuple[float, bytes]] = []
@@ -92,10 +100,8 @@ class FakeModem(PtyPort):
             if self._master is None or due_s > now_s:
                 later.append((due_s, octets))
                 continue
-            try:
+            with contextlib.suppress(BlockingIOError):  # nobody reads: a line keeps nothing
                 os.write(self._master, octets)
-            except OSError:  # nobody reads: a line keeps nothing
-                continue
         self.dialogue.out = later
         return min((due_s for due_s, _ in later), default=math.inf)
 

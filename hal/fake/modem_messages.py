@@ -15,7 +15,7 @@ from hal.fake.modem_pdu import SEPTETS, Content, content_of, deliver, stamp, sta
 from hal.fake.modem_radio import Answer, Radio, cms
 from hal.fake.modem_sim import Slot
 
-BAD_PDU, BAD_TEXT, BAD_INDEX, NO_NETWORK, REJECTED = 304, 305, 321, 331, 21
+BAD_PARAMETER, BAD_PDU, BAD_TEXT, BAD_INDEX, NO_NETWORK, REJECTED = 303, 304, 305, 321, 331, 21
 KEPT_S: Final = 172_800.0
 """Validity of a message that says none."""
 
@@ -69,16 +69,20 @@ class Messages:
     # what lies on the card
 
     def _cmgl(self, operator: str, value: str) -> str:
+        wanted = value.strip()
+        words = ('"ALL"', '"REC UNREAD"', '"REC READ"') if self._is_text_mode else ("4", "0", "1")
+        if wanted not in words:
+            raise cms(BAD_TEXT if self._is_text_mode else BAD_PARAMETER)
         lines = [
-            f"+CMGL: {at},{_listed(slot)}"
+            f"+CMGL: {at},{self._listed(slot)}"
             for at, slot in sorted(self._radio.sim.slots.items())
-            if value.strip('"') in {"4", "ALL", str(int(slot.is_read))}
+            if wanted in {words[0], words[1 + slot.is_read]}
         ]
         return "\r\n".join(lines)
 
     def _cmgr(self, operator: str, value: str) -> str:
         slot = self._radio.sim.slots[self._place(value)]
-        listed, slot.is_read = _listed(slot), True
+        listed, slot.is_read = self._listed(slot), True
         return f"+CMGR: {listed}"
 
     def _cmgd(self, operator: str, value: str) -> str:
@@ -87,6 +91,13 @@ class Messages:
             for at in places:
                 del self._radio.sim.slots[at]
         return ""
+
+    def _listed(self, slot: Slot) -> str:
+        if self._is_text_mode:
+            return (
+                f'"REC {"READ" if slot.is_read else "UNREAD"}","{slot.sender}",,"26/11/21,12:00:00+00"\r\n{slot.text}'
+            )
+        return f"{int(slot.is_read)},,{len(slot.pdu) - 1 - slot.pdu[0]}\r\n{slot.pdu.hex().upper()}"
 
     def _place(self, value: str) -> int:
         at = value.partition(",")[0].strip()
@@ -143,12 +154,9 @@ class Messages:
         if not self._radio.is_registered or self._radio.locked:
             return False
         network = self._radio.network
-        at = self._radio.sim.store(deliver(network.centre, sender, content, stamp(stamp_utc_s, network.quarters)))
+        pdu = deliver(network.centre, sender, content, stamp(stamp_utc_s, network.quarters))
+        at = self._radio.sim.store(pdu, sender, content.text or content.octets.hex().upper())
         if at is None:
             return False
         self._say(f'+CMTI: "SM",{at}')
         return True
-
-
-def _listed(slot: Slot) -> str:
-    return f"{int(slot.is_read)},,{len(slot.pdu) - 1 - slot.pdu[0]}\r\n{slot.pdu.hex().upper()}"

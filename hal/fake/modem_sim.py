@@ -10,9 +10,11 @@ PUK_TRIES = 10
 
 @dataclass(slots=True)
 class Slot:
-    """A message on the card, its service centre before it."""
+    """A message on the card: as a PDU, its service centre before it, and as text mode shows it."""
 
     pdu: bytes
+    sender: str = ""
+    text: str = ""
     is_read: bool = False
 
 
@@ -65,9 +67,9 @@ class Sim:
         self.pin_tries, self.puk_tries, self.is_unlocked = PIN_TRIES, PUK_TRIES, True
         return True
 
-    def store(self, pdu: bytes) -> int | None:
+    def store(self, pdu: bytes, sender: str = "", text: str = "") -> int | None:
         """Put a message into the first free slot, whose number from 1 is returned; None when it is full."""
         free = next((at for at in range(1, self.capacity + 1) if at not in self.slots), None)
         if free is not None:
-            self.slots[free] = Slot(pdu)
+            self.slots[free] = Slot(pdu, sender, text)
         return free

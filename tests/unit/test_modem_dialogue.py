@@ -102,6 +102,10 @@ def test_what_arrives_is_told_listed_read_and_deleted() -> None:
     line.network.send("Orange", BOX, "été", 0.0)
     line.network.step(0.0)
     assert line.heard() == '\r\n+CMTI: "SM",1\r\n\r\n+CMTI: "SM",2\r\n'
+    assert line.ask("AT+CMGL=4") == "\r\n+CMS ERROR: 305\r\n"  # it starts in text mode
+    assert line.ask('AT+CMGL="ALL"').startswith('\r\n+CMGL: 1,"REC UNREAD","+33600000100",,"')
+    line.ask("AT+CMGF=0")
+    assert line.ask('AT+CMGL="ALL"') == "\r\n+CMS ERROR: 303\r\n"
     assert line.ask("AT+CPMS?") == '\r\n+CPMS: "SM",2,20,"SM",2,20,"SM",2,20\r\n\r\nOK\r\n'
     listed = line.lines("AT+CMGL=4")
     assert [listed[1], listed[4]] == ["1,0,,21", "2,0,,22"]  # read by nobody yet, octets after the service centre
