@@ -24,6 +24,8 @@ CURE_MOST_S: Final = 120.0
 """A cure that nobody said to be done counts as done: no unit may be there."""
 SETTLE_S: Final = 10.0
 """From the port's coming back to where the modem answers of its SIM."""
+BACK_S: Final = 900.0
+"""A fault that comes so soon after the last one is the same: what was reset and did not help for good is not again."""
 PAUSE_S: Final = 600.0
 PAUSE_MOST_S: Final = 3600.0
 RAW_MOST: Final = 360
@@ -101,6 +103,8 @@ class SmsWatch:
         self._look_s = now_s
         self._number = round(now_s)  # an answer to the service before this one is none of ours
         self._trouble: Trouble | None = None
+        self._tried: set[Cure] = set()
+        self._tried_until_s = 0.0
 
     @property
     def code(self) -> str:
@@ -136,10 +140,12 @@ class SmsWatch:
         if found is None:
             if trouble is not None:
                 self._say("modem_ok", code=trouble.code, lasted_s=round(now_s - trouble.since_s))
+                self._tried, self._tried_until_s = trouble.tried & RESETS, now_s + BACK_S
                 self._trouble = None
             return
         if trouble is None:
-            trouble = self._trouble = Trouble(found, now_s, now_s, now_s, set())
+            tried = self._tried if now_s < self._tried_until_s and self._tried != RESETS else set()
+            trouble = self._trouble = Trouble(found, now_s, now_s, now_s, set(), set(tried))
         if trouble.seen is None and trouble.asked is None and now_s >= trouble.rests_s:
             self._is_called(trouble, found, now_s)
 

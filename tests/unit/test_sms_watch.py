@@ -324,3 +324,18 @@ def test_hands_that_can_not_ask_are_tried_step_by_step_and_never_raise() -> None
     house.runs(900)
     assert house.cures == ["look", "reset", "power"]
     assert len(house.kinds("modem_given_up")) == 1
+
+
+def test_a_fault_that_comes_back_soon_is_not_cured_by_what_did_not_last() -> None:
+    house = House(urgent=True)
+    deaf = Fault(("reset", "power"), Answer(0, "no_answer"), is_silent=True)
+    house.breaks(deaf)
+    house.runs(400)
+    assert house.cures == ["look", "reset"]
+    house.breaks(deaf)
+    house.runs(400)
+    assert house.cures == ["look", "reset", "look", "power"]
+    house.runs(1000)
+    house.breaks(deaf)
+    house.runs(400)
+    assert house.cures[4:] == ["look", "reset"]  # long after, it begins anew
