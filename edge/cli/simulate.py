@@ -12,9 +12,11 @@ from typing import Any, Final
 
 import msgspec
 
+from edge.cli import simulate_sms
+
 DAY_S: Final = 86_400.0
 UNITS_S: Final = {"m": 60.0, "h": 3600.0, "d": DAY_S}
-OUTAGE: Final = re.compile(r"mqtt=(\d+(?:\.\d+)?)([mhd])@day(\d+(?:\.\d+)?)$")
+OUTAGE: Final = re.compile(r"(mqtt|sms)=(\d+(?:\.\d+)?)([mhd])@day(\d+(?:\.\d+)?)$")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same run")
     parser.add_argument(
         "--outage", type=_outage, action="append", default=[], metavar="mqtt=36h@day3",
-        help="the link is down for so long from that day on; may be given several times",
+        help="the link (mqtt or sms) is down for so long from that day on; may be given several times",
     )  # fmt: skip
     parser.add_argument("--no-ack", action="store_true", help="nobody upstream acknowledges")
     parser.add_argument(
@@ -32,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="simulate the devices down to the wire, for up to a day",
     )
+    simulate_sms.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="all figures, day by day")
 
 
@@ -45,15 +48,15 @@ def _days(text: str) -> float:
     return days
 
 
-def _outage(text: str) -> tuple[float, float]:
+def _outage(text: str) -> tuple[str, float, float]:
     found = OUTAGE.match(text)
     if found is None:
         raise argparse.ArgumentTypeError(f"{text!r}: write LINK=LENGTH@dayN, such as mqtt=36h@day3 (units m, h, d)")
-    length_s = float(found[1]) * UNITS_S[found[2]]
-    begin_s = (float(found[3]) - 1) * DAY_S
+    length_s = float(found[2]) * UNITS_S[found[3]]
+    begin_s = (float(found[4]) - 1) * DAY_S
     if length_s <= 0 or begin_s < 0:
         raise argparse.ArgumentTypeError(f"{text!r}: a length above 0 and a day from 1 on are expected")
-    return begin_s, begin_s + length_s
+    return found[1], begin_s, begin_s + length_s
 
 
 def run(args: argparse.Namespace) -> int:
@@ -73,7 +76,18 @@ def run(args: argparse.Namespace) -> int:
     if args.wire and args.days > 1:
         sys.stderr.write("vigie simulate: --wire takes 3 minutes of CPU a virtual day; give --days 1 or less\n")
         return 2
-    outages = [Outage(begin_s, end_s) for begin_s, end_s in args.outage]
+    outages = [Outage(begin_s, end_s) for link, begin_s, end_s in args.outage if link == "mqtt"]
+    if settings.links.sms is not None and not args.wire:
+        sms_outages = [Outage(begin_s, end_s) for link, begin_s, end_s in args.outage if link == "sms"]
+        texted = simulate_sms.run(settings, args, outages, sms_outages)
+        told = lines(texted.report, bool(outages))
+        told = [
+            *(told if settings.links.mqtt is not None else told[:3]),
+            *simulate_sms.lines(texted, language(os.environ, args.file)),
+        ]
+        told = [msgspec.json.encode(simulate_sms.figures(texted)).decode()] if args.json else told
+        sys.stdout.write("\n".join(told) + "\n")
+        return 1 if texted.report.lost or texted.bill.lost else 0
     with tempfile.TemporaryDirectory(prefix="vigie-wire-") as folder:
         simulation = Simulation(
             settings, seed=args.seed, outages=outages, acknowledges=not args.no_ack,

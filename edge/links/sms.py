@@ -73,7 +73,7 @@ class SmsLink:
         self._members = list(members)
         self._clock = clock
         self._say = say
-        self._speaking = speaking
+        self.speaking = speaking
         self._problems = Problems(self.name, say)
         self._tries: dict[str, int] = {}
         self._health: Health | None = None
@@ -158,20 +158,20 @@ class SmsLink:
     def close(self) -> None:
         """Give the mailbox back; what waits is on the card."""
         self._state = "closed"
-        if self._speaking is not None:
+        if self.speaking is not None:
             with contextlib.suppress(OSError):  # then counters are left out, and none is used twice
-                self._speaking.close()
+                self.speaking.close()
         self._mailbox.close()
 
     def ask_stored(self, seq: int) -> None:
         """Have the gateway acknowledge the events up to this one at once; from any thread."""
-        if self._speaking is not None:
-            self._speaking.ask_stored(seq)
+        if self.speaking is not None:
+            self.speaking.ask_stored(seq)
 
     # -- how it is
 
     def _tell_state(self, now_s: float) -> None:
-        is_up = self._speaking.is_up(now_s) if self._speaking is not None else self._is_running()
+        is_up = self.speaking.is_up(now_s) if self.speaking is not None else self._is_running()
         if is_up == self._is_up:
             return
         down_s = round(now_s - self._since_s)
@@ -191,7 +191,7 @@ class SmsLink:
         account = self.queue.account
         today, month = account.days.get(day), account.month(day)
         health = self._health
-        spoken = {} if self._speaking is None else self._speaking.status()
+        spoken = {} if self.speaking is None else self.speaking.status()
         ago_ms = self._clock.monotonic_ns() // 1_000_000 - round(self._since_s * 1000)
         return {
             "link": self.name,

@@ -346,6 +346,10 @@ class Sync:
     def _tell_time(self, utc_ms: int, error_ms: int) -> None:
         self._feed.post(TimeHeard("sms", Fix("gsm", self._clock.monotonic_ns(), utc_ms, error_ms)))
 
+    def held(self) -> list[bytes]:
+        """Return what is sealed and not acknowledged."""
+        return [held.octets for held in self._out.memory.held]
+
     def close(self) -> None:
         """Give back the counters that were reserved and not used. Raises OSError."""
         self._out.memory.session = self._session.rest()

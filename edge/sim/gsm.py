@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from datetime import date
+from typing import Any
 
 import msgspec
 
+from edge.core.reply_codes import SECRET_OCTETS
+from edge.links.sms_ports import Member
+from edge.links.sms_queue import Queue
+from edge.links.sms_sync import Sync
 from edge.runtime.office import StationOffice
+from edge.runtime.reporting import report
 from edge.runtime.sms_parts import Upstream, silence_of, sms_link_of
+from edge.runtime.texting import life_of, people_of
+from edge.settings.sms_pages import LifeFacts
+from edge.sim.desk import SimDesk
 from edge.sim.simulation import Simulation
 from edge.sim.sms_air import Air
 from edge.sim.sms_gateway import SimGateway
 from edge.sim.sms_mailbox import MemoryMailbox
 from edge.sim.upstream import Outage
+from hal.sample import Notice
 
 POLL_S = 60.0
 
@@ -50,9 +61,31 @@ class Gsm:
         if texting.gateway:
             texting = msgspec.structs.replace(texting, gateway_key=self.gateway.own.text)
         self.link = sms_link_of(
-            simulation.settings, texting, upstream, mailbox=self.mailbox, fs=simulation.disk, poll_s=POLL_S
-        )
+            simulation.settings, texting, upstream, mailbox=self.mailbox, fs=simulation.disk, poll_s=POLL_S,
+            others=lambda queue: self._people(simulation, queue),
+        )  # fmt: skip
+        self.settings = texting
+        speaking = self.link.speaking
+        self.sync = speaking if isinstance(speaking, Sync) else None
         office.wake = simulation.join(self.link)
+
+    def _people(self, simulation: Simulation, queue: Queue) -> list[Member]:
+        """Return who texts the people, with reports of the simulated past."""
+        feed = simulation.feed()
+
+        def say(kind: str, **values: Any) -> None:
+            feed.post(Notice(kind, feed.clock.monotonic_ns(), values))
+
+        def life(month: date) -> LifeFacts:
+            return life_of(simulation.settings, queue.account, month, self.mailbox.signal)
+
+        desk = SimDesk(simulation)
+        return [
+            people_of(
+                simulation.settings, feed, queue, say=say, secret=bytes(SECRET_OCTETS),
+                report=lambda length, day: report(desk, length, day), life=life,
+            )
+        ]  # fmt: skip
 
 
 def _is_up(outages: Sequence[Outage], t_s: float) -> bool:

@@ -142,7 +142,7 @@ class Simulation:
         self.records: Log[Record] = Log(
             self.disk, "records", "records", capacity, consumers=consumers, stream=f"{rng.getrandbits(32):08x}"
         )
-        texts = ["sms"] if settings.links.sms is not None else []
+        texts = ["sms", "people"] if settings.links.sms is not None else []
         self.events: Log[Event] = Log(
             self.disk, "events", "events", events_bytes(settings),
             consumers=[*consumers, *texts], stream=f"{rng.getrandbits(32):08x}",

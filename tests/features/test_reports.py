@@ -25,12 +25,12 @@ from edge.core.types import Event, EventBatch, Record
 from edge.runtime.reporting import report
 from edge.settings.load import loads
 from edge.settings.report_sms import report_sms
+from edge.sim.desk import SimDesk
 from edge.sim.simulation import Simulation
 from edge.sim.upstream import Outage
 from edge.store.fs_memory import MemoryFs
 from edge.store.log import Log
 from sms.gsm7 import septets
-from tests.sim_desk import SimDesk
 
 LINK = """
 [link.mqtt]

@@ -1,0 +1,114 @@
+"""The part of `vigie simulate` that texts: how many messages a month will take, both ways, and what they cost."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from edge.settings import catalogue
+from edge.settings.amounts import money
+
+OUT: Final = ("report", "backlog", "alarm", "daily", "answer", "life", "machine")
+IN: Final = ("ack", "nack", "other")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what a site that texts can be tried with."""
+    parser.add_argument("--sms-price", type=float, metavar="P", help="of one message (default: [link.sms] price)")
+    parser.add_argument(
+        "--sms-loss",
+        type=float,
+        default=2.0,
+        metavar="PERCENT",
+        help="of the messages get lost on their way (default 2)",
+    )
+
+
+class Texted(msgspec.Struct, frozen=True):
+    """A run of a site that texts."""
+
+    report: Any
+    bill: Any
+    outage_s: float = 0.0
+    more: int = 0
+    """Messages that the outage cost."""
+
+
+def run(settings: Any, args: argparse.Namespace, outages: list[Any], sms_outages: list[Any]) -> Texted:
+    """Simulate; with an outage of the network a second time without it, for what that costs."""
+    report, bill = _run(settings, args, outages, sms_outages)
+    if not sms_outages:
+        return Texted(report, bill)
+    _, without = _run(settings, args, outages, [])
+    outage_s = sum(outage.end_s - outage.begin_s for outage in sms_outages)
+    return Texted(report, bill, outage_s, bill.sent + bill.received - without.sent - without.received)
+
+
+def _run(settings: Any, args: argparse.Namespace, outages: list[Any], sms_outages: list[Any]) -> tuple[Any, Any]:
+    from edge.sim.gsm import Gsm, Network  # what seals is loaded for a site that texts
+    from edge.sim.gsm_bill import bill_of
+    from edge.sim.simulation import Simulation
+
+    with tempfile.TemporaryDirectory(prefix="vigie-past-") as folder:
+        simulation = Simulation(
+            settings, seed=args.seed, outages=outages, acknowledges=not args.no_ack, history_folder=Path(folder)
+        )
+        gsm = Gsm(simulation, args.seed, Network(loss=args.sms_loss / 100, outages=tuple(sms_outages)))
+        report = simulation.run(args.days)
+        try:
+            return report, bill_of(simulation, gsm, args.sms_price)
+        finally:
+            if simulation.history is not None:
+                simulation.history.file.close()
+
+
+def lines(texted: Texted, lang: str) -> list[str]:
+    """Return the messages of the run for a person: out, in, the month against its budget, and what an outage costs."""
+    bill = texted.bill
+
+    def cost(number: int) -> str:
+        return money(lang, Decimal(str(bill.price)) * number, bill.currency)
+
+    def said(name: str, counts: dict[str, int], names: tuple[str, ...], total: int) -> str:
+        parts = [catalogue.count(lang, f"simulate.{each}", counts[each]) for each in names if counts.get(each)]
+        parts += [catalogue.count(lang, "simulate.again", bill.again)] if name == "sms_out" and bill.again else []
+        return catalogue.render(
+            lang, f"simulate.{name}", {"parts": "  ".join(parts), "total": total, "cost": cost(total)}
+        )  # fmt: skip
+
+    month, count = max(bill.months.items(), key=lambda item: item[1], default=("", 0))
+    day, most = bill.worst
+    budget = {
+        "month": month, "count": count, "cost": cost(count), "budget": bill.per_month,
+        "budget_cost": cost(bill.per_month), "most": most, "day": day,
+    }  # fmt: skip
+    values = {"values": bill.values, "air": bill.lost_in_air, "lost": bill.lost}
+    told = [
+        said("sms_out", bill.out, OUT, bill.sent),
+        said("sms_in", bill.came, IN, bill.received),
+        catalogue.render(lang, "simulate.sms_month", budget),
+        catalogue.render(lang, "simulate.sms_values", values),
+    ]  # fmt: skip
+    if texted.outage_s:
+        hours = round(texted.outage_s / 3600, 1)
+        told.append(
+            catalogue.render(lang, "simulate.sms_outage", {"hours": hours, "more": texted.more, "lost": bill.lost})
+        )
+    return told
+
+
+def figures(texted: Texted) -> dict[str, Any]:
+    """Return all of it for a program: the simulation's own report, and beside it `sms`."""
+    bill = texted.bill
+    found: dict[str, Any] = msgspec.to_builtins(texted.report)
+    day, most = bill.worst
+    found["sms"] = msgspec.to_builtins(bill) | {
+        "sent": bill.sent, "received": bill.received, "cost": round((bill.sent + bill.received) * bill.price, 2),
+        "worst_day": day, "worst_day_sent": most, "outage_s": texted.outage_s, "outage_more": texted.more,
+    }  # fmt: skip
+    return found
