@@ -6,6 +6,7 @@ As a program it is what `vigie-modem-exclusive.service` runs: one line asked for
 from __future__ import annotations
 
 import configparser
+import contextlib
 import json
 import os
 import signal
@@ -14,9 +15,13 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+from sms.mailbox import MailboxError
+from sms.smsd_making import made
+
 DEADLINES_S: Final = {"identity": 30.0, "signal": 20.0, "pin": 40.0, "drain": 60.0}
 """By work; a sound modem needs a third of it."""
 TEXT_MOST: Final = 300
+DATABASE: Final = "smsd.db"
 
 
 def ask(
@@ -79,6 +84,8 @@ def answer(request: Path, path: Path, config: Path, folder: Path) -> str:
     if asked is None:
         return ""
     number, what, pin = asked
+    with contextlib.suppress(MailboxError, OSError):  # the daemon is stopped: now a damaged database can be set aside
+        made(folder / DATABASE)
     modem = ask(what, device_of(config), pin=pin, folder=folder)
     document = {"number": number, "fault": modem.pop("fault", ""), "modem": modem}
     new = path.with_name(f".{path.name}.new")

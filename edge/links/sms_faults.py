@@ -16,6 +16,8 @@ SILENT_S: Final = 180.0
 URGENT_S: Final = 60.0
 WAITING_S: Final = 180.0
 NETWORK_S: Final = 150.0
+MAILBOX_S: Final = 60.0
+"""A database that is held by another program for a moment is no fault."""
 REFUSED: Final = 2
 FAILED: Final = 3
 UNCONFIRMED: Final = 3
@@ -59,10 +61,10 @@ class Movement:
         self._last = counts
         if health.operator or health.heartbeat_age_s is None:
             self._registered_s = now_s
-        age_s = health.heartbeat_age_s
-        return Moves(
-            now_s - self._start_s if age_s is None else age_s, now_s - self._moved_s, now_s - self._registered_s
-        )
+        # a heartbeat from before a power cut is as old as that: the daemon has begun when this has, and gets its time
+        since_s = now_s - self._start_s
+        age_s = since_s if health.heartbeat_age_s is None else min(health.heartbeat_age_s, since_s)
+        return Moves(age_s, now_s - self._moved_s, now_s - self._registered_s)
 
 
 def _has_moved(before: tuple[int, int, int], now: tuple[int, int, int]) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, Protocol, TypeAlias
 import msgspec
 
 from edge.links.messages import Say
-from edge.links.sms_faults import Code, Movement, fault_of
+from edge.links.sms_faults import MAILBOX_S, Code, Movement, fault_of
 from sms.mailbox import Health, Mailbox, MailboxError, Received
 
 LOOK_S: Final = 15.0
@@ -43,7 +43,7 @@ LADDERS: Final[dict[str, tuple[Cure, ...]]] = {
     "sending_fails": ("look", "reset", "power"),
     "not_confirmed": ("reset",),
     "no_network": ("look", "reset", "power"),
-    "mailbox": ("reset",),
+    "mailbox": ("look",),  # which makes a damaged database anew, too
 }
 """By fault; where it is not named, only a person helps: no SIM, one that asks for its PUK, no credit."""
 
@@ -101,6 +101,7 @@ class SmsWatch:
         self._hands = hands
         self._movement = Movement(now_s)
         self._look_s = now_s
+        self._answered_s = now_s
         self._number = round(now_s)  # an answer to the service before this one is none of ours
         self._trouble: Trouble | None = None
         self._tried: set[Cure] = set()
@@ -123,9 +124,12 @@ class SmsWatch:
         try:
             health = self._mailbox.health()
             found = fault_of(health, self._movement.moves(health, now_s))
+            self._answered_s = now_s
         except MailboxError as exc:
             log.debug("%s", exc)  # the link says it
-            health, found = None, "mailbox"
+            health = None
+            lasts = self._trouble is not None or now_s - self._answered_s > MAILBOX_S
+            found = "mailbox" if lasts else None
         if self._trouble is not None and self._hands is not None:
             self._hear(self._trouble, self._hands, now_s)  # before it may be over: what was found is not lost
         self._judge(found, now_s)

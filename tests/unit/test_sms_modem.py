@@ -14,7 +14,9 @@ from hal.fake.modem_sim import Slot
 from sms.modem import found_by
 from sms.modem_child import answer, ask, device_of, request_of
 from sms.pin_latch import PinLatch
+from sms.smsd import Smsd
 from tests.modem_bench import Bench
+from tests.smsd_rig import needs_schema
 
 pytest.importorskip("gammu", reason="python-gammu comes with the extra gsm")
 GOOD = bytes.fromhex("07913306000000F0040B913306000000F100006211220000000004D4F29C0E")
@@ -188,6 +190,7 @@ def test_a_request_that_is_none_is_taken_away_and_nothing_is_done(tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+@needs_schema()
 def test_a_request_is_answered_by_its_number(bench: Bench) -> None:
     request, config = bench.folder / "request", bench.folder / "smsdrc"
     config.write_text(f"# a modem\n[gammu]\ndevice = {bench.modem.port}  # ours\n[smsd]\nlogfile = a%b\n")
@@ -199,4 +202,7 @@ def test_a_request_is_answered_by_its_number(bench: Bench) -> None:
     }  # fmt: skip
     assert (bench.folder / "answer.json").stat().st_mode & 0o777 == 0o640
     assert not request.exists()
+    mailbox = Smsd(bench.folder / "smsd.db")
+    assert mailbox.health().waiting == 0, "a database that was missing is made"
+    mailbox.close()
     assert device_of(bench.folder / "none") == "/dev/modem"

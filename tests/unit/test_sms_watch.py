@@ -219,10 +219,18 @@ def test_a_reset_with_a_known_pin_is_followed_by_that_pin() -> None:
 
 def test_a_database_that_cannot_be_used_has_the_daemon_begin_anew() -> None:
     house = House()
+    house.runs(100)
     house.is_broken = True
-    house.runs(10)
+    house.runs(30)
+    house.is_broken = False  # another program held it
+    house.runs(100)
+    assert house.said == []
+    house.is_broken = True
+    house.begun_s = house.now_s
+    house.runs(120)
     assert house.kinds("modem_fault")[0][1] == "mailbox"
-    assert house.cures == ["reset"]
+    assert house.kinds("modem_fault")[0][0] <= 90
+    assert house.cures == ["look"]
     house.is_broken = False
     house.runs(60)
     assert len(house.kinds("modem_ok")) == 1
@@ -253,6 +261,17 @@ def test_a_modem_that_was_never_there_is_said_and_no_signal_is_made_up() -> None
     assert house.said == []
     house.runs(40)
     assert house.kinds("modem_fault")[0][1] == "modem_silent"
+
+
+def test_a_heartbeat_of_before_a_power_cut_is_no_fault_of_the_daemon_that_begins_now() -> None:
+    house = House()
+    house.beat_s = house.now_s - 8 * 3600
+    house.breaks(Fault(is_silent=True))
+    house.runs(60)
+    assert house.said == []
+    house.fault = None
+    house.runs(600)
+    assert house.said == []
 
 
 def test_without_units_it_is_said_alone() -> None:
