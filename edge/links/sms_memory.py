@@ -68,6 +68,10 @@ class Memory(msgspec.Struct):
     asked_ms: int = 0
     gone: list[tuple[int, int]] = []
     """Ranges of counters of which the gateway was told that they never come."""
+    lessons: list[bytes] = []
+    """Head and body of the last reports, for the next prior."""
+    prior: bytes = b""
+    """The one that the gateway has as well, packed."""
 
 
 class Outbound:

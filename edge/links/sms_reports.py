@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from edge.core.series import HistoryReader
 from edge.links.sms_columns import Column, columns_of, start_of, starts_of
+from edge.links.sms_lessons import Lessons
 from edge.links.sms_memory import Memory
 from edge.links.sms_plan import SETTLE_S, Plan
 from sms.codec import Encoded, encode
@@ -34,12 +35,15 @@ class Part(NamedTuple):
 class Reports:
     """Cuts what is due into as few messages as possible."""
 
-    def __init__(self, schema: Schema, history: HistoryReader, plan: Plan, memory: Memory, zone: tzinfo) -> None:
+    def __init__(
+        self, schema: Schema, history: HistoryReader, plan: Plan, memory: Memory, zone: tzinfo, lessons: Lessons
+    ) -> None:  # fmt: skip
         self.schema = schema
         self._history = history
         self._plan = plan
         self._memory = memory
         self._zone = zone
+        self._lessons = lessons
 
     def begin(self, utc_ms: int) -> None:
         """Send what begins with this instant's day; what was before the gateway knew the box stays on the card."""
@@ -90,6 +94,7 @@ class Reports:
         self, from_ms: int, to_ms: int, type_: Type, *, full: bool, most: int = 1000
     ) -> tuple[list[Part], int]:  # fmt: skip
         """Return messages of a range, at most so many, and up to where they reach."""
+        prior = self._lessons.prior(self.schema) if type_ is Type.REPORT else None
         starts = starts_of(from_ms, to_ms, self.schema.step_s, self._zone)
         columns = columns_of(self.schema, self._history, starts, self._zone)
         parts: list[Part] = []
@@ -99,7 +104,7 @@ class Reports:
             if at == len(starts):
                 return parts, to_ms
             end = _last_value(columns, len(starts))
-            encoded = encode(self.schema, [column[at:end] for column in columns], full=full and not parts)
+            encoded = encode(self.schema, [column[at:end] for column in columns], prior, full=full and not parts)
             parts.append(Part(type_, base_of(starts[at]), self._step, encoded))
             at += encoded.count
         return parts, to_ms if at >= len(starts) else starts[at]

@@ -20,6 +20,7 @@ from edge.links.messages import TimeHeard
 from edge.links.retained import Feed
 from edge.links.sms_entry import Kept
 from edge.links.sms_events import EventTail
+from edge.links.sms_lessons import Lessons
 from edge.links.sms_memory import Outbound
 from edge.links.sms_orders import Orders
 from edge.links.sms_plan import Plan
@@ -92,6 +93,7 @@ class Sync:
         self._version = version
         self._mqtt_silent_s = mqtt_silent_s
         self._out = Outbound(pairing.kept, settings.gateway_key, settings.gateway, outlet)
+        self._lessons = Lessons(self._out.memory)
         self._outlet = outlet
         self._identity = pairing.identity
         self._session = Session(
@@ -184,6 +186,7 @@ class Sync:
         answer = self._session.agree(opened)
         if self._session.lost_below != lost_below:  # the gateway has no key of before, and maybe no schema
             self._out.memory.schema = 0
+            self._say_without_prior()
         utc_ms = self._clock.utc_ms()
         if answer is not None:
             self._hold(answer, "machine")
@@ -236,13 +239,32 @@ class Sync:
             self._send_events("report")
         self._out.is_changed = True
 
+    def _say_without_prior(self) -> None:
+        """Say again what a gateway that came from a backup can't read: it may lack the prior."""
+        reports = self._reports_now()
+        if reports is None or not self._out.memory.prior:
+            return
+        for held in list(self._out.memory.held):
+            plain = self._lessons.plain(held.counter, reports.schema)
+            for each in plain:
+                head = each.header
+                self._seal(
+                    head.type, each.body, "backlog", schema=head.schema, base_s=head.base_s, step=head.step,
+                    coder=head.coder, count=head.count,
+                )  # fmt: skip
+            if plain:
+                self._out.memory.held.remove(held)
+        self._lessons.forget()
+
     def _seal_part(self, schema: Schema, part: Part) -> None:
         encoded = part.encoded
         purpose: Purpose = "backlog" if part.type is Type.BACKLOG else "report"
-        self._seal(
+        octets = self._seal(
             part.type, encoded.body, purpose, schema=schema.id, prior=encoded.prior, base_s=part.base_s, step=part.step,
             coder=encoded.coder, count=encoded.count,
         )  # fmt: skip
+        if part.type is Type.REPORT:
+            self._lessons.keep(octets, encoded.body)
 
     def _send_events(self, purpose: Purpose, *, is_test: bool = False) -> None:
         base_s = base_of(self._clock.utc_ms())
@@ -291,8 +313,10 @@ class Sync:
         """Have the gateway acknowledge at once, by a message of its own."""
         self._seal(Type.ALARM, body(Events((), is_test=True)), purpose, base_s=base_of(self._clock.utc_ms()))
 
-    def _seal(self, type_: Type, octets: bytes, purpose: Purpose, **head: Any) -> None:
-        self._hold(self._session.seal(type_, octets, **head), purpose)
+    def _seal(self, type_: Type, octets: bytes, purpose: Purpose, **head: Any) -> bytes:
+        sealed = self._session.seal(type_, octets, **head)
+        self._hold(sealed, purpose)
+        return sealed
 
     def _hold(self, octets: bytes, purpose: Purpose, after_seq: int | None = None) -> None:
         self._out.hold(int.from_bytes(octets[3:6]), octets, purpose, self._clock.utc_ms(), after_seq)
@@ -313,6 +337,9 @@ class Sync:
         for first, last in self._out.newly_gone(ack.missing):
             gap = Event(0, "sms_gap", "", None, "", {"first": first, "last": last})
             self._seal(Type.ALARM, body(Events((gap,))), "machine", base_s=base_of(utc_ms))
+        reports = self._reports_now()
+        if ack.train is not None and self._lessons.learn(ack.train, reports.schema if reports else None):
+            log.info("sms: reports get shorter by prior %d", ack.train.prior)
         if ack.is_test and ack.utc_s is not None and self._asked_s is not None:
             took_ms = round((now_s - self._asked_s) * 1000)  # there and back: it was sealed somewhere in between
             self._tell_time(ack.utc_s * 1000 + took_ms // 2, took_ms // 2 + 1000)
@@ -397,7 +424,7 @@ class Sync:
             schema = self._schema(points)
             self._reports = (
                 None if schema is None
-                else Reports(schema, self._history, self._plan, self._out.memory, self._zone)
+                else Reports(schema, self._history, self._plan, self._out.memory, self._zone, self._lessons)
             )  # fmt: skip
         return self._reports
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edge.settings.model_sms import SmsLink as SmsSettings
 from edge.upstream.gateway_orders import ask
+from sms.wire import header_of
 from tests.gateway_rig import RealFar, account
 from tests.sms_link_rig import Rig
 
@@ -52,4 +54,22 @@ def test_alarms_are_in_the_consumers_events_and_orders_are_carried_out(tmp_path:
     assert row[0] == "done", row
     assert rig.office.done[0].verb == "set"
     assert "sms_answer" in kinds
+    far.server.close()
+
+
+def test_once_the_gateway_has_enough_reports_get_shorter_and_stay_right(tmp_path: Path) -> None:
+    rig = Rig(SmsSettings(plan="6-hourly", per_day=60, per_month=1000), poll_s=1800.0)
+    far = RealFar(rig, tmp_path)
+    rig.air._far = far
+    rig.run(8 * 86_400)
+    assert rig.sync._out.memory.prior, "the weekly acknowledgement asked for one, and both came to the same"
+    rig.kill()
+    rig.start()
+    rig.run(86_400)
+    heads = [header_of(octets) for octets in rig.sync._out.memory.lessons]
+    assert (heads[0].prior, heads[-1].prior > 0, heads[-1].coder) == (0, True, 1)
+    got = far.hours("tic.base")
+    want = account(rig, "tic.base", range(min(got), max(got) + 1))
+    assert {hour: value for hour, (value, _) in got.items()} == want
+    assert len(want) > 200
     far.server.close()
