@@ -13,6 +13,7 @@ from typing import Any, Final
 from edge.cli.client import Client
 from edge.cli.console import EXIT_REFUSED, add_common, asked, write_json, write_lines
 from edge.cli.ordered import answer
+from edge.cli.relay import seconds
 from edge.cli.try_out import try_alarm, try_text
 from edge.cli.words import Words
 from edge.settings import catalogue
@@ -27,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "`test sms` sends one text, `test alarm` begins an alarm that is none and ends it after a minute."
     parser.add_argument("what", nargs="?", choices=["sms", "alarm"], help="only this (default: the whole chain)")
     parser.add_argument("recipient", nargs="?", metavar="RECIPIENT", help="of `test sms` (default: the first)")
+    parser.add_argument(
+        "--wait", type=seconds, default=60.0, metavar="TIME", help="of `test sms`: how long (default: 1m)"
+    )
     parser.add_argument("--now", action="store_true", help="order it and don't wait; `vigie journal` has the outcome")
     add_common(parser)
 

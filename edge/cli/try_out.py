@@ -15,7 +15,6 @@ from edge.cli.ordered import answer, told
 from edge.cli.words import Words
 from edge.settings import catalogue
 
-WITHIN_S: Final = 60.0
 LOOK_EACH_S: Final = 1.0
 LEFT: Final = frozenset({"handed", "sent", "delivered"})
 
@@ -29,11 +28,11 @@ def try_text(client: Client, args: argparse.Namespace) -> int:
         return told(result, args, say)
     if not args.json:
         write_lines([say.result(result["text"])])
-    fate = _fate(client, newest, result["values"]["to"])
+    fate = _fate(client, newest, result["values"]["to"], args.wait)
     if args.json:
         write_json({**result, "fate": fate})
     elif fate is None:
-        write_lines([catalogue.render(say.lang, "try_silent", {"for_ms": WITHIN_S * 1000})])
+        write_lines([catalogue.render(say.lang, "try_silent", {"for_ms": args.wait * 1000})])
     else:
         write_lines([catalogue.render(say.lang, "try_fate", {"to": result["values"]["to"], "fate": fate})])
     return 0 if fate in LEFT else EXIT_REFUSED
@@ -50,13 +49,14 @@ def _newest(client: Client) -> int:
     return int(lines[0]["seq"]) if lines else 0
 
 
-def _fate(client: Client, after: int, to: str) -> str | None:
+def _fate(client: Client, after: int, to: str, within_s: float) -> str | None:
     """Return the first that became of a test text after this entry, None when nothing has within the time."""
-    end_s = time.monotonic() + WITHIN_S
+    end_s = time.monotonic() + within_s
     while True:
         for line in reversed(client.get("journal?kinds=page_sent&limit=50")["lines"]):
             if line["seq"] > after and (line["values"]["to"], line["values"]["what"]) == (to, "test"):
                 return str(line["values"]["fate"])
-        if time.monotonic() > end_s:
+        left_s = end_s - time.monotonic()
+        if left_s <= 0:
             return None
-        time.sleep(LOOK_EACH_S)
+        time.sleep(min(LOOK_EACH_S, left_s))

@@ -50,6 +50,9 @@ OTHERS = {
     "restore",
     "maintenance",
     "help",
+    "test",
+    "sms",
+    "gateway",
 }
 """Verbs that ask nothing of a box, or change something: their own tests run them."""
 
