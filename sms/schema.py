@@ -62,10 +62,15 @@ class Schema:
             _check(number, channel, self.channels)
 
     @cached_property
-    def id(self) -> int:
-        """Return 1 to 255, made from all it says: CRC-32 of its canonical JSON, modulo 255, plus 1."""
+    def sum(self) -> int:
+        """Return the CRC-32 of its canonical JSON: what tells two schemas of one id apart."""
         whole = [self.box, self.tz, self.step_s, [_row(channel) for channel in self.channels]]
-        return zlib.crc32(json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()) % 255 + 1
+        return zlib.crc32(json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode())
+
+    @property
+    def id(self) -> int:
+        """Return 1 to 255, made from all it says: its sum modulo 255, plus 1."""
+        return self.sum % 255 + 1
 
 
 def _check(number: int, channel: Channel, channels: tuple[Channel, ...]) -> None:

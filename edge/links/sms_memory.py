@@ -50,7 +50,7 @@ class Memory(msgspec.Struct):
     since_ms: int | None = None
     """UTC ms at which the gateway accepted this box; values are sent from then on."""
     schema: int = 0
-    """Id of the schema that was sent last."""
+    """Sum of the schema that was sent last: two of one id are two."""
     sent_ms: int | None = None
     """UTC ms up to which intervals are in messages."""
     due_s: int = 0

@@ -219,10 +219,10 @@ class Sync:
         if reports is None or not self._is_dated() or now_s < self._history_s:
             return
         memory = self._out.memory
-        if memory.schema != reports.schema.id:
+        if memory.schema != reports.schema.sum:
             for each in schema_bodies(reports.schema):
                 self._seal(Type.SCHEMA, each, "machine", schema=reports.schema.id)
-            memory.schema, memory.full_ms = reports.schema.id, 0
+            memory.schema, memory.full_ms = reports.schema.sum, 0
         if memory.sent_ms is None:
             reports.begin(utc_ms)
         if not reports.due(utc_ms):

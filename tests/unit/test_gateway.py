@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from edge.upstream.gateway_priors import Priors
 from sms import forms
+from sms.codec import encode
 from sms.prior import train as train_prior
-from sms.wire import Type, header_of
+from sms.wire import Header, Type, header_of
 from tests.gateway_rig import NOW_S, Server, TextingBox
 
 
@@ -240,6 +242,21 @@ def test_once_enough_is_acknowledged_both_make_the_same_prior_and_reports_that_n
     server.bring(box, shorter)
     server.run(3600, 600)
     assert server.rows("b0117") == box.account
+
+
+def test_a_prior_never_takes_the_id_of_another_one(server: Server) -> None:
+    box = server.box("b0117")
+    priors = Priors(server.gateway.store)
+    for number in range(24):
+        made = encode(box.schema, [[number * 100 + hour for hour in range(6)] for _ in box.schema.channels])
+        head = Header(Type.REPORT, 1, number, box.schema.id, step=6, coder=made.coder, count=made.count)
+        priors.keep("b0117", head, made.body)
+    proposed = priors.proposal("b0117", box.schema, 99, NOW_S)
+    assert proposed is not None
+    db = server.gateway.store.db
+    db.execute("UPDATE prior SET body = ?, at_s = 0", (train_prior(box.schema, []).packed(),))
+    priors.forget()
+    assert priors.proposal("b0117", box.schema, 99, NOW_S) is None
 
 
 def test_a_report_with_a_prior_that_is_not_known_waits_and_is_named(server: Server) -> None:
