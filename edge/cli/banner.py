@@ -11,6 +11,7 @@ from edge.cli.compared import compared
 from edge.cli.format import number
 from edge.cli.words import Words, clock_time
 from edge.core.alarm import SILENCED
+from edge.settings.amounts import money
 
 DATE_FROM_WIDTH: Final = 72
 LINKS_MAX: Final = 3
@@ -50,11 +51,13 @@ def links(live: Mapping[str, Any], width: int, now_ms: int, say: Words) -> list[
         state = Piece(say.word("link_state", link["state"]), "ok" if is_up else "alert")
         since = "" if is_up or not link.get("since_utc_ms") else f" {say.age((now_ms - link['since_utc_ms']) / 1000)}"
         kept_style = "" if is_up and waiting < 1000 else "bad"
-        left = [
-            Piece(f"{say('live.link', name=name)} "), state, Piece(since),
+        rest = [
             Piece(f"  {say('live.buffer', waiting=number(waiting, 0))}", kept_style),
             Piece(f"  {_acknowledged(buffer, name, link, now_ms, say)}"),
-        ]  # fmt: skip
+        ]
+        if "budget" in link:
+            rest = [Piece(f"  {sms_line(link, say)}")]
+        left = [Piece(f"{say('live.link', name=name)} "), state, Piece(since), *rest]
         lines.append(both_ends(left, note if not lines else [], width))
         for code in troubles(link)[:TROUBLES_MAX]:
             lines.append(filled([Piece(f"  {say.word('link', code)}", "bad")], width))
@@ -86,6 +89,15 @@ def troubles(link: Mapping[str, Any]) -> list[str]:
     """Return the codes of what is wrong with a link: why it is down, and what is wrong although it is up."""
     codes = [link.get("code", ""), *link.get("problems", ())]
     return list(dict.fromkeys(code for code in codes if code))
+
+
+def sms_line(link: Mapping[str, Any], say: Words) -> str:
+    """Return what an SMS link has sent of its budget, what that cost, and what the gateway has not acknowledged."""
+    budget = link["budget"]
+    cost = {"cost": money(say.lang, str(budget["cost"]), budget["currency"])} if budget["price"] else {}
+    signal = {"signal": link["signal_text"]} if link.get("signal_text") else {}
+    counts = {name: budget[name] for name in ("today", "per_day", "month", "per_month")}
+    return say("live.sms", waiting=sum(link["waiting"].values()), **counts, **cost, **signal)
 
 
 def _acknowledged(buffer: Mapping[str, Any], name: str, link: Mapping[str, Any], now_ms: int, say: Words) -> str:

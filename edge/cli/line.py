@@ -25,7 +25,8 @@ def line_of(live: Mapping[str, Any]) -> str:
     buffer = live["buffer"]
     for name, link in buffer.get("links", {}).items():
         parts.append(f"{name} {say.word('link_state', link['state'])}")
-        parts.append(say("live.acknowledged", seq=number(buffer["records"]["acknowledged"].get(name, 0), 0)))
+        if "budget" not in link:
+            parts.append(say("live.acknowledged", seq=number(buffer["records"]["acknowledged"].get(name, 0), 0)))
     parts.append(say("live.buffer", waiting=number(sum(log["waiting"] for log in logs_of(buffer)), 0)))
     if not buffer.get("links"):
         kept = buffer["records"]["next"] - buffer["records"]["first"]

@@ -47,7 +47,7 @@ VERBS: Final[dict[str, Verb]] = {
     "export": Verb("edge.cli.export", "all points as CSV, or as a data package", run="export"),
     "receive": Verb("edge.cli.receive", "the reference consumer: store what boxes send, once, and acknowledge it"),
     "gateway": Verb("edge.cli.gateway", "the server's end of boxes that text: take, publish or store, acknowledge"),
-    "sms": Verb("edge.cli.sms", "binary text messages: what one says"),
+    "sms": Verb("edge.cli.sms", "the SMS link of a box: status, pairing; what a binary message says"),
     "journal": Verb("edge.cli.journal", "what happened on the box, who did it and when"),
     "reload": Verb(
         "edge.cli.reload", "read the settings file again: only what changed restarts; --check says what would"

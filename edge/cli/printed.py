@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Final
 
-from edge.cli.banner import alarm_text, degraded, logs_of, troubles
+from edge.cli.banner import alarm_text, degraded, logs_of, sms_line, troubles
 from edge.cli.cells import cells, padded, printable
 from edge.cli.format import MISSING, number, value_text, with_unit
 from edge.cli.line import quality_counts
@@ -159,7 +159,8 @@ def links(buffer: Mapping[str, Any], now_ms: int, say: Words) -> list[str]:
         for code in troubles(link):
             cure = say.cure(code)
             text += f"\n  {say.with_cure(say.word('link', code), cure)}"
-        lines += [*text.split("\n"), f"  {done}, {say('live.buffer', waiting=waiting)}"]
+        rest = sms_line(link, say) if "budget" in link else f"{done}, {say('live.buffer', waiting=waiting)}"
+        lines += [*text.split("\n"), f"  {rest}"]
     if not lines:
         kept = buffer["records"]["next"] - buffer["records"]["first"]
         lines.append(say("live.no_link", kept=number(kept, 0)))

@@ -1,4 +1,6 @@
-"""`vigie sms decode`: one message by hand. Its head always; its body where the gateway's file has the key.
+"""`vigie sms`: the SMS link of a running box, its pairing, and one message by hand.
+
+Of a message `decode` tells the head always, the body where the gateway's file has the key.
 
 Nothing is changed: what was taken already can be read as often as one likes. Exit codes: 0 read, 1 no key for its body,
 2 no message, or a wrong file.
@@ -14,6 +16,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
+from edge.cli.client import Client
+from edge.cli.console import EXIT_BAD_INPUT, add_common, asked, complain, write_json, write_lines
+from edge.cli.printed import links
 from edge.cli.words import Words, own_words
 
 WIDTH: Final = 80
@@ -27,10 +32,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     decode.add_argument("message", metavar="HEX|FILE", help="hexadecimal or base64, a file of them or of its octets, -")
     decode.add_argument("--db", type=Path, metavar="FILE", help="the gateway's file, which has the keys")
     decode.add_argument("--json", action="store_true", help="as JSON")
+    status = acts.add_parser("status", help="of a running box: what was sent and what it cost", description="The link.")
+    add_common(status)
+    pair = acts.add_parser(
+        "pair", help="of a running box: its fingerprint, and whether it is accepted", description="The pairing."
+    )
+    add_common(pair)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Decode one message."""
+    """Decode one message, or ask a running box for its link."""
+    return _decode(args) if args.act == "decode" else asked(args, _status if args.act == "status" else _pair)
+
+
+def _link(client: Client) -> tuple[dict[str, Any] | None, Words, dict[str, Any]]:
+    box = client.get("box")
+    return client.get("buffer")["links"].get("sms"), Words(box["site"]["lang"]), box
+
+
+def _status(client: Client, args: argparse.Namespace) -> int:
+    link, say, box = _link(client)
+    if link is None:
+        complain(say("sms.none"))
+        return EXIT_BAD_INPUT
+    if args.json:
+        write_json(link)
+    else:
+        write_lines(links({**client.get("buffer"), "links": {"sms": link}}, box["utc_ms"], say))
+    return 0
+
+
+def _pair(client: Client, args: argparse.Namespace) -> int:
+    link, say, box = _link(client)
+    if link is None or "fingerprint" not in link:
+        complain(say("sms.none" if link is None else "sms.no_gateway"))
+        return EXIT_BAD_INPUT
+    if args.json:
+        write_json({name: link[name] for name in ("fingerprint", "paired", "number")})
+    else:
+        state = say("sms.paired", number=link["number"]) if link["paired"] else say("sms.unpaired", box=box["id"])
+        write_lines([say("sms.print", print=link["fingerprint"]), say("sms.print_how"), state])
+    return 0
+
+
+def _decode(args: argparse.Namespace) -> int:
     from edge.upstream.gateway_reading import read
     from edge.upstream.gateway_store import GatewayStore, StoreError
 

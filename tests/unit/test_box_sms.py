@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -9,8 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import tomlkit
 
+from edge.cli.main import main
 from edge.runtime.box import Box
 from edge.settings.load import load
 from edge.sim.sms_gateway import SimGateway
@@ -45,12 +48,12 @@ class Texting:
         self.plant.config.write_text(tomlkit.dumps(document))
 
     @contextmanager
-    def box(self, state: Path) -> Iterator[Box]:
+    def box(self, state: Path, **options: Any) -> Iterator[Box]:
         """Run the box; `carry` is the network."""
         plant = self.plant
         box = Box(
             load(plant.config), state, config=plant.config,
-            hardware=lambda _: Bench(i2c1=plant.bus, gpio=plant.board.factory),
+            hardware=lambda _: Bench(i2c1=plant.bus, gpio=plant.board.factory), **options,
         )  # fmt: skip
         box.open_mailbox = lambda _sms: self.mailbox  # type: ignore[method-assign]
         box.mailbox_poll_s = 0.05
@@ -137,3 +140,23 @@ def test_a_box_whose_modem_is_missing_runs_and_says_so(tmp_path: Path) -> None:
         eventually(lambda: Plant.value(box) is not None, 10, "the voltage is read")
         found: dict[str, Any] = box.desk.buffer()
         assert found["links"]["sms"]["state"] != "up"
+
+
+def test_the_commands_tell_link_and_pairing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    texting = Texting(tmp_path)
+    socket = tmp_path / "api.sock"
+    with texting.box(tmp_path / "state", socket=socket) as box:
+        eventually(lambda: "fingerprint" in box.links["sms"].status(), 10, "the link has begun")
+        print_ = box.links["sms"].status()["fingerprint"]
+        assert main(["sms", "pair", "--socket", str(socket)]) == 0
+        told = capsys.readouterr().out
+        assert print_ in told
+        assert "vigie gateway accept b0042" in told
+        texting.await_paired(box)
+        assert main(["sms", "pair", "--socket", str(socket), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == {"fingerprint": print_, "paired": True, "number": 1}
+        eventually(lambda: box.links["sms"].status()["state"] == "up", 10, "the link is up")
+        assert main(["sms", "status", "--socket", str(socket)]) == 0
+        assert "of 50 SMS today" in capsys.readouterr().out
+        assert main(["status", "--socket", str(socket)]) == 0
+        assert "of 150 this month" in capsys.readouterr().out
