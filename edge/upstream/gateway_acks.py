@@ -63,11 +63,8 @@ class Acks:
         elif box.gap_s is None:
             box.gap_s = now_s
         if missing and box.nacks >= NACKS and now_s - box.nacked_s >= GAP_AGAIN_S:
-            self._store.journal(now_s, box.id, "given_up", first=missing[0], last=missing[-1], count=len(missing))
-            for counter in missing:
-                self._store.add_came(box.id, Came(counter, now_s))
-            came, missing = self._store.came(box.id), []
-            box.gap_s, box.nacks = None, 0
+            missing = self._give_up(box, missing, now_s)
+            came = self._store.came(box.id)
         self._settle(box, came, acked)
         is_stored = {one.counter for one in came if _is_stored(one, acked)}
         # a box lets go of all up to the last that is named missing: nothing there may be known here alone
@@ -98,7 +95,22 @@ class Acks:
             if one.counter > box.settled + 1 or not _is_stored(one, acked):
                 break
             box.settled = max(box.settled, one.counter)
-        self._store.db.execute("DELETE FROM came WHERE box = ? AND counter <= ?", (box.id, box.settled))
+        for table in ("came", "nacked"):
+            self._store.db.execute(f"DELETE FROM {table} WHERE box = ? AND counter <= ?", (box.id, box.settled))  # noqa: S608
+
+    def _give_up(self, box: Box, missing: list[int], now_s: int) -> list[int]:
+        """Wait no longer for what was asked for often enough; return the others: they were lost since."""
+        query = "SELECT counter FROM nacked WHERE box = ? AND times >= ?"
+        often = {row[0] for row in self._store.db.execute(query, (box.id, NACKS))}
+        gone = [counter for counter in missing if counter in often]
+        if gone:
+            self._store.journal(now_s, box.id, "given_up", first=gone[0], last=gone[-1], count=len(gone))
+        for counter in gone:
+            self._store.add_came(box.id, Came(counter, now_s))
+        left = [counter for counter in missing if counter not in often]
+        if not left:
+            box.gap_s, box.nacks = None, 0
+        return left
 
     def _tell(self, box: Box, missing: list[int], now_s: int, *, is_test: bool = False, is_nack: bool = False) -> None:
         train = None
@@ -115,6 +127,10 @@ class Acks:
         box.told, box.told_s = box.settled, now_s
         if is_nack:
             box.nacks, box.nacked_s = box.nacks + 1, now_s
+            self._store.db.executemany(
+                "INSERT INTO nacked VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET times = times + 1",
+                [(box.id, counter) for counter in form.missing],
+            )
 
 
 def _is_stored(one: Came, acked: dict[int, int]) -> bool:

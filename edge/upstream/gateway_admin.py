@@ -58,6 +58,7 @@ def resend(store: GatewayStore, id_: str) -> int:
         if box is None:
             raise ValueError(f"{id_} is not known here; `vigie gateway boxes` lists all")
         box.nacks, box.gap_s = 0, 0
+        store.db.execute("DELETE FROM nacked WHERE box = ?", (id_,))
         store.update(box)
         return missing(store, box)
 

@@ -56,6 +56,10 @@ CREATE TABLE came (
     box TEXT, counter INTEGER, at_s INTEGER NOT NULL, m_stream INTEGER, m_seq INTEGER NOT NULL DEFAULT 0,
     ev_stream INTEGER, ev_seq INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (box, counter)
 ) WITHOUT ROWID;
+-- how often a message above `settled` that did not come was asked for
+CREATE TABLE nacked (
+    box TEXT, counter INTEGER, times INTEGER NOT NULL, PRIMARY KEY (box, counter)
+) WITHOUT ROWID;
 -- opened, but not readable yet: a schema, a prior or a full index is still to come
 CREATE TABLE unread (
     box TEXT, counter INTEGER, head BLOB NOT NULL, body BLOB NOT NULL, why TEXT NOT NULL, at_s INTEGER NOT NULL,

@@ -13,7 +13,7 @@ from sms import forms
 from sms.codec import encode
 from sms.prior import train as train_prior
 from sms.wire import Header, Type, header_of
-from tests.gateway_rig import NOW_S, Server, TextingBox
+from tests.gateway_rig import NOW_S, Server, TextingBox, counter_of
 
 
 @pytest.fixture
@@ -140,6 +140,25 @@ def test_a_gap_is_asked_for_and_what_comes_late_completes_the_account(server: Se
     server.step()
     server.step()
     assert server.rows("b0117") == box.account
+
+
+def test_only_what_was_asked_for_twice_is_given_up_and_not_what_was_lost_meanwhile(server: Server) -> None:
+    box = server.box("b0117")
+    server.bring(box, box.report(full=True, is_first=True))
+    server.step()
+    box.report()  # lost for ever
+    server.bring(box, box.report())
+    server.run(2 * 86_400, 600)
+    late = box.report()  # lost when the first one has been asked for twice already
+    server.bring(box, box.report())
+    server.run(86_400, 600)
+    (given_up,) = server.journal("given_up")
+    assert '"count": 1' in given_up
+    assert box.acks()[-1].missing == (counter_of(late),)
+    server.bring(box, late)
+    server.run(86_400, 600)
+    assert len(server.journal("given_up")) == 1
+    assert len(server.rows("b0117")) == 2 * 16
 
 
 def test_what_never_comes_is_given_up_after_two_questions(server: Server) -> None:
