@@ -133,6 +133,11 @@ class Server:
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         return self.ledger._db.execute(query, values).fetchall()
 
+    def journal(self, box: str) -> list[tuple[Any, ...]]:
+        """Return what the gateway noted of a box, its newest last."""
+        query = "SELECT utc_s, kind, words FROM journal WHERE box = ? ORDER BY id DESC LIMIT 40"
+        return self.gateway.store.db.execute(query, (box,)).fetchall()[::-1]
+
     def filenos(self) -> list[int]:
         return []
 

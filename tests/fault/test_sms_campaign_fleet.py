@@ -76,7 +76,7 @@ def two_boxes(fleet: Fleet, days: int, settle_s: float) -> Counter[str]:
         first_ms = first_hour_ms(box, fleet)
         assert first_ms <= BEGIN_MS + 26 * HOUR_MS  # a hello may get lost, and is said again the next day
         differ = hours_that_differ(fleet, box, first_ms, upto_ms)
-        assert not differ, (len(differ), differ[:10])
+        assert not differ, (len(differ), differ[:10], box.sync.status(), fleet.server.journal(box.id))
         assert box.sync.status()["acked"]["messages"] > 0
     alarms = fleet.server.rows(
         "SELECT b.name, e.kind, count(*) FROM event e JOIN stream s ON s.id = e.stream JOIN box b ON b.id = s.box"
@@ -108,13 +108,13 @@ def test_a_thousand_messages_through_a_bad_network_leave_the_accounts_equal(tmp_
     assert sent["bad"] <= 1.15 * sent["good"]
 
 
-LAPSE = 2400.0
-"""An hour in 1.5 s: a daemon needs 0.75 s for a message."""
-REAL_DAYS = 21
+LAPSE = 1200.0
+"""An hour in 3 s: a daemon needs 1 s for a message, and up to 3 s to read one."""
+REAL_DAYS = 10
 
 
-@pytest.mark.campaign("1,000 messages through real gammu-smsd: a quarter of an hour")
-def test_a_thousand_messages_through_real_daemons_leave_the_accounts_equal(tmp_path: Path) -> None:
+@pytest.mark.campaign("500 messages through real gammu-smsd: a quarter of an hour")
+def test_five_hundred_messages_through_real_daemons_leave_the_accounts_equal(tmp_path: Path) -> None:
     network = Network(8, loss=0.05, duplication=0.05, delay_s=(0.0, 0.3))
     with Air(tmp_path, network) as air:
         fleet = RealFleet(tmp_path, air, LAPSE)
