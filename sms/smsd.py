@@ -23,7 +23,7 @@ from sms.smsd_inbox import Row, messages, utc_s
 from sms.smsd_log import LOG, unreadable
 
 KEY_LETTERS: Final = 60
-KEYS_KEPT: Final = 20_000
+KEYS_KEPT: Final = 5_000
 """Keys that are remembered after their message was settled: the newest."""
 REPORT_WAIT_S: Final = 8 * 86_400
 """A phone's receipt that did not come in this time does not come."""

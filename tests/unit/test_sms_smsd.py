@@ -216,7 +216,7 @@ def test_what_another_program_sent_is_none_of_ours(daemon: Daemon) -> None:
 def test_the_keys_that_are_kept_are_bounded(daemon: Daemon) -> None:
     daemon.mailbox.enqueue(text("old"))
     daemon.sends(1)
-    daemon.sql("INSERT INTO outbox (ID, CreatorID) VALUES (21000, 'x')")
+    daemon.sql("INSERT INTO outbox (ID, CreatorID) VALUES (6000, 'x')")
     daemon.mailbox.enqueue(text("new"))
     daemon.mailbox.noted(daemon.mailbox.outcomes())
     assert daemon.sql("SELECT key FROM vigie_message") == [("new",)]
