@@ -83,8 +83,10 @@ class Health:
     received: int
     urgent_waiting_s: float = 0.0
     """The oldest that waits with a priority of URGENT or more."""
+    refused: int = 0
+    """Of those that wait, those that the network refused once; they are tried again."""
     failed_in_a_row: int = 0
-    """The newest messages whose outcome is noted, that were given up one after the other."""
+    """The newest messages that were given up one after the other, as far as noted, and those refused."""
     failed_code: int | None = None
     """+CMS ERROR of the newest of them."""
     unreadable: int = 0

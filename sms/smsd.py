@@ -173,7 +173,7 @@ class Smsd:
                 "SELECT TimeOut, Signal, NetCode, NetName, IMEI, IMSI FROM phones ORDER BY TimeOut DESC LIMIT 1"
             ).fetchone()
             sent, received = db.execute("SELECT total(Sent), total(Received) FROM phones").fetchone()
-            waiting = db.execute("SELECT ID, InsertIntoDB, Priority FROM outbox ORDER BY ID").fetchall()
+            waiting = db.execute("SELECT ID, InsertIntoDB, Priority, StatusCode FROM outbox ORDER BY ID").fetchall()
             newest = db.execute(
                 "SELECT noted, code FROM vigie_message WHERE noted NOT IN ('', 'cancelled') ORDER BY id DESC LIMIT 10"
             ).fetchall()
@@ -185,8 +185,10 @@ class Smsd:
         beat, signal, code, name, imei, imsi = (None, -1, "", "", "", "")
         if phone is not None:
             beat, (signal, code, name, imei, imsi) = self._ages.heartbeat(phone[0]), phone[1:]
-        failed = list(takewhile(lambda row: row[0] == "failed", newest))
-        oldest_s, urgent_s = self._ages.waiting(waiting)
+        codes = [code for *_, code in reversed(waiting) if code is not None and code > 0]
+        refused = len(codes)
+        codes += [code for _, code in takewhile(lambda row: row[0] == "failed", newest)]
+        oldest_s, urgent_s = self._ages.waiting([row[:3] for row in waiting])
         return Health(
             is_running=beat is not None and beat <= FRESH_S,
             heartbeat_age_s=beat,
@@ -199,8 +201,9 @@ class Smsd:
             sent=int(sent),
             received=int(received),
             urgent_waiting_s=urgent_s,
-            failed_in_a_row=len(failed),
-            failed_code=failed[0][1] if failed else None,
+            refused=refused,
+            failed_in_a_row=len(codes),
+            failed_code=codes[0] if codes else None,
             unconfirmed=unconfirmed,
             unreadable=unreadable(self._log),
         )

@@ -86,10 +86,9 @@ def fault_of(health: Health, moves: Moves) -> Code | None:
         return "no_network"
     if health.unreadable >= UNREADABLE:
         return "sim_stuck"
-    if (
-        min(health.urgent_waiting_s, moves.still_s) > URGENT_S
-        or min(health.oldest_waiting_s, moves.still_s) > WAITING_S
-    ):
+    # what the network refused once is tried again by the daemon after a minute
+    urgent_s = 0.0 if health.refused else min(health.urgent_waiting_s, moves.still_s)
+    if urgent_s > URGENT_S or min(health.oldest_waiting_s, moves.still_s) > WAITING_S:
         return "not_sending"
     if health.failed_in_a_row >= FAILED:
         return "sending_fails"

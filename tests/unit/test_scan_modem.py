@@ -16,7 +16,7 @@ from tests.modem_bench import Bench
 from tests.unit.test_scan_cli import SITE
 
 PORT = "/dev/serial/by-id/usb-SimTech_SIM7600_0123-if02-port0"
-WITH_SMS = SITE + '\n[link.sms]\nper_day = 12\n'
+WITH_SMS = SITE + "\n[link.sms]\nper_day = 12\n"
 
 
 def row(found: dict[str, Any], site: str = "", *, is_taken: bool = False, link: dict[str, Any] | None = None) -> Row:

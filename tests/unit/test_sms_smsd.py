@@ -448,7 +448,11 @@ def test_what_fails_in_a_row_and_what_nobody_confirms_is_counted(daemon: Daemon)
         daemon.sends(index, status, code)
     daemon.mailbox.noted(daemon.mailbox.outcomes())
     health = daemon.mailbox.health()
-    assert (health.failed_in_a_row, health.failed_code) == (2, 21)
+    assert (health.failed_in_a_row, health.failed_code, health.refused) == (2, 21, 0)
+    daemon.mailbox.enqueue(text("w"))
+    daemon.sql("UPDATE outbox SET StatusCode = 38, Retries = 1")
+    health = daemon.mailbox.health()
+    assert (health.failed_in_a_row, health.failed_code, health.refused) == (3, 38, 1)
 
 
 def test_receipts_that_never_came_are_not_missed(daemon: Daemon) -> None:

@@ -253,6 +253,15 @@ def test_a_network_that_is_away_is_no_lack_of_credit() -> None:
     assert 500 not in NO_CREDIT
 
 
+def test_what_the_network_refused_once_is_tried_again_before_the_modem_is_reset() -> None:
+    waiting = replace(WELL, waiting=1, oldest_waiting_s=70.0, urgent_waiting_s=70.0)
+    assert fault_of(waiting, Moves(still_s=70.0)) == "not_sending"
+    once = replace(waiting, refused=1, failed_in_a_row=1, failed_code=21)
+    assert fault_of(once, Moves(still_s=70.0)) is None
+    assert fault_of(replace(once, oldest_waiting_s=200.0), Moves(still_s=190.0)) == "not_sending"
+    assert fault_of(replace(once, failed_in_a_row=2), Moves(still_s=70.0)) == "no_credit"
+
+
 def test_a_modem_that_was_never_there_is_said_and_no_signal_is_made_up() -> None:
     house = House()
     fresh = replace(WELL, heartbeat_age_s=None, signal=None, operator="", is_running=False)
