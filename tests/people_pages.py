@@ -81,6 +81,7 @@ def texts(lang: str) -> dict[str, str]:
     flood = site()
     read(flood, 60, mains=0, boiler=92.5, pump=70, cold=12)
     silent = site()
+    read(silent, 59, boiler=71.2)
     read(silent, 60, boiler=None)
     unheard = site()
     read(unheard, 60, boiler=92.5)

@@ -37,7 +37,7 @@ _FACTS: Final = "v word u at or_equal why diagnosis reading of of_v per over_ms 
 """What was compared with what, by the kind of the limit (`edge.core.measure`)."""
 _PAGE: Final = (
     "id limit kind prio v u at or_equal word why diagnosis per begin_ms begun_ms end_ms for_ms peak peak_ms by ack_ms "
-    "begins points of passed failing stored_s link count ids ended ack reminder reminders next next_ms told about"
+    "begins last points of passed failing stored_s link count ids ended ack reminder reminders next next_ms told about"
 )
 """What a text tells of one alarm or of several (`edge.core.page_facts`), and which alarms its code acknowledges."""
 _TAG: Final = "equipment points begin_ms"

@@ -36,7 +36,9 @@ def facts(site: Engine, alarm: Alarm, *, is_begin: bool = False) -> dict[str, An
     if limit is not None and point is not None:
         found |= {"u": unit_of(limit.spec, point.spec.unit), "at": limit.bound, "diagnosis": limit.spec.diagnosis}
         found |= {"or_equal": limit.spec.or_equal or None, "per": limit.spec.per}
-        found["why"] = point.reason if alarm.kind in ON_QUALITY else ""
+        if alarm.kind in ON_QUALITY:
+            found["why"] = point.reason
+            found["last"] = None if not alarm.active or isinstance(point.last_value, str) else point.last_value
         words = point.spec.words
         if words and value is not None and 0 <= value < len(words):
             found["word"] = words[int(value)]

@@ -67,8 +67,8 @@ class Point(ABC):
 
     __slots__ = (
         "_cut_ms", "_end_of", "_is_picky", "_saved", "_saved_ms", "_step_ms", "_uncertain", "bad_since_ms", "due_ms",
-        "end_ms", "grace_ms", "high", "id", "is_calm", "is_heard", "judged", "limits", "low", "quality", "quiet_high",
-        "quiet_low", "reason", "seen_ms", "spec", "start_ms", "value", "window",
+        "end_ms", "grace_ms", "high", "id", "is_calm", "is_heard", "judged", "last_value", "limits", "low", "quality",
+        "quiet_high", "quiet_low", "reason", "seen_ms", "spec", "start_ms", "value", "window",
     )  # fmt: skip
 
     def __init__(self, spec: PointSpec, limits: list[Limit], end_of: Periods, now_ms: int, window: Window) -> None:
@@ -81,6 +81,8 @@ class Point(ABC):
         self.low = max(spec.low, -LARGEST)
         self.high = min(spec.high, LARGEST)
         self.value: Value | None = None
+        self.last_value: Value | None = None
+        """Of a point without a value, the one that it had last in this start."""
         self.quality: Quality = BAD
         self.reason = "not_open"
         self.seen_ms = self.bad_since_ms = now_ms
@@ -130,7 +132,7 @@ class Point(ABC):
         if t_ms >= self.end_ms:
             self.turn(t_ms, actions)
         if self.quality != BAD:
-            self.bad_since_ms = t_ms
+            self.bad_since_ms, self.last_value = t_ms, self.value
         self.value, self.quality, self.reason = None, BAD, reason
         self.window.add_bad(reason, t_ms)
         if self.judged:

@@ -17,9 +17,9 @@ from edge.links.sms_writing import Writing
 from edge.settings.model_sms import Recipient
 from edge.settings.sms_pages import LifeFacts
 from sms.gsm7 import MESSAGE, septets
-from tests.unit.rig import Rig
+from tests.unit.rig import Rig, gauge, high
 from tests.unit.test_alarm_silence import order
-from tests.unit.test_paging import NOON, ON_CALL, PARIS, again, of, pass_to, read, site
+from tests.unit.test_paging import NOON, ON_CALL, PARIS, again, of, parts, pass_to, read, site
 
 PEOPLE = [
     Recipient(id="caretaker", number="+33600000001", name="Gardien", lang="fr"),
@@ -122,6 +122,31 @@ def test_an_alarm_from_begin_to_giving_up_and_its_end() -> None:
     read(rig, 7300, 29)
     told = texts(rig)
     assert "\n\n".join(f"{to} {what}\n{text}" for to, what, text in told) == LIFE
+
+
+def test_a_fault_tells_the_last_reading_and_a_start_that_had_none_tells_nothing() -> None:
+    rig = Rig(
+        gauge(unit="Cel", stale_ms=10**9), high(kind="fault", priority="high"), utc_offset_ms=NOON, zone=PARIS,
+        parts=parts(RecipientSpec("caretaker")),
+    )  # fmt: skip
+    rig.each_second(1, -7.25, None)
+    rig.read(100, -6.5)
+    assert [text for _to, _what, text in texts(rig)] == [
+        (
+            "PANNE 1 Gymnase Sud\np: pas de réponse de l'appareil\ndepuis ven 20/11 12:00. Dernier relevé -7,25 C\n"
+            "Pour acquitter, répondre: OK 4F7K"
+        ),
+        (
+            "FIN ALARME 1 Gymnase Sud\np -6,5 C, répond de nouveau\n12:00-12:01 (1 min 38 s)\n"
+            "Non acquittée. Répondre: OK 4F7K"
+        ),
+    ]
+    blind = Rig(
+        gauge(stale_ms=10**9), high(kind="fault"), utc_offset_ms=NOON, zone=PARIS,
+        parts=parts(RecipientSpec("caretaker")),
+    )  # fmt: skip
+    blind.read(1, None, "no_answer")
+    assert "relevé" not in texts(blind)[0][2]
 
 
 def test_several_from_begin_to_giving_up_and_their_end() -> None:
