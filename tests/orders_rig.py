@@ -6,6 +6,7 @@ What the engine wants kept goes frame by frame, as the logs keep it: a power cut
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -50,6 +51,9 @@ bus = "gpio"
 pin = 6
 """
 
+loaded = cache(loads)
+"""Settings are never changed: the same text is read once."""
+
 
 class Site:
     """One start of the box; `restart` gives the next."""
@@ -59,7 +63,7 @@ class Site:
         frames: list[dict[str, Any]] | None = None, is_dated: bool = True,
     ) -> None:  # fmt: skip
         self.toml, self.head = toml, head
-        self.settings = loads(head + toml)
+        self.settings = loaded(head + toml)
         self.zone = ZoneInfo(self.settings.site.tz)
         self.frames = list(frames or [])
         """The registers of each frame of the events' log."""

@@ -43,7 +43,7 @@ def cost(name: dict[str, str]) -> CostView:
     return CostView("c", name, 1, "EUR", "kWh", True, False, (), Decimal(0), {"today": TODAY})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(LANGS, NAMES, NAMES)
 def test_a_value_keeps_its_figures_under_any_names(lang: str, site: str, name: str) -> None:
     told = sms_answers.read(speech(lang, site), msgspec.structs.replace(VALUE, name={lang: name}))
@@ -56,7 +56,7 @@ def test_a_value_keeps_its_figures_under_any_names(lang: str, site: str, name: s
     assert "1 min 5 s" in told
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(LANGS, NAMES, st.lists(NAMES, max_size=9))
 def test_status_and_alarms_are_one_message_each_under_any_names(lang: str, site: str, names: list[str]) -> None:
     to = speech(lang, site)
@@ -72,7 +72,7 @@ def test_status_and_alarms_are_one_message_each_under_any_names(lang: str, site:
         assert ("92.5 C > 85 C" if lang == "en" else "92,5 C > 85 C") in listing
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(LANGS, NAMES, NAMES)
 def test_a_proposal_keeps_its_code_and_what_is_done_its_time(lang: str, site: str, name: str) -> None:
     to = speech(lang, site)
