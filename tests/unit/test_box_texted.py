@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tests.reload_rig import change
 from tests.support import eventually
 from tests.unit.test_box_sms import CARETAKER, Texting
 
@@ -37,3 +38,19 @@ def test_an_alarm_is_acknowledged_by_the_code_in_its_text_and_a_lamp_switched_in
         assert "1 alarm: 1 volts" in answer(texting, "STATUS")
         assert "sms " in answer(texting, "DIAG")
         eventually(lambda: not texting.mailbox.inbox)
+
+
+def test_a_reload_by_text_replaces_the_link_under_its_own_answer_and_is_kept_by_text(tmp_path: Path) -> None:
+    texting = Texting(tmp_path)
+    change(texting.plant.config, 'id = "caretaker"', 'id = "caretaker"\nright = "configure"')
+    with texting.box(tmp_path / "state") as box:
+        change(texting.plant.config, "per_day = 50", "per_day = 40")
+        confirm = re.search(r"YES [2-9A-Z]{4}", answer(texting, "RELOAD"))
+        assert confirm
+        before = box.links["sms"]
+        assert "Reply KEEP within 15 min" in answer(texting, confirm[0])
+        eventually(lambda: box.reloading.report.state == "done" and box.links["sms"] is not before, 10, "another link")
+        assert "What was ordered stands" in answer(texting, "KEEP")
+        eventually(lambda: texting.carry() and not texting.mailbox.inbox)
+        told = [text for _number, text in texting.texts]
+        assert len(told) == len(set(told)) == 3, "each answered once, over both links"
