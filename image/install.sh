@@ -88,12 +88,11 @@ install_packages() {
     "$python" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3 python3-venv"
     [ -e /usr/share/zoneinfo/Europe/Paris ] || missing="$missing tzdata"
     [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
-    if wants_gsm; then
+    if wants_gsm && [ -z "$root" ]; then # below another root its user is all that the files need
         for package in gammu-smsd libdbd-sqlite3; do
-            dpkg ${root:+--root="$root"} --status $package >/dev/null 2>&1 || missing="$missing $package"
+            # shellcheck disable=SC2016 # dpkg's own field
+            dpkg-query -W -f '${Status}' $package 2>/dev/null | grep -q ' ok installed' || missing="$missing $package"
         done
-        # below another root nothing is installed: its user is all that the files need
-        if [ -n "$root" ]; then missing=$(echo "$missing" | sed 's/ gammu-smsd//; s/ libdbd-sqlite3//'); fi
     fi
     [ -n "$missing" ] || return 0
     [ -z "$root" ] || stop "missing on this machine:$missing"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from edge.settings.model import Settings
 from hal.drivers.box import Box, BoxOptions
@@ -14,9 +14,9 @@ from hal.host import Host
 MEASURES: Final = ("undervoltage", "throttled", "cpu_temperature", "disk_used", "card_wear")
 LISTEN: Final = "0A"  # proc_net_tcp: TCP_LISTEN
 OTHERS: Final = 0o007
-NEEDS: Final = {"gpio": {"gpio"}, "modbus": {"modbus"}, "display": {"display"}}
-"""Extra -> the kinds of bus that need it; a display is one here."""
-LIBRARIES: Final = {"gpio": ("gpiod", "lgpio"), "modbus": ("pymodbus",), "display": ("luma",)}
+NEEDS: Final = {"gpio": {"gpio"}, "modbus": {"modbus"}, "display": {"display"}, "gsm": {"gsm"}}
+"""Extra -> the kinds of bus that need it; a display is one here, and a modem."""
+LIBRARIES: Final = {"gpio": ("gpiod", "lgpio"), "modbus": ("pymodbus",), "display": ("luma",), "gsm": ("gammu",)}
 """Extra -> libraries of which one is enough."""
 
 
@@ -55,8 +55,9 @@ def _ports(text: str) -> Iterator[int]:
 
 def readable_secrets(settings: Settings) -> list[str]:
     """Return the files with secrets of these settings that every user of the machine may read."""
-    mqtt: Any = settings.links.mqtt
+    mqtt, sms = settings.links.mqtt, settings.links.sms
     files = [] if mqtt is None else [mqtt.password_file, mqtt.key_file]
+    files += [] if sms is None else [sms.pin_file]
     return [file for file in files if file and "/" in file and _is_open(Path(file))]
 
 
@@ -66,9 +67,10 @@ def is_installed(library: str) -> bool:
 
 
 def missing_extras(settings: Settings, is_there: Callable[[str], bool] = is_installed) -> list[str]:
-    """Return the extras of the installation that these settings need and that are missing: gpio, modbus, display."""
+    """Return the extras of the installation that these settings need and that are missing, such as gpio or gsm."""
     kinds = {kind for kind, _options in settings.buses.values()}
     kinds |= {"display"} if settings.display is not None else set()
+    kinds |= {"gsm"} if settings.links.sms is not None else set()
     needed = [name for name, kinds_of in NEEDS.items() if kinds & kinds_of]
     return [name for name in needed if not any(map(is_there, LIBRARIES[name]))]
 

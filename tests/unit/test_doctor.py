@@ -401,6 +401,16 @@ def test_a_password_that_everybody_may_read_is_named(tmp_path: Path) -> None:
     assert readable_secrets(settings) == []
 
 
+def test_a_pin_that_everybody_may_read_is_named_and_a_modem_needs_its_extra(tmp_path: Path) -> None:
+    secret = tmp_path / "pin"
+    secret.write_text("1234", encoding="ascii")
+    secret.chmod(0o644)
+    settings = loads(f'{GOOD}\n[link.sms]\npin_file = "{secret}"\n')
+    assert readable_secrets(settings) == [str(secret)]
+    assert missing_extras(settings, lambda library: library == "gpiod") == ["gsm"]
+    assert missing_extras(settings, lambda library: library in {"gpiod", "gammu"}) == []
+
+
 # -- the command
 
 
