@@ -122,7 +122,7 @@ class SmsLink:
     def _look(self, now_s: float) -> MailboxError | None:
         """Take in what the mailbox has; return why it can't be used."""
         try:
-            if self._done:  # of a step before, which did not come so far
+            if self._done and self.queue.is_durable:  # of a step before, which did not come so far
                 self._forget()
             self._health = self._mailbox.health()
             self._done = [message.id for message in self._mailbox.received() if self._dealt_with(message, now_s)]

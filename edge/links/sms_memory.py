@@ -7,6 +7,7 @@ nonce is used twice and the gateway drops the repeat.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any, Final
 from zlib import crc32
@@ -15,6 +16,8 @@ import msgspec
 
 from edge.links.sms_entry import Kept
 from edge.links.sms_ports import Fate, Outlet, Purpose, Wanted
+
+log = logging.getLogger(__name__)
 
 HELD: Final = 512
 VALID_S: Final = {"alarm": 3600, "test": 3600}
@@ -81,7 +84,11 @@ class Outbound:
         self._kept = kept
         self._number = number
         self._outlet = outlet
-        self.memory = msgspec.convert(kept.load() or {}, Memory)
+        try:
+            self.memory = msgspec.convert(kept.load() or {}, Memory)
+        except msgspec.ValidationError as exc:
+            log.error("sms: the conversation with the gateway begins anew: %s", exc)
+            self.memory = Memory()
         if self.memory.gateway != gateway:
             self.memory = Memory(gateway)
         self._offered: set[str] = set()

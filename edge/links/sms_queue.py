@@ -28,6 +28,7 @@ COPIES: Final = 8
 UNDERWAY: Final = 20  # messages that are not urgent and lie with the modem at once: what comes later may be urgent
 LATELY_S: Final = 8 * 86_400.0
 LATELY: Final = 500
+UNHEARD_S: Final = 86_400.0  # after its validity a message of which nothing was heard is given up
 WAITING: Final = 500
 LOOK_S: Final = 60.0  # the budget of another day, and what expired
 
@@ -52,7 +53,11 @@ class Queue:
         self._is_changed = False
         self._is_short = False
         self._due_s = 0.0
-        saved = msgspec.convert(kept.load() or {}, Saved)
+        try:
+            saved = msgspec.convert(kept.load() or {}, Saved)
+        except msgspec.ValidationError as exc:  # whole, and not ours: what waited is made again by who wants it sent
+            log.error("sms: the queue begins anew: %s", exc)
+            saved = Saved()
         now_s = self._now_s()
         away_s = max(0.0, (clock.utc_ms() - saved.utc_ms) / 1000) if saved.utc_ms else 0.0
         for entry in saved.entries:
@@ -113,6 +118,11 @@ class Queue:
         for message_id in ids:
             self._taken.pop(message_id, None)
 
+    @property
+    def is_durable(self) -> bool:
+        """Return whether all that was offered and taken is on the card."""
+        return not self._is_changed
+
     def waiting(self) -> int:
         """Return how many messages have not been handed over yet."""
         return sum(not entry.day for entry in self._entries.values())
@@ -139,6 +149,7 @@ class Queue:
         for entry in chosen:
             entry.copies += 1
             entry.day = day
+            entry.due_s = now_s + entry.valid_s + UNHEARD_S
             self.account.sent(day, entry.purpose)
             self._to_hand[entry.key] = None
             self._is_changed = True
@@ -225,9 +236,15 @@ class Queue:
         return mailbox_key.partition("#")[0], 0
 
     def _expire(self, now_s: float) -> None:
-        for entry in [entry for entry in self._entries.values() if entry.expires_s <= now_s]:
+        # nothing is ever heard of a message when the database of the modem's owner was made anew
+        late = [
+            each for each in self._entries.values() if each.expires_s <= now_s or (each.day and each.due_s <= now_s)
+        ]
+        for entry in late:
             if not entry.day:
                 self._end(entry, now_s, "failed" if entry.copies else "refused")
+            elif now_s >= entry.due_s:
+                self._end(entry, now_s, "failed")
             elif self._mailbox.cancel(copy_key(entry.key, entry.copies)):
                 self.account.taken_back(entry.day, entry.purpose)
                 self._end(entry, now_s, "failed")

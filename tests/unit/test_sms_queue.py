@@ -392,3 +392,42 @@ def test_foreign_octets_are_told_raw_and_a_lost_mailbox_is_a_problem_said_once()
     kinds = [kind for kind, _ in bench.said]
     assert kinds.count("link_problem") == kinds.count("link_problem_end") == 1
     assert link.status()["budget"]["came"] == 1
+
+
+def test_a_message_of_which_nothing_is_heard_any_more_is_given_up_and_blocks_nobody() -> None:
+    bench = Bench(per_day=1000, per_month=10_000)
+    for number in range(25):
+        bench.offer(f"report-{number}")
+    bench.step()
+    bench.mailbox.waiting.clear()  # the database was made anew
+    bench.step(3600)
+    assert len(bench.mailbox.waiting) == 0
+    bench.step(172_800 + 86_400)
+    bench.step(60)
+    assert len(bench.leave_all()) == 5
+    assert sum(fate == "failed" for _, fate in bench.fates) == 20
+
+
+@pytest.mark.parametrize("tables", [{"entries": 7}, {"entries": [{"key": 1}]}, {"days": []}, {"lately": "x"}])
+def test_a_file_that_holds_something_else_begins_anew(tables: dict[str, Any]) -> None:
+    bench = Bench()
+    bench.kept.tables = tables
+    bench.start()
+    bench.offer("a")
+    bench.step()
+    assert bench.leave_all() == ["a"]
+
+
+def test_what_came_in_is_forgotten_only_when_its_answer_is_on_the_card() -> None:
+    bench = Bench()
+    link = link_of(bench, Poison())
+    bench.mailbox.bring(PHONE, "STATUS")
+    bench.kept.refuses = True
+    for _ in range(3):
+        link.step(bench.now_s)
+        bench.clock.advance(30)
+    assert bench.mailbox.inbox, "it comes again after a kill"
+    bench.kept.refuses = False
+    link.step(bench.now_s)
+    assert not bench.mailbox.inbox
+    assert bench.queue.account.days["2026-11-20"].came == 1
