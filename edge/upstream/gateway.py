@@ -7,13 +7,12 @@ repeat and a power cut are harmless. Who publishes or stores the logs is another
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 from collections.abc import Callable, Mapping
+from copy import copy
 from typing import Final
 
-from edge.core.types import NEVER
 from edge.upstream.gateway_acks import Acks
 from edge.upstream.gateway_log import GatewayLog
 from edge.upstream.gateway_orders import Orders
@@ -31,6 +30,7 @@ POLL_S: Final = 2.0
 RETRY_S: Final = 10.0
 BATCH: Final = 50
 DAILY_S: Final = 86_400
+LOOK_S: Final = 3600  # at each box at least so often: what is held for the report before it is let go in time
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,10 @@ class Gateway:
         self._trouble = ""
         self._seen = -1
         self._due_utc_s = 0
+        self._due: dict[str, int] = {}
+        self._acked: dict[int, int] = {}
+        self._heard: set[str] = set()
+        """Boxes of which something came since the last look."""
         self._pruned_s = 0
         self.wake = False
         """Something was acknowledged: acknowledgements may be due."""
@@ -70,6 +74,7 @@ class Gateway:
         except (MailboxError, sqlite3.OperationalError) as exc:
             self.sessions.forget()
             self.reports.forget()
+            self.wake = True
             if str(exc) != self._trouble:
                 self._trouble = str(exc)
                 log.error("gateway: %s", exc)
@@ -126,6 +131,7 @@ class Gateway:
             return
         if header.type is Type.HELLO and header.box == 0:
             why = self._pairing.hello(name, message, utc_s)
+            self._due.clear()
             if why:
                 self._strange(name, message, why, utc_s)
             return
@@ -146,6 +152,7 @@ class Gateway:
     def _sealed(
         self, box: Box, name: str, number: str, octets: bytes, utc_s: int, *, stamp_s: int | None = None
     ) -> None:
+        self._heard.add(box.id)
         if box.is_restored:  # it is told first: what comes before its answer may have been played again
             self._pairing.look(box, utc_s)
         session = self.sessions.of(box, utc_s)
@@ -244,28 +251,33 @@ class Gateway:
     def _look(self, utc_s: int) -> None:
         """Settle, acknowledge, pair, order: when something came, was acknowledged or written by another, or is due."""
         (seen,) = self.store.db.execute("PRAGMA data_version").fetchone()
-        if not self.wake and self._seen == seen and utc_s < self._due_utc_s:
+        is_others = self._seen != seen
+        if not (self.wake or is_others or utc_s >= self._due_utc_s):
             return
         self.wake, self._seen = False, seen
-        due_s = utc_s + 3600
         with self.store:
-            acked = self._acks.acked()
+            streams = self._acks.streams()
+            acked = {row: seq for row, (_, seq) in streams.items()}
+            moved = {box for row, (box, seq) in streams.items() if self._acked.get(row, 0) != seq}
             for box in self.store.boxes():
-                before = json.dumps([box.settled, box.test, box.gap_s, box.nacks, box.nacked_s, box.told, box.told_s])
-                self._pairing.look(box, utc_s)
-                if box.state != "accepted":
-                    continue
-                due_s = min(due_s, self._acks.look(box, acked, utc_s), self._orders.look(box, utc_s))
-                self.reports.let_go(box, utc_s, self._acks.awaited(box))
-                after = json.dumps([box.settled, box.test, box.gap_s, box.nacks, box.nacked_s, box.told, box.told_s])
-                if before != after:
-                    self.store.update(box)
+                if is_others or box.id in moved or box.id in self._heard or utc_s >= self._due.get(box.id, 0):
+                    self._due[box.id] = self._look_at(box, acked, utc_s)
             if utc_s - self._pruned_s >= DAILY_S:
                 self._pruned_s = utc_s
                 self.log.forget(utc_s)
                 self.reports.prune(utc_s)
-        self._due_utc_s = due_s
+        self._acked = acked
+        self._heard.clear()
+        self._due_utc_s = min([utc_s + LOOK_S, *self._due.values()])
 
-    def next_s(self) -> float:
-        """Return when something is due though nothing comes: UTC seconds."""
-        return float(self._due_utc_s) if self._due_utc_s else NEVER
+    def _look_at(self, box: Box, acked: dict[int, int], utc_s: int) -> int:
+        """Do what is due for one box; return when to look at it again."""
+        self._pairing.look(box, utc_s)
+        if box.state != "accepted":
+            return utc_s + LOOK_S
+        before = copy(box)
+        due_s = min(self._acks.look(box, acked, utc_s), self._orders.look(box, utc_s))
+        self.reports.let_go(box, utc_s, self._acks.awaited(box))
+        if before != box:
+            self.store.update(box)
+        return min(due_s, utc_s + LOOK_S)

@@ -34,9 +34,10 @@ class Acks:
         self._sessions = sessions
         self._reports = reports
 
-    def acked(self) -> dict[int, int]:
-        """Return how far each stream is acknowledged by the consumer."""
-        return dict(self._store.db.execute("SELECT id, acked FROM stream"))
+    def streams(self) -> dict[int, tuple[str, int]]:
+        """Return each stream's box, and how far the consumer has acknowledged it."""
+        rows = self._store.db.execute("SELECT id, box, acked FROM stream")
+        return {row: (box, acked) for row, box, acked in rows}
 
     def missing(self, box: Box, came: list[Came]) -> list[int]:
         """Return the counters that should have come: below the highest, ascending."""

@@ -63,7 +63,7 @@ def test_events_come_with_their_times_and_a_test_is_answered_only_once_it_is_sto
 def test_five_messages_in_any_order_give_the_same(tmp_path: Path) -> None:
     orders = list(permutations(range(5)))
     server = Server(tmp_path)
-    for place, order in enumerate(orders[::8]):
+    for place, order in enumerate(orders[::13]):
         box = server.box(f"b{place}", f"+336000{place:05}")
         messages = [box.report(full=True, is_first=True), *(box.report(3) for _ in range(3)), box.report(full=True)]
         for which in order:
@@ -90,12 +90,12 @@ def test_a_repeat_a_forged_one_and_one_of_nobody_change_nothing_and_are_counted(
     server.mailboxes["a"].bring("+33600000666", octets=b"")
     server.mailboxes["a"].bring("+33600000666", text="call me")
     server.mailboxes["a"].bring("+33600000666", octets=b"\xff" * 140)
-    server.bring(box, *[first] * 1000)
-    for _ in range(25):
+    server.bring(box, *[first] * 300)
+    for _ in range(8):
         server.step()
     assert server.gateway.log.streams() == streams
     counted = server.gateway.store.counted("2026-11")
-    assert counted["b0117", "repeat"] == 1000
+    assert counted["b0117", "repeat"] == 300
     assert counted["b0117", "refused"] == 1
     assert counted["", "refused"] == 4
     (raw,) = server.gateway.store.db.execute("SELECT count(*) FROM raw").fetchone()

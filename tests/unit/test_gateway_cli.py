@@ -162,7 +162,8 @@ def test_an_order_for_all_says_its_price_and_asks_first(
 
 def test_an_order_that_nobody_answers_expires(server: Server) -> None:
     box = server.box("b0117")
-    ask(server.gateway.store, "b0117", "relay", {"output": "pump", "state": "on"}, int(server.utc_s), 3600)
+    with closing(GatewayStore(server.path)) as other:
+        ask(other, "b0117", "relay", {"output": "pump", "state": "on"}, int(server.utc_s), 3600)
     del server.boxes["b0117"]
     server.run(4000, 500)
     (row,) = server.gateway.store.db.execute("SELECT fate FROM asked").fetchall()
