@@ -15,7 +15,7 @@ from edge.settings.report import warned
 from edge.settings.site_parts import site_parts
 from tests.unit.settings_good import GOOD, refusal, refused
 
-SMS = '\n[link.sms]\ngateway = "+33600000100"\n'
+SMS = f'\n[link.sms]\ngateway = "+33600000100"\ngateway_key = "{"A" * 43}"\n'
 ONE = '\n[[recipient]]\nid = "caretaker"\nnumber = "+33600000001"\n'
 TWO = '\n[[recipient]]\nid = "manager"\nnumber = "+33600000002"\n'
 
