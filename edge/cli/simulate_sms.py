@@ -14,6 +14,7 @@ from edge.settings import catalogue
 from edge.settings.amounts import money
 
 OUT: Final = ("report", "backlog", "alarm", "daily", "answer", "life", "machine")
+MONTH_DAYS: Final = 30
 IN: Final = ("ack", "nack", "other")
 
 
@@ -81,11 +82,12 @@ def lines(texted: Texted, lang: str) -> list[str]:
             lang, f"simulate.{name}", {"parts": "  ".join(parts), "total": total, "cost": cost(total)}
         )  # fmt: skip
 
-    month, count = max(bill.months.items(), key=lambda item: item[1], default=("", 0))
+    months = max(texted.report.days, 1 / 24) / MONTH_DAYS
+    sent, both = round(bill.sent / months), round((bill.sent + bill.received) / months)
     day, most = bill.worst
     budget = {
-        "month": month, "count": count, "cost": cost(count), "budget": bill.per_month,
-        "budget_cost": cost(bill.per_month), "most": most, "day": day,
+        "sent": sent, "budget": bill.per_month, "budget_cost": cost(bill.per_month), "both": both, "cost": cost(both),
+        "most": most, "day": day,
     }  # fmt: skip
     values = {"values": bill.values, "air": bill.lost_in_air, "lost": bill.lost}
     told = [

@@ -96,10 +96,7 @@ class Sync:
         self._lessons = Lessons(self._out.memory)
         self._outlet = outlet
         self._identity = pairing.identity
-        self._session = Session(
-            "box", pairing.identity, public_of(settings.gateway_key), feed.box,
-            self._out.memory.session, self._out.reserve, is_older=pairing.is_older,
-        )  # fmt: skip
+        self._session = self._begun(pairing, public_of(settings.gateway_key))
         self._plan = Plan(settings.plan, settings.step_s, feed.box)
         self._tail = EventTail(feed.events, feed.dating, feed.clock)
         self._tail.begin(self._out.memory.events)
@@ -113,6 +110,16 @@ class Sync:
         self._wanted_seq = self._hurried_seq = 0
         self._cursor = 0
         self.refused = 0
+
+    def _begun(self, pairing: Pairing, peer: bytes) -> Session:
+        """Return the session as it was kept; where that can't be read another one, which says hello again."""
+        memory, box, reserve = self._out.memory, self._feed.box, self._out.reserve
+        try:
+            return Session("box", pairing.identity, peer, box, memory.session, reserve, is_older=pairing.is_older)
+        except ValueError as exc:
+            log.error("sms: the pairing begins anew: %s", exc)
+            memory.session = None
+            return Session("box", pairing.identity, peer, box, None, reserve)
 
     # -- Member
 

@@ -356,3 +356,19 @@ def test_a_gateway_that_lost_its_keys_gets_another_hello_and_then_all_that_waite
     assert rig.gateway.missing == ()
     assert rig.gateway.refused < 40, "what nobody can open is not sent again and again"
     assert len({t_s for _, _, t_s in rig.gateway.values()}) >= 16 * 24
+
+
+def test_a_kept_session_that_is_none_begins_anew_and_is_accepted_again() -> None:
+    rig = Rig()
+    rig.run(6 * 3600)
+    rig.sync._out.memory.session = {"role": "box", "number": "x"}
+    rig.sync._out.save()
+    rig.kill()
+    rig.start()
+    assert not rig.link.status()["paired"]
+    rig.run(6 * 3600)
+    assert rig.link.status()["paired"]
+    hours = hours_of(rig)
+    assert hours == list(range(hours[-1] + 1))
+    octets = {message.octets for message in rig.mailbox.left if message.octets[1:3] != b"\0\0"}
+    assert len({each[3:6] for each in octets}) == len(octets), "the gateway told from which counter on"
