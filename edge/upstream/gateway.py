@@ -259,8 +259,10 @@ class Gateway:
             streams = self._acks.streams()
             acked = {row: seq for row, (_, seq) in streams.items()}
             moved = {box for row, (box, seq) in streams.items() if self._acked.get(row, 0) != seq}
-            for box in self.store.boxes():
-                if is_others or box.id in moved or box.id in self._heard or utc_s >= self._due.get(box.id, 0):
+            boxes = self.store.boxes()
+            self._due = {box.id: self._due.get(box.id, 0) for box in boxes}
+            for box in boxes:
+                if is_others or box.id in moved or box.id in self._heard or utc_s >= self._due[box.id]:
                     self._due[box.id] = self._look_at(box, acked, utc_s)
             if utc_s - self._pruned_s >= DAILY_S:
                 self._pruned_s = utc_s
