@@ -86,13 +86,16 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("where do records go? either --broker HOST (publish) or --db FILE (store)")
     with locked(args.state, "vigie gateway"):
         store = GatewayStore(args.state)
-        _keep(store, args)
-        mailboxes, lines = _mailboxes(args)
-        gateway = Gateway(store, mailboxes, time.time)
+        mailboxes: dict[str, Mailbox] = {}
         try:
+            _keep(store, args)
+            lines = _mailboxes(args, mailboxes)
+            gateway = Gateway(store, mailboxes, time.time)
             consumer = _consumer(args, gateway)
         except BaseException:
-            gateway.close()
+            for mailbox in mailboxes.values():
+                mailbox.close()
+            store.close()
             raise
         service = Service(gateway, consumer, lines)
         turn(service, None, service.is_over)
@@ -108,8 +111,8 @@ def _keep(store: GatewayStore, args: argparse.Namespace) -> None:
                 store.keep(name, getattr(args, name))
 
 
-def _mailboxes(args: argparse.Namespace) -> tuple[dict[str, Mailbox], JsonLines | None]:
-    found: dict[str, Mailbox] = {}
+def _mailboxes(args: argparse.Namespace, found: dict[str, Mailbox]) -> JsonLines | None:
+    """Open each modem's database; return what takes JSON lines, where they come. Raises ValueError, StoreError."""
     for place, given in enumerate(args.smsd):
         name, equals, path = given.partition("=")
         if not equals:
@@ -123,7 +126,7 @@ def _mailboxes(args: argparse.Namespace) -> tuple[dict[str, Mailbox], JsonLines 
     if args.source == "jsonl":
         write: Callable[[str], None] = _print if args.out == "jsonl" else _drop
         lines = found["jsonl"] = JsonLines(write)
-    return found, lines
+    return lines
 
 
 def _print(line: str) -> None:
