@@ -26,6 +26,9 @@ UNREADABLE: Final = 4
 NO_CREDIT: Final = frozenset({8, 10, 21, 28, 29, 30, 38, 50, 69})
 """+CMS ERROR by which networks refuse a SIM without credit or a barred one (3GPP TS 27.005, TS 24.011 annex E-2)."""
 
+NO_SERVICE: Final = frozenset({331, 332})
+"""+CMS ERROR of a modem without network (3GPP TS 27.005 §3.2.5)."""
+
 Code: TypeAlias = Literal[
     "mailbox", "modem_silent", "modem_gone", "modem_deaf", "sim_missing", "sim_locked", "sim_puk", "sim_stuck",
     "not_sending", "not_confirmed", "no_network", "no_credit", "sending_fails",
@@ -82,7 +85,8 @@ def fault_of(health: Health, moves: Moves) -> Code | None:
         return "modem_silent"
     if health.failed_in_a_row >= REFUSED and health.failed_code in NO_CREDIT and health.operator:
         return "no_credit"
-    if moves.unregistered_s > NETWORK_S:
+    has_no_service = health.failed_in_a_row >= REFUSED and health.failed_code in NO_SERVICE
+    if moves.unregistered_s > NETWORK_S or has_no_service:
         return "no_network"
     if health.unreadable >= UNREADABLE:
         return "sim_stuck"

@@ -367,3 +367,10 @@ def test_a_fault_that_comes_back_soon_is_not_cured_by_what_did_not_last() -> Non
     house.breaks(deaf)
     house.runs(400)
     assert house.cures[4:] == ["look", "reset"]  # long after, it begins anew
+
+
+def test_two_refusals_for_want_of_a_network_are_believed_before_the_daemon_says_so() -> None:
+    refused = replace(WELL, failed_in_a_row=2, failed_code=331)
+    assert fault_of(refused, Moves()) == "no_network"
+    assert fault_of(replace(refused, failed_in_a_row=1), Moves()) is None
+    assert fault_of(replace(refused, failed_code=500), Moves()) is None
