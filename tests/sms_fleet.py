@@ -124,10 +124,9 @@ class Server:
     def step(self, now_s: float) -> float:
         self.gateway.step(now_s)
         self.consumer.step(now_s)
-        for box in self.gateway.store.boxes():
-            if box.state == "new":  # the operator compares the fingerprint, and accepts
-                with closing(GatewayStore(self.path)) as store:
-                    accept(store, box.id, int(self._utc_s()))
+        for (id_,) in self.gateway.store.db.execute("SELECT id FROM box WHERE state = 'new'").fetchall():
+            with closing(GatewayStore(self.path)) as store:  # the operator compares the fingerprint, and accepts
+                accept(store, id_, int(self._utc_s()))
         return now_s + self._each_s
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -207,10 +206,10 @@ class Box:
 class Fleet:
     """Virtual time from 2026-11-20T00:10Z, modems in RAM."""
 
-    poll_s = 60.0
     server_each_s = 10.0
 
-    def __init__(self, folder: Path, network: Network, *, each_s: float = 1.0) -> None:
+    def __init__(self, folder: Path, network: Network, *, each_s: float = 1.0, poll_s: float = 60.0) -> None:
+        self.poll_s = poll_s
         self.clock = VirtualClock(BEGIN_MS + 600_000, boot=1)
         self.loop = Loop(self.clock)
         self.network = network
@@ -254,13 +253,12 @@ class Fleet:
 class RealFleet(Fleet):
     """The same on real gammu-smsd and simulated modems, in time-lapse: `lapse` virtual seconds a real one."""
 
-    poll_s = 300.0
     server_each_s = 300.0
 
     def __init__(self, folder: Path, air: Air, lapse: float) -> None:
         self._air = air
         self._lapse = lapse
-        super().__init__(folder, air.network)
+        super().__init__(folder, air.network, poll_s=300.0)
 
     def _begin(self) -> None:
         """The air has its own thread."""
