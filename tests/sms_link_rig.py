@@ -109,6 +109,7 @@ class MemoryLog:
 
     def __init__(self) -> None:
         self.entries: list[Event] = []
+        self.acknowledged = 0
 
     def first_seq(self) -> int:
         return 1
@@ -123,7 +124,7 @@ class MemoryLog:
         return 0
 
     def acknowledge(self, consumer: str, seq: int) -> None:
-        return None
+        self.acknowledged = seq
 
 
 class FakeOffice:

@@ -45,6 +45,8 @@ STAMP_ERROR_MS: Final = 120_000
 JUST_NOW_MS: Final = 600_000
 LOOK_S: Final = 600.0  # at least so often; commits wake the link
 LOOK_BESIDE_S: Final = 60.0  # beside MQTT, whose silence begins at any time
+HURRY_AGAIN_S: Final = 90.0  # a trial waits for five minutes
+NO_MORE_S: Final = 3600.0
 HISTORY_S: Final = 300.0
 HEX_MOST: Final = 280
 
@@ -108,6 +110,7 @@ class Sync:
         self._look_s = 0.0
         self._history_s = 0.0
         self._wanted_seq = self._hurried_seq = 0
+        self._hurried_s = 0.0
         self._cursor = 0
         self.refused = 0
 
@@ -138,8 +141,11 @@ class Sync:
         way = self._way(silent_s)
         self._look_s = now_s + (LOOK_S if silent_s is None else LOOK_BESIDE_S)
         if is_hurried and self._tail.seq >= self._wanted_seq:
-            self._hurried_seq = self._wanted_seq
+            self._hurried_seq, self._hurried_s = self._wanted_seq, now_s
             self._send_events("test", is_test=True)
+        if self._cursor < self._hurried_seq and now_s - self._hurried_s >= HURRY_AGAIN_S:
+            self._hurried_s = now_s + NO_MORE_S  # once: the message or its answer may have been lost
+            self._out.repeat({held.counter for held in self._out.memory.held if held.purpose == "test"}, utc_ms, utc_ms)
         if way == "mqtt":
             self._leave_to_mqtt(utc_ms)
         if way in {"alarms", "all"} and self._tail.is_urgent():
@@ -151,6 +157,8 @@ class Sync:
             self._out.memory.events = (self._tail.stream, self._tail.seq)
         self._out.flush()
         self._move_cursor()
+        if self._cursor < self._hurried_seq:
+            self._look_s = min(self._look_s, max(now_s + 1.0, self._hurried_s + HURRY_AGAIN_S))
         if self._reports is not None:
             self._look_s = min(self._look_s, now_s + max(1.0, (self._reports.next_due_ms(utc_ms) - utc_ms) / 1000))
         return self._look_s
@@ -337,6 +345,7 @@ class Sync:
             self._tell_time(message.stamp_utc_s * 1000, STAMP_ERROR_MS)
 
     def _acknowledged(self, ack: Ack, now_s: float) -> None:
+        self._look_s = 0.0  # the events' cursor moves at the next step
         utc_ms = self._clock.utc_ms()
         self._out.acknowledged(ack.settled, ack.missing)
         self._out.seal_again(set(ack.missing), self._session.lost_below, self._session.resealed, utc_ms)

@@ -372,3 +372,19 @@ def test_a_kept_session_that_is_none_begins_anew_and_is_accepted_again() -> None
     assert hours == list(range(hours[-1] + 1))
     octets = {message.octets for message in rig.mailbox.left if message.octets[1:3] != b"\0\0"}
     assert len({each[3:6] for each in octets}) == len(octets), "the gateway told from which counter on"
+
+
+@pytest.mark.parametrize("loss", [0.0, 1.0])
+def test_a_trial_is_acknowledged_within_its_minutes_also_when_the_first_message_is_lost(loss: float) -> None:
+    rig = Rig(poll_s=5.0)
+    rig.run(3 * 3600)
+    rig.air._loss = loss
+    rig.happen("test_begin")
+    seq = rig.events.next_seq() - 1
+    rig.link.ask_stored(seq)
+    rig.run(60)
+    assert (rig.events.acknowledged >= seq) == (loss == 0.0)
+    rig.air._loss = 0.0
+    rig.run(120)
+    assert rig.events.acknowledged >= seq
+    assert [kind for _, kind, _ in rig.gateway.events].count("test_begin") == 1
