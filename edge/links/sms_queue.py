@@ -176,6 +176,7 @@ class Queue:
                 octets=entry.octets,
                 valid_s=entry.valid_s,
                 priority=len(URGENCY) - entry.urgency,
+                wants_report=entry.is_pressing,  # a hint only, and how the watchdog sees that nothing arrives
             )
         )
         if entry.copies == 1:

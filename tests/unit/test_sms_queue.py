@@ -90,6 +90,17 @@ def test_the_most_urgent_message_leaves_first() -> None:
     assert bench.leave_all() == list(URGENCY)
 
 
+def test_a_receipt_is_asked_for_what_is_urgent_alone() -> None:
+    bench = Bench()
+    for purpose in URGENCY:
+        bench.offer(purpose, purpose)
+    bench.step()
+    asked = []
+    while (message := bench.mailbox.leave()) is not None:
+        asked += [message.key] * message.wants_report
+    assert asked == ["alarm", "test"]
+
+
 def test_reports_never_use_what_is_kept_for_alarms_and_alarms_are_bounded_too() -> None:
     bench = Bench(per_day=12)
     for number in range(20):
