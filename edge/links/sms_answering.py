@@ -21,12 +21,14 @@ ANSWER_S: Final = 3600.0
 class Text:
     """A text that is being dealt with."""
 
-    __slots__ = ("is_answered", "is_settled", "key", "person", "until_s")
+    __slots__ = ("has_place", "is_answered", "is_settled", "key", "person", "until_s")
 
     def __init__(self, key: str, person: Recipient, now_s: float) -> None:
         self.key = key
         self.person = person
         self.until_s = now_s + STATION_S
+        self.has_place = False
+        """Whether its answer is counted already."""
         self.is_answered = False
         self.is_settled = False
 
@@ -59,13 +61,20 @@ class Answers:
     def has_room(self, text: Text) -> bool:
         """Return whether an answer may go; where none may, the text is dropped and nothing asked of the station."""
         has_room = self._outlet.room("answer") > 0 and self._budget.has_room(text.person.number, self.now_s())
-        if not has_room:
+        if has_room:  # counted now: the station may take a while, and others come meanwhile
+            self._budget.note(text.person.number, self.now_s())
+            text.has_place = True
+        else:
             self.drop(text)
         return has_room
 
     def drop(self, text: Text) -> None:
         """Leave a text without an answer, and count it."""
         self._tally.add(self.now_s(), "sms_flood", text.person.id, author=text.person.id)
+        self.leave(text)
+
+    def leave(self, text: Text) -> None:
+        """Let a text be done without an answer: what it began is told by another one."""
         text.is_answered = text.is_settled = True
 
     def give(self, text: Text, said: str, *, is_done: bool = False) -> None:
@@ -77,7 +86,8 @@ class Answers:
             self.drop(text)
             return
         text.is_answered, text.until_s = True, now_s + ANSWER_S
-        self._budget.note(number, now_s)
+        if not text.has_place:
+            self._budget.note(number, now_s)
         wanted = Wanted(f"a-{text.key}", number, "answer", said, expires_s=now_s + ANSWER_S)
 
         def told(_key: str, _fate: Fate) -> None:

@@ -35,6 +35,8 @@ from sms.commands import Asked, UnclearError, asked
 from sms.mailbox import Received
 
 SEEN_MOST: Final = 500
+FOLLOWS: Final = "trial_begun"
+"""A result whose outcome is texted to who asked when it is there."""
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +186,9 @@ class Desk:
 
     def _done(self, text: Text, command: Command, result: Result) -> None:
         to = self._answers.to(text)
-        if "code" in result.values:
+        if result.text.key == FOLLOWS:
+            self._answers.leave(text)
+        elif "code" in result.values:
             self._answers.give(text, sms_results.proposed(to, command, result))
         else:
             self._answers.give(text, sms_results.done(to, text.who, result), is_done=result.done)

@@ -186,7 +186,7 @@ class Queue:
         """Return what goes now, the most urgent first, and say once when the budget is what holds something back."""
         waiting = sorted(
             (entry for entry in self._entries.values() if not entry.day and entry.due_s <= now_s),
-            key=lambda entry: (entry.urgency, entry.copies),
+            key=lambda entry: (entry.urgency, entry.copies, bool(entry.octets)),  # a person before the gateway
         )
         underway = sum(bool(entry.day) for entry in self._entries.values())
         day = self.today()

@@ -96,11 +96,22 @@ def _of_cost(line: CostLine, lang: str) -> Used:
     is_known = len(known) == len(line.used) and bool(known)
     total = sum(known, Decimal(0))
     shown = f"{figure(total, lang)} {units.shown(line.unit).name}" if is_known else "-"
-    cost = money(lang, line.amount, line.currency, is_partial=line.partial)
+    cost = cost_of(lang, line.amount, line.currency, is_partial=line.partial)
     shares = ""
     if len(line.used) > 1 and is_known:
         shares = f"({' '.join(f'{name} {figure(quantity or 0, lang)}' for name, quantity in line.used.items())})"
-    return Used(named(line.name, lang) or line.tariff, shown, cost, shares)
+    return Used(named(line.name, lang) or line.tariff, shown, "" if shown == cost else cost, shares)
+
+
+def cost_of(lang: str, amount: Decimal | str | None, currency: str, *, is_partial: bool = False) -> str:
+    """Return an amount as a text says it: in words where the true one may be higher, "-" where it is not known.
+
+    >>> cost_of("en", "17.4", "EUR"), cost_of("fr", "17.4", "EUR", is_partial=True), cost_of("en", None, "EUR")
+    ('17.40 EUR', 'au moins 17,40 EUR', '-')
+    """
+    return money(lang, amount, currency, is_partial=is_partial).replace(
+        "≥", catalogue.render(lang, "report_sms.at_least", {})
+    )
 
 
 def _others(report: Report, lang: str) -> list[Used]:

@@ -16,7 +16,10 @@ from edge.core.costs import CostsView, CostView
 from edge.core.meter_view import MeterView
 from edge.core.view import ValueView
 from edge.settings import amounts, catalogue
+from edge.settings.report_sms import cost_of
+from edge.settings.sms_phrases import figure
 from edge.settings.sms_speech import NAMES, Speech, by_names, called, fitting, listed, short
+from hal.sample import Value
 
 BARS: Final = 5
 
@@ -53,7 +56,7 @@ def read(to: Speech, value: ValueView) -> str:
         return fitting(by_names(lambda letters: to.say("read_none", name=short(name, letters), age=age, why=why)))
     shown = (
         catalogue.word(to.lang, "word", value.word) if value.word
-        else catalogue.quantity(to.lang, value.value, value.unit)
+        else catalogue.quantity(to.lang, _read(value), value.unit)
     )  # fmt: skip
     doubt = why if value.quality != "good" else None
 
@@ -61,6 +64,13 @@ def read(to: Speech, value: ValueView) -> str:
         return to.say("read", name=short(name, letters), point=value.point, shown=shown, age=age, doubt=doubt)
 
     return fitting(by_names(text))
+
+
+def _read(value: ValueView) -> Value | None:
+    """Return a value by the figures that count; an index is read off with all of them."""
+    if isinstance(value.value, bool) or not isinstance(value.value, int | float) or value.kind == "counter":
+        return value.value
+    return figure(value.value)
 
 
 def alarms(to: Speech, views: Sequence[AlarmView]) -> str:
@@ -80,7 +90,8 @@ def _alarm(to: Speech, view: AlarmView, letters: int) -> str:
         return f"{view.number} {name} {catalogue.word(to.lang, 'word', view.word)} {mark}"
     if isinstance(view.value, int | float) and view.at is not None:
         sign = catalogue.word(to.lang, "sign", view.kind)
-        now, at = (catalogue.quantity(to.lang, figure, view.unit) for figure in (view.value, view.at))
+        now = catalogue.quantity(to.lang, figure(view.value, view.at), view.unit)
+        at = catalogue.quantity(to.lang, view.at, view.unit)
         return f"{view.number} {name} {now} {sign if sign != view.kind else '/'} {at} {mark}"
     return f"{view.number} {kind} {name} {mark}"
 
@@ -118,8 +129,8 @@ def _cost(to: Speech, cost: CostView, letters: int) -> str:
     if today is None:
         return f"{name} {amounts.MISSING}"
     total = amounts.summed(today.used.values()) if today.used else None
-    money = amounts.money(to.lang, today.amount, cost.currency, is_partial=today.partial)
-    return f"{name} {amounts.used(to.lang, total, cost.unit)} {money}"
+    money = cost_of(to.lang, today.amount, cost.currency, is_partial=today.partial)
+    return f"{name} {amounts.used(to.lang, total, cost.unit)} {money}".replace("- -", "-")
 
 
 def _meter(to: Speech, meter: MeterView, letters: int) -> str:

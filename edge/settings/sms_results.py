@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from edge.core.commands import Command, Result
 from edge.core.text import Text
 from edge.settings import catalogue
+from edge.settings.sms_phrases import figure
 from edge.settings.sms_speech import Speech, cut, fitting, short
 from sms.commands import EXAMPLES, UnclearError, folded
+
+NUMBERS_MOST: Final = 6
+"""Alarms whose numbers stand in one answer."""
 
 
 def proposed(to: Speech, order: Command, result: Result) -> str:
@@ -48,9 +52,13 @@ def acknowledged(to: Speech, who: str, result: Result) -> str:
     """Return which alarms were acknowledged, by whom, and how bad one is that goes on."""
     if not result.done:
         return done(to, who, result)
-    values = {**result.text.values, "numbers": list(result.text.values.get("numbers", []))}
+    values = {**result.text.values, "at_time": to.clock(to.utc_ms)}
+    numbers = list(values.get("numbers", []))
+    values |= {"v": figure(values["v"], values.get("at"))} if "v" in values else {}
+    values |= {"numbers": numbers[:NUMBERS_MOST], "count": len(numbers)}
+    values |= {"more": len(numbers) - NUMBERS_MOST} if len(numbers) > NUMBERS_MOST else {}
     return fitting(
-        catalogue.render(to.lang, "sms_answer.ack", {**values, "at_time": to.clock(to.utc_ms), "who": short(who, most)})
+        catalogue.count(to.lang, "sms_answer.ack", len(numbers), {**values, "who": short(who, most)})
         for most in (20, 8)
     )
 
@@ -61,6 +69,8 @@ def _said(to: Speech, text: Any) -> str:
         key, values = str(text.get("key", "")), text.get("values", {})
     else:
         key, values = text.key, text.values
+    if "until" in values:
+        values = {**values, "until": to.local(str(values["until"]))}
     name = f"sms_what.{key}"
     return catalogue.render(to.lang, name if catalogue.has(to.lang, name) else key, values)
 

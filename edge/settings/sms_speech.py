@@ -11,8 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from edge.settings import amounts, catalogue, sms_fit
-from edge.settings.report_sms import local_day
+from edge.settings import amounts, catalogue, sms_fit, sms_phrases
 from sms.gsm7 import MESSAGE, gsm7
 
 NAMES: Final = (30, 24, 20, 16, 13, 10, 8, 6, 5, 4, 3)
@@ -43,24 +42,29 @@ class Speech(msgspec.Struct, frozen=True):
         """Now, as "Fri 20 Nov 16:20"."""
         if self.utc_ms is None:
             return self.say("undated")
-        today = datetime.fromtimestamp(self.utc_ms / 1000, self.zone).date()
-        return f"{local_day(today, self.lang)} {self.clock(self.utc_ms)}"
+        return sms_phrases.when(self._reader, self.utc_ms)
+
+    def local(self, iso: str) -> str:
+        """Return a local time such as "2026-11-20 13:07" as people write it; what is none as it is."""
+        try:
+            at = datetime.fromisoformat(iso).replace(tzinfo=self.zone)
+        except ValueError:
+            return iso
+        return sms_phrases.when(self._reader, round(at.timestamp() * 1000))
+
+    @property
+    def _reader(self) -> sms_phrases.Reader:
+        return sms_phrases.Reader(self.lang, self.zone, self.site, self.box)
 
 
 def _known(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def tidied(text: str) -> str:
-    """Return a text in the letters of the GSM alphabet, without the spaces and lines that left-out parts leave."""
-    lines = (" ".join(line.split()) for line in gsm7(text).split("\n"))
-    return "\n".join(line for line in lines if line)
-
-
 def fitting(texts: Iterable[str]) -> str:
     """Return the first of these that is one message; of the last, as much as whole words give."""
     text = ""
-    for text in map(tidied, texts):
+    for text in map(sms_fit.gsm7_of, texts):
         if len(text) <= MESSAGE:
             return text
     return cut(text, MESSAGE)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 TEXTING: Final = "tests/features/test_texting.py"
-SMS: Final = "the SMS half comes with the SMS link"
+CHANNEL: Final = "tests/features/test_sms_channel.py"
+TRAFFIC: Final = "tests/features/test_sms_traffic.py"
+PEOPLE: Final = "tests/features/test_sms_people.py"
 PAGE: Final = "the page's half comes with the page"
 
 
@@ -44,7 +46,7 @@ ROWS: Final[dict[str, Row]] = {
         f"`vigie meter`; {PAGE}",
     ),
     "C4": Row("costs to the cent: subscription, prices by tariff period, gains", f"`vigie tariff`; {PAGE}"),
-    "C5": Row("a tariff counts from its date on"),
+    "C5": Row("a tariff counts from its date on", CHANNEL),
     "C7": Row("power from an index, energy from a power"),
     "C8": Row("the peak of the day, month and year, with its time"),
     "C11": Row("water that never stops running is told"),
@@ -56,11 +58,11 @@ ROWS: Final[dict[str, Row]] = {
     "T6": Row("a limit that is another point"),
     "T7": Row("a limit over several points"),
     "T8": Row("the consumption of a day over its limit is one alarm that day"),
-    "T9": Row("an alarm says what it means: overheating, low temperature", TEXTING),
+    "T9": Row("an alarm says what it means: overheating, low temperature", f"{TEXTING}, {CHANNEL}"),
     "T10": Row("a point without a value, a silent one, lost mains or a full card is an alarm"),
     "T11": Row("an alarm makes its machine faulty, and its end alone does not restore it"),
-    "T12": Row("an alarm is acknowledged by somebody, and not told again, also after a restart", PAGE),
-    "T13": Row("a flood of alarms is told in a few words, and stands whole in the journal", TEXTING),
+    "T12": Row("an alarm is acknowledged by somebody, and not told again, also after a restart", f"{CHANNEL}; {PAGE}"),
+    "T13": Row("a flood of alarms is told in a few words, and stands whole in the journal", f"{TEXTING}, {CHANNEL}"),
     "T14": Row("what a message needs: site, point, value, unit, limit, time", "mails are sent upstream"),
     "T15": Row("an alarm stands upstream while it is active, and is cleared", "tests/unit/test_mqtt_link.py"),
     "T16": Row(
@@ -68,33 +70,39 @@ ROWS: Final[dict[str, Row]] = {
         "tests/fault/test_mqtt_outages.py",
     ),
     "T17": Row("an alarm switches an output or sets a value"),
-    "T18": Row("in maintenance alarms are journaled and not told", SMS),
-    "ACT1": Row("a relay is switched, read back and journaled with author and channel", f"{SMS}; {PAGE}"),
+    "T18": Row("in maintenance alarms are journaled and not told", CHANNEL),
+    "ACT1": Row("a relay is switched, read back and journaled with author and channel", f"{CHANNEL}; {PAGE}"),
     "ACT2": Row(
         "safe states at a start, a stop and without a link; shortest and longest times; no chatter",
         "tests/fault/test_outputs.py",
     ),
     "ACT3": Row("weekly programs switch at the local minute, across clock changes and restarts"),
     "ACT4": Row("a thermostat switches no oftener than its deadband asks for"),
-    "ACT5": Row("setpoints and virtual switches are written from any channel and persist", SMS),
+    "ACT5": Row("setpoints and virtual switches are written from any channel and persist", CHANNEL),
     "ACT6": Row("a scenario unrolls from programs and rules"),
     "ACT7": Row("an order has one answer; repeated, it is answered again and not done again"),
-    "ACT8": Row("who may write what: refused orders are journaled, and a flood of them is bounded"),
+    "ACT8": Row("who may write what: refused orders are journaled, and a flood of them is bounded", CHANNEL),
     "ST1": Row("in service, faulty, maintenance: every change is journaled with its cause"),
-    "ST2": Row("maintenance with author, reason, planned end, reminder and return by itself"),
+    "ST2": Row("maintenance with author, reason, planned end, reminder and return by itself", f"{PEOPLE}, {CHANNEL}"),
     "ST3": Row("run hours and starts of a machine"),
     "ST5": Row("edited settings are taken while it runs, and only what changed restarts"),
     "J1": Row("start, alarm, acknowledgement, stop; an unclean stop is told with when it was last seen"),
     "J2": Row("the journal is bounded, the newest stay"),
-    "J3": Row("a report: machines by state, active alarms, last incident", SMS),
-    "J4": Row("yesterday's consumption and cost in one message", TEXTING),
+    "J3": Row("a report: machines by state, active alarms, last incident", TRAFFIC),
+    "J4": Row("yesterday's consumption and cost in one message", f"{TEXTING}, {TRAFFIC}"),
     "J5": Row("the journal goes upstream line by line", "tests/fault/test_journal.py"),
     "S3": Row("values by SMS: lost, doubled and reordered messages leave no difference"),
     "S4": Row("a manager's table of an hour, with its error flag, from what came by SMS"),
+    "S5": Row("how often values are sent, within a budget of messages in which an alarm keeps its place"),
+    "S6": Row("MQTT first; by SMS after it was silent for a while; then MQTT alone again, with what waited"),
     "S8": Row("a person asks by text, without an app, and has one answer"),
     "U1": Row("who may only read changes nothing", "tests/unit/test_sms_desk.py"),
     "U3": Row("numbers are listed with their rights, and one that is not gets silence and a journal line"),
-    "R1": Row("limits and tariffs are changed from afar, answered, and go back"),
+    "R1": Row("limits and tariffs are changed from afar, answered, and go back", f"{PEOPLE}, {CHANNEL}"),
+    "R3": Row(
+        "a box that does not know the time is told it, and what was before gets its date",
+        "tests/sim/test_clock.py; from the gateway: tests/unit/test_sms_sync.py",
+    ),
     "R7": Row("one definition makes twelve apartments"),
     "I3": Row("a test text and a test alarm go all the way, and the journal says what became of them"),
     "I2": Row(

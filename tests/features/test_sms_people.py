@@ -22,7 +22,7 @@ def test_a_question_by_text_has_one_answer_on_the_phone_that_asked() -> None:
     """S8: SMS "STATUS" → one reply; so has READ x."""
     box = Texted()
     status = box.text("STATUS", CARE)
-    assert status.startswith("Gymnase Sud b0042, ven. 20 nov. 10:13\n")
+    assert status.startswith("Gymnase Sud b0042, ven 20/11 10:13\n")
     assert box.text("READ hall.t", GUEST) == "hall.t (hall.t): 20 C, 0 s ago"
     assert [(sent.number, sent.purpose) for sent in box.outlet.sent] == [(CARE, "answer"), (GUEST, "answer")]
 
@@ -76,7 +76,7 @@ def test_a_machine_is_put_into_maintenance_by_text() -> None:
     """ST2: maintenance by SMS with author, reason and planned end."""
     box = Texted()
     assert "OUI" in (proposed := box.text("MAINT boiler1 marche 3h joint de pompe", CARE))
-    assert "boiler1 en maintenance jusqu'au 2026-11-20 13:13, par gardien." in confirm(box, proposed, CARE)
+    assert "boiler1 en maintenance jusqu'au ven 20/11 13:13, par gardien." in confirm(box, proposed, CARE)
     machine = box.engine.part(EquipmentList).machines["boiler1"]
     assert machine.state == "maintenance"
     assert machine.cause is not None

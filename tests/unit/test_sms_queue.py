@@ -128,6 +128,14 @@ def test_a_budget_of_three_a_day_leaves_one_for_an_alarm() -> None:
     assert bench.leave_all() == ["alarm", "report-0", "report-1"]
 
 
+def test_of_the_last_message_of_a_day_a_person_comes_before_the_gateway() -> None:
+    bench = Bench(per_day=1)
+    bench.offer("event", "alarm")
+    bench.offer("text", "alarm", octets=b"", text="ALARM 1")
+    bench.step()
+    assert bench.leave_all() == ["text"]
+
+
 def test_the_end_of_the_budget_is_said_once_and_its_return_once() -> None:
     bench = Bench(per_day=4)
     for number in range(4):
