@@ -134,7 +134,7 @@ class Server:
 
     def journal(self, box: str) -> list[tuple[Any, ...]]:
         """Return what the gateway noted of a box, its newest last."""
-        query = "SELECT utc_s, kind, words FROM journal WHERE box = ? ORDER BY id DESC LIMIT 40"
+        query = "SELECT at_s, kind, words FROM journal WHERE box = ? ORDER BY id DESC LIMIT 40"
         return self.gateway.store.db.execute(query, (box,)).fetchall()[::-1]
 
     def filenos(self) -> list[int]:
