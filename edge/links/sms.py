@@ -141,7 +141,11 @@ class SmsLink:
             return True
         self._tries[message.id] = tries = self._tries.get(message.id, 0) + 1
         answers = () if tries > TRIES else (member.take(message, now_s) for member in self._members)
-        answer = next((answer for answer in answers if answer is not False), False)
+        try:
+            answer = next((answer for answer in answers if answer is not False), False)
+        except OSError:  # the card takes nothing: no fault of the message, which waits
+            self._tries[message.id] -= 1
+            raise
         del self._tries[message.id]
         if answer is None:
             return False

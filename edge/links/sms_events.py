@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -92,18 +93,21 @@ class EventTail:
         """Return whether an alarm begins or ends."""
         return any(found.event.kind in AT_ONCE for found in self.waiting)
 
-    def taken(self, base_s: int) -> list[Told]:
-        """Return what waits as it stands in a message, alarms first; it waits no longer."""
-        waiting, self.waiting = self.waiting, []
-        waiting.sort(key=lambda found: found.event.kind not in AT_ONCE)
-        return [told(found, base_s) for found in waiting]
+    def due(self, base_s: int) -> list[Told]:
+        """Return what waits as it stands in a message, alarms first."""
+        self.waiting.sort(key=lambda found: found.event.kind not in AT_ONCE)
+        return [told(found, base_s) for found in self.waiting]
+
+    def taken(self, count: int) -> None:
+        """Let the first so many wait no longer."""
+        self.waiting = self.waiting[count:]
 
 
 def told(found: Waiting, base_s: int) -> Told:
     """Return an event as a message holds it: value and unit apart, the rest as its words."""
     values: Mapping[str, Any] = found.event.values
     value = values.get("v")
-    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    number = _number(value)
     words = {name: said for name, said in values.items() if name not in LEFT_OUT and said not in (None, "")}
     if number is None and isinstance(value, str):
         words["v"] = value
@@ -112,3 +116,14 @@ def told(found: Waiting, base_s: int) -> Told:
     return Told(
         found.utc_s - base_s, found.event.kind, found.event.point, number, str(values.get("u", "")) or "", words
     )  # fmt: skip
+
+
+def _number(value: object) -> float | None:
+    """Return a value that a message can hold, None where there is none: one that is no number would stop it."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None

@@ -91,6 +91,7 @@ class Outbound:
             self.memory = Memory()
         if self.memory.gateway != gateway:
             self.memory = Memory(gateway)
+        self._durable: dict[str, Any] = msgspec.to_builtins(self.memory)
         self._offered: set[str] = set()
         self.is_changed = False
         self.is_new = True
@@ -98,13 +99,25 @@ class Outbound:
 
     def save(self) -> None:
         """Make all of it durable. Raises OSError."""
-        self._kept.save(msgspec.to_builtins(self.memory))
-        self.is_changed = False
+        self.is_changed = True  # until it is written
+        told = msgspec.to_builtins(self.memory)
+        self._kept.save(told)
+        self._durable, self.is_changed = told, False
 
     def reserve(self, session: dict[str, Any]) -> None:
-        """Make the session durable before its next counters are used."""
-        self.memory.session = session
-        self.save()
+        """Make the session durable before its next counters are used.
+
+        It alone: what is being made just now is half done, and a cut here must find all of it still to do.
+        """
+        told = self._durable | {"session": session}
+        self._kept.save(told)
+        self._durable, self.memory.session = told, session
+
+    def undone(self, before: Memory) -> None:
+        """Go back to a `copy.copy` of the memory, but for the session: its counters are used."""
+        for name in Memory.__struct_fields__:
+            if name != "session":
+                setattr(self.memory, name, getattr(before, name))
 
     def hold(
         self, counter: int, octets: bytes, purpose: Purpose, utc_ms: int, after_seq: int | None = None

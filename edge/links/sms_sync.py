@@ -8,6 +8,7 @@ in between comes by MQTT.
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
@@ -35,7 +36,7 @@ from sms.mailbox import Received
 from sms.schema import Schema, schema_bodies
 from sms.seal import SealError
 from sms.session import Opened, Session
-from sms.wire import EPOCH_S, Type, WireError
+from sms.wire import Type, WireError
 
 UP_S: Final = 9 * 86_400  # an acknowledgement comes each week
 LOST_S: Final = 12 * 86_400  # three questions later: a gateway that lost these keys, or its backup, answers a hello
@@ -140,19 +141,18 @@ class Sync:
         silent_s = self._mqtt_silent_s()
         way = self._way(silent_s)
         self._look_s = now_s + (LOOK_S if silent_s is None else LOOK_BESIDE_S)
-        if is_hurried and self._tail.seq >= self._wanted_seq:
-            self._hurried_seq, self._hurried_s = self._wanted_seq, now_s
-            self._send_events("test", is_test=True)
+        before, waiting = copy.copy(self._out.memory), list(self._tail.waiting)
+        before.held, before.lessons = list(before.held), list(before.lessons)
+        try:
+            self._make(way, now_s, utc_ms, is_hurried=is_hurried and self._tail.seq >= self._wanted_seq)
+        except BaseException:  # half of it must not be taken for all: the next step makes it anew
+            self._out.undone(before)
+            self._tail.waiting = waiting
+            self._look_s = 0.0
+            raise
         if self._cursor < self._hurried_seq and now_s - self._hurried_s >= HURRY_AGAIN_S:
             self._hurried_s = now_s + NO_MORE_S  # once: the message or its answer may have been lost
             self._out.repeat({held.counter for held in self._out.memory.held if held.purpose == "test"}, utc_ms, utc_ms)
-        if way == "mqtt":
-            self._leave_to_mqtt(utc_ms)
-        if way in {"alarms", "all"} and self._tail.is_urgent():
-            self._send_events("alarm")
-        if way == "all":
-            self._send_values(now_s, utc_ms)
-        self._ask(now_s, utc_ms)
         if not self._tail.waiting:  # else a restart reads these again
             self._out.memory.events = (self._tail.stream, self._tail.seq)
         self._out.flush()
@@ -215,6 +215,21 @@ class Sync:
 
     # -- what goes out
 
+    def _make(self, way: Way, now_s: float, utc_ms: int, *, is_hurried: bool) -> None:
+        """Seal what is due."""
+        wanted_seq = self._wanted_seq
+        if is_hurried:
+            self._send_events("test", is_test=True)
+        if way == "mqtt":
+            self._leave_to_mqtt(utc_ms)
+        if way in {"alarms", "all"} and self._tail.is_urgent():
+            self._send_events("alarm")
+        if way == "all":
+            self._send_values(now_s, utc_ms)
+        self._ask(now_s, utc_ms)
+        if is_hurried:
+            self._hurried_seq, self._hurried_s = wanted_seq, now_s
+
     def _way(self, silent_s: float | None) -> Way:
         if silent_s is None or silent_s >= self._settings.after_s:
             return "all"
@@ -222,7 +237,7 @@ class Sync:
 
     def _leave_to_mqtt(self, utc_ms: int) -> None:
         """Let what happened and was measured go by MQTT."""
-        self._tail.taken(EPOCH_S)
+        self._tail.taken(len(self._tail.waiting))
         if self._is_dated() and self._reports_now() is not None and self._reports is not None:
             before = self._out.memory.sent_ms
             self._reports.skip(utc_ms)
@@ -283,15 +298,23 @@ class Sync:
 
     def _send_events(self, purpose: Purpose, *, is_test: bool = False) -> None:
         base_s = base_of(self._clock.utc_ms())
-        told = self._tail.taken(base_s)
+        told = self._tail.due(base_s)
         after = self._out.memory.events[1] if self._out.memory.events else 0
         while told or is_test:
-            form = fitted(told)
-            told = told[len(form.events) :]
+            try:
+                form = fitted(told)
+            except WireError as exc:  # it must not keep back the others
+                log.error("sms: an event can't be told: %s", exc)
+                told = told[1:]
+                self._tail.taken(1)
+                continue
+            count = len(form.events)
+            told = told[count:]
             if is_test and not told:
                 form, is_test = Events(form.events, is_test=True), False
             octets = self._session.seal(Type.ALARM, body(form), base_s=base_s)
             self._hold(octets, purpose, after)
+            self._tail.taken(count)
 
     def _move_cursor(self) -> None:
         """Let the events' log forget what the gateway has, or never needs."""
