@@ -76,6 +76,10 @@ def run(args: argparse.Namespace) -> int:
     if args.wire and args.days > 1:
         sys.stderr.write("vigie simulate: --wire takes 3 minutes of CPU a virtual day; give --days 1 or less\n")
         return 2
+    for link, _begin_s, _end_s in args.outage:
+        if getattr(settings.links, link) is None:
+            sys.stderr.write(f"vigie simulate: --outage {link}=…: {args.file} has no [link.{link}]\n")
+            return 2
     outages = [Outage(begin_s, end_s) for link, begin_s, end_s in args.outage if link == "mqtt"]
     if settings.links.sms is not None and not args.wire:
         sms_outages = [Outage(begin_s, end_s) for link, begin_s, end_s in args.outage if link == "sms"]

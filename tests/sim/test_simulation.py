@@ -17,6 +17,7 @@ from edge.sim.upstream import Outage
 from tests.support import ROOT
 
 DEMO = ROOT / "config" / "sites" / "demo.toml"
+GSM = ROOT / "config" / "sites" / "gsm-17.toml"
 HOUR_S = 3600.0
 DAY_S = 24 * HOUR_S
 
@@ -78,12 +79,17 @@ def test_the_command_prints_one_json_object(capsys: pytest.CaptureFixture[str]) 
     assert report.lost == 0
 
 
-@pytest.mark.parametrize("outage", ["mqtt", "mqtt=0h@day1", "mqtt=1h@day0", "sms=1h@day1", "mqtt=1y@day1"])
+@pytest.mark.parametrize("outage", ["mqtt", "mqtt=0h@day1", "mqtt=1h@day0", "gsm=1h@day1", "mqtt=1y@day1"])
 def test_a_wrong_outage_is_refused_with_the_right_form(outage: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["simulate", str(DEMO), "--outage", outage])
 
     assert outage in capsys.readouterr().err
+
+
+def test_an_outage_of_a_link_that_the_site_has_not_is_refused_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", str(GSM), "--outage", "mqtt=1h@day1"]) == 2
+    assert "has no [link.mqtt]" in capsys.readouterr().err
 
 
 @pytest.mark.campaign(reason="a month of the demonstration, with an outage of 36 h, in under 60 s of CPU")
