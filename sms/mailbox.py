@@ -99,7 +99,10 @@ class Mailbox(Protocol):
     """Every call may raise MailboxError; none blocks for more than a second."""
 
     def enqueue(self, message: Outgoing) -> None:
-        """Hand a message over, durably; one whose key is known already changes nothing."""
+        """Hand a message over, durably; one whose key is known already is not sent again.
+
+        Its fate, where it was noted, is among the outcomes once more: whoever asks again has lost it.
+        """
 
     def cancel(self, key: str) -> bool:
         """Take back what has not left yet; False when it is on its way or gone."""

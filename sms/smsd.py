@@ -19,7 +19,7 @@ from sms.gsm7 import MESSAGE, septets
 from sms.mailbox import OCTETS, Fate, Health, Outcome, Outgoing, Received
 from sms.smsd_age import Ages
 from sms.smsd_file import SmsdFile
-from sms.smsd_inbox import Row, messages, utc_s
+from sms.smsd_inbox import Row, messages, rows_of, utc_s
 from sms.smsd_log import LOG, unreadable
 
 KEY_LETTERS: Final = 60
@@ -30,6 +30,9 @@ REPORT_WAIT_S: Final = 8 * 86_400
 RECEIPT_S: Final = 600
 FRESH_S: Final = 180.0
 """A heartbeat older than this is none: three of its periods (statusfrequency = 60)."""
+AGAIN: Final = "again "
+"""Before what was noted of a key that was handed over once more: its fate is told again."""
+TOLD: Final = {"sent": "SendingOK", "delivered": "DeliveryOK"}
 LONG_AGO: Final = "2001-01-01 00:00:00"
 
 _FATES: Final[dict[str, Fate]] = {
@@ -72,7 +75,11 @@ class Smsd:
         """Hand a message over. Raises MailboxError; ValueError for a message that does not fit one SMS."""
         check(message)
         with self._transaction() as db:
-            if db.execute("SELECT 1 FROM vigie_message WHERE key = ?", (message.key,)).fetchone():
+            known = db.execute("SELECT noted FROM vigie_message WHERE key = ?", (message.key,)).fetchone()
+            if known is not None:
+                if known[0] and not known[0].startswith(AGAIN):  # who asks has forgotten what he was told
+                    again = "UPDATE vigie_message SET settled = 0, noted = ? WHERE key = ?"
+                    db.execute(again, (f"{AGAIN}{known[0]}", message.key))
                 return
             row = db.execute(
                 "INSERT INTO outbox (CreatorID, DestinationNumber, Coding, Text, UDH, TextDecoded, Class, MultiPart,"
@@ -114,7 +121,8 @@ class Smsd:
             ).fetchall()
         found = []
         for key, number, noted, status, code, report, at in rows:
-            fate = _FATES.get(status, "failed")
+            told_before = noted.removeprefix(AGAIN) if status is None else ""
+            fate = _FATES.get(status or TOLD.get(told_before, ""), "failed")
             if fate != noted:
                 said = report if status in {"DeliveryOK", "DeliveryFailed"} else code
                 at_utc_s = utc_s(at)
@@ -161,7 +169,7 @@ class Smsd:
 
     def done(self, ids: list[str]) -> None:
         """Delete these; an id that is not there any more is passed over."""
-        rows = [(int(part),) for name in ids for part in name.split(",")]
+        rows = [(row,) for name in ids for row in rows_of(name)]
         if rows:
             with self._transaction() as db:
                 db.executemany("DELETE FROM inbox WHERE ID = ?", rows)

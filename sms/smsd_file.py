@@ -61,6 +61,7 @@ class SmsdFile:
             )  # fmt: skip
         except sqlite3.Error as exc:
             raise self.said(exc) from exc
+        made.text_factory = _text
         try:
             self._checked(made)
         except sqlite3.Error as exc:
@@ -109,3 +110,8 @@ class SmsdFile:
         if made is not None:
             with contextlib.suppress(sqlite3.Error):
                 made.close()
+
+
+def _text(octets: bytes) -> str:
+    """Return what stands in a column: letters that are none must not make the whole table unreadable."""
+    return octets.decode("utf-8", "replace")

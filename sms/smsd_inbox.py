@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
+from zlib import crc32
 
 from sms.mailbox import Received
 
@@ -39,7 +40,22 @@ def messages(rows: Iterable[Row], now_utc_s: float) -> list[Received]:
         part = part_of(row.udh)
         groups.setdefault(row.id if part is None else _group(row, part, groups), []).append(row)
     found = [message for group in groups.values() if (message := _joined(group, now_utc_s)) is not None]
-    return sorted(found, key=lambda message: int(message.id.partition(",")[0]))
+    return sorted(found, key=lambda message: rows_of(message.id)[0])
+
+
+def rows_of(message_id: str) -> list[int]:
+    """Return the rows that a message stands in.
+
+    >>> rows_of("7,9/1a2b3c4d")
+    [7, 9]
+    """
+    return [int(row) for row in message_id.partition("/")[0].split(",")]
+
+
+def _name(rows: list[Row]) -> str:
+    """Return the id of a message: its rows, and what tells it from one in the same rows of a file made anew."""
+    said = "\0".join(f"{row.stored}\0{row.received}\0{row.number}\0{row.text}" for row in rows)
+    return f"{','.join(str(row.id) for row in rows)}/{crc32(said.encode('utf-8', 'replace')):08x}"
 
 
 def part_of(udh: str) -> tuple[int, int, int] | None:
@@ -50,7 +66,7 @@ def part_of(udh: str) -> tuple[int, int, int] | None:
     """
     try:
         octets = bytes.fromhex(udh)[1:]
-    except ValueError:
+    except (ValueError, TypeError):
         return None
     while len(octets) >= 2:
         kind, length = octets[0], octets[1]
@@ -87,7 +103,7 @@ def _joined(group: list[Row], now_utc_s: float) -> Received | None:
     is_binary = ordered[0].coding in {"8bit", "Default_Compression", "Unicode_Compression"}
     stamps = [stamp for row in ordered if (stamp := utc_s(row.received)) is not None]
     return Received(
-        id=",".join(str(row.id) for row in sorted(group, key=lambda row: row.id)),
+        id=_name(sorted(group, key=lambda row: row.id)),
         number=ordered[0].number,
         text="" if is_binary else "".join(letters(row) for row in ordered),
         octets=b"".join(_octets(row.text) for row in ordered) if is_binary else b"",
@@ -103,16 +119,16 @@ def letters(row: Row) -> str:
     """
     try:
         text = bytes.fromhex(row.text).decode("utf-16-be", "replace")
-    except ValueError:
+    except (ValueError, TypeError):
         text = ""
-    return (text or row.decoded).partition("\0")[0]
+    return (text or str(row.decoded)).partition("\0")[0]
 
 
 def _octets(text: str) -> bytes:
     try:
         return bytes.fromhex(text)
-    except ValueError:
-        return text.encode("utf-8", "replace")
+    except (ValueError, TypeError):
+        return str(text).encode("utf-8", "replace")
 
 
 def utc_s(stamp: str) -> int | None:

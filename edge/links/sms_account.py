@@ -81,9 +81,9 @@ class Account:
         """Return the counts of a day, to be added to."""
         if day not in self.days:
             self.days[day] = DayCount()
-            for old in sorted(self.days)[:-DAYS_KEPT]:
+            for old in sorted(self.days.keys() - {day})[: -DAYS_KEPT + 1]:  # never this one: a clock may fall far back
                 del self.days[old]
-        return self.days.get(day, DayCount())  # a clock that fell far back: older than all that is kept
+        return self.days[day]
 
     def sent(self, day: str, purpose: Purpose) -> None:
         """Count a message that leaves."""

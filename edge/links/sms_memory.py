@@ -37,6 +37,8 @@ class Held(msgspec.Struct):
     times: int = 1
     after_seq: int | None = None
     """It holds events of the log after this one; None: it holds none."""
+    is_handed: bool = False
+    """This copy does not wait in the queue any more: a later start does not offer it again."""
 
     @property
     def key(self) -> str:
@@ -138,10 +140,15 @@ class Outbound:
         return before - len(self.memory.held)
 
     def repeat(self, counters: set[int], utc_ms: int, not_since_ms: int) -> int:
-        """Send these once more, but for those that left only just now; return how many."""
-        again = [held for held in self.memory.held if held.counter in counters and held.utc_ms <= not_since_ms]
+        """Send these once more, but for those that left only just now or still wait; return how many."""
+        again = [
+            held
+            for held in self.memory.held
+            if held.counter in counters and held.is_handed and held.utc_ms <= not_since_ms
+        ]
         for held in again:
             held.times += 1
+            held.is_handed = False
             held.utc_ms = utc_ms
             if held.purpose == "report":
                 held.purpose = "backlog"
@@ -155,6 +162,7 @@ class Outbound:
             if held.counter in counters and held.counter < below:
                 held.octets = resealed(held.octets)
                 held.counter, held.utc_ms, held.times = int.from_bytes(held.octets[3:6]), utc_ms, 1
+                held.is_handed = False
                 self.is_changed = True
 
     def newly_gone(self, missing: tuple[int, ...]) -> list[tuple[int, int]]:
@@ -178,7 +186,7 @@ class Outbound:
             self.save()
         self.is_new = False
         for held in self.memory.held:
-            if held.key not in self._offered:
+            if held.key not in self._offered and not held.is_handed:
                 self._offered.add(held.key)
                 valid_s = VALID_S.get(held.purpose, OTHERWISE_S)
                 wanted = Wanted(held.key, self._number, held.purpose, octets=held.octets, valid_s=valid_s)
@@ -191,8 +199,13 @@ class Outbound:
         self._outlet.offer(Wanted(key, self._number, "machine", octets=octets), told)
 
     def _told(self, key: str, fate: Fate) -> None:
-        if fate in {"failed", "refused"}:
-            for held in self.memory.held:
-                if held.key == key and held.times < TIMES:  # tried again at the next flush; later if it is asked for
-                    held.times += 1
-                    self.is_changed = True
+        for held in self.memory.held:
+            if held.key != key:
+                continue
+            held.is_handed = True  # written with what changes next: until then the queue knows it too
+            if (
+                fate in {"failed", "refused"} and held.times < TIMES
+            ):  # again at the next flush; later if it is asked for
+                held.times += 1
+                held.is_handed = False
+                self.is_changed = True

@@ -30,6 +30,8 @@ LATELY_S: Final = 8 * 86_400.0
 LATELY: Final = 500
 UNHEARD_S: Final = 86_400.0  # after its validity a message of which nothing was heard is given up
 WAITING: Final = 500
+HANDED_AGAIN_S: Final = 300.0
+"""What lies with the modem's owner so long is handed over once more, under the same key: he may have lost his file."""
 LOOK_S: Final = 60.0  # the budget of another day, and what expired
 
 log = logging.getLogger(__name__)
@@ -66,6 +68,7 @@ class Queue:
         self._entries = {entry.key: entry for entry in saved.entries}
         self._lately = {key: now_s - age_s - away_s for key, age_s in saved.lately.items()}
         self._taken = dict.fromkeys(saved.taken)
+        self._handed_s = now_s
         self._to_hand = {key: None for key, entry in self._entries.items() if entry.day}
         """Written down, and perhaps not handed over: of an earlier start the modem's owner hears once more."""
         self.account = Account(budget, saved.days)
@@ -161,6 +164,11 @@ class Queue:
             if key in self._entries and self._entries[key].day:
                 self._hand_over(self._entries[key])
             del self._to_hand[key]
+        if now_s - self._handed_s >= HANDED_AGAIN_S:
+            self._handed_s = now_s
+            for entry in self._entries.values():
+                if entry.day:
+                    self._mailbox.enqueue(_copy_of(entry))
         self._tell_all()
         dues = [entry.due_s for entry in self._entries.values() if not entry.day and entry.due_s > now_s]
         self._due_s = min([now_s + LOOK_S if self._entries else NEVER, *dues])
@@ -168,17 +176,7 @@ class Queue:
 
     def _hand_over(self, entry: Entry) -> None:
         """Hand a copy over, and tell of the first."""
-        self._mailbox.enqueue(
-            Outgoing(
-                key=copy_key(entry.key, entry.copies),
-                number=entry.number,
-                text=entry.text,
-                octets=entry.octets,
-                valid_s=entry.valid_s,
-                priority=len(URGENCY) - entry.urgency,
-                wants_report=entry.is_pressing,  # a hint only, and how the watchdog sees that nothing arrives
-            )
-        )
+        self._mailbox.enqueue(_copy_of(entry))
         if entry.copies == 1:
             self._tell(entry.key, "handed")
 
@@ -303,6 +301,15 @@ class Queue:
 
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / 1e9
+
+
+def _copy_of(entry: Entry) -> Outgoing:
+    """Return the copy that is underway as the modem's owner takes it."""
+    return Outgoing(
+        copy_key(entry.key, entry.copies), entry.number, entry.text, entry.octets, entry.valid_s,
+        len(URGENCY) - entry.urgency,
+        wants_report=entry.is_pressing,  # a hint only, and how the watchdog sees that nothing arrives
+    )  # fmt: skip
 
 
 def _silent(kind: str, **values: Any) -> None:

@@ -29,6 +29,7 @@ class MemoryMailbox:
         self.came = 0
         self._known: set[str] = set()
         self._outcomes: list[Outcome] = []
+        self._noted: dict[str, Outcome] = {}
         self._ids = count(1)
 
     # -- what the network does
@@ -67,6 +68,8 @@ class MemoryMailbox:
             self._known.add(message.key)
             self.waiting[message.key] = message
             self.news()
+        elif message.key in self._noted and all(told.key != message.key for told in self._outcomes):
+            self._outcomes.append(self._noted[message.key])
 
     def cancel(self, key: str) -> bool:
         """See Mailbox."""
@@ -83,6 +86,7 @@ class MemoryMailbox:
         self._must_work()
         for outcome in outcomes:
             self._outcomes.remove(outcome)
+            self._noted[outcome.key] = outcome
 
     def received(self, limit: int = 50) -> list[Received]:
         """See Mailbox."""

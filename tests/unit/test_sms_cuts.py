@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import pytest
 
 from edge.core.types import Event
+from edge.settings.model_sms import SmsLink as SmsSettings
 from edge.store.fs_memory import MemoryFs
 from sms.forms import Answer, Order, body, form_of
 from sms.wire import Type, header_of
@@ -124,3 +126,23 @@ def test_an_order_that_came_while_the_card_took_nothing_is_carried_out_once_it_d
     assert isinstance(answer, Answer)
     assert answer.done
     assert len(rig.office.done) == 1
+
+
+def test_a_gateway_that_is_away_for_weeks_gets_all_once_and_a_restart_costs_nothing() -> None:
+    rig = Rig(SmsSettings(plan="daily", per_day=6, per_month=180), poll_s=14_400.0)
+    rig.run(2 * DAY_S)
+    rig.gateway.is_dead = True
+    rig.run(20 * DAY_S)
+    rig.kill()
+    before = sum(day.sent for day in rig.queue.account.days.values())
+    rig.start()
+    rig.run(14_400)
+    assert sum(day.sent for day in rig.queue.account.days.values()) <= before + 2, "what had left was counted again"
+    rig.gateway.is_dead = False
+    left = len(rig.mailbox.left)
+    rig.run(30 * DAY_S)
+    hours = hours_of(rig)
+    assert hours == list(range(hours[-1] + 1))
+    assert hours[-1] >= 50 * 24
+    again = Counter(message.octets for message in rig.mailbox.left[left:] if message.octets[1:3] != bytes(2))
+    assert again.total() <= 1.05 * len(again), "what still waited for the budget was offered again"

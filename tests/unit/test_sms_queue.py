@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from edge.links.sms import SmsLink
-from edge.links.sms_account import Account, Budget
+from edge.links.sms_account import DAYS_KEPT, Account, Budget
 from edge.links.sms_entry import copy_key
 from edge.links.sms_ports import URGENCY, Fate, Purpose, Wanted
 from edge.links.sms_queue import COPIES, Queue
@@ -450,3 +451,45 @@ def test_what_came_in_is_forgotten_only_when_its_answer_is_on_the_card() -> None
     link.step(bench.now_s)
     assert not bench.mailbox.inbox
     assert bench.queue.account.days["2026-11-20"].came == 1
+
+
+def test_what_the_modems_owner_settled_long_ago_is_not_waited_for_again() -> None:
+    bench = Bench(per_day=1000, per_month=10_000)
+    for number in range(20):
+        bench.offer(f"report-{number}")
+    bench.step()
+    bench.leave_all()
+    bench.step()
+    bench.clock.advance(9 * 86_400)  # longer than keys are remembered here, shorter than there
+    bench.start()
+    for number in range(20):
+        bench.offer(f"report-{number}")
+    bench.step()
+    bench.step(10)
+    bench.offer("another")
+    bench.step(10)
+    assert bench.leave_all() == ["another"]
+
+
+def test_messages_of_a_database_that_was_lost_go_into_the_new_one() -> None:
+    bench = Bench()
+    bench.offer("alarm-1", "alarm")
+    bench.offer("report-1")
+    bench.step()
+    bench.mailbox = MemoryMailbox(lambda: bench.clock.utc_ms() / 1000)
+    bench.queue._mailbox = bench.mailbox  # the same path, made anew
+    bench.step(60)
+    bench.step(600)
+    assert bench.leave_all() == ["alarm-1", "report-1"]
+    assert bench.queue.account.days["2026-11-20"].sent == 2, "it counts once"
+
+
+def test_messages_of_a_day_before_all_that_are_known_are_counted() -> None:
+    account = Account(Budget(5, 100))
+    for day in range(DAYS_KEPT + 10):
+        account.sent(date.fromordinal(date(2026, 6, 1).toordinal() + day).isoformat(), "alarm")
+    for _ in range(5):  # the clock fell back to the day of the image
+        assert account.room("alarm", "1970-01-01") > 0
+        account.sent("1970-01-01", "alarm")
+    assert account.room("alarm", "1970-01-01") == 0
+    assert len(account.days) <= DAYS_KEPT

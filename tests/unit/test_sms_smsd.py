@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from sms.gsm7 import ALPHABET
 from sms.mailbox import URGENT, MailboxError, Outgoing
 from sms.smsd import Smsd, validity
-from sms.smsd_inbox import PATIENCE_S, Row, messages
+from sms.smsd_inbox import PATIENCE_S, Row, messages, rows_of
 from sms.smsd_log import unreadable
+from sms.smsd_making import made
 from tests.smsd_rig import UTC_S, Daemon, needs_schema
 
 pytestmark = needs_schema()
@@ -232,7 +233,7 @@ def test_what_came_in_stays_until_it_is_dealt_with(daemon: Daemon) -> None:
     assert (first.number, first.text, first.octets) == ("+33600000001", "ETAT", b"")
     assert (second.number, second.text, second.octets) == ("Free Info", "", b"\x11\x00\xff")
     assert daemon.mailbox.received() == [first, second]
-    daemon.mailbox.done([first.id, "99"])
+    daemon.mailbox.done([first.id, "99/0"])
     assert daemon.mailbox.received() == [second]
     daemon.mailbox.done([second.id])
     assert daemon.mailbox.received() == []
@@ -246,7 +247,7 @@ def test_a_long_text_waits_for_its_parts_in_any_order(daemon: Daemon) -> None:
     assert [message.text for message in daemon.mailbox.received()] == ["ETAT"]
     daemon.receives(" merci", udh="050003420303")
     long, short = daemon.mailbox.received()
-    assert (long.text, long.id, short.text) == ("OK 4F7K tres bien merci", "1,2,4", "ETAT")
+    assert (long.text, rows_of(long.id), short.text) == ("OK 4F7K tres bien merci", [1, 2, 4], "ETAT")
     daemon.mailbox.done([long.id])
     assert [message.text for message in daemon.mailbox.received()] == ["ETAT"]
 
@@ -266,9 +267,10 @@ def row(number: int, words: str, udh: str = "", stored: str = "2026-11-20 09:13:
 
 def test_a_part_that_came_twice_is_read_once_and_a_reference_used_again_is_another_text() -> None:
     twice = [row(1, "a", "050003420201"), row(2, "a", "050003420201"), row(3, "b", "050003420202")]
-    assert [(message.id, message.text) for message in messages(twice, UTC_S)] == [("1,2,3", "ab")]
+    assert [(rows_of(message.id), message.text) for message in messages(twice, UTC_S)] == [([1, 2, 3], "ab")]
     again = [*twice, row(4, "c", "050003420201"), row(5, "d", "050003420202")]
-    assert [(message.id, message.text) for message in messages(again, UTC_S)] == [("1,2,3", "ab"), ("4,5", "cd")]
+    found = [(rows_of(message.id), message.text) for message in messages(again, UTC_S)]
+    assert found == [([1, 2, 3], "ab"), ([4, 5], "cd")]
 
 
 def test_a_header_of_nonsense_leaves_the_text_readable() -> None:
@@ -480,3 +482,50 @@ def test_what_the_daemon_cannot_read_off_the_sim_shows_in_its_log_alone(
     assert unreadable(log) == 0
     log.write_text("\n".join(lines), "latin-1")
     assert unreadable(log) == count
+
+
+def test_the_first_message_of_a_database_made_anew_is_none_that_was_dealt_with(daemon: Daemon) -> None:
+    daemon.receives("ETAT")
+    (before,) = daemon.mailbox.received()
+    daemon.mailbox.done([before.id])
+    for path in daemon.path.parent.iterdir():
+        path.unlink()
+    made(daemon.path)
+    daemon.receives("AIDE", stored="2026-11-21 09:13:20")
+    (after,) = daemon.mailbox.received()
+    assert after.text == "AIDE"
+    assert (after.id, rows_of(after.id)) != (before.id, rows_of(before.id))
+    assert after.id != before.id
+
+
+def test_letters_that_are_no_utf_8_make_no_other_message_unreadable(daemon: Daemon) -> None:
+    daemon.receives("ETAT")
+    daemon.receives("AIDE")
+    daemon.sql(
+        "UPDATE inbox SET TextDecoded = CAST(x'e9ff00' AS TEXT), SenderNumber = CAST(x'47454dff' AS TEXT),"
+        " Text = CAST(x'ff' AS TEXT), UDH = x'ff00' WHERE ID = 1"
+    )
+    first, second = daemon.mailbox.received()
+    assert (second.text, second.number) == ("AIDE", "+33600000001")
+    assert first.number == "GEM\ufffd"
+    daemon.mailbox.done([first.id, second.id])
+    assert daemon.mailbox.received() == []
+
+
+def test_who_hands_over_what_was_settled_is_told_its_fate_once_more(daemon: Daemon) -> None:
+    mailbox = daemon.mailbox
+    for number, status in enumerate(("SendingOKNoReport", "SendingError"), 1):
+        mailbox.enqueue(text(f"a{number}"))
+        daemon.sends(number, status)
+    mailbox.enqueue(text("a3"))
+    mailbox.cancel("a3")
+    mailbox.enqueue(text("a4"))
+    mailbox.noted(mailbox.outcomes())
+    assert mailbox.outcomes() == []
+    for number in (1, 2, 3, 4, 1):
+        mailbox.enqueue(text(f"a{number}"))
+    told = mailbox.outcomes()
+    assert [(one.key, one.fate) for one in told] == [("a1", "sent"), ("a2", "failed"), ("a3", "failed")]
+    assert daemon.sql("SELECT CreatorID FROM outbox") == [("a4",)]
+    mailbox.noted(told)
+    assert mailbox.outcomes() == []
