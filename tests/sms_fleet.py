@@ -19,7 +19,8 @@ from edge.links.retained import Feed
 from edge.links.sms import SmsLink
 from edge.links.sms_account import Budget
 from edge.links.sms_queue import Queue
-from edge.links.sms_sync import Pairing, Sync
+from edge.links.sms_sealing import Pairing
+from edge.links.sms_sync import Sync
 from edge.settings.model_sms import SmsLink as SmsSettings
 from edge.sim.loop import Loop, VirtualClock
 from edge.sim.sms_mailbox import MemoryMailbox

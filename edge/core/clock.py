@@ -19,6 +19,11 @@ TRUST: Final = ("none", "floor", "person", "rtc", "gsm", "tic", "ntp")
 DATED_FROM: Final = TRUST.index("person")  # the least trust that dates records as they are written
 
 
+def is_dated(trust: str) -> bool:
+    """Return whether a clock of this trust dates records as they are written."""
+    return TRUST.index(trust) >= DATED_FROM
+
+
 class Clock(Protocol):
     """The only source of time. `boot` counts the starts of the station; monotonic instants compare within one boot."""
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from edge.core.clock import DATED_FROM, TRUST, Clock
+from edge.core.clock import Clock, is_dated
 from edge.links.sms_guard import AnswerBudget, Tally
 from edge.links.sms_ports import Fate, Outlet, Wanted
 from edge.settings.model_sms import Recipient
@@ -54,8 +54,7 @@ class Answers:
 
     def to(self, text: Text) -> Speech:
         """Return how its sender is answered now."""
-        is_dated = TRUST.index(self._clock.trust()) >= DATED_FROM
-        utc_ms = self._clock.utc_ms() if is_dated else None
+        utc_ms = self._clock.utc_ms() if is_dated(self._clock.trust()) else None
         return msgspec.structs.replace(self.site, lang=text.person.lang or self.site.lang, utc_ms=utc_ms)
 
     def has_room(self, text: Text) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from edge.core.clock import DATED_FROM, TRUST, Clock
+from edge.core.clock import Clock, is_dated
 from edge.core.commands import Command, Result
 from edge.core.text import Text
 from edge.links.sms_ports import Office
@@ -54,7 +54,7 @@ class Orders:
         self._results.pop(counter, None)
 
     def _refusal(self, order: Order) -> str:
-        if TRUST.index(self._clock.trust()) < DATED_FROM:
+        if not is_dated(self._clock.trust()):
             return self._said(Text("sms_link.no_clock"))
         late_s = self._clock.utc_ms() // 1000 - order.expires_utc_s
         return self._said(Text("sms_link.expired", {"late_s": late_s})) if late_s > 0 else ""

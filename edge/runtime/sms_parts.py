@@ -78,7 +78,8 @@ def sms_link_of(
 def _sync(settings: Settings, sms: SmsSettings, upstream: Upstream, queue: Queue, fs: Fs, version: str) -> Sync | None:
     """Return the part that speaks with the gateway; None, and said in the log, where sealing can't be had."""
     try:
-        from edge.links.sms_sync import Pairing, Sync  # a box without a gateway loads no cryptography
+        from edge.links.sms_sealing import Pairing  # a box without a gateway loads no cryptography
+        from edge.links.sms_sync import Sync
         from sms.keys import Identity
     except ImportError as exc:
         log.error("sms: nothing goes to the gateway: %s; install vigie with the extra gsm", exc)
