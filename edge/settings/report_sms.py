@@ -17,6 +17,7 @@ from edge.core import units
 from edge.core.report import CostLine, MeterLine, Report
 from edge.settings import catalogue
 from edge.settings.amounts import money
+from edge.settings.sms_phrases import day_words
 from sms.gsm7 import MESSAGE, gsm7, septets
 
 NAME_LEAST: Final = 3  # letters to which a name is shortened at the most
@@ -136,7 +137,7 @@ def named(name: Mapping[str, str], lang: str) -> str:
 def when(report: Report, lang: str) -> str:
     """Return "Thu 19 Nov", or "November 2026"."""
     day = report.span.day
-    return local_day(day, lang) if report.span.length == "day" else f"{month(day, lang)} {day.year}"
+    return day_words(lang, day) if report.span.length == "day" else f"{month(day, lang)} {day.year}"
 
 
 def local_day(day: date, lang: str) -> str:

@@ -61,7 +61,8 @@ def read(to: Speech, value: ValueView) -> str:
     doubt = why if value.quality != "good" else None
 
     def text(letters: int) -> str:
-        return to.say("read", name=short(name, letters), point=value.point, shown=shown, age=age, doubt=doubt)
+        point = value.point if name != value.point else None
+        return to.say("read", name=short(name, letters), point=point, shown=shown, age=age, doubt=doubt)
 
     return fitting(by_names(text))
 

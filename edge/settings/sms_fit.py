@@ -71,5 +71,5 @@ def gsm7_of(text: str) -> str:
 
     French has a space before a colon; here it would cost a letter.
     """
-    lines = (" ".join(line.split()) for line in gsm7(text.replace("\u00a0:", ":")).split("\n"))
+    lines = (" ".join(line.split()) for line in gsm7(text.replace("\u00a0:", ":").replace(":,", ":")).split("\n"))
     return "\n".join(line for line in lines if line)

@@ -6,7 +6,7 @@ Numbers are written as people read them, instants by the clock of the site.
 from __future__ import annotations
 
 import re
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import Any, Final
 
 import msgspec
@@ -141,14 +141,18 @@ def when(reader: Reader, utc_ms: int) -> str:
 
 
 def local_day(reader: Reader, utc_ms: int) -> str:
+    """Return the local day of an instant, as `day_words` does."""
+    return day_words(reader.lang, datetime.fromtimestamp(utc_ms / 1000, reader.zone).date())
+
+
+def day_words(lang: str, day: date) -> str:
     """Return "Fri 20 Nov", in French "ven 20/11"."""
-    local = datetime.fromtimestamp(utc_ms / 1000, reader.zone)
     values = {
-        "weekday": catalogue.word(reader.lang, "calendar", "days").split()[local.weekday()].rstrip("."),
-        "month": catalogue.word(reader.lang, "sms", "months").split()[local.month - 1],
-        "d": local.day,
+        "weekday": catalogue.word(lang, "calendar", "days").split()[day.weekday()].rstrip("."),
+        "month": catalogue.word(lang, "sms", "months").split()[day.month - 1],
+        "d": day.day,
     }
-    return catalogue.render(reader.lang, "sms.day", values)
+    return catalogue.render(lang, "sms.day", values)
 
 
 def local_time(reader: Reader, utc_ms: int | None) -> str | None:

@@ -186,7 +186,7 @@ def test_yesterdays_figures_fit_one_message(desk: SimDesk) -> None:
     text = report_sms(found, "fr")
     assert septets(text) <= 160
     lines = text.splitlines()
-    assert lines[0] == "Gymnase Sud, sam. 21 nov."
+    assert lines[0] == "Gymnase Sud, sam 21/11"
     assert f"{price + standing}".replace(".", ",") + " EUR" in lines[1]
     assert re.search(r"Électricité|Electricité|\bE", lines[1])
     assert lines[-1].startswith("Données ")

@@ -23,7 +23,7 @@ def test_a_question_by_text_has_one_answer_on_the_phone_that_asked() -> None:
     box = Texted()
     status = box.text("STATUS", CARE)
     assert status.startswith("Gymnase Sud b0042, ven 20/11 10:13\n")
-    assert box.text("READ hall.t", GUEST) == "hall.t (hall.t): 20 C, 0 s ago"
+    assert box.text("READ hall.t", GUEST) == "hall.t: 20 C, 0 s ago"
     assert [(sent.number, sent.purpose) for sent in box.outlet.sent] == [(CARE, "answer"), (GUEST, "answer")]
 
 

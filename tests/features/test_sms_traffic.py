@@ -97,7 +97,7 @@ def test_a_budget_of_three_a_day_has_room_for_the_summary_and_an_alarm_goes_at_o
         hours(box, 9)
         box.run(120)
         (summary,) = box.told()
-        assert summary.startswith("Gymnase Sud, ven. 20 nov.\nEau ")
+        assert summary.startswith("Gymnase Sud, ven 20/11\nEau ")
         assert "\nT 18 à 19 C. 0 alarme\n" in summary
         box.values["hall.t"] = 50.0
         box.run(700)
@@ -114,7 +114,7 @@ def test_a_report_is_asked_for_by_text(tmp_path: Path) -> None:
         hours(box, 1)
         box.read(1200, hall_t=50.0)
         hours(box, 4)
-        assert box.text("RAPPORT", CARE).startswith("Gymnase Sud, ven. 20 nov.\nEau ")
+        assert box.text("RAPPORT", CARE).startswith("Gymnase Sud, ven 20/11\nEau ")
         assert "\nT 18 à 50 C. 1 alarme\n" in box.told()[-1]
         month = box.text("REPORT month", BOSS)
         assert month.startswith("Gymnase Sud, Nov 2026\nWater ")
@@ -124,7 +124,7 @@ def test_a_report_is_asked_for_by_text(tmp_path: Path) -> None:
 def test_a_report_of_nothing_measured_says_it_once(tmp_path: Path) -> None:
     """J3: what was not measured is "-", once, and never 0."""
     with phoned(tmp_path) as box:
-        assert box.text("RAPPORT", CARE) == "Gymnase Sud, jeu. 19 nov.\nEau -\n0 alarme"
+        assert box.text("RAPPORT", CARE) == "Gymnase Sud, jeu 19/11\nEau -\n0 alarme"
         assert "\nWater -\n" in box.text("STATUS", BOSS)
 
 

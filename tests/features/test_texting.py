@@ -105,7 +105,7 @@ def test_yesterdays_summary_comes_at_seven_once() -> None:
     pass_to(rig, 19 * 3600 - 1)
     assert phones.texts() == []
     pass_to(rig, 19 * 3600 + 60)
-    assert phones.texts() == ["Gymnase Sud, ven. 20 nov.\n2 alarmes\nDonnées 99,8%"]
+    assert phones.texts() == ["Gymnase Sud, ven 20/11\n2 alarmes\nDonnées 99,8%"]
     pass_to(rig, 30 * 3600)
     assert len(phones.texts()) == 1
 

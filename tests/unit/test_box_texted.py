@@ -34,7 +34,7 @@ def test_an_alarm_is_acknowledged_by_the_code_in_its_text_and_a_lamp_switched_in
         assert confirm, proposed
         assert " lamp off for 30 min, by caretaker." in answer(texting, confirm[0])
         eventually(lambda: not texting.plant.lamp()[1], what="the lamp is off, though its limit is exceeded")
-        assert answer(texting, "READ volts").startswith("volts (volts): ")
+        assert answer(texting, "READ volts").startswith("volts: ")
         assert "1 alarm: 1 volts" in answer(texting, "STATUS")
         assert "sms " in answer(texting, "DIAG")
         eventually(lambda: not texting.mailbox.inbox)

@@ -115,7 +115,7 @@ def test_answers_are_in_the_language_of_who_asked() -> None:
 
 def test_a_value_has_its_unit_and_age_and_what_has_none_says_why_and_is_never_0() -> None:
     box = Texted()
-    assert re.fullmatch(r"hall\.t \(hall\.t\): 20 C, 0 s ago", box.text("READ hall.t"))
+    assert re.fullmatch(r"hall\.t: 20 C, 0 s ago", box.text("READ hall.t"))
     box.temperature(None)
     box.clock.advance(65)
     assert box.text("READ hall.t") == "hall.t: no value for 1 min 5 s: no answer from the device"

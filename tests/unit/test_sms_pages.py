@@ -215,7 +215,7 @@ def page(what: str, **values: Any) -> Page:
 
 def test_the_summary_and_the_sign_of_life() -> None:
     assert writing()(PEOPLE[0], page("daily", about="2026-11-19"), "") == (
-        "Gymnase Sud, jeu. 19 nov.\n2 alarmes\nDonnées 99,8%"
+        "Gymnase Sud, jeu 19/11\n2 alarmes\nDonnées 99,8%"
     )
     assert writing()(PEOPLE[1], page("life", about="2026-10"), "") == (
         "Gymnase Sud b0042 is on watch\nOct 2026: 61 texts of 90, 3.66 EUR, 2 alarms\n"
