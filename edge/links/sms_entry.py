@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from edge.links.sms_ports import URGENCY, Purpose
+from sms.mailbox import Outgoing
 
 KEY: Final = 60  # letters that the mailbox takes
 
@@ -71,3 +72,12 @@ def copy_key(key: str, copy: int) -> str:
     if len(key) + len(suffix) > KEY:
         key = key[:40] + hashlib.blake2s(key.encode(), digest_size=8).hexdigest()
     return key + suffix
+
+
+def copy_of(entry: Entry) -> Outgoing:
+    """Return the copy that is underway as the modem's owner takes it."""
+    return Outgoing(
+        copy_key(entry.key, entry.copies), entry.number, entry.text, entry.octets, entry.valid_s,
+        len(URGENCY) - entry.urgency,
+        wants_report=entry.is_pressing,  # a hint only, and how the watchdog sees that nothing arrives
+    )  # fmt: skip

@@ -12,22 +12,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
-import msgspec
-
 from edge.core.clock import Clock
 from edge.core.types import NEVER
 from edge.links.messages import Say
 from edge.links.sms_account import Account, Budget
-from edge.links.sms_entry import Entry, Kept, Saved, copy_key
+from edge.links.sms_choice import Choice
+from edge.links.sms_contents import Contents
+from edge.links.sms_entry import Entry, Kept, copy_key, copy_of
 from edge.links.sms_ports import URGENCY, Fate, Purpose, Wanted
-from sms.mailbox import Mailbox, Outcome, Outgoing
+from sms.mailbox import Mailbox, Outcome
 
 AGAIN_S: Final = (60.0, 300.0, 1800.0, 7200.0, 21_600.0)  # after a failure; the last one again and again
 AGAIN_PRESSING_S: Final = (20.0, 60.0, 120.0, 300.0, 600.0)
 COPIES: Final = 8
-UNDERWAY: Final = 20  # messages that are not urgent and lie with the modem at once: what comes later may be urgent
-LATELY_S: Final = 8 * 86_400.0
-LATELY: Final = 500
 UNHEARD_S: Final = 86_400.0  # after its validity a message of which nothing was heard is given up
 WAITING: Final = 500
 HANDED_AGAIN_S: Final = 300.0
@@ -48,30 +45,15 @@ class Queue:
         self._mailbox = mailbox
         self._clock = clock
         self._zone = zone
-        self._kept = kept
+        self._contents = Contents(kept, budget, clock)
         self._say = say or _silent
         self._told: dict[str, Told] = {}
         self._news: list[tuple[Told, str, Fate]] = []
-        self._is_changed = False
-        self._is_short = False
         self._due_s = 0.0
-        try:
-            saved = msgspec.convert(kept.load() or {}, Saved)
-        except msgspec.ValidationError as exc:  # whole, and not ours: what waited is made again by who wants it sent
-            log.error("sms: the queue begins anew: %s", exc)
-            saved = Saved()
-        now_s = self._now_s()
-        away_s = max(0.0, (clock.utc_ms() - saved.utc_ms) / 1000) if saved.utc_ms else 0.0
-        for entry in saved.entries:
-            entry.expires_s = now_s + entry.expires_s - away_s
-            entry.due_s = now_s + max(0.0, entry.due_s - away_s)
-        self._entries = {entry.key: entry for entry in saved.entries}
-        self._lately = {key: now_s - age_s - away_s for key, age_s in saved.lately.items()}
-        self._taken = dict.fromkeys(saved.taken)
-        self._handed_s = now_s
-        self._to_hand = {key: None for key, entry in self._entries.items() if entry.day}
+        self._handed_s = self._contents.now_s()
+        self._to_hand = {entry.key: None for entry in self._contents.underway()}
         """Written down, and perhaps not handed over: of an earlier start the modem's owner hears once more."""
-        self.account = Account(budget, saved.days)
+        self._choice = Choice(self._contents, self._say)
 
     # -- Outlet
 
@@ -79,25 +61,25 @@ class Queue:
         """See Outlet. A key that was given up lately is not sent again either: a new try has a new key."""
         if told is not None:
             self._told[wanted.key] = told
-        entry = self._entries.get(wanted.key)
+        entry = self._contents.entries.get(wanted.key)
         if entry is not None:
             if entry.copies:
                 self._tell(wanted.key, "handed")
             return
-        if wanted.key in self._lately:
+        if wanted.key in self._contents.lately:
             self._tell(wanted.key, "handed")
             return
-        if len(self._entries) >= WAITING and not self._makes_room(URGENCY.index(wanted.purpose)):
+        if len(self._contents.entries) >= WAITING and not self._makes_room(URGENCY.index(wanted.purpose)):
             self._tell(wanted.key, "refused")
             return
-        self._entries[wanted.key] = Entry(
+        self._contents.entries[wanted.key] = Entry(
             wanted.key, wanted.number, wanted.purpose, wanted.text, wanted.octets, wanted.valid_s, wanted.expires_s
         )
-        self._is_changed = True
+        self._contents.is_changed = True
 
     def room(self, purpose: Purpose) -> int:
         """See Outlet. What waits already and is as urgent has its place."""
-        before = sum(not entry.day and entry.urgency <= URGENCY.index(purpose) for entry in self._entries.values())
+        before = sum(entry.urgency <= URGENCY.index(purpose) for entry in self._contents.waiting())
         return max(0, self.account.room(purpose, self.today()) - before)
 
     # -- what the link tells
@@ -108,31 +90,36 @@ class Queue:
 
     def is_new(self, message_id: str) -> bool:
         """Return whether a message that came in was not dealt with yet."""
-        return message_id not in self._taken
+        return message_id not in self._contents.taken
 
     def took(self, message_id: str) -> None:
         """Count a message that came in and is dealt with: durable with the next `step`."""
-        self._taken[message_id] = None
+        self._contents.taken[message_id] = None
         self.account.on(self.today()).came += 1
-        self._is_changed = True
+        self._contents.is_changed = True
 
     def forgot(self, ids: list[str]) -> None:
         """Take note that the mailbox has forgotten these: they don't come again."""
         for message_id in ids:
-            self._taken.pop(message_id, None)
+            self._contents.taken.pop(message_id, None)
 
     @property
     def is_durable(self) -> bool:
         """Return whether all that was offered and taken is on the card."""
-        return not self._is_changed
+        return not self._contents.is_changed
 
     def waiting(self) -> int:
         """Return how many messages have not been handed over yet."""
-        return sum(not entry.day for entry in self._entries.values())
+        return len(self._contents.waiting())
 
     def has_pressing(self) -> bool:
         """Return whether an alarm or a test has not left yet."""
-        return any(entry.is_pressing for entry in self._entries.values())
+        return any(entry.is_pressing for entry in self._contents.entries.values())
+
+    @property
+    def account(self) -> Account:
+        """Return the counts, day by day."""
+        return self._contents.account
 
     # -- the worker
 
@@ -141,75 +128,48 @@ class Queue:
 
         Raises MailboxError, and OSError when the card can't be written: nothing is handed over then.
         """
-        if not (looks or self._is_changed or self._to_hand or self._news or now_s >= self._due_s):
+        if not (looks or self._contents.is_changed or self._to_hand or self._news or now_s >= self._due_s):
             return self._due_s
         outcomes = self._mailbox.outcomes() if looks else []
         for outcome in outcomes:
             self._take(outcome, now_s)
         self._expire(now_s)
-        chosen = self._chosen(now_s)
         day = self.today()
+        chosen = self._choice.now(now_s, day)
         for entry in chosen:
             entry.copies += 1
             entry.day = day
             entry.due_s = now_s + entry.valid_s + UNHEARD_S
             self.account.sent(day, entry.purpose)
             self._to_hand[entry.key] = None
-            self._is_changed = True
-        if self._is_changed:
-            self._save(now_s)
+            self._contents.is_changed = True
+        if self._contents.is_changed:
+            self._contents.save(now_s)
+            self._forget_told()
         if outcomes:
             self._mailbox.noted(outcomes)
         for key in list(self._to_hand):
-            if key in self._entries and self._entries[key].day:
-                self._hand_over(self._entries[key])
+            if key in self._contents.entries and self._contents.entries[key].day:
+                self._hand_over(self._contents.entries[key])
             del self._to_hand[key]
         if now_s - self._handed_s >= HANDED_AGAIN_S:
             self._handed_s = now_s
-            for entry in self._entries.values():
-                if entry.day:
-                    self._mailbox.enqueue(_copy_of(entry))
+            for entry in self._contents.underway():
+                self._mailbox.enqueue(copy_of(entry))
         self._tell_all()
-        dues = [entry.due_s for entry in self._entries.values() if not entry.day and entry.due_s > now_s]
-        self._due_s = min([now_s + LOOK_S if self._entries else NEVER, *dues])
+        dues = [entry.due_s for entry in self._contents.waiting() if entry.due_s > now_s]
+        self._due_s = min([now_s + LOOK_S if self._contents.entries else NEVER, *dues])
         return self._due_s
 
     def _hand_over(self, entry: Entry) -> None:
         """Hand a copy over, and tell of the first."""
-        self._mailbox.enqueue(_copy_of(entry))
+        self._mailbox.enqueue(copy_of(entry))
         if entry.copies == 1:
             self._tell(entry.key, "handed")
 
-    def _chosen(self, now_s: float) -> list[Entry]:
-        """Return what goes now, the most urgent first, and say once when the budget is what holds something back."""
-        waiting = sorted(
-            (entry for entry in self._entries.values() if not entry.day and entry.due_s <= now_s),
-            key=lambda entry: (entry.urgency, entry.copies, bool(entry.octets)),  # a person before the gateway
-        )
-        underway = sum(bool(entry.day) for entry in self._entries.values())
-        day = self.today()
-        chosen: list[Entry] = []
-        short: Entry | None = None
-        rooms = {purpose: self.account.room(purpose, day) for purpose in {entry.purpose for entry in waiting}}
-        for entry in waiting:
-            if rooms[entry.purpose] <= len(chosen):
-                short = short or entry
-            elif entry.is_pressing or underway + len(chosen) < UNDERWAY:
-                chosen.append(entry)
-        if (short is not None) != self._is_short:
-            self._is_short = short is not None
-            sent = self.account.days[day].sent if day in self.account.days else 0
-            values = {"sent": sent + len(chosen), "month": self.account.month(day).sent + len(chosen)}
-            if short is not None:
-                log.warning("sms: the budget is used up: %s waits", short.purpose)
-                self._say("sms_budget", purpose=short.purpose, waiting=len(waiting) - len(chosen), **values)
-            else:
-                self._say("sms_budget_end", **values)
-        return chosen
-
     def _take(self, outcome: Outcome, now_s: float) -> None:
-        key, copy = self._entry_of(outcome.key)
-        entry = self._entries.get(key)
+        key, copy = self._contents.entry_of(outcome.key)
+        entry = self._contents.entries.get(key)
         if outcome.fate == "delivered":
             self._tell(key, "delivered")
         if entry is None or not entry.day or copy != entry.copies:
@@ -222,22 +182,16 @@ class Queue:
         pauses = AGAIN_PRESSING_S if entry.is_pressing else AGAIN_S
         entry.day = ""
         entry.due_s = now_s + pauses[min(entry.copies, len(pauses)) - 1]
-        self._is_changed = True
+        self._contents.is_changed = True
         if entry.copies >= COPIES or entry.due_s >= entry.expires_s:
             self._end(entry, now_s, "failed")
-
-    def _entry_of(self, mailbox_key: str) -> tuple[str, int]:
-        """Return the entry's key and the number of the copy."""
-        for key, entry in self._entries.items():
-            for copy in range(1, entry.copies + 1):
-                if copy_key(key, copy) == mailbox_key:
-                    return key, copy
-        return mailbox_key.partition("#")[0], 0
 
     def _expire(self, now_s: float) -> None:
         # nothing is ever heard of a message when the database of the modem's owner was made anew
         late = [
-            each for each in self._entries.values() if each.expires_s <= now_s or (each.day and each.due_s <= now_s)
+            each
+            for each in self._contents.entries.values()
+            if each.expires_s <= now_s or (each.day and each.due_s <= now_s)
         ]
         for entry in late:
             if not entry.day:
@@ -249,10 +203,7 @@ class Queue:
                 self._end(entry, now_s, "failed")
 
     def _end(self, entry: Entry, now_s: float, fate: Fate) -> None:
-        del self._entries[entry.key]
-        if entry.copies:
-            self._lately[entry.key] = now_s
-        self._is_changed = True
+        self._contents.end(entry, now_s)
         self._tell(entry.key, fate)
         if fate != "sent":
             self._told.pop(entry.key, None)
@@ -261,13 +212,13 @@ class Queue:
 
     def _makes_room(self, urgency: int) -> bool:
         """Let the least urgent message go for a more urgent one."""
-        least = max((e for e in self._entries.values() if not e.day), key=lambda e: e.urgency, default=None)
+        least = max(self._contents.waiting(), key=lambda entry: entry.urgency, default=None)
         if least is None or least.urgency <= urgency:
             return False
-        self._end(least, self._now_s(), "failed" if least.copies else "refused")
+        self._end(least, self._contents.now_s(), "failed" if least.copies else "refused")
         return True
 
-    # -- telling, keeping
+    # -- telling
 
     def _tell(self, key: str, fate: Fate) -> None:
         told = self._told.get(key)
@@ -280,36 +231,11 @@ class Queue:
         for told, key, fate in news:
             told(key, fate)
 
-    def _save(self, now_s: float) -> None:
-        lately = sorted(self._lately.items(), key=lambda item: item[1])[-LATELY:]
-        self._lately = {key: at_s for key, at_s in lately if now_s - at_s < LATELY_S}
-        for key in [key for key in self._told if key not in self._entries and key not in self._lately]:
+    def _forget_told(self) -> None:
+        """Let go of those who wanted to hear of what is over."""
+        for key in [key for key in self._told if not self._contents.knows(key)]:
             if not any(key == waiting for _, waiting, _ in self._news):
                 del self._told[key]
-        entries = [
-            msgspec.structs.replace(
-                entry, expires_s=entry.expires_s - now_s, due_s=max(0.0, entry.due_s - now_s)
-            )
-            for entry in self._entries.values()
-        ]  # fmt: skip
-        saved = Saved(
-            self._clock.utc_ms(), entries, {key: now_s - at_s for key, at_s in self._lately.items()},
-            list(self._taken), self.account.saved(),
-        )  # fmt: skip
-        self._kept.save(msgspec.to_builtins(saved))
-        self._is_changed = False
-
-    def _now_s(self) -> float:
-        return self._clock.monotonic_ns() / 1e9
-
-
-def _copy_of(entry: Entry) -> Outgoing:
-    """Return the copy that is underway as the modem's owner takes it."""
-    return Outgoing(
-        copy_key(entry.key, entry.copies), entry.number, entry.text, entry.octets, entry.valid_s,
-        len(URGENCY) - entry.urgency,
-        wants_report=entry.is_pressing,  # a hint only, and how the watchdog sees that nothing arrives
-    )  # fmt: skip
 
 
 def _silent(kind: str, **values: Any) -> None:
