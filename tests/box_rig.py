@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from itertools import pairwise
@@ -17,6 +18,8 @@ from edge.cli.client import Client, NotRunningError
 from edge.core.types import NEVER
 from edge.runtime.box import Box
 from edge.settings.load import load
+from edge.settings.model_sms import SmsLink
+from sms.memory_mailbox import MemoryMailbox
 from tests.fault.harness import Command, receive_command
 from tests.mqtt_broker import Broker, broker
 from tests.support import eventually
@@ -219,6 +222,9 @@ class Bench:
 
     def step(self, now_s: float) -> float:
         return NEVER
+
+    def open_mailbox(self, _sms: SmsLink) -> MemoryMailbox:
+        return MemoryMailbox(time.time)
 
     def filenos(self) -> list[int]:
         return []

@@ -7,7 +7,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from edge.sim.sms_mailbox import MemoryMailbox
 from edge.upstream.gateway import Gateway
 from edge.upstream.gateway_admin import accept
 from edge.upstream.gateway_ledger import LedgerConsumer
@@ -16,6 +15,7 @@ from edge.upstream.ledger import Ledger
 from sms import forms
 from sms.codec import encode
 from sms.keys import Identity
+from sms.memory_mailbox import MemoryMailbox
 from sms.prior import Prior
 from sms.schema import Channel, Schema, schema_bodies
 from sms.session import Session

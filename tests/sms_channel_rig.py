@@ -40,7 +40,6 @@ from edge.sim.desk import SimDesk
 from edge.sim.loop import Loop, VirtualClock
 from edge.sim.simulation import Simulation
 from edge.sim.sms_gateway import SimGateway
-from edge.sim.sms_mailbox import MemoryMailbox
 from edge.store.fs_memory import MemoryFs
 from edge.store.historian import Historian
 from edge.store.history import CONSUMER, History
@@ -49,6 +48,7 @@ from edge.store.writer import Writer
 from hal.fake.gpio import FakeGpio
 from hal.sample import BAD, GOOD, Cycle, Notice, Sample
 from sms.gsm7 import MESSAGE, septets
+from sms.memory_mailbox import MemoryMailbox
 from tests.orders_rig import HEAD
 from tests.sim.clock_world import StagedClock
 from tests.sms_desk_rig import BOSS, CARE, GUEST, SITE

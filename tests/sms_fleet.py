@@ -23,7 +23,6 @@ from edge.links.sms_sealing import Pairing
 from edge.links.sms_sync import Sync
 from edge.settings.model_sms import SmsLink as SmsSettings
 from edge.sim.loop import Loop, VirtualClock
-from edge.sim.sms_mailbox import MemoryMailbox
 from edge.store.fs_memory import MemoryFs
 from edge.store.kept_file import KeptFile
 from edge.upstream.gateway import Gateway
@@ -36,6 +35,7 @@ from hal.fake.modem_pdu import Content
 from hal.sample import Notice
 from sms.keys import Identity
 from sms.mailbox import Mailbox
+from sms.memory_mailbox import MemoryMailbox
 from sms.smsd import Smsd
 from tests.sms_link_rig import BEGIN_MS, PARIS, FakeOffice, MemoryLog, NoRecords, Past
 from tests.sms_rig import Air

@@ -26,11 +26,11 @@ from edge.settings.model_sms import SmsLink as SmsSettings
 from edge.sim.loop import Loop, VirtualClock
 from edge.sim.sms_air import Air
 from edge.sim.sms_gateway import SimGateway
-from edge.sim.sms_mailbox import MemoryMailbox
 from edge.store.fs_memory import MemoryFs
 from edge.store.kept_file import KeptFile
 from hal.sample import Notice
 from sms.keys import Identity
+from sms.memory_mailbox import MemoryMailbox
 from sms.session import Session
 
 PARIS = ZoneInfo("Europe/Paris")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import tzinfo
 from typing import Any, Final
 
-from edge.cli.cells import Line, Piece, both_ends, filled
+from edge.cli.cells import Line, Piece, both_ends, cells, clip, filled
 from edge.cli.compared import compared
 from edge.cli.format import number
 from edge.cli.words import Words, clock_time
@@ -16,6 +16,7 @@ from edge.settings.amounts import money
 DATE_FROM_WIDTH: Final = 72
 LINKS_MAX: Final = 3
 TROUBLES_MAX: Final = 2
+WIDE: Final = 10_000  # cells: nothing is cut
 SILENT_AFTER_S: Final = 2.5  # one answer that came late is no news
 
 
@@ -92,12 +93,24 @@ def troubles(link: Mapping[str, Any]) -> list[str]:
 
 
 def sms_line(link: Mapping[str, Any], say: Words) -> str:
-    """Return what an SMS link has sent of its budget, what that cost, and what the gateway has not acknowledged."""
+    """Return what an SMS link has sent of its budget, what that cost, and what the gateway has not acknowledged.
+
+    Without a gateway, what has not left yet.
+    """
     budget = link["budget"]
     cost = {"cost": money(say.lang, str(budget["cost"]), budget["currency"])} if budget["price"] else {}
     signal = {"signal": link["signal_text"]} if link.get("signal_text") else {}
     counts = {name: budget[name] for name in ("today", "per_day", "month", "per_month")}
-    return say("live.sms", waiting=sum(link["waiting"].values()), **counts, **cost, **signal)
+    count = sum(link["waiting"].values())
+    waiting = {"waiting": count} if "paired" in link else {"unsent": count} if count else {}
+    return say("live.sms", **waiting, **counts, **cost, **signal)
+
+
+def last_text(told: Mapping[str, Any], zone: tzinfo, say: Words, width: int = WIDE) -> str:
+    """Return to whom a text went, when, and as much of it as there is room for."""
+    words = {"to": told["to"], "time": clock_time(told["utc_ms"], zone)}
+    room = width - cells(say("live.last_text", **words, text=""))
+    return say("live.last_text", **words, text=clip(told["text"], room))
 
 
 def _acknowledged(buffer: Mapping[str, Any], name: str, link: Mapping[str, Any], now_ms: int, say: Words) -> str:

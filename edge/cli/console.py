@@ -208,8 +208,9 @@ def buffer(args: argparse.Namespace) -> int:
             return write_json(found)
         box = client.get("box")
         say = Words(box["site"]["lang"])
-        history = printed.history_line(found, zone_of(box), say)
-        write_lines([*printed.buffer_table(found, say), *history, *printed.links(found, box["utc_ms"], say)])
+        zone = zone_of(box)
+        lines = [*printed.buffer_table(found, say), *printed.history_line(found, zone, say)]
+        write_lines([*lines, *printed.links(found, zone, box["utc_ms"], say)])
         return 0
 
     return asked(args, ask)

@@ -147,10 +147,10 @@ class Demonstration:
         document = tomlkit.parse(self._config.read_text(encoding="utf-8"))
         box: Any = document["box"]
         box["trust_clock"] = True
+        links: Any = document.setdefault("link", tomlkit.table())
+        links.pop("mqtt", None)
         if self.broker is not None:
-            document["link"] = {"mqtt": {"host": "127.0.0.1", "port": self.broker.port}}
-        else:
-            document.pop("link", None)
+            links["mqtt"] = {"host": "127.0.0.1", "port": self.broker.port}
         site = self.folder / "site.toml"
         site.write_text(tomlkit.dumps(document), encoding="utf-8")
         return site

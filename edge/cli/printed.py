@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Final
 
-from edge.cli.banner import alarm_text, degraded, logs_of, sms_line, troubles
+from edge.cli.banner import alarm_text, degraded, last_text, logs_of, sms_line, troubles
 from edge.cli.cells import cells, padded, printable
 from edge.cli.format import MISSING, number, value_text, with_unit
 from edge.cli.line import quality_counts
@@ -64,7 +64,7 @@ def status(
     from edge.cli import costs, equipment, tag  # they print by this module
 
     lines += [*equipment.status(machines, zone, now_ms, say), *tag.status(tags, now_ms, say)]
-    return [*lines, *costs.status(live.get("costs"), say), *links(live["buffer"], now_ms, say)]
+    return [*lines, *costs.status(live.get("costs"), say), *links(live["buffer"], zone, now_ms, say)]
 
 
 def moment(utc_ms: int, zone: tzinfo, say: Words, *, seconds: bool = False) -> str:
@@ -146,7 +146,7 @@ def alarms(found: Sequence[Mapping[str, Any]], zone: tzinfo, now_ms: int, say: W
     return lines
 
 
-def links(buffer: Mapping[str, Any], now_ms: int, say: Words) -> list[str]:
+def links(buffer: Mapping[str, Any], zone: tzinfo, now_ms: int, say: Words) -> list[str]:
     """Return a line a link, with the reason when it is not up, and one on the card when it fails."""
     lines = []
     waiting = number(sum(log["waiting"] for log in logs_of(buffer)), 0)
@@ -161,6 +161,8 @@ def links(buffer: Mapping[str, Any], now_ms: int, say: Words) -> list[str]:
             text += f"\n  {say.with_cure(say.word('link', code), cure)}"
         rest = sms_line(link, say) if "budget" in link else f"{done}, {say('live.buffer', waiting=waiting)}"
         lines += [*text.split("\n"), f"  {rest}"]
+        if link.get("last_text"):
+            lines.append(f"  {last_text(link['last_text'], zone, say)}")
     if not lines:
         kept = buffer["records"]["next"] - buffer["records"]["first"]
         lines.append(say("live.no_link", kept=number(kept, 0)))

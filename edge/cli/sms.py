@@ -19,7 +19,7 @@ from typing import Any, Final
 from edge.cli.client import Client
 from edge.cli.console import EXIT_BAD_INPUT, add_common, asked, complain, write_json, write_lines
 from edge.cli.printed import links
-from edge.cli.words import Words, own_words
+from edge.cli.words import Words, own_words, zone_of
 
 WIDTH: Final = 80
 FILE_MOST: Final = 4096
@@ -58,7 +58,7 @@ def _status(client: Client, args: argparse.Namespace) -> int:
     if args.json:
         write_json(link)
     else:
-        write_lines(links({**client.get("buffer"), "links": {"sms": link}}, box["utc_ms"], say))
+        write_lines(links({**client.get("buffer"), "links": {"sms": link}}, zone_of(box), box["utc_ms"], say))
     return 0
 
 

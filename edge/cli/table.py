@@ -57,6 +57,11 @@ def compose(sight: Sight, size: tuple[int, int], zone: tzinfo, now_ms: int, lang
     if used:
         bottom.insert(0, filled([Piece(f" {used}", "dim" if sight.silent_s else "")], width))
     room = height - len(top) - len(bottom)
+    told = sight.live["buffer"].get("links", {}).get("sms", {}).get("last_text")
+    if told and room > POINTS_AT_LEAST:
+        text = banner.last_text(told, zone, say, width - 2)
+        bottom.insert(-2, filled([Piece(f" {text}", "dim" if sight.silent_s else "")], width))
+        room -= 1
     middle = banner.help_lines(width, say) if sight.is_help else _points(sight, width, room, say)
     blank = [filled((), width)] * max(0, room - len(middle))
     lines = [*top, *middle[:room], *blank, *bottom]

@@ -12,10 +12,13 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
+import msgspec
+
 from edge.core.clock import Clock
 from edge.core.types import NEVER
 from edge.links.messages import Say
 from edge.links.problems import Problems
+from edge.links.sms_people import People
 from edge.links.sms_ports import Member
 from edge.links.sms_queue import Queue
 from edge.links.sms_watch import SmsWatch
@@ -196,6 +199,7 @@ class SmsLink:
         today, month = account.days.get(day), account.month(day)
         health = self._health
         spoken = {} if self.speaking is None else self.speaking.status()
+        told = [member.last for member in self._members if isinstance(member, People)]
         ago_ms = self._clock.monotonic_ns() // 1_000_000 - round(self._since_s * 1000)
         return {
             "link": self.name,
@@ -215,6 +219,7 @@ class SmsLink:
             "signal": None if health is None else health.signal,
             "signal_text": "" if health is None or health.signal is None else f"GSM {-(-health.signal // 20)}/5",
             "operator": "" if health is None else health.operator,
+            "last_text": next((msgspec.to_builtins(found) for found in told if found is not None), None),
             "modem": next((member.code for member in self._members if isinstance(member, SmsWatch)), ""),
             **spoken,
         }  # fmt: skip

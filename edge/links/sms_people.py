@@ -34,6 +34,9 @@ LATE_S: Final[Mapping[Purpose, float]] = {"alarm": 604_800.0, "test": 3600.0, "d
 """After so long a text is not worth sending any more."""
 VALID_S: Final[Mapping[Purpose, int]] = {"alarm": 86_400, "test": 3600, "daily": 43_200, "life": 172_800}
 
+TOLD_LINES: Final = 2
+"""Of a text, which the status tells: what, where and how much; its code stands in the last one."""
+
 PURPOSES: Final[Mapping[str, Purpose]] = {"test": "test", "trial": "test", "daily": "daily", "life": "life"}
 """By what a page is; any other is of alarms."""
 
@@ -69,6 +72,14 @@ class Page(msgspec.Struct):
         return PURPOSES.get(what, "alarm")
 
 
+class Told(msgspec.Struct, frozen=True):
+    """A text that the modem's owner has taken: to whom, when, and how it begins; no number, and not its code."""
+
+    to: str
+    utc_ms: int
+    text: str
+
+
 Write = Callable[[Recipient, Page, str], str]
 """(to whom, what, the code of its alarms) -> the text. Raises NotYetError; ValueError for what can't be told at all."""
 Dated = Callable[[int, int], int | None]
@@ -89,7 +100,10 @@ class People:
         dated: Dated,
         say: Say,
         secret: bytes,
+        consumers: Sequence[str] = (CONSUMER,),
     ) -> None:
+        """`consumers`: whose cursors it moves; its own, and a gateway's where there is none."""
+        self._consumers = consumers
         self._recipients = {recipient.id: recipient for recipient in recipients}
         self._reader = reader
         self._outlet = outlet
@@ -105,6 +119,8 @@ class People:
         self._sure: set[str] = set()
         """Recipients whose first page was not offered by an earlier start: what that one offered is settled."""
         self._again_s = 0.0
+        self.last: Told | None = None
+        """What was texted last in this start."""
 
     # -- the member
 
@@ -136,7 +152,8 @@ class People:
             else:
                 break
         open_seq = min((page.first for page in self._pages.values()), default=self._next)
-        self._reader.acknowledge(CONSUMER, open_seq - 1)
+        for consumer in self._consumers:
+            self._reader.acknowledge(consumer, open_seq - 1)
         self._settled = {seq for seq in self._settled if seq >= open_seq}
 
     def _take_event(self, seq: int, boot: int, event: Event) -> None:
@@ -216,10 +233,14 @@ class People:
             f"p{self._reader.stream}.{page.seq}", recipient.number, page.purpose, text, valid_s=VALID_S[page.purpose],
             expires_s=now_s + left_s,
         )  # fmt: skip
-        self._outlet.offer(wanted, lambda _key, fate: self._came(page, fate))
+        self._outlet.offer(wanted, lambda _key, fate: self._came(page, text, fate))
 
-    def _came(self, page: Page, fate: Fate) -> None:
+    def _came(self, page: Page, text: str, fate: Fate) -> None:
         """Take what became of a text. Of a test all of it is journaled: somebody waits for it."""
+        if fate == "handed":
+            recipient = self._recipients[page.to]
+            begin = " / ".join(text.split("\n")[:TOLD_LINES])
+            self.last = Told(recipient.name or recipient.id, self._clock.utc_ms(), begin)
         if not page.is_told or page.purpose == "test" or fate == "failed":
             self._tell(page, fate)
 

@@ -41,7 +41,7 @@ from edge.runtime.reloading import Reloading
 from edge.runtime.sharing import Sharing
 from edge.runtime.showing import Showing, Told, display_device, moved_today
 from edge.runtime.signals import status_lamp
-from edge.runtime.sms_box import Open, gammu, sms_worker_of
+from edge.runtime.sms_box import gammu, sms_worker_of
 from edge.runtime.sms_worker import SmsWorker
 from edge.runtime.station import Question, Station
 from edge.runtime.stores import LINKS, Stores
@@ -50,6 +50,7 @@ from edge.runtime.trial_watch import TrialWatch, button_of, telling
 from edge.runtime.undated import estimated_end
 from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
+from edge.settings.model_sms import SmsLink as SmsSettings
 from edge.settings.model_sms import Test
 from edge.store.fs import Fs
 from edge.store.history import CONSUMER
@@ -57,6 +58,7 @@ from edge.store.writer import Writer
 from edge.web.api import ApiServer
 from hal.host import Figure
 from hal.sample import Cycle, Notice, Value
+from sms.mailbox import Mailbox
 
 ALIVE_WITHIN_S: Final = 60.0
 
@@ -68,12 +70,13 @@ class Hardware(Worker, Protocol):
 
     handles: dict[str, Any]
 
+    def open_mailbox(self, sms: SmsSettings) -> Mailbox:
+        """Return what the SMS link gets in place of a modem's."""
+
 
 class Box:
     """The running service of one site."""
 
-    open_mailbox: Open = staticmethod(gammu)
-    """Opens the modem's mailbox, when the SMS link begins."""
     mailbox_poll_s = POLL_S
 
     def __init__(
@@ -193,6 +196,10 @@ class Box:
         station.pins = self.outputs
         station.clock_keeper.undated_wait_s = self.settings.box.undated_wait_s
         return station
+
+    def open_mailbox(self, sms: SmsSettings) -> Mailbox:
+        """Return the mailbox of the SMS link: a simulated one beside simulated devices."""
+        return gammu(sms) if self._hardware is None else self._hardware.open_mailbox(sms)
 
     def bus(self, settings: Settings, name: str, registers: Mapping[str, Any]) -> BusWorker:
         """Return the worker of a bus of these settings, its devices with what the records' log remembers of them."""

@@ -1,11 +1,12 @@
 """The demonstration: simulated devices behind the real drivers, so that everything from the wire on is the product.
 
 A meter writes Téléinfo into a pty at its true bit rate, probes lie in a folder like the kernel's, chips hang on an
-I2C bus, meters pulse on the pins of a mock board.
+I2C bus, meters pulse on the pins of a mock board, and texts leave through a mailbox in RAM.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -14,6 +15,7 @@ from typing import Any, Final
 
 from edge.runtime import demo_chips
 from edge.settings.model import PointEntry, Settings
+from edge.settings.model_sms import SmsLink
 from hal.fake import site
 from hal.fake.gpio import FakeGpio, PulseTrain
 from hal.fake.i2c import FakeI2c
@@ -23,6 +25,7 @@ from hal.fake.onewire import FakeOneWire
 from hal.fake.pace import VirtualPace
 from hal.host import Host
 from hal.onewire import OneWireBus
+from sms.memory_mailbox import MemoryMailbox
 
 WEATHER_S: Final = 1.0  # how often temperatures, powers and rates follow the clock
 PULSE_FIRST_S: Final = 0.3
@@ -141,6 +144,12 @@ class Demo:
 
     def _move_door(self, board: FakeGpio, pin: int, t_s: float) -> None:
         board.contact(pin, round((self._began_s + t_s) * 1e9), closed=site.is_door_closed(t_s))
+
+    def open_mailbox(self, _sms: SmsLink) -> MemoryMailbox:
+        """Return a mailbox whose network takes each text at once, and brings none."""
+        mailbox = MemoryMailbox(time.time)
+        mailbox.news = mailbox.leave
+        return mailbox
 
     def step(self, now_s: float) -> float:
         """Move the site on to now."""

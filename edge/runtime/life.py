@@ -12,7 +12,7 @@ from edge.links.mqtt import MqttLink
 from edge.runtime.outputs import Outputs
 from edge.runtime.sms_worker import SmsWorker
 from edge.runtime.station import Question, Station
-from edge.runtime.stores import Stores
+from edge.runtime.stores import LINKS, Stores
 from edge.runtime.supervisor import Supervisor
 from edge.store.writer import Writer
 from edge.web.api import ApiServer
@@ -99,7 +99,9 @@ class Life:
             while (
                 time.monotonic() < until_s
                 and self._waiting()
-                and any(link.status()["state"] == "up" for link in self._links.values())
+                and any(
+                    link.status()["state"] == "up" for link in self._links.values() if link.name in LINKS["records"]
+                )
             ):
                 pause.wait(0.02)
 

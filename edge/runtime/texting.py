@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from edge.links.messages import Say
 from edge.links.retained import Feed
 from edge.links.sms_account import Account
-from edge.links.sms_people import People
+from edge.links.sms_people import CONSUMER, People
 from edge.links.sms_ports import Outlet
 from edge.links.sms_writing import Reports, Writing
 from edge.settings.model import Settings
@@ -35,9 +35,11 @@ def people_of(
         {"name": site.name, "lang": site.lang, "box": settings.box.id}, ZoneInfo(site.tz), recipients,
         points=feed.points, report=report, life=life, dated=feed.dating.utc_ms,
     )  # fmt: skip
+    sms = settings.links.sms
     return People(
-        recipients, feed.events, outlet, writing, clock=feed.clock, dated=feed.dating.utc_ms, say=say, secret=secret
-    )
+        recipients, feed.events, outlet, writing, clock=feed.clock, dated=feed.dating.utc_ms, say=say, secret=secret,
+        consumers=(CONSUMER,) if sms is None or sms.gateway else (CONSUMER, "sms"),
+    )  # fmt: skip
 
 
 def life_of(settings: Settings, account: Account, month: date, signal_percent: int | None) -> LifeFacts:

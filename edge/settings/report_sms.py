@@ -135,7 +135,7 @@ def named(name: Mapping[str, str], lang: str) -> str:
 
 
 def when(report: Report, lang: str) -> str:
-    """Return "Thu 19 Nov", or "November 2026"."""
+    """Return "Thu 19 Nov", in French "jeu 19/11"; or "Nov 2026"."""
     day = report.span.day
     return day_words(lang, day) if report.span.length == "day" else f"{month(day, lang)} {day.year}"
 

@@ -132,6 +132,11 @@ def since(reader: Reader, said: Said) -> str:
     """Return "since Fri 20 Nov 16:05"; without a clock for how long."""
     if said.begin_ms is not None:
         return catalogue.render(reader.lang, "sms.since", {"when": when(reader, said.begin_ms)})
+    return lasting(reader, said)
+
+
+def lasting(reader: Reader, said: Said) -> str:
+    """Return "for 47 min"."""
     return catalogue.render(reader.lang, "sms.since_for", {"for_ms": said.for_ms or 0})
 
 

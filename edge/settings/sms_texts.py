@@ -21,6 +21,7 @@ from edge.settings.sms_phrases import (
     figure,
     how_much,
     known,
+    lasting,
     local_time,
     reason,
     since,
@@ -75,6 +76,8 @@ def reminder(
 ) -> str:
     """Return S14, again, with who is called next and when where somebody is."""
     values = {**_alarm(reader, said), "code": code, "n": n, "of": of, **known(next_at=local_time(reader, next_ms))}
+    if said.for_ms is not None:
+        values["since"] = lasting(reader, said)
     names = _names(reader, said, following=following if next_ms is not None else "")
     return fitted(reader.lang, "sms.reminder", values, names, ("next_at",))
 

@@ -22,9 +22,9 @@ from edge.sim.desk import SimDesk
 from edge.sim.simulation import Simulation
 from edge.sim.sms_air import Air
 from edge.sim.sms_gateway import SimGateway
-from edge.sim.sms_mailbox import MemoryMailbox
 from edge.sim.upstream import Outage
 from hal.sample import Notice
+from sms.memory_mailbox import MemoryMailbox
 
 POLL_S = 60.0
 

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from edge.core.types import NEVER
 from edge.sim.loop import VirtualClock
-from edge.sim.sms_mailbox import MemoryMailbox
 from sms.mailbox import Outgoing
+from sms.memory_mailbox import MemoryMailbox
 
 SEND_S = 6.0  # a modem takes so long for one message
 

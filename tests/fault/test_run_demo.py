@@ -307,6 +307,18 @@ def test_the_first_alarm_of_the_demonstration_begins_within_20_s(demo: Service) 
     assert first["since_utc_ms"] - box["started_utc_ms"] <= 20_000
 
 
+def test_the_caretaker_is_texted_of_the_first_alarm_and_nothing_waits_for_a_gateway(demo: Service) -> None:
+    client = Client(demo.socket)
+    eventually(lambda: client.get("buffer")["links"]["sms"]["last_text"], 30, "the first text")
+    sms = client.get("buffer")["links"]["sms"]
+    assert sms["state"] == "up"
+    assert sms["last_text"]["to"] == "caretaker"
+    assert sms["last_text"]["text"].startswith("ALARM 1 HIGH Gymnase Sud / Boiler flow ")
+    assert sms["budget"]["today"] == 1
+    events = lambda: client.get("buffer")["events"]  # noqa: E731
+    eventually(lambda: events()["acknowledged"]["sms"] == events()["next"] - 1, 10, "no event waits for a gateway")
+
+
 @pytest.mark.campaign(reason="the whole of the first alarm in real time: 2 minutes")
 def test_the_first_alarm_ends_within_two_minutes_of_real_time(demo: Service) -> None:
     client = Client(demo.socket)

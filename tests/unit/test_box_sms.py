@@ -17,10 +17,10 @@ from edge.cli.main import main
 from edge.runtime.box import Box
 from edge.settings.load import load
 from edge.sim.sms_gateway import SimGateway
-from edge.sim.sms_mailbox import MemoryMailbox
 from hal.fake.gpio import FakeGpio
 from hal.fake.i2c import FakeI2c
 from sms.forms import Order, body
+from sms.memory_mailbox import MemoryMailbox
 from sms.wire import Type
 from tests.box_rig import Bench
 from tests.plant import Plant

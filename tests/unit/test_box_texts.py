@@ -36,6 +36,10 @@ def test_the_code_of_a_text_acknowledges_and_a_restart_repeats_nothing(tmp_path:
         sent = lambda: [event for event in events(box) if event.kind == "page_sent"]  # noqa: E731
         eventually(sent, 10, "what became of it is in the journal")
         assert sent()[0].values["fate"] == "handed"
+        told = box.desk.buffer()["links"]["sms"]["last_text"]
+        assert told["to"] == "caretaker"
+        assert told["text"].startswith("ALARM 1 HIGH ")
+        assert found[1] not in told["text"], "a code is for the phone that it was sent to"
     texting.plant.bus = FakeI2c({0x48: texting.plant.chip})
     texting.plant.board = FakeGpio()
     with texting.box(tmp_path / "state") as box:

@@ -13,6 +13,7 @@ from hal.decode.teleinfo.frames import Decoder
 from hal.decode.teleinfo.groups import Group
 from hal.drivers.ds18b20 import Ds18b20
 from hal.drivers.pulse import Pulse
+from sms.mailbox import Outgoing
 from tests.support import ROOT
 
 SETTINGS = load(ROOT / "config" / "sites" / "demo.toml")
@@ -96,6 +97,22 @@ def test_every_meter_that_turns_is_counted(tmp_path: Path) -> None:
             driver.close()
     assert len(counted) == 16
     assert [name for name, pulses in counted.items() if not pulses] == []
+
+
+def test_a_text_leaves_its_mailbox_at_once_and_once(tmp_path: Path) -> None:
+    with closing(demo(tmp_path)) as made:
+        texting = SETTINGS.links.sms
+        assert texting is not None
+        mailbox = made.open_mailbox(texting)
+        text = Outgoing("p1.1", "+33600000001", "ALARM 1", priority=7)
+        mailbox.enqueue(text)
+        mailbox.enqueue(text)
+        (outcome,) = mailbox.outcomes()
+        assert (outcome.key, outcome.fate) == ("p1.1", "sent")
+        mailbox.noted([outcome])
+        assert mailbox.outcomes() == []
+        assert mailbox.health().waiting == 0
+        assert mailbox.received() == []
 
 
 def test_it_may_be_closed_twice(tmp_path: Path) -> None:

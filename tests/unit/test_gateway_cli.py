@@ -18,7 +18,6 @@ from edge.cli import gateway_boxes
 from edge.cli.cells import cells
 from edge.cli.main import main
 from edge.cli.words import Words
-from edge.sim.sms_mailbox import MemoryMailbox
 from edge.upstream.gateway import Gateway
 from edge.upstream.gateway_admin import backup, restore
 from edge.upstream.gateway_fleet import fleet
@@ -28,6 +27,7 @@ from edge.upstream.gateway_store import GatewayStore, StoreError
 from edge.upstream.ledger import Ledger
 from sms import forms
 from sms.mailbox import Outcome, Received
+from sms.memory_mailbox import MemoryMailbox
 from tests.gateway_rig import NOW_S, Server, TextingBox
 
 PARIS = ZoneInfo("Europe/Paris")

@@ -12,9 +12,9 @@ from edge.links.sms_account import Budget
 from edge.links.sms_desk import Desk
 from edge.links.sms_queue import Queue
 from edge.settings.model_sms import SmsLink as SmsSettings
-from edge.sim.sms_mailbox import MemoryMailbox
 from edge.store.fs_memory import MemoryFs
 from edge.store.kept_file import KeptFile
+from sms.memory_mailbox import MemoryMailbox
 from tests.sms_desk_rig import BOSS, CARE, KeepingOutlet, Texted
 
 LOOK_S = 5.0

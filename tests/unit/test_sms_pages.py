@@ -72,7 +72,7 @@ Pour acquitter, répondre: OK 4F7K
 
 caretaker reminder
 RAPPEL 1/2 ALARME 1 Gymnase Sud
-p0 31,5 > 30 depuis ven 20/11 12:00
+p0 31,5 > 30 depuis 15 min
 Non acquittée. Appel suivant: Astreinte été à 12:30
 Répondre: OK 4F7K
 
@@ -84,7 +84,7 @@ To acknowledge, reply: OK 4F7K
 
 caretaker reminder
 RAPPEL 2/2 ALARME 1 Gymnase Sud
-p0 31,5 > 30 depuis ven 20/11 12:00
+p0 31,5 > 30 depuis 30 min
 Non acquittée.
 Répondre: OK 4F7K
 

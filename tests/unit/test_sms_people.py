@@ -71,19 +71,22 @@ class Box:
         self.clock = Clock()
         self.said: list[Event] = []
         self.fails: list[Exception] = []
+        self.text = ""
         self.start()
 
-    def start(self) -> None:
+    def start(self, consumers: tuple[str, ...] = (CONSUMER,)) -> None:
         self.said.clear()
         self.outlet.told.clear()
         self.people = People(
             WHO, self.log, self.outlet, self.write, clock=self.clock, dated=lambda _boot, at_ms: 10**12 + at_ms,
-            say=self.say, secret=SECRET,
+            say=self.say, secret=SECRET, consumers=consumers,
         )  # fmt: skip
 
     def write(self, recipient: Recipient, page: Page, code: str) -> str:
         if self.fails:
             raise self.fails[0]
+        if self.text:
+            return self.text
         return f"{recipient.id} {','.join(map(str, page.stands_for or (page.seq,)))} {code}".strip()
 
     def say(self, kind: str, **values: Any) -> None:
@@ -289,3 +292,29 @@ def test_every_page_is_told_once_whatever_is_cut(steps: list[str]) -> None:
 @given(STEPS)
 def test_every_page_is_told_once_at_length(steps: list[str]) -> None:
     check_course(steps)
+
+
+def test_where_there_is_no_gateway_nothing_waits_for_one() -> None:
+    box = Box()
+    box.start((CONSUMER, "sms"))
+    box.page()
+    box.step()
+    assert box.log.cursor("sms") == 0, "the page is not settled yet"
+    box.turn()
+    assert box.log.cursor("sms") == box.log.cursor(CONSUMER) == box.log.next_seq() - 1
+
+
+def test_the_last_text_is_what_the_modem_has_without_number_and_code() -> None:
+    box = Box()
+    box.text = "ALARM 1 HIGH hall\nflow 92.5 C > 85 C\nsince 16:05\nReply: OK 4F7K"
+    box.page()
+    box.step()
+    assert box.people.last is None, "it waits for the modem"
+    box.turn()
+    told = box.people.last
+    assert told is not None
+    assert (told.to, told.text) == ("caretaker", "ALARM 1 HIGH hall / flow 92.5 C > 85 C")
+    box.page("manager", id=2)
+    box.step()
+    box.outlet.hand("refused")
+    assert box.people.last is told, "what was refused was told to nobody"

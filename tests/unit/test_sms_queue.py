@@ -15,8 +15,8 @@ from edge.links.sms_entry import copy_key
 from edge.links.sms_ports import URGENCY, Fate, Purpose, Wanted
 from edge.links.sms_queue import COPIES, Queue
 from edge.settings.model_sms import SmsLink as SmsSettings
-from edge.sim.sms_mailbox import MemoryMailbox
 from sms.mailbox import MailboxError, Received
+from sms.memory_mailbox import MemoryMailbox
 from tests.support import ManualClock
 
 PARIS = ZoneInfo("Europe/Paris")

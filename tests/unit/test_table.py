@@ -299,3 +299,60 @@ def test_the_clock_is_the_sites_also_when_summer_time_ends() -> None:
 
 def test_a_language_without_a_catalogue_is_shown_in_english(live: dict[str, Any]) -> None:
     assert shown(live, lang="xx") == shown(live)
+
+
+SMS = {
+    "link": "sms", "state": "up", "code": "", "since_utc_ms": NOW_MS - 60_000, "problems": [], "acked": {},
+    "waiting": {"messages": 0}, "signal_text": "GSM 4/5",
+    "budget": {"today": 1, "per_day": 12, "month": 1, "per_month": 150, "price": 0.06, "currency": "EUR", "cost": 0.06},
+}  # fmt: skip
+TOLD = {
+    "to": "caretaker",
+    "utc_ms": NOW_MS,
+    "text": "ALARM 1 HIGH Gymnase Sud / Boiler flow 92.5 C > 85 C (overheating)",
+}
+
+
+def texting(live: dict[str, Any], **more: Any) -> dict[str, Any]:
+    live["buffer"]["links"]["sms"] = SMS | more
+    return live
+
+
+@pytest.mark.parametrize(("lang", "begin"), [("en", 'last text to caretaker 16:20  "ALARM'), ("fr", "dernier SMS à")])
+def test_the_last_text_stands_above_the_keys(live: dict[str, Any], lang: str, begin: str) -> None:
+    live["box"]["site"]["lang"] = lang
+    line = shown(texting(live, last_text=TOLD), lang=lang)[-3]
+    assert line.startswith(f" {begin}")
+    assert line.rstrip().endswith(('…"', "… »"))
+    assert cells(line) == 80
+    wide = shown(live, size=(132, 43), lang=lang)[-3]
+    assert TOLD["text"] in wide
+
+
+def test_nothing_stands_there_before_the_first_text_or_where_points_need_the_room(live: dict[str, Any]) -> None:
+    assert not [line for line in shown(texting(live, last_text=None)) if "last text" in line]
+    crowded = shown(texting(live, last_text=TOLD), size=(60, 16))
+    assert len(crowded) == 16
+    assert row_of(crowded, "boiler.flow")
+
+
+def test_what_a_phone_was_sent_can_not_move_the_cursor(live: dict[str, Any]) -> None:
+    line = shown(texting(live, last_text=TOLD | {"to": "\x1b[2J", "text": "a\x1bb\nc"}))[-3]
+    assert "\x1b" not in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("more", "end"),
+    [
+        ({}, "0.06 EUR; GSM 4/5"),
+        ({"waiting": {"messages": 2}, "signal_text": ""}, "0.06 EUR; 2 not sent yet"),
+        ({"waiting": {"messages": 2}, "signal_text": "", "paired": True}, "0.06 EUR; 2 not acknowledged"),
+        ({"paired": True}, "0.06 EUR; 0 not acknowledged; GSM 4/5"),
+    ],
+)
+def test_only_a_box_with_a_gateway_waits_for_acknowledgements(
+    live: dict[str, Any], more: dict[str, Any], end: str
+) -> None:
+    line = next(line for line in shown(texting(live, **more), (120, 24)) if line.startswith("link sms"))
+    assert line.rstrip() == f"link sms ok  1 of 12 SMS today, 1 of 150 this month, {end}"

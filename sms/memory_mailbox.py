@@ -15,7 +15,7 @@ from sms.mailbox import Fate, Health, MailboxError, Outcome, Outgoing, Received
 class MemoryMailbox:
     """See `sms.mailbox.Mailbox`. `utc_s` is the network's clock; `news` is called when a message waits to leave."""
 
-    def __init__(self, utc_s: Callable[[], float], news: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, utc_s: Callable[[], float], news: Callable[[], object] = lambda: None) -> None:
         self._utc_s = utc_s
         self.news = news
         self.waiting: dict[str, Outgoing] = {}
