@@ -10,11 +10,10 @@ from __future__ import annotations
 import base64
 import hashlib
 from functools import lru_cache
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+if TYPE_CHECKING:  # loaded where a key is made or used: a box that texts nobody has no cryptography
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 PUBLIC: Final = 32
 LETTERS: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -50,11 +49,15 @@ class Identity:
     @classmethod
     def new(cls) -> Identity:
         """Make one."""
+        from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
         return cls(X25519PrivateKey.generate())
 
     @classmethod
     def of(cls, saved: dict[str, Any]) -> Identity:
         """Return what was saved. Raises ValueError for anything else."""
+        from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
         try:
             return cls(X25519PrivateKey.from_private_bytes(bytes.fromhex(saved["private"])))
         except (KeyError, TypeError, ValueError) as exc:
@@ -88,6 +91,8 @@ class Identity:
 
     def agreed(self, peer_public: bytes) -> bytes:
         """Return the secret that only the two owners can compute. Raises ValueError for what is no public key."""
+        from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+
         try:
             return self._private.exchange(X25519PublicKey.from_public_bytes(peer_public))
         except ValueError as exc:
@@ -133,5 +138,8 @@ def fingerprint(public: bytes) -> str:
 
 def derived(secret: bytes, size: int, *context: bytes) -> bytes:
     """Return `size` octets for this context, whose parts are at most 255 octets each; each stands after its length."""
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     info = b"".join(bytes((len(part),)) + part for part in (b"vigie sms 1", *context))
     return HKDF(SHA256(), size, None, info).derive(secret)

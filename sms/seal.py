@@ -11,10 +11,7 @@ stays below 2**-50 (draft-ietf-core-oscore-key-limits).
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESCCM
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from sms.wire import BODY, HEAD, TAG, Header, WireError
 
@@ -44,7 +41,10 @@ SAID: Final[dict[Reason, str]] = {
 }
 
 
-Cipher: TypeAlias = AESCCM
+if TYPE_CHECKING:  # loaded where something is sealed: a box that texts nobody has no cryptography
+    from cryptography.hazmat.primitives.ciphers.aead import AESCCM
+
+Cipher: TypeAlias = "AESCCM"
 
 
 class SealError(Exception):
@@ -62,6 +62,8 @@ def nonce(direction: int, box: int, counter: int) -> bytes:
 
 def cipher(key: bytes) -> Cipher:
     """Return what `seal` and `unsealed` take. A key has 16 octets."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESCCM
+
     return AESCCM(key, tag_length=TAG)
 
 
@@ -75,6 +77,8 @@ def seal(key: Cipher, direction: int, header: Header, body: bytes) -> bytes:
 
 def unsealed(key: Cipher, direction: int, header: Header, octets: bytes) -> bytes:
     """Return the body of a message whose head is read. Raises SealError `forged`."""
+    from cryptography.exceptions import InvalidTag
+
     try:
         return key.decrypt(nonce(direction, header.box, header.counter), octets[HEAD:], octets[:HEAD])
     except InvalidTag:
