@@ -116,7 +116,7 @@ class Acks:
     def _tell(self, box: Box, missing: list[int], now_s: int, *, is_test: bool = False, is_nack: bool = False) -> None:
         train = None
         if not missing and not is_test:
-            train = self._reports.priors.proposal(box.id, self._reports.newest_schema(box.id), box.settled, now_s)
+            train = self._reports.priors.proposal(box.id, self._reports.schemas.newest(box.id), box.settled, now_s)
         form = forms.Ack(box.settled, tuple(missing[:MISSING_MOST]), now_s, is_test, train)
         try:
             if missing:  # what a restored gateway asks for counts as taken until it is let in again

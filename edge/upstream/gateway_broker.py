@@ -180,7 +180,7 @@ class Publisher:
         if found is None:
             kept = self._gateway.store.box(box)
             site = "" if kept is None else kept.site
-            found = self._documents[box] = points_of(box, site, self._gateway.reports.newest_schema(box))
+            found = self._documents[box] = points_of(box, site, self._gateway.reports.schemas.newest(box))
         return found
 
     # -- sending

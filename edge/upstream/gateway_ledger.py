@@ -69,7 +69,7 @@ class LedgerConsumer:
     def _tell_points(self, box: str) -> None:
         kept = self._gateway.store.box(box)
         site = "" if kept is None else kept.site
-        document = points_of(box, site, self._gateway.reports.newest_schema(box))
+        document = points_of(box, site, self._gateway.reports.schemas.newest(box))
         if self._told.get(box) != document.pts:
             self._told[box] = document.pts
             self.ledger.points(box, parse_document(document.body))
@@ -80,7 +80,7 @@ class LedgerConsumer:
         now_ms = round(self._utc_s() * 1000)
         kept = self._gateway.store.box(stream.box)
         document = points_of(
-            stream.box, "" if kept is None else kept.site, self._gateway.reports.newest_schema(stream.box)
+            stream.box, "" if kept is None else kept.site, self._gateway.reports.schemas.newest(stream.box)
         )
         origin = Origin(stream.box, stream.stream, document.pts, document.units, via=VIA)
         cutter: Cutter[Any]

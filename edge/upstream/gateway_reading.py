@@ -6,9 +6,9 @@ import json
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from edge.upstream.gateway_log import GatewayLog
-from edge.upstream.gateway_reports import Reports
+from edge.upstream.gateway_priors import Priors
 from edge.upstream.gateway_rows import number
+from edge.upstream.gateway_schemas import Schemas
 from edge.upstream.gateway_store import Box, GatewayStore
 from sms import forms
 from sms.codec import CARRIERS, decode, is_full
@@ -72,11 +72,10 @@ def _said(header: Header, body: bytes, box: Box, store: GatewayStore) -> dict[st
     if header.type not in CARRIERS:
         form = forms.form_of(header.type, body)
         return {"form": _plain(form)}
-    reports = Reports(store, GatewayLog(store))
-    schema = reports.schema(box.id, header.schema)
+    schema = Schemas(store).schema(box.id, header.schema)
     if schema is None:
         raise ValueError(f"schema {header.schema} was not told yet")
-    prior = reports.priors.prior(box.id, header.prior) if header.prior else None
+    prior = Priors(store).prior(box.id, header.prior) if header.prior else None
     if header.prior and prior is None:
         raise ValueError(f"prior {header.prior} is not known")
     columns = decode(schema, header, body, prior)

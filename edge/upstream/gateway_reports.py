@@ -6,24 +6,19 @@ something new is known; nothing is guessed.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from typing import Any, Final
 
-from edge.core.types import Event, Record
+from edge.core.types import Event
+from edge.upstream.gateway_indexes import Indexes
 from edge.upstream.gateway_log import GatewayLog
 from edge.upstream.gateway_priors import Priors
-from edge.upstream.gateway_rows import Held, Reached, Rows, rescaled, rows_of, spans
+from edge.upstream.gateway_rows import Reached, Rows, rows_of, spans
+from edge.upstream.gateway_schemas import Schemas
 from edge.upstream.gateway_store import Box, Came, GatewayStore
 from sms import forms
 from sms.codec import decode, is_full
-from sms.indexes import lifted
-from sms.schema import Channel, Schema, SchemaParts
-from sms.wire import COUNTER_MAX, Header, Type, WireError, header_of
+from sms.wire import Header, Type, WireError, header_of
 
-HELD_S: Final = 3 * 86_400
-"""An index waits so long for the report before it: longer than the network keeps a message."""
-REACHED_S: Final = 60 * 86_400
 UNREAD_MOST: Final = 500
 TEST_EVENT: Final = "sms_test"
 GONE_EVENT: Final = "sms_gap"
@@ -35,30 +30,19 @@ class UnreadError(WireError):
     """It can be read once something else has come: says what."""
 
 
-def schema_text(schema: Schema) -> str:
-    """Return a schema as the file keeps it."""
-    rows = [[one.point, one.what, one.unit, one.exponent, one.ref] for one in schema.channels]
-    return json.dumps([schema.box, schema.tz, schema.step_s, rows], ensure_ascii=False)
-
-
-def schema_of(text: str) -> Schema:
-    """Return what `schema_text` gave."""
-    box, tz, step_s, rows = json.loads(text)
-    return Schema(box, tz, step_s, tuple(Channel(*row) for row in rows))
-
-
 class Reports:
     """The readable side of messages. Everything belongs inside a transaction."""
 
     def __init__(self, store: GatewayStore, log: GatewayLog) -> None:
         self._store = store
         self._log = log
-        self._schemas: dict[tuple[str, int], Schema] = {}
+        self._indexes = Indexes(store)
+        self.schemas = Schemas(store)
         self.priors = Priors(store)
 
     def forget(self) -> None:
         """Read from the file again: a transaction was undone."""
-        self._schemas.clear()
+        self.schemas.forget()
         self.priors.forget()
 
     # -- what comes
@@ -70,7 +54,7 @@ class Reports:
         if header.type is Type.ALARM:
             return self._events(box, header, forms.form_of(Type.ALARM, body), now_s)
         if header.type is Type.SCHEMA:
-            self._schema_part(box, body, now_s)
+            self.schemas.take(box, body, now_s)
             return Came(header.counter, now_s)
         raise WireError(f"a message of type {header.type.name.lower()} holds no reading")
 
@@ -108,7 +92,7 @@ class Reports:
     # -- reports
 
     def _report(self, box: Box, header: Header, body: bytes, now_s: int, *, may_hold: bool) -> Came:
-        schema = self.schema(box.id, header.schema)
+        schema = self.schemas.schema(box.id, header.schema)
         if schema is None:
             raise UnreadError(f"schema {header.schema} was not told yet")
         prior = None
@@ -119,10 +103,13 @@ class Reports:
         columns = decode(schema, header, body, prior)
         periods = spans(schema, header)
         if not is_full(body):
-            columns = self._lifted(box, schema, columns, periods[0].end_s, periods[-1].end_s)
+            try:
+                columns = self._indexes.lifted(box.id, schema, columns, periods[0].end_s, periods[-1].end_s)
+            except WireError as exc:
+                raise UnreadError(str(exc)) from exc
 
         def reached(point: str, at_s: int) -> Reached | None:
-            return self._reached(box.id, point, at_s)
+            return self._indexes.reached(box.id, point, at_s)
 
         rows = rows_of(schema, periods, columns, reached, may_hold=may_hold)
         box.every_s = periods[-1].end_s - periods[0].start_s
@@ -131,87 +118,22 @@ class Reports:
         return self._write(box, header.counter, rows, now_s)
 
     def _write(self, box: Box, counter: int, rows: Rows, now_s: int) -> Came:
-        db = self._store.db
-        db.executemany(
-            "INSERT OR IGNORE INTO reached VALUES (?,?,?,?,?)", [(box.id, *reached) for reached in rows.reached]
-        )
-        db.executemany(
-            "INSERT OR REPLACE INTO held VALUES (?,?,?,?,?,?,?,?,?)",
-            [(box.id, *held, counter, now_s) for held in rows.held],
-        )
-        records = rows.records + self._released(box.id)
+        self._indexes.keep(box.id, rows, counter, now_s)
+        records = rows.records + self._indexes.released(box.id)
         if not records:
             return Came(counter, now_s)
         row, seq = self._log.append(box.id, "m", records, now_s)
         return Came(counter, now_s, m_stream=row, m_seq=seq)
 
-    def _lifted(
-        self, box: Box, schema: Schema, columns: Sequence[Sequence[int | None]], first_s: int, last_s: int
-    ) -> list[list[int | None]]:
-        known: dict[int, int] = {}
-        later: dict[int, int] = {}
-        query = "SELECT value, exponent FROM reached WHERE box = ? AND point = ? AND end_s"
-        for number, channel in enumerate(schema.channels):
-            if channel.what != "index":
-                continue
-            name = (box.id, channel.point)
-            # the index before the report is what it moved on from; without it the one at its first instant does
-            before = self._store.db.execute(f"{query} <= ? ORDER BY end_s DESC LIMIT 1", (*name, first_s)).fetchone()
-            after = self._store.db.execute(f"{query} >= ? ORDER BY end_s LIMIT 1", (*name, last_s)).fetchone()
-            if before is not None:
-                known[number] = rescaled(before[0], before[1], channel.exponent)
-            if after is not None:
-                later[number] = rescaled(after[0], after[1], channel.exponent)
-        try:
-            return lifted(schema, columns, known, later)
-        except WireError as exc:
-            raise UnreadError(str(exc)) from exc
-
-    def _reached(self, box: str, point: str, at_s: int) -> Reached | None:
-        query = "SELECT point, end_s, value, exponent FROM reached WHERE box = ? AND point = ? AND end_s = ?"
-        row = self._store.db.execute(query, (box, point, at_s)).fetchone()
-        return None if row is None else Reached(*row)
-
-    # -- indexes that wait for the report before theirs
-
-    def _released(self, box: str) -> list[Record]:
-        """Return the records whose increment is known by now."""
-        query = (
-            "SELECT h.point, h.since_s, h.start_s, h.dt_s, h.value, h.exponent FROM held h JOIN reached r"
-            " ON r.box = h.box AND r.point = h.point AND r.end_s = h.since_s WHERE h.box = ?"
-        )
-        return self._let_go(box, [Held(*row) for row in self._store.db.execute(query, (box,))])
-
     def let_go(self, box: Box, now_s: int, below: int | None) -> None:
-        """Write what waits no longer. `below`: the lowest counter that is still to come; None when none is.
-
-        The first index ever has no increment, and none has one that would reach over values which may come later, or
-        by another way: it would count them twice. Older values come after newer ones, so it waits for them a while.
-        """
-        query = (
-            "SELECT point, since_s, start_s, dt_s, value, exponent FROM held h WHERE box = ? AND (at_s < ? OR"
-            " (counter < ? AND NOT EXISTS (SELECT 1 FROM reached r WHERE r.box = h.box AND r.point = h.point"
-            " AND r.end_s <= h.since_s)))"
-        )
-        rows = self._store.db.execute(query, (box.id, now_s - HELD_S, COUNTER_MAX + 1 if below is None else below))
-        records = self._let_go(box.id, [Held(*row) for row in rows])
+        """Write the indexes that wait no longer. `below`: the lowest counter that is still to come; None: none is."""
+        records = self._indexes.waited_for(box.id, now_s, below)
         if records:
             self._log.append(box.id, "m", records, now_s)
 
-    def _let_go(self, box: str, held: list[Held]) -> list[Record]:
-        self._store.db.executemany(
-            "DELETE FROM held WHERE box = ? AND point = ? AND start_s = ? AND dt_s = ?",
-            [(box, one.point, one.start_s, one.dt_s) for one in held],
-        )
-        return [one.record(self._reached(box, one.point, one.since_s)) for one in held]
-
     def prune(self, now_s: int) -> None:
-        """Drop the indexes that no report leans on any more; of each point the newest stays."""
-        self._store.db.execute(
-            "DELETE FROM reached WHERE end_s < ? AND end_s < (SELECT max(r.end_s) FROM reached r"
-            " WHERE r.box = reached.box AND r.point = reached.point)",
-            (now_s - REACHED_S,),
-        )
+        """Drop what no report leans on any more, and give up what was never readable."""
+        self._indexes.prune(now_s)
         db = self._store.db
         query = "SELECT box, counter, head, body, why FROM unread WHERE at_s < ?"
         for box, counter, head, body, why in db.execute(query, (now_s - UNREAD_S,)).fetchall():
@@ -263,43 +185,3 @@ class Reports:
             )
         elif event.kind == "alarm_end":
             self._store.db.execute("DELETE FROM alarm WHERE box = ? AND id = ?", (box, name))
-
-    # -- schemas
-
-    def schema(self, box: str, id_: int) -> Schema | None:
-        """Return a schema of a box that was told whole."""
-        if (box, id_) not in self._schemas:
-            row = self._store.db.execute("SELECT body FROM schema WHERE box = ? AND id = ?", (box, id_)).fetchone()
-            if row is None:
-                return None
-            self._schemas[box, id_] = schema_of(row[0])
-        return self._schemas[box, id_]
-
-    def _schema_part(self, box: Box, body: bytes, now_s: int) -> None:
-        db = self._store.db
-        db.execute("INSERT OR IGNORE INTO schema_part VALUES (?,?)", (box.id, body))
-        parts = SchemaParts()
-        bodies = [row[0] for row in db.execute("SELECT body FROM schema_part WHERE box = ?", (box.id,))]
-        for one in [*(other for other in bodies if other != body), body]:
-            try:
-                schema = parts.add(one)
-            except WireError:
-                db.execute("DELETE FROM schema_part WHERE box = ? AND body = ?", (box.id, one))
-                if one == body:
-                    raise
-                continue
-            if schema is None:
-                continue
-            if schema.box != box.id:
-                raise WireError(f"schema {schema.id} is of box {schema.box!r}")
-            db.execute(
-                "INSERT OR REPLACE INTO schema VALUES (?,?,?,?)", (box.id, schema.id, now_s, schema_text(schema))
-            )
-            self._schemas[box.id, schema.id] = schema
-            db.execute("DELETE FROM schema_part WHERE box = ?", (box.id,))
-
-    def newest_schema(self, box: str) -> Schema | None:
-        """Return the schema that was told last."""
-        query = "SELECT id FROM schema WHERE box = ? ORDER BY at_s DESC, id LIMIT 1"
-        row = self._store.db.execute(query, (box,)).fetchone()
-        return None if row is None else self.schema(box, row[0])

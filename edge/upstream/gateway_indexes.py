@@ -1,0 +1,101 @@
+"""The indexes of meters as reports reached them, and those that wait for the report before theirs.
+
+A report carries an index modulo 2**16, and what it moved from the last one on: both need the one that is known before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from edge.core.types import Record
+from edge.upstream.gateway_rows import Held, Reached, Rows, rescaled
+from edge.upstream.gateway_store import GatewayStore
+from sms.indexes import lifted
+from sms.schema import Schema
+from sms.wire import COUNTER_MAX
+
+HELD_S: Final = 3 * 86_400
+"""An index waits so long for the report before it: longer than the network keeps a message."""
+REACHED_S: Final = 60 * 86_400
+
+
+class Indexes:
+    """Of all boxes. Everything belongs inside a transaction."""
+
+    def __init__(self, store: GatewayStore) -> None:
+        self._store = store
+
+    def keep(self, box: str, rows: Rows, counter: int, now_s: int) -> None:
+        """Keep what the report of this counter reached, and what waits for another."""
+        db = self._store.db
+        db.executemany(
+            "INSERT OR IGNORE INTO reached VALUES (?,?,?,?,?)", [(box, *reached) for reached in rows.reached]
+        )
+        db.executemany(
+            "INSERT OR REPLACE INTO held VALUES (?,?,?,?,?,?,?,?,?)",
+            [(box, *held, counter, now_s) for held in rows.held],
+        )
+
+    def reached(self, box: str, point: str, at_s: int) -> Reached | None:
+        """Return the index of a point at an instant, None where no report reached it."""
+        query = "SELECT point, end_s, value, exponent FROM reached WHERE box = ? AND point = ? AND end_s = ?"
+        row = self._store.db.execute(query, (box, point, at_s)).fetchone()
+        return None if row is None else Reached(*row)
+
+    def lifted(
+        self, box: str, schema: Schema, columns: Sequence[Sequence[int | None]], first_s: int, last_s: int
+    ) -> list[list[int | None]]:
+        """Return the columns of a report with the high bits of their indexes put back. Raises WireError."""
+        known: dict[int, int] = {}
+        later: dict[int, int] = {}
+        query = "SELECT value, exponent FROM reached WHERE box = ? AND point = ? AND end_s"
+        for number, channel in enumerate(schema.channels):
+            if channel.what != "index":
+                continue
+            name = (box, channel.point)
+            # the index before the report is what it moved on from; without it the one at its first instant does
+            before = self._store.db.execute(f"{query} <= ? ORDER BY end_s DESC LIMIT 1", (*name, first_s)).fetchone()
+            after = self._store.db.execute(f"{query} >= ? ORDER BY end_s LIMIT 1", (*name, last_s)).fetchone()
+            if before is not None:
+                known[number] = rescaled(before[0], before[1], channel.exponent)
+            if after is not None:
+                later[number] = rescaled(after[0], after[1], channel.exponent)
+        return lifted(schema, columns, known, later)
+
+    def released(self, box: str) -> list[Record]:
+        """Return the records whose increment is known by now."""
+        query = (
+            "SELECT h.point, h.since_s, h.start_s, h.dt_s, h.value, h.exponent FROM held h JOIN reached r"
+            " ON r.box = h.box AND r.point = h.point AND r.end_s = h.since_s WHERE h.box = ?"
+        )
+        return self._let_go(box, [Held(*row) for row in self._store.db.execute(query, (box,))])
+
+    def waited_for(self, box: str, now_s: int, below: int | None) -> list[Record]:
+        """Return the records of what waits no longer. `below`: the lowest counter that is still to come; None: none is.
+
+        The first index ever has no increment, and none has one that would reach over values which may come later, or
+        by another way: it would count them twice. Older values come after newer ones, so it waits for them a while.
+        """
+        query = (
+            "SELECT point, since_s, start_s, dt_s, value, exponent FROM held h WHERE box = ? AND (at_s < ? OR"
+            " (counter < ? AND NOT EXISTS (SELECT 1 FROM reached r WHERE r.box = h.box AND r.point = h.point"
+            " AND r.end_s <= h.since_s)))"
+        )
+        rows = self._store.db.execute(query, (box, now_s - HELD_S, COUNTER_MAX + 1 if below is None else below))
+        return self._let_go(box, [Held(*row) for row in rows])
+
+    def _let_go(self, box: str, held: list[Held]) -> list[Record]:
+        self._store.db.executemany(
+            "DELETE FROM held WHERE box = ? AND point = ? AND start_s = ? AND dt_s = ?",
+            [(box, one.point, one.start_s, one.dt_s) for one in held],
+        )
+        return [one.record(self.reached(box, one.point, one.since_s)) for one in held]
+
+    def prune(self, now_s: int) -> None:
+        """Drop the indexes that no report leans on any more; of each point the newest stays."""
+        self._store.db.execute(
+            "DELETE FROM reached WHERE end_s < ? AND end_s < (SELECT max(r.end_s) FROM reached r"
+            " WHERE r.box = reached.box AND r.point = reached.point)",
+            (now_s - REACHED_S,),
+        )
