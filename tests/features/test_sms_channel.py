@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from edge.core.costs import costs
 from edge.core.equipment_list import EquipmentList
 from edge.core.setpoint import Setpoints
@@ -198,6 +200,21 @@ def test_a_question_has_one_answer_and_a_word_nobody_knows_a_helpful_one() -> No
         assert re.match(r"hall\.t: no value", box.text("READ hall.t", GUEST)), box.told(GUEST)
         assert "RELEV" in box.text("RELEVER", CARE)
         assert not box.text("", GATEWAY)
+
+
+@pytest.mark.parametrize(("asks", "number"), [("HELP", BOSS), ("AIDE", CARE)])
+def test_what_help_says_is_alone_tells_how_and_starts_nothing(asks: str, number: str) -> None:
+    """S8: each word that HELP names as telling how is sent alone, and told how; TEST, which begins at once, is not."""
+    with phoned() as box:
+        box.read(60, hall_t=20, water_cold=0)
+        told = box.text(asks, number)
+        words = re.search(r"\. ((?:[A-Z]+ )+[A-Z]+): ", told)
+        assert words, told
+        assert "TEST" in told
+        assert "TEST" not in words[1]
+        for word in words[1].split()[:6]:
+            assert word in box.text(word, number)
+        assert not box.journal("command")
 
 
 def test_a_box_that_does_not_know_the_time_is_told_it_by_text() -> None:
