@@ -17,7 +17,7 @@ from edge.core.reachable import RecipientSpec
 from edge.core.reply_codes import alarm_code
 from edge.core.try_out import TryOut
 from edge.core.types import LimitSpec, PointSpec
-from edge.links.sms_people import Page
+from edge.links.sms_page import Page
 from edge.links.sms_writing import Writing
 from edge.settings.model_sms import Recipient
 from tests.unit.rig import Rig, sample

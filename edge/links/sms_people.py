@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from edge.core.clock import Clock
-from edge.core.page_facts import joined, numbers_of
+from edge.core.page_facts import numbers_of
 from edge.core.ports import Reader
 from edge.core.reply_codes import alarm_code
 from edge.core.types import NEVER, Event
 from edge.links.messages import Say
+from edge.links.sms_page import Page, Told, together
 from edge.links.sms_ports import Fate, Outlet, Purpose, Wanted
 from edge.settings.model_sms import Recipient
 from edge.settings.sms_fit import TooLongError
@@ -37,47 +36,11 @@ VALID_S: Final[Mapping[Purpose, int]] = {"alarm": 86_400, "test": 3600, "daily":
 TOLD_LINES: Final = 2
 """Of a text, which the status tells: what, where and how much; its code stands in the last one."""
 
-PURPOSES: Final[Mapping[str, Purpose]] = {"test": "test", "trial": "test", "daily": "daily", "life": "life"}
-"""By what a page is; any other is of alarms."""
-
 log = logging.getLogger(__name__)
 
 
 class NotYetError(Exception):
     """What a text tells can't be had at present: it is asked for again."""
-
-
-class Page(msgspec.Struct):
-    """A text that is to be sent: the event at `seq`, or several that go as one, which it `stands_for`."""
-
-    seq: int
-    to: str
-    boot: int
-    at_ms: int
-    point: str
-    values: dict[str, Any]
-    stands_for: tuple[int, ...] = ()
-    is_offered: bool = False
-    is_told: bool = False
-
-    @property
-    def first(self) -> int:
-        """The oldest entry that it stands for: the log is needed from there on."""
-        return min(self.stands_for, default=self.seq)
-
-    @property
-    def purpose(self) -> Purpose:
-        """What it is for."""
-        what: str = self.values["what"]
-        return PURPOSES.get(what, "alarm")
-
-
-class Told(msgspec.Struct, frozen=True):
-    """A text that the modem's owner has taken: to whom, when, and how it begins; no number, and not its code."""
-
-    to: str
-    utc_ms: int
-    text: str
 
 
 Write = Callable[[Recipient, Page, str], str]
@@ -250,40 +213,3 @@ class People:
         if "id" in page.values:
             about.setdefault("ids", str(page.values["id"]))
         self._say("page_sent", to=page.to, what=page.values["what"], page=page.seq, fate=fate, **about)
-
-
-def together(pages: Sequence[Page]) -> dict[str, Any]:
-    """Return what one text tells in the place of several: what has begun and goes on, and what is over by now."""
-    begun: dict[int, Page] = {}
-    ended: dict[int, Page] = {}
-    codes: dict[int, None] = {}
-    for page in pages:
-        values = page.values
-        over = [values["id"]] if values["what"] == "end" else numbers_of(values.get("ended"))
-        goes_on = numbers_of(values.get("ids"))
-        if not goes_on and values["what"] not in {"end", "merged"}:
-            goes_on = [values["id"]]
-        begun |= dict.fromkeys((number for number in goes_on if number not in over), page)
-        ended |= dict.fromkeys(over, page)
-        codes |= dict.fromkeys(numbers_of(values.get("ack")))
-    begun = {number: page for number, page in begun.items() if number not in ended}
-    if len(begun) + len(ended) == 1:
-        return dict(pages[-1].values)
-    told = begun or ended
-    firsts = [page for number, page in told.items() if page.values.get("id") == number]
-    points = dict.fromkeys(point for page in firsts or pages for point in _points(page))
-    values = dict((firsts or list(pages))[0].values)
-    for name in ("ids", "ended", "ack", "points"):
-        values.pop(name, None)
-    times = [page.values["begin_ms"] for page in told.values() if "begin_ms" in page.values]
-    ends = [page.values["end_ms"] for page in told.values() if "end_ms" in page.values]
-    values |= {"what": "merged", "count": len(told), "points": ", ".join(points)}
-    values |= {"ids": joined([*begun])} if begun else {}
-    values |= {"ended": joined([*ended])} if ended else {}
-    values |= {"ack": joined([*codes])} if codes else {}
-    values |= {"begin_ms": min(times), "begun_ms": max(times)} if times else {}
-    return values | ({"end_ms": max(ends)} if ends else {})
-
-
-def _points(page: Page) -> list[str]:
-    return [page.point] if page.point else [name for name in str(page.values.get("points", "")).split(", ") if name]

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from edge.core.report import Length, Report
 from edge.core.types import PointSpec
-from edge.links.sms_people import NotYetError, Page
+from edge.links.sms_page import Page
+from edge.links.sms_people import NotYetError
 from edge.settings import sms_pages
 from edge.settings.model_sms import Recipient
 from edge.settings.report_sms import report_sms

@@ -12,7 +12,8 @@ import pytest
 
 from edge.core.reachable import RecipientSpec
 from edge.core.report import Alarms, Health, Length, Machines, Report, span_of
-from edge.links.sms_people import NotYetError, Page, together
+from edge.links.sms_page import Page, together
+from edge.links.sms_people import NotYetError
 from edge.links.sms_writing import Writing
 from edge.settings.model_sms import Recipient
 from edge.settings.sms_pages import LifeFacts

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from edge.core.reply_codes import alarm_code
 from edge.core.types import NEVER, Event
-from edge.links.sms_people import CONSUMER, NotYetError, Page, People, together
+from edge.links.sms_page import Page, together
+from edge.links.sms_people import CONSUMER, NotYetError, People
 from edge.links.sms_ports import Fate, Purpose, Wanted
 from edge.settings.model_sms import Recipient
 from sms.mailbox import Received
