@@ -14,16 +14,15 @@ from copy import copy
 from typing import Final
 
 from edge.upstream.gateway_acks import Acks
+from edge.upstream.gateway_incoming import Incoming
 from edge.upstream.gateway_log import GatewayLog
 from edge.upstream.gateway_orders import Orders
 from edge.upstream.gateway_pairing import Pairing
 from edge.upstream.gateway_post import Post, month_of
-from edge.upstream.gateway_reports import Reports, UnreadError
-from edge.upstream.gateway_sessions import Sessions, is_shut
-from edge.upstream.gateway_store import Box, Came, GatewayStore
+from edge.upstream.gateway_reports import Reports
+from edge.upstream.gateway_sessions import Sessions
+from edge.upstream.gateway_store import Box, GatewayStore
 from sms.mailbox import Mailbox, MailboxError, Received
-from sms.seal import SealError
-from sms.session import Session
 from sms.wire import Type, WireError, header_of
 
 POLL_S: Final = 2.0
@@ -48,6 +47,7 @@ class Gateway:
         self._acks = Acks(store, self.sessions, self.reports)
         self._pairing = Pairing(store, self.sessions)
         self._orders = Orders(store, self.sessions, self.log)
+        self._incoming = Incoming(store, self.sessions, self.reports, self._acks, self._pairing, self._orders)
         self._post = Post(store, mailboxes)
         self._mailboxes = mailboxes
         self._utc_s = utc_s
@@ -56,8 +56,6 @@ class Gateway:
         self._due_utc_s = 0
         self._due: dict[str, int] = {}
         self._acked: dict[int, int] = {}
-        self._heard: set[str] = set()
-        """Boxes of which something came since the last look."""
         self._pruned_s = 0
         self.wake = False
         """Something was acknowledged: acknowledgements may be due."""
@@ -140,7 +138,7 @@ class Gateway:
             why = f"box number {header.box} is not known here" if box is None else f"box {box.id} is {box.state}"
             self._strange(name, message, why, utc_s)
             return
-        self._sealed(box, name, message.number, message.octets, utc_s, stamp_s=message.stamp_utc_s)
+        self._incoming.take(box, name, message.number, message.octets, utc_s, stamp_s=message.stamp_utc_s)
 
     def _strange(self, name: str, message: Received, why: str, utc_s: int) -> None:
         """Count, journal and keep what is nobody's."""
@@ -148,103 +146,6 @@ class Gateway:
         self.store.count("", month_of(utc_s), "refused")
         self.store.journal(utc_s, "", "refused", number=message.number, why=why)
         log.warning("a message from %s was refused: %s", message.number, why)
-
-    def _sealed(
-        self, box: Box, name: str, number: str, octets: bytes, utc_s: int, *, stamp_s: int | None = None
-    ) -> None:
-        self._heard.add(box.id)
-        if box.is_restored:  # it is told first: what comes before its answer may have been played again
-            self._pairing.look(box, utc_s)
-        session = self.sessions.of(box, utc_s)
-        try:
-            opened = session.open(octets)
-        except SealError as exc:
-            self._not_opened(box, session, name, number, octets, exc, utc_s)
-            return
-        was_shut = is_shut(box)
-        header = opened.header
-        if header.type is Type.HELLO:
-            came = Came(header.counter, utc_s)
-            try:
-                session.agree(opened)
-            except SealError as exc:
-                self.store.journal(utc_s, box.id, "unread", counter=header.counter, why=str(exc))
-                session.accept(header.counter)
-        else:
-            session.accept(header.counter)
-            read = self._read(box, header.counter, opened.header.type, octets, opened.body, utc_s)
-            came = read if read is not None else Came(-1, utc_s)
-        self.sessions.keep(box, session)
-        if came.counter > box.settled:
-            self.store.add_came(box.id, came)
-        self.store.count(box.id, month_of(utc_s), "in")
-        if number and number != box.phone:
-            self.store.journal(utc_s, box.id, "number", before=box.phone, after=number)
-        box.phone, box.mailbox = number or box.phone, name
-        box.last_s = max(box.last_s or 0, min(stamp_s or utc_s, utc_s))
-        if was_shut and not is_shut(box):
-            self._opens_again(box, session, header.counter, utc_s)
-        self.store.update(box)
-
-    def _read(self, box: Box, counter: int, kind: Type, octets: bytes, body: bytes, utc_s: int) -> Came | None:
-        """Return what a message made; None: it can't be read yet, and is kept."""
-        header = header_of(octets)
-        try:
-            if kind is Type.REPLY:
-                return self._orders.answered(box, header, body, utc_s)
-            # whether one below is still to come is seen at once after this, in `_look`
-            came = self.reports.take(box, header, body, utc_s, may_hold=counter > box.settled + 1)
-        except UnreadError as exc:
-            self.reports.keep_unread(box, header, body, str(exc), utc_s)
-            self.store.journal(utc_s, box.id, "unread", counter=counter, why=str(exc))
-            return None
-        except WireError as exc:
-            self.store.add_raw(utc_s, box.mailbox, box.phone, octets[:12] + body, "", f"{box.id}: {exc}")
-            self.store.journal(utc_s, box.id, "unreadable", counter=counter, why=str(exc))
-            log.error("%s: message %d can't be read: %s", box.id, counter, exc)
-            return Came(counter, utc_s)
-        self.reports.again(box, utc_s)
-        return came
-
-    def _not_opened(
-        self, box: Box, session: Session, name: str, number: str, octets: bytes, error: SealError, utc_s: int
-    ) -> None:
-        month = month_of(utc_s)
-        if error.reason in {"repeat", "old"}:
-            self.store.count(box.id, month, "repeat")
-            return
-        if error.reason == "held":
-            self.store.db.execute(
-                "INSERT INTO shut (box, mailbox, phone, octets) VALUES (?,?,?,?)", (box.id, name, number, octets)
-            )
-            self._new_keys(box, session, utc_s)
-            return
-        self.sessions.keep(box, session)
-        self.store.count(box.id, month, "refused")
-        self.store.add_raw(utc_s, name, number, octets, "", f"{box.id}: {error}")
-        self.store.journal(utc_s, box.id, "refused", number=number, why=str(error))
-        log.warning("%s: a message from %s was refused: %s", box.id, number, error)
-        self._new_keys(box, session, utc_s)
-
-    def _new_keys(self, box: Box, session: Session, utc_s: int) -> None:
-        """Tell the box to use new keys where it must, once a day at most: forged messages must not cost one each."""
-        query = "SELECT 1 FROM outgoing WHERE box = ? AND purpose = 'roll' AND made_s > ?"
-        if session.needs_roll and not self.store.db.execute(query, (box.id, utc_s - DAILY_S)).fetchone():
-            roll = session.roll()
-            self.sessions.keep(box, session)
-            self.sessions.post(box, roll, "roll", utc_s)
-
-    def _opens_again(self, box: Box, session: Session, counter: int, utc_s: int) -> None:
-        """The box has answered a restored gateway: what it sent in between is asked for, what came is opened now."""
-        wanted = [one for one in self._acks.missing(box, self.store.came(box.id)) if one < counter]
-        session.ask(wanted)
-        self.sessions.keep(box, session)
-        self.store.update(box)
-        query = "SELECT mailbox, phone, octets FROM shut WHERE box = ? ORDER BY id"
-        kept = self.store.db.execute(query, (box.id,)).fetchall()
-        self.store.db.execute("DELETE FROM shut WHERE box = ?", (box.id,))
-        for name, number, octets in kept:
-            self._sealed(box, name, number, octets, utc_s)
 
     # -- what is due
 
@@ -262,14 +163,14 @@ class Gateway:
             boxes = self.store.boxes()
             self._due = {box.id: self._due.get(box.id, 0) for box in boxes}
             for box in boxes:
-                if is_others or box.id in moved or box.id in self._heard or utc_s >= self._due[box.id]:
+                if is_others or box.id in moved or box.id in self._incoming.heard or utc_s >= self._due[box.id]:
                     self._due[box.id] = self._look_at(box, acked, utc_s)
             if utc_s - self._pruned_s >= DAILY_S:
                 self._pruned_s = utc_s
                 self.log.forget(utc_s)
                 self.reports.prune(utc_s)
         self._acked = acked
-        self._heard.clear()
+        self._incoming.heard.clear()
         self._due_utc_s = min([utc_s + LOOK_S, *self._due.values()])
 
     def _look_at(self, box: Box, acked: dict[int, int], utc_s: int) -> int:
