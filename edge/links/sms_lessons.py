@@ -10,7 +10,7 @@ import logging
 from typing import Final, NamedTuple
 
 from edge.links.sms_memory import Memory
-from sms.codec import decode, encode
+from sms.codec import decode, encode, is_full
 from sms.forms import Train
 from sms.prior import Prior, prior_of, train
 from sms.schema import Schema
@@ -77,7 +77,7 @@ class Lessons:
             header = header_of(octets)
             if header.counter == counter and header.prior and header.schema == schema.id:
                 try:
-                    return _without(header, self._columns(octets, schema), schema)
+                    return _without(header, self._columns(octets, schema), schema, full=is_full(octets[HEAD:]))
                 except WireError as exc:
                     log.warning("sms: report %d can't be said again: %s", counter, exc)
         return []
@@ -90,11 +90,11 @@ class Lessons:
         return decode(schema, header_of(octets), octets[HEAD:], self.prior(schema))
 
 
-def _without(header: Header, columns: list[list[int | None]], schema: Schema) -> list[Plain]:
+def _without(header: Header, columns: list[list[int | None]], schema: Schema, *, full: bool) -> list[Plain]:
     found: list[Plain] = []
     at = 0
     while at < header.count:
-        encoded = encode(schema, [column[at:] for column in columns])
+        encoded = encode(schema, [column[at:] for column in columns], full=full)
         base_s = header.base_s + at * STEPS[header.step]
         said = Header(
             header.type, 0, 0, schema.id, base_s=base_s, step=header.step, coder=encoded.coder, count=encoded.count

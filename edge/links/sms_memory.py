@@ -62,6 +62,8 @@ class Memory(msgspec.Struct):
     """The instant of the plan that was served last."""
     full_ms: int = 0
     """When whole indexes were sent last."""
+    anchors: dict[str, int] = {}
+    """Which they were, by point."""
     backlog: list[tuple[int, int]] = []
     """Older ranges (UTC ms) that are not in messages yet, the oldest first."""
     events: tuple[str, int] | None = None

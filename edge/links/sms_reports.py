@@ -13,6 +13,7 @@ from edge.links.sms_lessons import Lessons
 from edge.links.sms_memory import Memory
 from edge.links.sms_plan import SETTLE_S, Plan
 from sms.codec import Encoded, encode
+from sms.indexes import TURN
 from sms.schema import Schema
 from sms.wire import EPOCH_S, LOCAL_DAY, STEPS, UNIT_S, Type
 
@@ -79,21 +80,27 @@ class Reports:
             backlog.append((oldest_ms, new_ms))
             from_ms = new_ms
         full = upto_ms - memory.full_ms >= DAY_MS
-        found, _ = self._cut(from_ms, upto_ms, Type.DAILY if self.schema.step_s == 86_400 else Type.REPORT, full=full)
+        anchors = {} if full else dict(memory.anchors)
+        kind = Type.DAILY if self.schema.step_s == 86_400 else Type.REPORT
+        found, _ = self._cut(from_ms, upto_ms, kind, anchors)
         while backlog and room > 0:
-            older, reached_ms = self._cut(*backlog[0], Type.BACKLOG, full=True, most=min(room, AT_ONCE))
+            older, reached_ms = self._cut(*backlog[0], Type.BACKLOG, {}, most=min(room, AT_ONCE))
             found += older
             room -= len(older)
             backlog[:1] = [(reached_ms, backlog[0][1])] if reached_ms < backlog[0][1] else []
         if full and found:
             memory.full_ms = upto_ms
         memory.sent_ms, memory.due_s, memory.backlog = max(from_ms, upto_ms), due_s, backlog
+        memory.anchors = anchors
         return found
 
     def _cut(
-        self, from_ms: int, to_ms: int, type_: Type, *, full: bool, most: int = 1000
+        self, from_ms: int, to_ms: int, type_: Type, anchors: dict[str, int], *, most: int = 1000
     ) -> tuple[list[Part], int]:  # fmt: skip
-        """Return messages of a range, at most so many, and up to where they reach."""
+        """Return messages of a range, at most so many, and up to where they reach.
+
+        `anchors`: indexes by point that were last sent whole; the reader needs another one once an index has turned.
+        """
         prior = self._lessons.prior(self.schema) if type_ is Type.REPORT else None
         starts = starts_of(from_ms, to_ms, self.schema.step_s, self._zone)
         columns = columns_of(self.schema, self._history, starts, self._zone)
@@ -104,10 +111,24 @@ class Reports:
             if at == len(starts):
                 return parts, to_ms
             end = _last_value(columns, len(starts))
-            encoded = encode(self.schema, [column[at:end] for column in columns], prior, full=full and not parts)
+            cut = [column[at:end] for column in columns]
+            firsts = self._firsts(cut)
+            full = any(not 0 <= first - anchors.get(point, -TURN) < TURN for point, first in firsts.items())
+            encoded = encode(self.schema, cut, prior, full=full)
+            if full:
+                anchors.update(self._firsts([column[: encoded.count] for column in cut]))
             parts.append(Part(type_, base_of(starts[at]), self._step, encoded))
             at += encoded.count
         return parts, to_ms if at >= len(starts) else starts[at]
+
+    def _firsts(self, columns: Sequence[Column]) -> dict[str, int]:
+        """Return the first value of each index that has one."""
+        firsts = {
+            channel.point: next((value for value in column if value is not None), None)
+            for channel, column in zip(self.schema.channels, columns, strict=True)
+            if channel.what == "index"
+        }
+        return {point: first for point, first in firsts.items() if first is not None}
 
     @property
     def _step(self) -> int:

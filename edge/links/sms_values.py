@@ -79,7 +79,7 @@ class Values:
             return False
         try:
             parts = reports.parts(utc_ms, self._outlet.room("backlog"))
-        except OSError as exc:
+        except (OSError, WireError) as exc:  # WireError: so far apart that not one interval fits
             log.warning("sms: values wait: %s", exc)
             self._history_s = now_s + HISTORY_S
             return False

@@ -7,9 +7,8 @@ from typing import Final
 from edge.settings.draft import Draft, Row
 from edge.settings.faults import Faults, LineOf
 from edge.settings.rules_tariff import note_no_point
-from edge.settings.sms_channels import fewest_channels
+from edge.settings.sms_channels import fewest_channels, most_channels
 from edge.settings.sources import sources
-from sms.schema import CHANNELS_MAX
 
 PERIODS_S: Final = {"hourly": 3600, "6-hourly": 21_600, "daily": 86_400}
 
@@ -39,6 +38,7 @@ def _check_points(row: Row, draft: Draft, faults: Faults, *, is_sent: bool) -> N
         elif (channel := points[name].channel) is not None and channel.kind == "text":
             faults.at_value((*row.path, "points", place), "fault.sms_text")
     kinds = [points[name].channel for name in (wanted or points) if name in points]
-    channels = fewest_channels(channel.kind for channel in kinds if channel is not None)
-    if is_sent and channels > CHANNELS_MAX:
-        faults.at_value(row.key("points"), "fault.sms_channels", channels=channels, most=CHANNELS_MAX)
+    words = sorted(channel.kind for channel in kinds if channel is not None)  # counters first, as they are sent
+    channels = fewest_channels(words)
+    if is_sent and channels > (most := most_channels(words)):
+        faults.at_value(row.key("points"), "fault.sms_channels", channels=channels, most=most)

@@ -7,7 +7,7 @@
 | state | its last word's number | the same |
 
 Resolution is worth more than any coder (a tenth of a degree, not a sixteenth): `EXPONENTS` says it by unit. A mean of
-power leans on the index of its energy, lowest and highest lean on their mean. Where this makes more than 64 channels
+power leans on the index of its energy, lowest and highest lean on their mean. Where this is more than a report holds,
 gauges give their means only.
 """
 
@@ -18,7 +18,10 @@ from typing import Final
 
 from edge.core.types import PointSpec
 from edge.settings.model_sms import SmsLink
-from sms.schema import CHANNELS_MAX, Channel, Schema
+from sms.codec import encode
+from sms.lean import INDEX_MAX
+from sms.schema import CHANNELS_MAX, Channel, Schema, What
+from sms.wire import WireError
 
 EXPONENTS: Final[dict[str, int]] = {
     "Cel": -1, "K": -1, "%RH": 0, "%": 0, "W": 0, "VA": 0, "var": 0, "kW": -2, "kVA": -2, "kvar": -2, "V": -1, "mV": 0,
@@ -31,6 +34,8 @@ INDEX_EXPONENTS: Final[dict[str, int]] = {
 }  # fmt: skip
 """Of indexes; any other unit in whole ones."""
 OTHERWISE: Final = -2
+USUAL: Final = {"mean": 250, "min": 240, "max": 260, "last": 1}
+"""What a value is about, where it is asked whether a report can hold so many."""
 POWER: Final = frozenset({"W", "VA", "kW", "kVA"})
 ENERGY: Final = frozenset({"Wh", "kWh"})
 
@@ -50,12 +55,24 @@ def schema_of(settings: SmsLink, box: str, tz: str, points: Iterable[PointSpec])
     chosen = sent_points(points, settings.points)
     if not chosen:
         return None
-    channels = _channels(chosen, settings.step_s, spread=settings.step_s > 600)
+    for spread in (True, False) if settings.step_s > 600 else (False,):
+        channels = _channels(chosen, settings.step_s, spread=spread)
+        if fits(channels):
+            return Schema(box, tz, settings.step_s, tuple(channels))
+    raise TooManyError(f"{len(channels)} channels are more than one report can hold: name fewer in `points`")
+
+
+def fits(channels: Sequence[Channel]) -> bool:
+    """Return whether a report holds one interval of these: whole indexes, and other values of usual size."""
     if len(channels) > CHANNELS_MAX:
-        channels = _channels(chosen, settings.step_s, spread=False)
-    if len(channels) > CHANNELS_MAX:
-        raise TooManyError(f"{len(channels)} channels, and a report holds {CHANNELS_MAX}: name fewer in `points`")
-    return Schema(box, tz, settings.step_s, tuple(channels))
+        return False
+    alone = tuple(Channel("p", channel.what, "", 0, channel.ref) for channel in channels)
+    usual = [[INDEX_MAX if channel.what == "index" else USUAL[channel.what]] for channel in channels]
+    try:
+        encode(Schema("", "", 3600, alone), usual, full=True)
+    except WireError:
+        return False
+    return True
 
 
 def _channels(points: Sequence[PointSpec], step_s: int, *, spread: bool) -> list[Channel]:
@@ -94,3 +111,14 @@ def fewest_channels(kinds: Iterable[str]) -> int:
     3
     """
     return sum(kind != "text" for kind in kinds)
+
+
+def most_channels(kinds: Sequence[str]) -> int:
+    """Return how many of the first of these a report can hold, with a channel each.
+
+    >>> most_channels(["counter"] * 64), most_channels(["state"] * 65)
+    (29, 64)
+    """
+    whats: dict[str, What] = {"counter": "index", "gauge": "mean", "state": "last"}
+    channels = [Channel("p", whats[kind], "", 0) for kind in kinds if kind != "text"]
+    return next((count for count in range(len(channels), 0, -1) if fits(channels[:count])), 0)
