@@ -21,9 +21,9 @@ help:
 run: need-run $(VENV)/.ready-run
 	@$(VENV)/bin/vigie run --demo --live $(if $(FOR),--for $(FOR))
 
-# Many tests wait for a real broker or a real process: two at a time, a file's tests together, take half as long.
+# Many tests wait for a real broker, modem or process: three at a time, a file's tests together, keep two cores busy.
 test: need-test $(VENV)/.ready-test
-	@$(VENV)/bin/python -m pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadfile)
+	@$(VENV)/bin/python -m pytest $(if $(ARGS),$(ARGS),-n 3 --dist loadfile)
 
 lint: need-run $(VENV)/.ready-test
 	$(VENV)/bin/ruff check

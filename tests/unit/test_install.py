@@ -206,7 +206,7 @@ def test_second_run_changes_nothing_and_keeps_the_settings(copy: Path, script: P
 
 
 @NEEDS_ROOT
-@pytest.mark.slow(reason="fills a second environment from the package index")
+@pytest.mark.campaign(reason="fills a second environment from the package index")
 def test_half_filled_environment_is_made_anew_and_old_ones_go(copy: Path, script: Path) -> None:
     (copy / "opt/vigie/.complete").unlink()
     (copy / "opt/vigie-0123456789ab").mkdir()
