@@ -46,14 +46,13 @@ from edge.store.history import CONSUMER, History
 from edge.store.log import Log
 from edge.store.writer import Writer
 from hal.fake.gpio import FakeGpio
-from hal.sample import BAD, GOOD, Cycle, Notice, Sample
-from sms.gsm7 import MESSAGE, septets
+from hal.sample import Notice
 from sms.memory_mailbox import MemoryMailbox
 from tests.orders_rig import HEAD
 from tests.sim.clock_world import StagedClock
+from tests.sms_channel_workers import GATEWAY, Network, Reading
 from tests.sms_desk_rig import BOSS, CARE, GUEST, SITE
 
-GATEWAY: Final = "+33600000100"
 STRANGER: Final = "+33600000666"
 PEOPLE: Final = f"""\
 [[recipient]]
@@ -261,46 +260,4 @@ class Phoned:
         return [values for values in self.journal("command") if values["verb"] == verb]
 
 
-class Reading:
-    """A worker: the buses."""
-
-    name = "buses"
-
-    def __init__(self, box: Phoned) -> None:
-        self._box = box
-
-    def step(self, now_s: float) -> float:
-        """Read all points."""
-        now_ns = self._box.clock.now_ns
-        samples = [
-            Sample(point, now_ns, value, BAD if value is None else GOOD, "no_answer" if value is None else "")
-            for point, value in self._box.values.items()
-        ]
-        if samples:
-            self._box.station.post(Cycle("w1", now_ns, samples))
-        return now_s + self._box.reads_s
-
-    def filenos(self) -> list[int]:
-        """There is no socket."""
-        return []
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-class Network(Reading):
-    """A worker: texts arrive on phones, what is sealed at the gateway."""
-
-    name = "network"
-
-    def step(self, now_s: float) -> float:
-        """Carry what waits."""
-        box = self._box
-        while (message := box.mailbox.leave()) is not None:
-            if message.octets:
-                for octets in box.gateway.take(message.octets, box.clock.utc_ms() // 1000):
-                    box.mailbox.bring(GATEWAY, octets=octets)
-            else:
-                assert septets(message.text) <= MESSAGE
-                box.texts.append((message.number, message.text))
-        return 1e18
+__all__ = ["GATEWAY", "PEOPLE", "STRANGER", "Phoned"]
