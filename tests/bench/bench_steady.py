@@ -185,5 +185,5 @@ def with_broker(site: str, port: int) -> str:
 
     document: Any = tomlkit.parse(site)
     document["box"]["trust_clock"] = True
-    document["link"] = {"mqtt": {"host": "127.0.0.1", "port": port}}
+    document.setdefault("link", {})["mqtt"] = {"host": "127.0.0.1", "port": port}
     return tomlkit.dumps(document)
