@@ -55,6 +55,8 @@ class Trials(Part):
         self._asked: list[str] | None = kept.get("asked")
         self._on_boot = on_boot
         self._stored: tuple[str, int] | None = None
+        self._others: dict[str, None] = {}
+        """Who asked by text while it ran, in this order."""
         self._counts: dict[str, int] = {}
         self.began: Callable[[], None] = _nobody
         """Called when a trial begins; its event comes with the same step."""
@@ -65,7 +67,7 @@ class Trials(Part):
         """Go on with the trial that runs and with who listens."""
         self.running, self.verdict, self._stored = before.running, before.verdict, before._stored
         self.began, self.ended, self._counts = before.began, before.ended, dict(before._counts)
-        self._asked = None
+        self._asked, self._others = None, before._others
 
     def attach(self, site: Engine) -> None:
         """Note where each pulse meter stands; begin what a power cut ended, or what every start is to do."""
@@ -88,6 +90,8 @@ class Trials(Part):
     def _order(self, command: Command, _args: Trial) -> Result:
         now_ms = self.site.now_ms
         if self.running is not None:
+            if command.channel == "sms" and command.author:
+                self._others[command.author] = None
             left_s = max(1, (self.running.begin_ms + LASTS_MS - now_ms) // 1000)
             return Result(command.id, done=True, text=Text("trial_runs", {"left_ms": left_s * 1000}))
         self._begin(command.author, command.channel, now_ms)
@@ -95,6 +99,7 @@ class Trials(Part):
 
     def _begin(self, author: str, channel: str, now_ms: int) -> None:
         self.running, self._stored, self.verdict = Running(author, channel, now_ms), None, None
+        self._others.clear()
         self.is_changed = True
         self.site.emit(Event("test_begin", now_ms, "", {"by": author, "channel": channel}))
         self.due_ms = now_ms + LOOK_MS
@@ -153,9 +158,9 @@ class Trials(Part):
             values |= {"v": verdict.meter.v, "u": verdict.meter.u}
         point = "" if verdict.meter is None else verdict.meter.point
         self.site.emit(Event("test_end", now_ms, point, values))
-        to = running.author if running.channel == "sms" else self._told
-        if to:
-            outcome = {name: value for name, value in values.items() if name not in {"by", "channel"}}
+        first = running.author if running.channel == "sms" else self._told
+        outcome = {name: value for name, value in values.items() if name not in {"by", "channel"}}
+        for to in dict.fromkeys([*([first] if first else []), *self._others]):
             self.site.emit(Event("page", now_ms, point, {"to": to, "what": "trial", **outcome}))
         self.ended(verdict)
 

@@ -141,6 +141,16 @@ def test_a_second_request_waits_for_the_first_and_a_repeat_changes_nothing() -> 
     assert (site.began, site.kinds().count("test_begin")) == (1, 1)
 
 
+def test_everybody_who_asked_by_text_while_it_ran_hears_the_outcome_once() -> None:
+    site = Site()
+    site.run(0, 5)
+    site.order("a")
+    for id_ in ("b", "c"):
+        site.engine.command(Command(id_, "test", {}, "office", "sms", "operate"), site.engine.now_ms)
+    site.stored(6)
+    assert [event.values["to"] for event in site.events if event.kind == "page"] == ["caretaker", "office"]
+
+
 def test_the_button_begins_one_and_only_one() -> None:
     site = Site()
     site.run(0, 5)
