@@ -18,6 +18,8 @@ from edge.cli.words import Words, own_words
 from edge.runtime.wiping import Known, known
 from edge.store.erasing import Hit, Search, erase, fill, flush_folder, own_files
 from edge.store.fs import RealFs
+from sms.mailbox import MailboxError
+from sms.smsd_erasing import erased
 
 EXIT_FAILED: Final = 1
 EXIT_BAD_INPUT: Final = 2
@@ -81,6 +83,7 @@ def _wipe(args: argparse.Namespace, found: Known, say: Words) -> int:
     octets = sum(erase(path) for path in paths)
     if args.state.is_dir():
         flush_folder(args.state)
+    texts, why = _texts(found.texts)
     if args.settings and args.config.exists():
         octets += erase(args.config)
         flush_folder(args.config.parent)
@@ -92,10 +95,28 @@ def _wipe(args: argparse.Namespace, found: Known, say: Words) -> int:
     if args.device is not None:
         _search_device(args, found, left)
     if args.json:
-        print(_as_json(found, before, left, len(paths), octets, filled))
+        print(_as_json(found, before, left, len(paths), octets, filled, texts, why))
     else:
         _tell(args, found, before, left, (len(paths), octets, filled), say)
-    return EXIT_FAILED if left.hits else 0
+        if texts is not None:
+            print(say("wipe.texts", rows=texts, file=found.texts))
+    if why:
+        sys.stderr.write(say("wipe.texts_left", why=why) + "\n")
+    return EXIT_FAILED if left.hits or why else 0
+
+
+def _texts(database: str) -> tuple[int | None, str]:
+    """Erase what gammu-smsd keeps; return how many rows, None where there is no database, and why it failed."""
+    path = Path(database)
+    if not database or not path.exists():
+        return None, ""
+    try:
+        rows = erased(path)
+        for aside in path.parent.glob(f"{path.name}.bad*"):  # a damaged one that was set aside
+            erase(aside)
+    except (MailboxError, OSError) as exc:
+        return None, str(exc)
+    return rows, ""
 
 
 def _search_device(args: argparse.Namespace, found: Known, left: Search) -> None:
@@ -118,10 +139,13 @@ def _progress(args: argparse.Namespace, say: Words) -> Callable[[int, int], None
     return tell
 
 
-def _as_json(found: Known, before: Search, left: Search, files: int, octets: int, filled: int) -> str:
+def _as_json(
+    found: Known, before: Search, left: Search, files: int, octets: int, filled: int, texts: int | None, why: str
+) -> str:  # fmt: skip
     facts = {
         "box": found.box, "files": files, "octets": octets, "filled": filled, "looked_for": found.values,
-        "searched": left.octets, "before": _rows(before.hits), "found": _rows(left.hits),
+        "texts": texts, "texts_left": why, "searched": left.octets, "before": _rows(before.hits),
+        "found": _rows(left.hits),
     }  # fmt: skip
     return msgspec.json.encode(facts).decode()
 

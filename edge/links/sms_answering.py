@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import msgspec
@@ -9,8 +10,10 @@ import msgspec
 from edge.core.clock import Clock, is_dated
 from edge.links.sms_guard import AnswerBudget, Tally
 from edge.links.sms_ports import Fate, Outlet, Wanted
+from edge.settings import sms_fit
 from edge.settings.model_sms import Recipient
 from edge.settings.sms_speech import Speech
+from sms.gsm7 import MESSAGE
 
 STATION_S: Final = 30.0
 """How long the station may take; then who asked is told to ask again."""
@@ -87,9 +90,22 @@ class Answers:
         text.is_answered, text.until_s = True, now_s + ANSWER_S
         if not text.has_place:
             self._budget.note(number, now_s)
+        if (until_s := self._budget.until_s(number, now_s)) > now_s:
+            pause = self._pause(text, until_s - now_s)
+            if len(said) + 1 + len(pause) <= MESSAGE:
+                said = f"{said} {pause}"
+            else:  # nothing of an answer gives way: it may end with a code
+                self._outlet.offer(Wanted(f"p-{text.key}", number, "answer", pause, expires_s=now_s + ANSWER_S))
         wanted = Wanted(f"a-{text.key}", number, "answer", said, expires_s=now_s + ANSWER_S)
 
         def told(_key: str, _fate: Fate) -> None:
             text.is_settled = True
 
         self._outlet.offer(wanted, told)
+
+    def _pause(self, text: Text, pause_s: float) -> str:
+        """Return until when no answer follows."""
+        to, minutes = self.to(text), math.ceil(pause_s / 60)
+        if to.utc_ms is None:
+            return sms_fit.gsm7_of(to.say("pause_min", minutes=minutes))
+        return sms_fit.gsm7_of(to.say("pause", at=to.clock(to.utc_ms + minutes * 60_000)))

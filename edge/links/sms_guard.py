@@ -22,8 +22,8 @@ PAUSES_S: Final = (300.0, 900.0, 3600.0, 14_400.0, 43_200.0)
 """After each further one; the last again and again. A day without a wrong code takes one back."""
 WRONG_A_DAY: Final = 40
 """Of all numbers together: then no code counts until the oldest of them is a day old."""
-OWN_ANSWERS: Final = ((HOUR_S, 8), (DAY_S, 20))
-ALL_ANSWERS: Final = ((HOUR_S, 16), (DAY_S, 40))
+OWN_ANSWERS: Final = ((HOUR_S, 12), (DAY_S, 30))
+ALL_ANSWERS: Final = ((HOUR_S, 24), (DAY_S, 60))
 """Answers to a number, and to all: (in so many seconds, at most). What a code has done is told twice as often."""
 APART_MOST: Final = 4
 
@@ -82,6 +82,11 @@ class AnswerBudget:
         own = self._given.get(number, deque())
         return _fits(own, OWN_ANSWERS, now_s, times) and _fits(self._all, ALL_ANSWERS, now_s, times)
 
+    def until_s(self, number: str, now_s: float) -> float:
+        """Return until when (monotonic) no answer goes to a number; an instant that is past: one may."""
+        own = self._given.get(number, deque())
+        return max(_full_until_s(own, OWN_ANSWERS, now_s), _full_until_s(self._all, ALL_ANSWERS, now_s))
+
     def note(self, number: str, now_s: float) -> None:
         """Take note of an answer."""
         self._given.setdefault(number, deque(maxlen=2 * OWN_ANSWERS[-1][1])).append(now_s)
@@ -90,6 +95,15 @@ class AnswerBudget:
 
 def _fits(given: deque[float], most: tuple[tuple[float, int], ...], now_s: float, times: int) -> bool:
     return all(sum(at_s > now_s - within_s for at_s in given) < times * count for within_s, count in most)
+
+
+def _full_until_s(given: deque[float], most: tuple[tuple[float, int], ...], now_s: float) -> float:
+    until_s = 0.0
+    for within_s, count in most:
+        lately = sorted(at_s for at_s in given if at_s > now_s - within_s)
+        if len(lately) >= count:
+            until_s = max(until_s, lately[-count] + within_s)
+    return until_s
 
 
 class _Told(msgspec.Struct):

@@ -30,6 +30,8 @@ class Known(msgspec.Struct, frozen=True):
     """Of the whole site."""
     of_settings: frozenset[str]
     """Those that stand in the settings file too: where that is kept, they are found in it."""
+    texts: str = ""
+    """The database of gammu-smsd, which keeps texts and numbers; empty: the site texts nobody."""
 
 
 def known(state: Path, config: Path) -> Known:
@@ -45,6 +47,7 @@ def known(state: Path, config: Path) -> Known:
         settings.site.name if settings else told.get("site", ""),
         list(dict.fromkeys(found))[:MOST],
         frozenset(of_settings),
+        settings.links.sms.database if settings is not None and settings.links.sms is not None else "",
     )
 
 

@@ -484,3 +484,22 @@ BOX = Texted()
 def test_any_text_has_at_most_one_answer_of_one_message(head: str, text: str) -> None:
     BOX.clock.advance(86_400)
     BOX.text(head + text)
+
+
+def test_the_last_answer_before_a_pause_says_until_when_and_cuts_nothing_off() -> None:
+    box = Texted()
+    told = []
+    for number in range(OWN_ANSWERS[0][1]):
+        told.append(box.text("RELAY valve on" if number % 2 else "STATUS"))
+        box.clock.advance(60)
+    assert not any("No more answers" in text for text in told[:-1])
+    last = [sent.text for sent in box.outlet.sent][-2:]
+    assert any("No more answers before" in text for text in last), last
+    assert code_in(told[-1]), "the proposal still ends with its code"
+    assert all(len(sent.text) <= 160 for sent in box.outlet.sent)
+    before = len(box.outlet.sent)
+    box.come("STATUS", stamp=99_999)
+    box.settle()
+    assert len(box.outlet.sent) == before
+    box.clock.advance(3600)
+    assert box.text("STATUS")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -22,8 +23,10 @@ from edge.store.fs import RealFs
 from edge.store.kept_file import KeptFile
 from edge.store.log import Log
 from edge.store.notebook import PATH, Notebook
+from sms.mailbox import Outgoing
 from tests.box_rig import write_site
 from tests.meter_rig import Meter
+from tests.smsd_rig import Daemon, needs_schema
 from tests.support import ROOT
 from tests.unit.test_restore import NOW
 
@@ -211,3 +214,40 @@ def test_a_site_without_texts_gives_what_its_settings_say(tmp_path: Path) -> Non
     config = write_site(tmp_path, point=[], bus={})
     assert known(tmp_path / "none", config).values == ["b0042", "Gymnase Sud"]
     assert known(tmp_path / "none", tmp_path / "none.toml").values == []
+
+
+@needs_schema()
+@pytest.mark.parametrize("is_held", [False, True])
+def test_texts_and_numbers_in_the_modems_database_go_too(tmp_path: Path, capsys: Any, is_held: bool) -> None:
+    state, config = kept(tmp_path)
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    daemon = Daemon(folder)
+    with config.open("a") as out:
+        out.write(f'\n[link.sms]\ndatabase = "{daemon.path}"\n')
+    for number in range(40):
+        daemon.receives(f"CHAUFFERIE SECRET {number}", number="+33600000077")
+    daemon.mailbox.done([message.id for message in daemon.mailbox.received(20)])  # rows that were deleted before
+    daemon.mailbox.enqueue(Outgoing("a1", "+33600000088", "ALARME SECRETE"))
+    daemon.mailbox.health()
+    daemon.beats()
+    (folder / "smsd.db.bad").write_bytes(b"+33600000099 old")
+    held = sqlite3.connect(daemon.path, isolation_level=None)
+    if is_held:
+        held.execute("BEGIN")
+        held.execute("SELECT count(*) FROM inbox").fetchall()
+    else:
+        daemon.mailbox.close()
+        held.close()
+    assert main(words(state, config, "--yes")) == int(is_held)
+    told = capsys.readouterr()
+    assert ("gammu-smsd" in told.err) is is_held
+    held.close()
+    if not is_held:
+        assert "rows erased" in told.out
+        left = b"".join(path.read_bytes() for path in folder.iterdir())
+        for secret in (b"SECRET", b"+3360000", b"999999999999999", "SECRET".encode("utf-16-be").hex().upper().encode()):
+            assert secret not in left
+        assert daemon.mailbox.received() == []
+        daemon.mailbox.enqueue(Outgoing("a1", "+33600000088", "ETAT"))  # the tables are there
+    daemon.mailbox.close()
