@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from edge.core.clock import Clock, Dating
-from edge.core.types import Event
+from edge.core.types import Event, EventBatch, RecordBatch
+from edge.runtime.clock_start import PowerUp
 from edge.runtime.compared import Compared, compared
 from edge.runtime.notebook_keeper import moment
 from edge.runtime.stores import Stores
 from edge.runtime.undated import last_seen
 from edge.settings.model import Settings
 from edge.settings.packaged import product_version
+
+if TYPE_CHECKING:
+    from edge.runtime.box import Box
 
 
 class Announced(msgspec.Struct, frozen=True):
@@ -44,3 +48,20 @@ def announced(stores: Stores, settings: Settings, clock: Clock, dating: Dating, 
     found = compared(notebook, settings, now, recalled.records)
     notebook.set_box(settings.box.id, settings.site.name)
     return Announced([*events, *found.events], recalled.copied, recalled.copied_events, found)
+
+
+def announce(box: Box, power_up: PowerUp, *, was_cut: bool) -> None:
+    """Put the start, and an unclean end before it, first into the events log."""
+    now_ms = box.clock.monotonic_ns() // 1_000_000
+    found = announced(box.stores, box.settings, box.clock, box.dating, was_cut=was_cut)
+    registers = {**found.event_registers, "running": True, "power_up": msgspec.to_builtins(power_up)}
+    box.writer.post(
+        EventBatch(box.clock.boot, found.events, registers),
+        lambda: box.keeper.accept(found.compared),
+    )
+    if found.registers:
+        box.writer.post(RecordBatch(box.clock.boot, [], found.registers))
+    for name, kept in (("records", box.records), ("events", box.events)):
+        box.findings.say(name, kept.notes)
+        kept.tell_damage_to(box.findings.damage_in(name))
+    box.station.clock_keeper.step(now_ms)  # durable together with the start, or a link would find that undated

@@ -15,43 +15,37 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from edge.core.clock import Clock, ClockEntry, Dating
-from edge.core.costs import costs
 from edge.core.ports import Worker
-from edge.core.types import EventBatch, RecordBatch
 from edge.links.messages import ClockWanted
 from edge.links.mqtt import MqttLink
 from edge.links.sms import POLL_S
-from edge.runtime.announced import announced
+from edge.runtime.announced import announce
+from edge.runtime.bells import give_bells
 from edge.runtime.bus import BusWorker
 from edge.runtime.changing import Changing
 from edge.runtime.clock import Machine, RealMachine
 from edge.runtime.clock_start import dated_as, power_up, system_clock
 from edge.runtime.desk import RunningBox, product_version
-from edge.runtime.device import DeviceSpec
 from edge.runtime.feed import feed_of, store_facts
 from edge.runtime.findings import REGISTER, Findings
+from edge.runtime.guests import guests_of, showing_of
 from edge.runtime.last_resort import LastResort, machine_uptime_s
 from edge.runtime.life import Life
 from edge.runtime.notebook_keeper import NotebookKeeper, moment
 from edge.runtime.outputs import Outputs
 from edge.runtime.parts import bus_of, engine_of, historian_of, mqtt_link_of, own_figures, own_handles
 from edge.runtime.past import Past
-from edge.runtime.past_days import PastDays
 from edge.runtime.reloading import Reloading
-from edge.runtime.sharing import Sharing
-from edge.runtime.showing import Showing, Told, display_device, moved_today
 from edge.runtime.signals import status_lamp
 from edge.runtime.sms_box import gammu, sms_worker_of
 from edge.runtime.sms_worker import SmsWorker
-from edge.runtime.station import Question, Station
+from edge.runtime.station import Station
 from edge.runtime.stores import LINKS, Stores
 from edge.runtime.supervisor import Bell, Supervisor
-from edge.runtime.trial_watch import TrialWatch, button_of, telling
 from edge.runtime.undated import estimated_end
 from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
 from edge.settings.model_sms import SmsLink as SmsSettings
-from edge.settings.model_sms import Test
 from edge.store.fs import Fs
 from edge.store.history import CONSUMER
 from edge.store.writer import Writer
@@ -128,8 +122,8 @@ class Box:
         simulated = self._hardware.handles if self._hardware else {}
         self._own: dict[str, Figure] = {}
         self._handles = handles = dict(simulated)
-        self.showing: Showing | None = None
-        self.guests = self._guests()
+        self.showing = showing_of(self)
+        self.guests = guests_of(settings, self.showing)
         self.buses: list[BusWorker] = []
         self.buses += [self.bus(settings, name, self.stores.recalled.records) for name in settings.buses]
         if self._hardware is not None:
@@ -146,7 +140,7 @@ class Box:
             want_clock=lambda boot: self.station.post(ClockWanted(CONSUMER, boot)),
         )  # fmt: skip
         self.historian.open()
-        self._announce(was_cut=was_cut)
+        announce(self, self._power_up, was_cut=was_cut)
         if settings.links.mqtt is not None:
             self.links["mqtt"] = self.mqtt_link(settings, settings.links.mqtt)
         if settings.links.sms is not None:
@@ -171,7 +165,7 @@ class Box:
             is_kept=lambda: self.writer.trouble() is None,
             is_sound=lambda: not (self.keeper.degraded or self.history.degraded),
         )  # fmt: skip
-        self._wire()
+        give_bells(self, self._hardware)
         self._life = Life(
             self.supervisor, self.station, self.clock, self.writer, self.outputs, self.stores, self.links, self.waiting,
             api=None if socket is None else ApiServer(self.desk, socket),
@@ -226,22 +220,6 @@ class Box:
         same = dated_as(self.clock.boot, boot, dating, self._power_up)
         return same or estimated_end(boot, dating, (self.records, self.events))
 
-    def _announce(self, *, was_cut: bool) -> None:
-        """Put the start, and an unclean end before it, first into the events log."""
-        now_ms = self.clock.monotonic_ns() // 1_000_000
-        found = announced(self.stores, self.settings, self.clock, self.dating, was_cut=was_cut)
-        registers = {**found.event_registers, "running": True, "power_up": msgspec.to_builtins(self._power_up)}
-        self.writer.post(
-            EventBatch(self.clock.boot, found.events, registers),
-            lambda: self.keeper.accept(found.compared),
-        )
-        if found.registers:
-            self.writer.post(RecordBatch(self.clock.boot, [], found.registers))
-        for name, kept in (("records", self.records), ("events", self.events)):
-            self.findings.say(name, kept.notes)
-            kept.tell_damage_to(self.findings.damage_in(name))
-        self.station.clock_keeper.step(now_ms)  # durable together with the start, or a link would find that undated
-
     def _backup(self, config: Path | None) -> Any:
         """Return the backup as of now; called on the API's thread, which may read files."""
         from edge.runtime.backup import backup_of  # what writes TOML is loaded when somebody wants a backup
@@ -250,28 +228,6 @@ class Box:
             self.records, self.events, self.stores.notebook, moment(self.clock), config,
             box=self.settings.box.id, site=self.settings.site.name, outputs=self.keeper.outputs(),
         )  # fmt: skip
-
-    def _guests(self) -> dict[str, list[DeviceSpec]]:
-        """Return what is on a bus beside the points' devices: the display, the test button."""
-        guests = button_of(self.settings.one(Test))
-        shown = self.settings.display
-        if shown is None:
-            return guests
-
-        def ask(question: Question) -> None:
-            self.station.post(question)  # there is none yet
-
-        self.showing = showing = Showing(
-            self.settings, shown, lambda: self.station.engine, self.clock,
-            today=Told(ask, moved_today), costs=Told(ask, costs), links=self.links, waiting=self.waiting,
-            is_kept=lambda: self.writer.trouble() is None,
-        )  # fmt: skip
-        return guests | {shown.bus: [display_device(shown, showing)]}
-
-    def _signal(self) -> str:
-        """Return how well the modem hears, such as "GSM 4/5"; "" while nobody knows."""
-        link = self.links.get("sms")
-        return "" if link is None else str(link.status().get("signal_text", ""))
 
     def _take_in(self, cycle: Cycle) -> None:
         """Hand what a bus says to the station, and let the lamp hear it."""
@@ -290,34 +246,12 @@ class Box:
 
     def _alarm_changed(self, _limit: str, _active: bool) -> None:  # noqa: FBT001 - the station's callback
         """Wake the links: an alarm leaves at once, also while no log commits."""
-        self._ring_links()
+        self.ring_links()
 
-    def _ring_links(self) -> None:
+    def ring_links(self) -> None:
+        """Wake the links: there may be something to send."""
         for ring in list(self.link_bells.values()):
             ring()
-
-    def _wire(self) -> None:
-        """Give each worker its bell, in the order in which they end: sources first, links last."""
-        for bus in self.buses:
-            self.bus_bells[bus.bus] = self.supervisor.add(bus, Bell())
-        self.station.wake_by(self.supervisor.add(self.station, Bell()))
-        self.writer.wake = self.supervisor.add(self.writer, Bell())
-        self.writer.on_commit.append(self.keeper.look)
-        self.link_bells |= {name: self.supervisor.add(link, Bell()) for name, link in self.links.items()}
-        self.writer.on_commit.append(self._ring_links)
-        past_days = PastDays(self.station.post, lambda: self.history)
-        tell = telling(lambda: self.settings, self.clock, self.stores.fs, self._signal)
-        watch = TrialWatch(self.events, self.links, self.station.post, tell)
-        by_the_hour = Sharing("keeping", [self.keeper, self.historian, past_days, watch])
-        # after the writer, whose work they copy, and after the links: what those wait for at the end is short
-        ring = self.supervisor.add(by_the_hour, Bell())
-        self.keeper.wake = by_the_hour.wake(self.keeper, ring)
-        watch.wake = by_the_hour.wake(watch, ring)
-        watch.follow(self.station.engine)
-        if self.lamp is not None:
-            self.lamp.wake = self.supervisor.add(self.lamp, Bell())
-        if self._hardware is not None:
-            self.supervisor.add(self._hardware, Bell())
 
     def _tell_desk(self, config: Path | None) -> None:
         """Give the local API what it tells beside the station."""
@@ -360,9 +294,4 @@ class Box:
 
     def waiting(self) -> int:
         """Return how many entries of both logs are not yet acknowledged by the links that send them all."""
-        return sum(
-            log_.next_seq() - 1 - log_.cursor(link)
-            for log_ in (self.records, self.events)
-            for link in self.links
-            if link in LINKS["records"]
-        )
+        return self.stores.waiting(self.links)

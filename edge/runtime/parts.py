@@ -10,7 +10,7 @@ from typing import Any
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
-from edge.core.clock import DATED_FROM, TRUST, Clock
+from edge.core.clock import Clock, is_dated
 from edge.core.engine import Engine
 from edge.core.outputs import OutputList
 from edge.links.mqtt import MqttLink
@@ -98,7 +98,7 @@ def engine_of(settings: Settings, stores: Stores, clock: Clock, *, was_cut: bool
         boot=clock.boot,
         now_ms=now_ms,
         utc_offset_ms=utc_offset_ms,
-        is_dated=TRUST.index(clock.trust()) >= DATED_FROM,
+        is_dated=is_dated(clock.trust()),
         zone=ZoneInfo(settings.site.tz),
         saved=stores.recalled.records,
         saved_events=stores.recalled.events,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar, cast
 from zoneinfo import ZoneInfo
 
-from edge.core.clock import DATED_FROM, TRUST, Clock
+from edge.core.clock import Clock, is_dated
 from edge.core.costs import CostsView
 from edge.core.engine import Engine
 from edge.core.kinds import Counter
@@ -24,11 +24,6 @@ from hal.driver import Driver
 from hal.sample import BAD
 
 Answer = TypeVar("Answer")
-
-
-def is_dated(clock: Clock) -> bool:
-    """Return whether somebody vouches for the time."""
-    return TRUST.index(clock.trust()) >= DATED_FROM
 
 
 def moved_today(engine: Engine) -> dict[str, float]:
@@ -98,7 +93,7 @@ class Showing:
         return ScreenFacts(
             site=self.settings.site.name,
             local=datetime.fromtimestamp(self._clock.utc_ms() / 1000, self._zone),
-            is_dated=is_dated(self._clock),
+            is_dated=is_dated(self._clock.trust()),
             today=[
                 Figure(self._name(point), today.get(point.id), point.spec.unit)
                 for point in points.values()

@@ -8,6 +8,7 @@ history.db          records for months, sums, gaps and journal; beside it a rese
 from __future__ import annotations
 
 import errno
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -97,6 +98,15 @@ class Stores:
             points={point.id: (point.kind, point.unit) for point in points}, boot=self.boot,
         )  # fmt: skip
         return self.history
+
+    def waiting(self, links: Collection[str]) -> int:
+        """Return how many entries of both logs are not yet acknowledged by the links that send them all."""
+        return sum(
+            log.next_seq() - 1 - log.cursor(link)
+            for log in (self.records, self.events)
+            for link in links
+            if link in LINKS["records"]
+        )
 
     def close(self) -> None:
         """Give everything back. Never raises; may be called twice."""

@@ -9,14 +9,13 @@ from functools import partial
 from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
-from edge.core.clock import Clock
+from edge.core.clock import Clock, is_dated
 from edge.core.engine import Engine
 from edge.core.ports import Reader
 from edge.core.trial import Verdict
 from edge.core.trials import BUTTON, LASTS_MS, Trials
 from edge.core.types import NEVER, Event
 from edge.runtime.device import DeviceSpec
-from edge.runtime.showing import is_dated
 from edge.runtime.station import Question
 from edge.settings.model import Settings
 from edge.settings.model_sms import Test
@@ -156,7 +155,7 @@ def trial_facts(settings: Settings, clock: Clock, signal: str) -> TrialFacts:
     }
     when = f"{datetime.fromtimestamp(clock.utc_ms() / 1000, ZoneInfo(settings.site.tz)):%d/%m/%Y %H:%M}"
     return TrialFacts(
-        settings.box.id, settings.site.name, when if is_dated(clock) else "", names,
+        settings.box.id, settings.site.name, when if is_dated(clock.trust()) else "", names,
         {entry.point.id: settings.buses[entry.point.bus][0] for entry in settings.points}, signal,
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Final
 
-from edge.core.clock import DATED_FROM, TRUST, Clock
+from edge.core.clock import Clock, is_dated
 from edge.store.fs import FormatError
 from edge.store.history import CONSUMER, HEAD_OCTETS, History
 from edge.store.history_blocks import BlockPacker
@@ -159,7 +159,7 @@ class Historian:
         try:
             writing.store(history.records_log.stream)
             events = history.events.store(connection)
-            if TRUST.index(self._clock.trust()) >= DATED_FROM:
+            if is_dated(self._clock.trust()):
                 drop_aged(connection, self._clock.utc_ms(), self._raw_days)
             drop_above(connection, self._max_octets)
             connection.execute("COMMIT")

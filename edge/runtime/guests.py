@@ -1,0 +1,37 @@
+"""What is on a box's buses beside the points' devices: the display, the test button."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge.core.costs import costs
+from edge.runtime.device import DeviceSpec
+from edge.runtime.showing import Showing, Told, display_device, moved_today
+from edge.runtime.station import Question
+from edge.runtime.trial_watch import button_of
+from edge.settings.model import Settings
+from edge.settings.model_sms import Test
+
+if TYPE_CHECKING:
+    from edge.runtime.box import Box
+
+
+def showing_of(box: Box) -> Showing | None:
+    """Return what the display is told, None where there is none."""
+    if box.settings.display is None:
+        return None
+
+    def ask(question: Question) -> None:
+        box.station.post(question)  # there is none yet
+
+    return Showing(
+        box.settings, box.settings.display, lambda: box.station.engine, box.clock,
+        today=Told(ask, moved_today), costs=Told(ask, costs), links=box.links, waiting=box.waiting,
+        is_kept=lambda: box.writer.trouble() is None,
+    )  # fmt: skip
+
+
+def guests_of(settings: Settings, showing: Showing | None) -> dict[str, list[DeviceSpec]]:
+    """Return them by bus."""
+    guests, shown = button_of(settings.one(Test)), settings.display
+    return guests if shown is None or showing is None else guests | {shown.bus: [display_device(shown, showing)]}
