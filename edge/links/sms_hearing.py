@@ -32,19 +32,19 @@ class Hearing:
         heard_ms = self._sealing.memory.heard_ms
         if self._sealing.session.needs_hello or heard_ms is None:
             return False
-        return self._feed.clock.utc_ms() - heard_ms < UP_S * 1000
+        return abs(self._feed.clock.utc_ms() - heard_ms) < UP_S * 1000  # heard in a year to come: the clock was ahead
 
     def ask(self, now_s: float, utc_ms: int) -> None:
         """Ask for an acknowledgement at once where none comes, and for the time where nobody else tells it."""
         memory, is_dated = self._sealing.memory, self._sealing.is_dated()
         heard_ms = memory.heard_ms or memory.since_ms or 0
         # what lies unacknowledged for so long may be lost: the gateway's last word may be too
-        is_overdue = bool(memory.held) and is_dated and utc_ms - heard_ms > UP_S * 1000
+        is_overdue = bool(memory.held) and is_dated and abs(utc_ms - heard_ms) > UP_S * 1000
         needs_time = not is_dated and now_s - self._made_s > SETTLED_S
         may_ask = self._asked_s is None or now_s - self._asked_s > ASK_AGAIN_S
         if may_ask and (is_overdue or needs_time):
             self._asked_s = now_s
-            if is_overdue and utc_ms - heard_ms > LOST_S * 1000:
+            if is_overdue and abs(utc_ms - heard_ms) > LOST_S * 1000:
                 self._sealing.say_hello()
             else:
                 self._sealing.ask_at_once()

@@ -52,13 +52,26 @@ class Reports:
 
     def skip(self, utc_ms: int) -> None:
         """Take note that what lies before this goes another way."""
+        self._put_right(utc_ms)
         start_ms = start_of(utc_ms, self.schema.step_s, self._zone)
         self._memory.sent_ms = max(self._memory.sent_ms or 0, start_ms)
         self._memory.backlog = []
 
     def due(self, utc_ms: int) -> bool:
         """Return whether an instant of the plan has come that was not served."""
+        self._put_right(utc_ms)
         return self._plan.last_due_s(utc_ms / 1000) > self._memory.due_s
+
+    def _put_right(self, utc_ms: int) -> None:
+        """Go on from now where the clock was ahead for a while: else nothing would be due until it is there again."""
+        memory = self._memory
+        if memory.due_s > self._plan.next_due_s(utc_ms / 1000):
+            memory.due_s = 0
+        if memory.sent_ms is not None and memory.sent_ms > utc_ms:
+            memory.sent_ms = start_of(utc_ms - self._plan.period_s * 1000, self.schema.step_s, self._zone)
+        if memory.full_ms > utc_ms:
+            memory.full_ms = 0
+        memory.backlog = [ahead for ahead in memory.backlog if ahead[0] <= utc_ms]
 
     def next_due_ms(self, utc_ms: int) -> int:
         """Return the UTC ms of the next instant of the plan."""

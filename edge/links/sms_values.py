@@ -21,6 +21,8 @@ from sms.forms import Train
 from sms.schema import Schema, schema_bodies
 from sms.wire import Type, WireError
 
+KEEP_S: Final = 6 * 3600
+"""How far MQTT may have come since it was written down last."""
 HISTORY_S: Final = 300.0
 """History that can't be read is asked again after this."""
 
@@ -44,6 +46,7 @@ class Values:
         self._plan = Plan(settings.plan, settings.step_s, feed.box)
         self._lessons = Lessons(sealing.memory)
         self._reports: Reports | None = None
+        self._kept_ms = sealing.memory.sent_ms or 0
         self._points_of: Sequence[PointSpec] | None = None
         self._history_s = 0.0
 
@@ -59,9 +62,12 @@ class Values:
         """Let what was measured until now go by MQTT."""
         if not self._sealing.is_dated() or (reports := self._reports_now()) is None:
             return
-        before = self._memory.sent_ms
+        self._sealing.out.is_changed |= bool(self._memory.backlog)
         reports.skip(utc_ms)
-        self._sealing.out.is_changed |= self._memory.sent_ms != before
+        # not at each interval, or a box that texts nothing would write all day: after a cut some goes both ways
+        if abs((self._memory.sent_ms or 0) - self._kept_ms) >= KEEP_S * 1000:
+            self._kept_ms = self._memory.sent_ms or 0
+            self._sealing.out.is_changed = True
 
     def send(self, now_s: float, utc_ms: int) -> bool:
         """Seal what is due; return whether the plan's instant has been served."""

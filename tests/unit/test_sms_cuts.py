@@ -146,3 +146,28 @@ def test_a_gateway_that_is_away_for_weeks_gets_all_once_and_a_restart_costs_noth
     assert hours[-1] >= 50 * 24
     again = Counter(message.octets for message in rig.mailbox.left[left:] if message.octets[1:3] != bytes(2))
     assert again.total() <= 1.05 * len(again), "what still waited for the budget was offered again"
+
+
+@pytest.mark.parametrize("ahead_days", [366.0, -366.0])
+def test_a_clock_that_was_a_year_off_for_some_hours_stops_no_report(ahead_days: float) -> None:
+    rig = Rig(SmsSettings(plan="6-hourly", per_day=12, per_month=300), poll_s=600.0)
+    rig.run(2 * DAY_S)
+    rig.clock._offset_ms += round(ahead_days * DAY_S * 1000)
+    rig.run(8 * 3600)
+    rig.clock._offset_ms -= round(ahead_days * DAY_S * 1000)
+    rig.run(2 * DAY_S)
+    hours = [hour for hour in hours_of(rig) if 0 <= hour < 1000]
+    assert hours[-1] >= 4 * 24 - 6
+    assert set(range(4 * 24 - 30, hours[-1])) <= set(hours)
+
+
+def test_a_box_whose_values_go_by_mqtt_writes_a_few_times_a_day() -> None:
+    disk = CuttingFs()
+    rig = Rig(SmsSettings(plan="hourly", step_s=600, per_day=60, per_month=900, after_s=3600), poll_s=600.0)
+    rig.kill()
+    rig.disk, rig.silent_s = disk, 0.0
+    rig.start()
+    rig.run(DAY_S)
+    disk.writes = 0
+    rig.run(2 * DAY_S)
+    assert disk.writes <= 2 * 4
