@@ -112,10 +112,6 @@ class Queue:
         """Return how many messages have not been handed over yet."""
         return len(self._contents.waiting())
 
-    def has_pressing(self) -> bool:
-        """Return whether an alarm or a test has not left yet."""
-        return any(entry.is_pressing for entry in self._contents.entries.values())
-
     @property
     def account(self) -> Account:
         """Return the counts, day by day."""
