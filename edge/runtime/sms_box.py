@@ -18,7 +18,7 @@ from edge.links.sms_watch import SmsWatch
 from edge.runtime.desk import product_version
 from edge.runtime.feed import feed_of
 from edge.runtime.office import StationOffice
-from edge.runtime.sms_parts import Upstream, silence_of, sms_link_of
+from edge.runtime.sms_parts import Upstream, silence_of, sms_link_of, tell_damage
 from edge.runtime.sms_worker import SmsWorker
 from edge.runtime.texted import box_facts, desk_of
 from edge.runtime.texting import life_of, people_of
@@ -60,7 +60,9 @@ def _made(box: Box, settings: Settings, sms: SmsSettings) -> SmsLink:
     upstream = Upstream(feed, box.history, office, lambda: silence_of(status, box.clock.utc_ms))
     mailbox = box.open_mailbox(sms)
     fs = box.stores.fs
-    secret = secret_of(KeptFile(fs, PATH, MAGIC))
+    codes = KeptFile(fs, PATH, MAGIC)
+    secret = secret_of(codes)
+    tell_damage(feed, codes, "codes")
 
     def say(kind: str, **values: Any) -> None:
         box.station.post(Notice(kind, box.clock.monotonic_ns(), {"link": "sms"} | values))

@@ -63,10 +63,12 @@ def sms_link_of(
     def say(kind: str, **values: Any) -> None:
         feed.post(Notice(kind, feed.clock.monotonic_ns(), {"link": "sms"} | values))
 
+    kept = KeptFile(fs, f"{FOLDER}/queue", "vigie-sms-queue")
     queue = Queue(
-        mailbox, Budget(sms.per_day, sms.per_month), clock=feed.clock, zone=ZoneInfo(settings.site.tz),
-        kept=KeptFile(fs, f"{FOLDER}/queue", "vigie-sms-queue"), say=say,
+        mailbox, Budget(sms.per_day, sms.per_month), clock=feed.clock, zone=ZoneInfo(settings.site.tz), kept=kept,
+        say=say,
     )  # fmt: skip
+    tell_damage(feed, kept, "queue")
     sync = _sync(settings, sms, upstream, queue, fs, version) if sms.gateway else None
     members = [*([] if sync is None else [sync]), *others(queue)]
     return SmsLink(
@@ -86,11 +88,26 @@ def _sync(settings: Settings, sms: SmsSettings, upstream: Upstream, queue: Queue
         return None
     kept = KeptFile(fs, f"{FOLDER}/gateway", "vigie-sms-gateway")
     kept.load()  # before `is_older` is asked
-    identity = Identity.kept(KeptFile(fs, f"{FOLDER}/identity", "vigie-sms-identity"))
+    tell_damage(upstream.feed, kept, "gateway")
+    kept_identity = KeptFile(fs, f"{FOLDER}/identity", "vigie-sms-identity")
+    identity = Identity.kept(kept_identity)
+    tell_damage(upstream.feed, kept_identity, "identity")
     return Sync(
         sms, upstream.feed, upstream.history, pairing=Pairing(identity, kept, kept.is_older), outlet=queue,
         office=upstream.office, zone=ZoneInfo(settings.site.tz), version=version, mqtt_silent_s=upstream.mqtt_silent_s,
     )  # fmt: skip
+
+
+def tell_damage(feed: Feed, kept: KeptFile, name: str) -> None:
+    """Have the journal say that a file was damaged, and what was taken instead."""
+    if kept.taken:
+        values: dict[str, float | int | str] = {
+            "log": "sms",
+            "file": f"{FOLDER}/{name}",
+            "what": "damaged",
+            "done": kept.taken,
+        }
+        feed.post(Notice("store_damaged", feed.clock.monotonic_ns(), values))
 
 
 def silence_of(status: Callable[[], dict[str, Any]] | None, utc_ms: Callable[[], int]) -> float | None:

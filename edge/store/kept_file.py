@@ -29,6 +29,8 @@ class KeptFile:
         """What `load` found damaged and what it took instead, for the journal and for people."""
         self.is_older = False
         """Whether what `load` gave is the state before the last one: the last one is damaged."""
+        self.taken = ""
+        """After a damage: `before` (the state before the last) or `made_anew` (nothing is left); else empty."""
         self._is_damaged = False
         self._fs = fs
         self._path = path
@@ -42,7 +44,7 @@ class KeptFile:
         Changes nothing: a damaged file stays until the next save, so that a start that is cut finds it again. Raises
         FormatError for a file of a newer version, OSError when the disk can't be read.
         """
-        self.notes, self.is_older = [], False
+        self.notes, self.is_older, self.taken = [], False, ""
         found = self._read(self._path)
         self._is_damaged = bool(self.notes)
         if found is None:
@@ -50,6 +52,7 @@ class KeptFile:
             found = self._read(f"{self._path}.bak")
             self.is_older = self._is_damaged and found is not None
             if self.notes:
+                self.taken = "made_anew" if found is None else "before"
                 taken = "nothing is left" if found is None else "the state before it is taken"
                 self.notes.append(f"{self._path}: {taken}")
         for note in self.notes:
