@@ -48,11 +48,15 @@ POINTS = (
 
 
 class Past:
-    """A HistoryReader of a box that measures by the hour since BEGIN_MS; `holes`: hours (from 0) without a value."""
+    """A HistoryReader of a box that measures by the hour since BEGIN_MS; `holes`: hours (from 0) without a value.
+
+    `dark`: the same of one point.
+    """
 
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
         self.holes: set[int] = set()
+        self.dark: set[tuple[str, int]] = set()
         self.trouble = ""
 
     def period(self, point: str, t_ms: int, end_ms: int) -> Period | None:
@@ -62,7 +66,7 @@ class Past:
         hour = (t_ms - BEGIN_MS) // HOUR_MS
         if t_ms < BEGIN_MS or end_ms > self._clock.utc_ms():
             return None
-        if hour in self.holes:
+        if hour in self.holes or (point, hour) in self.dark:
             return Period(t_ms, end_ms, records=1, bad_ms=end_ms - t_ms)
         noise = random.Random(f"{point}{hour}").random()
         if point in {"tic.base", "water"}:

@@ -58,6 +58,9 @@ class Memory(msgspec.Struct):
     """Sum of the schema that was sent last: two of one id are two."""
     sent_ms: int | None = None
     """UTC ms up to which intervals are in messages."""
+    told_ms: int | None = None
+    """UTC ms at which the newest interval in a message ended: from there to `sent_ms` there was no value. None: nothing
+    was sent yet, or what came since went another way."""
     due_s: int = 0
     """The instant of the plan that was served last."""
     full_ms: int = 0

@@ -5,19 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import tzinfo
+from itertools import repeat
 from typing import Final, NamedTuple
 
 from edge.core.series import HistoryReader
-from edge.links.sms_columns import Column, columns_of, start_of, starts_of
+from edge.links.sms_columns import Column, columns_of, is_empty, start_of, starts_of
 from edge.links.sms_lessons import Lessons
 from edge.links.sms_memory import Memory
 from edge.links.sms_plan import SETTLE_S, Plan
 from sms.codec import Encoded, encode
 from sms.indexes import TURN
 from sms.schema import Schema
-from sms.wire import EPOCH_S, LOCAL_DAY, STEPS, UNIT_S, Type
+from sms.wire import COUNT_MAX, EPOCH_S, LOCAL_DAY, STEPS, UNIT_S, Type
 
 BACKLOG_DAYS: Final = 30
+EMPTY_MOST: Final = 4 * COUNT_MAX  # intervals; whole messages of nothing are told for so many, in a row
 AT_ONCE: Final = 24  # messages of backlog that are made at one instant at most
 DAY_MS: Final = 86_400_000
 
@@ -48,13 +50,14 @@ class Reports:
 
     def begin(self, utc_ms: int) -> None:
         """Send what begins with this instant's day; what was before the gateway knew the box stays on the card."""
-        self._memory.sent_ms = start_of(utc_ms, 86_400, self._zone)
+        self._memory.sent_ms, self._memory.told_ms = start_of(utc_ms, 86_400, self._zone), None
 
     def skip(self, utc_ms: int) -> None:
         """Take note that what lies before this goes another way."""
         self._put_right(utc_ms)
         start_ms = start_of(utc_ms, self.schema.step_s, self._zone)
-        self._memory.sent_ms = max(self._memory.sent_ms or 0, start_ms)
+        if start_ms > (self._memory.sent_ms or 0):
+            self._memory.sent_ms, self._memory.told_ms = start_ms, None
         self._memory.backlog = []
 
     def due(self, utc_ms: int) -> bool:
@@ -69,6 +72,7 @@ class Reports:
             memory.due_s = 0
         if memory.sent_ms is not None and memory.sent_ms > utc_ms:
             memory.sent_ms = start_of(utc_ms - self._plan.period_s * 1000, self.schema.step_s, self._zone)
+            memory.told_ms = None
         if memory.full_ms > utc_ms:
             memory.full_ms = 0
         memory.backlog = [ahead for ahead in memory.backlog if ahead[0] <= utc_ms]
@@ -86,44 +90,65 @@ class Reports:
         due_s = self._plan.last_due_s(utc_ms / 1000)
         upto_ms = start_of((due_s - SETTLE_S) * 1000, self.schema.step_s, self._zone)
         from_ms = memory.sent_ms if memory.sent_ms is not None else upto_ms
+        told_ms = memory.told_ms
         backlog = list(memory.backlog)
         new_ms = start_of(upto_ms - self._plan.period_s * 1000, self.schema.step_s, self._zone)
         if from_ms < new_ms - self._plan.period_s * 1000:
             oldest_ms = max(from_ms, start_of(upto_ms - BACKLOG_DAYS * DAY_MS, self.schema.step_s, self._zone))
-            backlog.append((oldest_ms, new_ms))
+            if not is_empty(self._columns(oldest_ms, new_ms)):
+                if told_ms is not None and oldest_ms == from_ms:
+                    oldest_ms = told_ms
+                backlog.append((oldest_ms, new_ms))
+                told_ms = new_ms
             from_ms = new_ms
         full = upto_ms - memory.full_ms >= DAY_MS
-        anchors = {} if full else dict(memory.anchors)
         kind = Type.DAILY if self.schema.step_s == 86_400 else Type.REPORT
-        found, _ = self._cut(from_ms, upto_ms, kind, anchors)
+        anchors = {} if full else dict(memory.anchors)
+        found, reached_ms = self._cut(from_ms, upto_ms, kind, told_ms, anchors)
+        told_ms = told_ms if reached_ms is None else reached_ms
         while backlog and room > 0:
-            older, reached_ms = self._cut(*backlog[0], Type.BACKLOG, {}, most=min(room, AT_ONCE))
+            begin_ms, end_ms = backlog[0]
+            older, reached_ms = self._cut(begin_ms, end_ms, Type.BACKLOG, begin_ms, {}, most=min(room, AT_ONCE))
             found += older
             room -= len(older)
-            backlog[:1] = [(reached_ms, backlog[0][1])] if reached_ms < backlog[0][1] else []
+            is_cut = reached_ms is not None and reached_ms < end_ms
+            backlog[:1] = [(reached_ms, end_ms)] if reached_ms is not None and is_cut else []
         if full and found:
             memory.full_ms = upto_ms
-        memory.sent_ms, memory.due_s, memory.backlog = max(from_ms, upto_ms), due_s, backlog
-        memory.anchors = anchors
+        memory.sent_ms, memory.told_ms, memory.due_s = max(from_ms, upto_ms), told_ms, due_s
+        memory.backlog, memory.anchors = backlog, anchors
         return found
 
     def _cut(
-        self, from_ms: int, to_ms: int, type_: Type, anchors: dict[str, int], *, most: int = 1000
-    ) -> tuple[list[Part], int]:  # fmt: skip
-        """Return messages of a range, at most so many, and up to where they reach.
+        self, from_ms: int, to_ms: int, type_: Type, joins_ms: int | None, anchors: dict[str, int], *, most: int = 1000
+    ) -> tuple[list[Part], int | None]:
+        """Return messages of a range, at most so many, and up to where they reach, None without any.
+
+        They join what ends at `joins_ms`, from where to the range there is no value: a message tells the empty
+        intervals before its values, so that the gateway knows what an index moved on from and waits for nothing. Only
+        where they would fill several messages they are left out. Old values are followed by newer ones that are
+        told already, so they end where the range does.
 
         `anchors`: indexes by point that were last sent whole; the reader needs another one once an index has turned.
         """
         prior = self._lessons.prior(self.schema) if type_ is Type.REPORT else None
         starts = starts_of(from_ms, to_ms, self.schema.step_s, self._zone)
-        columns = columns_of(self.schema, self._history, starts, self._zone)
+        columns = self._columns_of(starts)
+        if joins_ms is not None and joins_ms < from_ms:
+            before = starts_of(joins_ms, from_ms, self.schema.step_s, self._zone)
+            starts = before + starts
+            columns = [[*repeat(None, len(before)), *column] for column in columns]
+        ends = [*starts[1:], to_ms]
+        last = _last_value(columns, len(starts))
+        end = len(starts) if type_ is Type.BACKLOG else last
         parts: list[Part] = []
-        at = 0
-        while len(parts) < most:
-            at = _first_value(columns, at, len(starts))
-            if at == len(starts):
-                return parts, to_ms
-            end = _last_value(columns, len(starts))
+        at, joins = 0, joins_ms is not None
+        while len(parts) < most and at < end:
+            begin = _first_value(columns, at, end)
+            if not joins or begin - at > EMPTY_MOST:
+                at = begin
+                if at == end:
+                    break
             cut = [column[at:end] for column in columns]
             firsts = self._firsts(cut)
             full = any(not 0 <= first - anchors.get(point, -TURN) < TURN for point, first in firsts.items())
@@ -132,7 +157,14 @@ class Reports:
                 anchors.update(self._firsts([column[: encoded.count] for column in cut]))
             parts.append(Part(type_, base_of(starts[at]), self._step, encoded))
             at += encoded.count
-        return parts, to_ms if at >= len(starts) else starts[at]
+            joins = True
+        return parts, ends[at - 1] if parts else None
+
+    def _columns(self, from_ms: int, to_ms: int) -> list[Column]:
+        return self._columns_of(starts_of(from_ms, to_ms, self.schema.step_s, self._zone))
+
+    def _columns_of(self, starts: Sequence[int]) -> list[Column]:
+        return columns_of(self.schema, self._history, starts, self._zone)
 
     def _firsts(self, columns: Sequence[Column]) -> dict[str, int]:
         """Return the first value of each index that has one."""

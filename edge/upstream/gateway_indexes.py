@@ -36,6 +36,7 @@ class Indexes:
             "INSERT OR REPLACE INTO held VALUES (?,?,?,?,?,?,?,?,?)",
             [(box, *held, counter, now_s) for held in rows.held],
         )
+        db.executemany("INSERT OR REPLACE INTO empty VALUES (?,?,?,?)", [(box, *empty) for empty in rows.empty])
 
     def reached(self, box: str, point: str, at_s: int) -> Reached | None:
         """Return the index of a point at an instant, None where no report reached it."""
@@ -65,11 +66,24 @@ class Indexes:
 
     def released(self, box: str) -> list[Record]:
         """Return the records whose increment is known by now."""
+        self._bridge(box)
         query = (
             "SELECT h.point, h.since_s, h.start_s, h.dt_s, h.value, h.exponent FROM held h JOIN reached r"
             " ON r.box = h.box AND r.point = h.point AND r.end_s = h.since_s WHERE h.box = ?"
         )
         return self._let_go(box, [Held(*row) for row in self._store.db.execute(query, (box,))])
+
+    def _bridge(self, box: str) -> None:
+        """Let an index stand on at the end of what is empty, once what it was before that is known."""
+        db = self._store.db
+        query = (
+            "SELECT e.point, e.start_s, e.end_s, r.value, r.exponent FROM empty e JOIN reached r"
+            " ON r.box = e.box AND r.point = e.point AND r.end_s = e.start_s WHERE e.box = ?"
+        )
+        while rows := db.execute(query, (box,)).fetchall():
+            for point, start_s, end_s, value, exponent in rows:
+                db.execute("INSERT OR IGNORE INTO reached VALUES (?,?,?,?,?)", (box, point, end_s, value, exponent))
+                db.execute("DELETE FROM empty WHERE box = ? AND point = ? AND start_s = ?", (box, point, start_s))
 
     def waited_for(self, box: str, now_s: int, below: int | None) -> list[Record]:
         """Return the records of what waits no longer. `below`: the lowest counter that is still to come; None: none is.
@@ -99,3 +113,4 @@ class Indexes:
             " WHERE r.box = reached.box AND r.point = reached.point)",
             (now_s - REACHED_S,),
         )
+        self._store.db.execute("DELETE FROM empty WHERE end_s < ?", (now_s - REACHED_S,))

@@ -63,6 +63,8 @@ class Rows(msgspec.Struct):
     records: list[Record] = []
     held: list[Held] = []
     reached: list[Reached] = []
+    empty: list[tuple[str, int, int]] = []
+    """Points whose index has no value in all of the report and is not known before it; from when to when, UTC s."""
 
 
 def number(value: int, exponent: int) -> float:
@@ -115,7 +117,7 @@ def rows_of(
 
     may_hold: the message before may still come, so a first index without one waits for it.
     """
-    rows = Rows([], [], [])
+    rows = Rows()
     by_point: dict[str, dict[str, tuple[Channel, Sequence[int | None]]]] = {}
     for channel, column in zip(schema.channels, columns, strict=True):
         by_point.setdefault(channel.point, {})[channel.what] = (channel, column)
@@ -150,6 +152,8 @@ def _index_rows(
         last = last if value is None else value
         if last is not None:
             rows.reached.append(Reached(point, span.end_s, last, exponent))
+    if last is None:
+        rows.empty.append((point, periods[0].start_s, periods[-1].end_s))
 
 
 def _index(point: str, span: Span, value: int, before: int | None, exponent: int) -> Record:

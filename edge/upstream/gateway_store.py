@@ -181,7 +181,7 @@ class GatewayStore(AbstractContextManager["GatewayStore"]):
 
     def forget(self, id_: str) -> None:
         """Forget a box's key and what is under way; its log, accounts, journal and schemas stay."""
-        for table in ("box", "claim", "came", "nacked", "unread", "held", "outgoing", "shut"):
+        for table in ("box", "claim", "came", "nacked", "unread", "held", "empty", "outgoing", "shut"):
             column = "id" if table == "box" else "box"
             self.db.execute(f"DELETE FROM {table} WHERE {column} = ?", (id_,))  # noqa: S608 - constants
 

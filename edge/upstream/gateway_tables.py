@@ -76,6 +76,10 @@ CREATE TABLE held (
     exponent INTEGER NOT NULL, counter INTEGER NOT NULL, at_s INTEGER NOT NULL,
     PRIMARY KEY (box, point, start_s, dt_s)
 ) WITHOUT ROWID;
+-- an index of which a report says only that there was no value, and what it was before is not known yet
+CREATE TABLE empty (
+    box TEXT, point TEXT, start_s INTEGER, end_s INTEGER NOT NULL, PRIMARY KEY (box, point, start_s)
+) WITHOUT ROWID;
 -- sealed and to be sent; the counter is in the session, in the same transaction
 CREATE TABLE outgoing (
     key TEXT PRIMARY KEY, box TEXT NOT NULL, octets BLOB NOT NULL, purpose TEXT NOT NULL, made_s INTEGER NOT NULL,

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 from contextlib import closing
 from pathlib import Path
+from typing import Literal
+
+import pytest
 
 from edge.settings.model_sms import SmsLink as SmsSettings
 from edge.upstream.gateway_orders import ask
@@ -23,13 +28,66 @@ def test_what_the_box_measured_is_what_the_consumer_has_and_increments_add_up(tm
     want = account(rig, "tic.base", range(min(got), max(got) + 1))
     assert {hour: value for hour, (value, _) in got.items()} == want
     assert len(want) > 90
-    for hour, (value, increment) in got.items():
-        if hour - 1 in got:
-            assert increment == value - got[hour - 1][0]
-        else:
-            assert increment is None, "no increment is made up over hours without a value"
-    assert [hour for hour, (_, increment) in sorted(got.items()) if increment is None] == [min(got), 13, 26]
+    judge(rig, far)
     far.server.close()
+
+
+def judge(rig: Rig, far: RealFar) -> dict[int, tuple[float, float | None]]:
+    """Fail where the consumer's records are not history's, increments included: over hours without a value the sum."""
+    for point in ("tic.base", "water"):
+        got = far.hours(point)
+        want = account(rig, point, range(min(got), max(got) + 1))
+        want = {hour: value for hour, value in want.items() if (point, hour) not in rig.past.dark}
+        assert {hour: value for hour, (value, _) in got.items()} == want
+        moved = [later - value for value, later in itertools.pairwise(want[hour] for hour in sorted(want))]
+        assert [got[hour][1] for hour in sorted(got)] == [None, *moved]
+    return got
+
+
+def live(dice: random.Random, folder: Path, days: int) -> None:
+    """Let a box live with hours without a value, of all points or one, power cuts, and time off; then judge."""
+    plan: Literal["hourly", "6-hourly", "daily"] = dice.choice(("hourly", "6-hourly", "daily"))
+    rig = Rig(SmsSettings(plan=plan, per_day=60, per_month=1000), seed=dice.randrange(999), poll_s=900.0)
+    far = RealFar(rig, folder)
+    rig.air._far = far
+    hours = days * 24
+    for _ in range(dice.randrange(6)):
+        begin = dice.randrange(2, hours)
+        rig.past.holes |= set(range(begin, begin + dice.choice((1, 2, 5, 30))))
+    rig.past.dark = {(dice.choice(("tic.base", "water")), dice.randrange(2, hours)) for _ in range(12)}
+    past_h = 0
+    while past_h < hours:
+        awake_h = dice.randrange(1, 30)
+        rig.run(awake_h * 3600)
+        off_h = dice.choice((0, 0, 1, 3, 20, 70))
+        if dice.random() < 0.5:
+            rig.link.close()
+        rig.kill()
+        rig.past.holes |= set(range(past_h + awake_h, past_h + awake_h + off_h))
+        rig.run(off_h * 3600)
+        rig.start()
+        past_h += awake_h + off_h
+    rig.run(2.2 * 86_400)  # twice the longest plan
+    got = judge(rig, far)
+    assert min(got) == 0
+    assert max(got) >= past_h + 24, "all of before the last start is there"
+    far.server.close()
+
+
+def test_after_hours_without_a_value_values_and_increments_come_at_once_and_are_those_of_history(
+    tmp_path: Path,
+) -> None:
+    # 0: an empty message overtakes the one before; 18: an index moves more than 65,536 while the box is off
+    for number in (0, 18):
+        (tmp_path / str(number)).mkdir()
+        live(random.Random(number), tmp_path / str(number), days=4)
+
+
+@pytest.mark.campaign(reason="150 boxes that live two weeks with outages")
+def test_150_boxes_with_outages_have_the_increments_of_their_history(tmp_path: Path) -> None:
+    for number in range(150):
+        (tmp_path / str(number)).mkdir()
+        live(random.Random(number), tmp_path / str(number), days=14)
 
 
 def test_alarms_are_in_the_consumers_events_and_orders_are_carried_out(tmp_path: Path) -> None:
