@@ -77,7 +77,7 @@ class Values:
         memory = self._memory
         if memory.schema != reports.schema.sum:
             for each in schema_bodies(reports.schema):
-                self._sealing.seal(Type.SCHEMA, each, "machine", schema=reports.schema.id)
+                self._sealing.seal(Type.SCHEMA, each, "report", schema=reports.schema.id)
             memory.schema, memory.full_ms = reports.schema.sum, 0
         if memory.sent_ms is None:
             reports.begin(utc_ms)
