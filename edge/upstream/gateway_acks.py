@@ -65,6 +65,7 @@ class Acks:
             box.gap_s = now_s
         if missing and box.nacks >= NACKS and now_s - box.nacked_s >= GAP_AGAIN_S:
             missing = self._give_up(box, missing, now_s)
+            self._reports.again(box, now_s)  # what waited for it waits no longer
             came = self._store.came(box.id)
         self._settle(box, came, acked)
         is_stored = {one.counter for one in came if _is_stored(one, acked)}

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from edge.core.types import Record
-from edge.upstream.gateway_rows import Held, Reached, Rows, rescaled
+from edge.upstream.gateway_rows import Held, Reached, Rows, Span, rescaled
 from edge.upstream.gateway_store import GatewayStore
 from sms.indexes import lifted
 from sms.schema import Schema
@@ -45,20 +45,27 @@ class Indexes:
         return None if row is None else Reached(*row)
 
     def lifted(
-        self, box: str, schema: Schema, columns: Sequence[Sequence[int | None]], first_s: int, last_s: int
-    ) -> list[list[int | None]]:
-        """Return the columns of a report with the high bits of their indexes put back. Raises WireError."""
+        self, box: str, schema: Schema, columns: Sequence[Sequence[int | None]], first: Span, last_s: int, *,
+        is_next: bool,
+    ) -> list[list[int | None]]:  # fmt: skip
+        """Return the columns of a report with the high bits of their indexes put back. Raises WireError.
+
+        `is_next`: no message before it is missing. Else only the index that the report itself goes on from, or the one
+        at its first instant, can be leant on: over what is missing a meter may have moved more than 65,535.
+        """
         known: dict[int, int] = {}
         later: dict[int, int] = {}
-        query = "SELECT value, exponent FROM reached WHERE box = ? AND point = ? AND end_s"
+        query = "SELECT value, exponent, end_s FROM reached WHERE box = ? AND point = ? AND end_s"
         for number, channel in enumerate(schema.channels):
             if channel.what != "index":
                 continue
             name = (box, channel.point)
             # the index before the report is what it moved on from; without it the one at its first instant does
-            before = self._store.db.execute(f"{query} <= ? ORDER BY end_s DESC LIMIT 1", (*name, first_s)).fetchone()
+            before = self._store.db.execute(
+                f"{query} <= ? ORDER BY end_s DESC LIMIT 1", (*name, first.end_s)
+            ).fetchone()
             after = self._store.db.execute(f"{query} >= ? ORDER BY end_s LIMIT 1", (*name, last_s)).fetchone()
-            if before is not None:
+            if before is not None and (is_next or before[2] >= first.start_s):
                 known[number] = rescaled(before[0], before[1], channel.exponent)
             if after is not None:
                 later[number] = rescaled(after[0], after[1], channel.exponent)
@@ -105,6 +112,10 @@ class Indexes:
             [(box, one.point, one.start_s, one.dt_s) for one in held],
         )
         return [one.record(self.reached(box, one.point, one.since_s)) for one in held]
+
+    def came_at(self, box: str, counter: int, at_s: int) -> None:
+        """Let what waits of a report have waited since it came, not since it could be read."""
+        self._store.db.execute("UPDATE held SET at_s = ? WHERE box = ? AND counter = ?", (at_s, box, counter))
 
     def prune(self, now_s: int) -> None:
         """Drop the indexes that no report leans on any more; of each point the newest stays."""

@@ -74,15 +74,16 @@ class Reports:
     def again(self, box: Box, now_s: int) -> list[int]:
         """Try what could not be read; return the counters of what could now."""
         done: list[int] = []
-        query = "SELECT counter, head, body FROM unread WHERE box = ? ORDER BY counter"
+        query = "SELECT counter, head, body, at_s FROM unread WHERE box = ? ORDER BY counter"
         is_new = True
         while is_new:  # a full index may make several others readable
             is_new = False
-            for counter, head, body in self._store.db.execute(query, (box.id,)).fetchall():
+            for counter, head, body, at_s in self._store.db.execute(query, (box.id,)).fetchall():
                 try:
                     came = self.take(box, header_of(head), body, now_s, may_hold=True)
                 except WireError:
                     continue
+                self._indexes.came_at(box.id, counter, at_s)
                 self._store.db.execute("DELETE FROM unread WHERE box = ? AND counter = ?", (box.id, counter))
                 self._store.add_came(box.id, came)
                 done.append(counter)
@@ -104,7 +105,14 @@ class Reports:
         periods = spans(schema, header)
         if not is_full(body):
             try:
-                columns = self._indexes.lifted(box.id, schema, columns, periods[0].end_s, periods[-1].end_s)
+                columns = self._indexes.lifted(
+                    box.id,
+                    schema,
+                    columns,
+                    periods[0],
+                    periods[-1].end_s,
+                    is_next=not self._misses(box, header.counter),
+                )
             except WireError as exc:
                 raise UnreadError(str(exc)) from exc
 
@@ -116,6 +124,11 @@ class Reports:
         if header.type is Type.REPORT:
             self.priors.keep(box.id, header, body)
         return self._write(box, header.counter, rows, now_s)
+
+    def _misses(self, box: Box, counter: int) -> bool:
+        """Return whether a message before this one is still to come: it may be what this one goes on from."""
+        there = {one.counter for one in self._store.came(box.id)}
+        return any(before not in there for before in range(box.settled + 1, counter))
 
     def _write(self, box: Box, counter: int, rows: Rows, now_s: int) -> Came:
         self._indexes.keep(box.id, rows, counter, now_s)

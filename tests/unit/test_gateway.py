@@ -142,6 +142,29 @@ def test_a_gap_is_asked_for_and_what_comes_late_completes_the_account(server: Se
     assert server.rows("b0117") == box.account
 
 
+@pytest.mark.parametrize("moved", [65_000, 65_536, 200_000])
+def test_over_a_missing_report_in_which_a_meter_moved_far_no_index_is_made_up(server: Server, moved: int) -> None:
+    """What is lost may hold a whole index: the next report's 16 bits then mean another one than what is known says."""
+    box = server.box("b0117")
+    server.bring(box, box.report(full=True, is_first=True))
+    server.step()
+    box.index += moved
+    box.account |= {(NOW_S + box.hour * 3600, "elec", float(box.index + 100 + box.hour % 7), None)}
+    lost, after = box.report(full=True), box.report()
+    server.bring(box, after)
+    server.step()
+    server.step()
+    held = {row for row in server.rows("b0117") if row[1] == "elec"}
+    true = {(t_s, value) for t_s, point, value, _ in box.account if point == "elec"}
+    assert {(row[0], row[2]) for row in held} <= true
+    server.bring(box, lost)
+    server.step()
+    server.step()
+    assert {(row[0], row[2]) for row in server.rows("b0117") if row[1] == "elec"} == {
+        (t_s, value) for t_s, value in true
+    }
+
+
 def test_only_what_was_asked_for_twice_is_given_up_and_not_what_was_lost_meanwhile(server: Server) -> None:
     box = server.box("b0117")
     server.bring(box, box.report(full=True, is_first=True))
