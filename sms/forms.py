@@ -21,6 +21,8 @@ __all__ = [
 ]  # fmt: skip
 
 OFFSET_MAX: Final = 2**31
+FACTS: Final = "sms_box"
+"""No event: what the operator of the gateway sees of a box, its site and signal (value, in %), where there is room."""
 CUT: Final = "cut"
 """The word that stands in an event in place of those for which there was no room: how many."""
 

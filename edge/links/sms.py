@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 class Speaking(Protocol):
     """The member that speaks with the gateway, as the link's status tells it."""
 
+    signal: int | None
+    """How well the modem hears, in percent; the link sets it, the gateway's operator reads it."""
+
     def is_up(self, now_s: float) -> bool:
         """Return whether the gateway has acknowledged lately enough."""
 
@@ -128,6 +131,8 @@ class SmsLink:
             if self._done and self.queue.is_durable:  # of a step before, which did not come so far
                 self._forget()
             self._health = self._mailbox.health()
+            if self.speaking is not None:
+                self.speaking.signal = self._health.signal
             self._done = [message.id for message in self._mailbox.received() if self._dealt_with(message, now_s)]
         except MailboxError as exc:
             return exc

@@ -26,7 +26,7 @@ from edge.links.sms_reports import base_of
 from edge.links.sms_sealing import Pairing, Sealing, session_of
 from edge.links.sms_values import Values
 from edge.settings.model_sms import SmsLink as SmsSettings
-from sms.forms import Events, body, fitted
+from sms.forms import FACTS, Event, Events, body, fitted
 from sms.keys import public_of
 from sms.mailbox import Received
 from sms.wire import Type, WireError
@@ -79,6 +79,7 @@ class Sync:
             feed, self._sealing, self._values, tail=self._tail, orders=Orders(office, feed.clock, feed.site.lang),
             hearing=self._hearing, look=self._look,
         )  # fmt: skip
+        self.signal: int | None = None
         self._look_s = 0.0
         self._wanted_seq = self._hurried_seq = 0
         self._hurried_s = 0.0
@@ -205,8 +206,16 @@ class Sync:
             told = told[count:]
             if is_test and not told:
                 form, is_test = Events(form.events, is_test=True), False
+            form = self._with_facts(form)
             self._sealing.seal(Type.ALARM, body(form), purpose, after_seq=after, base_s=base_s)
             self._tail.taken(count)
+
+    def _with_facts(self, form: Events) -> Events:
+        """Return a message with what the gateway's operator wants to know of the box, where there is room left."""
+        signal = None if self.signal is None else float(self.signal)
+        fact = Event(0, FACTS, "", signal, "" if signal is None else "%", {"site": self._feed.site.name})
+        found = fitted([*form.events, fact], is_test=form.is_test)
+        return found if len(found.events) > len(form.events) and "cut" not in found.events[-1].words else form
 
     def _move_cursor(self) -> None:
         """Let the events' log forget what the gateway has, or never needs."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from sms.codec import decode, is_full
-from sms.forms import MISSING_MAX, Ack, Events, body, form_of
+from sms.forms import FACTS, MISSING_MAX, Ack, Events, body, form_of
 from sms.hello import is_in_the_clear
 from sms.indexes import lifted
 from sms.keys import Identity
@@ -107,6 +107,8 @@ class SimGateway:
         if not isinstance(form, Events):
             return []
         for event in form.events:
+            if event.kind == FACTS:
+                continue
             if event.kind == "sms_gap":
                 self._gone.update(range(event.words["first"], event.words["last"] + 1))
             self.events.append((header.base_s + event.offset_s, event.kind, event.point))

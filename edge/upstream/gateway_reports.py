@@ -20,6 +20,7 @@ from sms.codec import decode, is_full
 from sms.wire import Header, Type, WireError, header_of
 
 UNREAD_MOST: Final = 500
+SITE_MOST: Final = 60
 TEST_EVENT: Final = "sms_test"
 GONE_EVENT: Final = "sms_gap"
 GONE_MOST: Final = 4096
@@ -161,13 +162,15 @@ class Reports:
         for one in form.events:
             if one.kind == GONE_EVENT:
                 self._gone(box, one.words, now_s)
+            elif one.kind == forms.FACTS:
+                self._facts(box, one)
         events = [
             Event(
                 one.kind, (header.base_s + one.offset_s) * 1000, one.point,
                 {**one.words, **({} if one.value is None else {"v": one.value, "u": one.unit})},
             )
             for one in form.events
-            if one.kind != GONE_EVENT
+            if one.kind not in {GONE_EVENT, forms.FACTS}
         ]  # fmt: skip
         if form.is_test:
             box.test = header.counter
@@ -189,6 +192,14 @@ class Reports:
             if counter not in there:
                 self._store.add_came(box.id, Came(counter, now_s))
         self._store.journal(now_s, box.id, "gone", first=first, last=last)
+
+    @staticmethod
+    def _facts(box: Box, fact: forms.Event) -> None:
+        """Take what the operator's table shows of a box; a name that he gave himself stays."""
+        site = fact.words.get("site")
+        box.site = box.site or (site[:SITE_MOST] if isinstance(site, str) else "")
+        if fact.value is not None and 0 <= fact.value <= 100:
+            box.signal = round(fact.value)
 
     def _alarm(self, box: str, event: Event) -> None:
         name = str(event.values.get("id", ""))

@@ -114,6 +114,10 @@ def test_alarms_are_in_the_consumers_events_and_orders_are_carried_out(tmp_path:
     assert row[0] == "done", row
     assert rig.office.done[0].verb == "set"
     assert "sms_answer" in kinds
+    assert "sms_box" not in kinds
+    box = far.server.gateway.store.box("b0117")
+    assert box is not None
+    assert (box.site, box.signal) == ("Test", 63), "what the operator's table shows came with the alarm"
     far.server.close()
 
 

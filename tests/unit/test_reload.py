@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,13 @@ def test_a_signal_that_comes_while_the_file_is_read_is_not_lost(tmp_path: Path) 
             box.station.post(Order(order, busy.append))
         eventually(lambda: len(busy) == 5)
         assert {result.text.key for result in busy} <= {"reload_begun", "reload_busy"}
-        eventually(lambda: reload(box).state == "unchanged", what="and it can be asked again")
+
+        def is_free() -> bool:
+            with suppress(AssertionError):  # the last of the five is still at work
+                return reload(box).state == "unchanged"
+            return False
+
+        eventually(is_free, what="and it can be asked again")
 
 
 # -- what changes
