@@ -6,6 +6,7 @@ import configparser
 import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -250,6 +251,8 @@ def test_what_the_watchdog_asks_for_is_what_the_units_watch_for() -> None:
 
 
 def test_systemd_understands_the_units() -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze on this machine")
     names = [str(path) for path in sorted(IMAGE.glob("vigie-modem-*.*"))]
     said = subprocess.run(
         ["systemd-analyze", "verify", *names], capture_output=True, text=True, check=False, timeout=60
