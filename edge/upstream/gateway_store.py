@@ -17,9 +17,11 @@ from typing import Any, Final, Literal, Self, TypeAlias
 
 import msgspec
 
+from edge.upstream.database import opened
 from edge.upstream.gateway_tables import TABLES, VERSION
 
 State: TypeAlias = Literal["new", "accepted", "revoked"]
+NO_FILE: Final = "name a file in a folder that exists and that you may write"
 RAW_MOST: Final = 1000
 JOURNAL_MOST: Final = 10_000
 BOX_COLUMNS: Final = (
@@ -91,26 +93,13 @@ class GatewayStore(AbstractContextManager["GatewayStore"]):
             with contextlib.suppress(OSError):  # sqlite3 says what is wrong
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # it holds the gateway's key
         try:
-            self.db = sqlite3.connect(str(path), timeout=30, isolation_level=None, check_same_thread=False)
+            self.db = opened(path, TABLES, VERSION)
+        except ValueError as exc:
+            raise StoreError(str(exc)) from exc
         except sqlite3.Error as exc:
-            raise StoreError(f"{path}: {exc}; name a file in a folder that exists and that you may write") from exc
-        try:
-            self.db.execute("PRAGMA journal_mode=WAL")
-            self.db.execute("PRAGMA synchronous=FULL")
-            if not self.db.execute("PRAGMA user_version").fetchone()[0]:
-                if self.db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                    raise StoreError(f"{path}: is another program's database; name a file of its own")
-                self.db.executescript(f"BEGIN IMMEDIATE;{TABLES}PRAGMA user_version={VERSION};COMMIT;")
-            version = self.db.execute("PRAGMA user_version").fetchone()[0]
-            if version != VERSION:
-                raise StoreError(f"{path}: another version of vigie made it (tables {version}, {VERSION} is expected)")
-            self.db.execute("SELECT 1 FROM box LIMIT 1")
-        except sqlite3.Error as exc:
-            self.db.close()
-            raise StoreError(f"{path}: {exc}; `vigie gateway restore` puts a backup in its place") from exc
-        except BaseException:
-            self.db.close()
-            raise
+            is_there = str(path) == ":memory:" or Path(path).exists()
+            cure = "`vigie gateway restore` puts a backup in its place" if is_there else NO_FILE
+            raise StoreError(f"{path}: {exc}; {cure}") from exc
 
     def close(self) -> None:
         """Close the file."""

@@ -7,7 +7,6 @@ transaction they are read again.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -20,6 +19,7 @@ from edge.core.batch_forms import Batch, EventPack, GapRow
 from edge.core.batch_parse import event_from, milliseconds
 from edge.core.intervals import Intervals
 from edge.upstream.catalogue import Catalogue, inserted
+from edge.upstream.database import opened
 from edge.upstream.schema import SCHEMA, VERSION
 from hal.sample import BAD, GOOD, UNCERTAIN
 
@@ -59,17 +59,10 @@ class Ledger(AbstractContextManager["Ledger"]):
     """One SQLite file. Use it as a context: a transaction that commits at the end, or is undone by an exception."""
 
     def __init__(self, path: Path | str) -> None:
-        self._db = sqlite3.connect(str(path), timeout=30, isolation_level=None, check_same_thread=False)
+        self._db = opened(path, SCHEMA, VERSION)
         try:
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute("PRAGMA cache_size=-32768")  # 32 MiB: the leaves of a few hundred points stay in memory
             self._db.execute("PRAGMA wal_autocheckpoint=8000")
-            if not self._db.execute("PRAGMA user_version").fetchone()[0]:
-                self._db.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version={VERSION};COMMIT;")
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version != VERSION:
-                raise ValueError(f"{path}: another version of vigie made it (schema {version}, {VERSION} is expected)")
             self._load()
         except BaseException:
             self._db.close()

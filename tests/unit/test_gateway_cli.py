@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -29,6 +30,7 @@ from sms import forms
 from sms.mailbox import Outcome, Received
 from sms.memory_mailbox import MemoryMailbox
 from tests.gateway_rig import NOW_S, Server, TextingBox
+from tests.support import ROOT
 
 PARIS = ZoneInfo("Europe/Paris")
 Said = Callable[..., tuple[int, str]]
@@ -144,18 +146,24 @@ def test_an_order_that_makes_no_sense_or_is_for_nobody_is_refused(server: Server
         assert reason in text
 
 
-def test_an_order_for_all_says_its_price_and_asks_first(
-    server: Server, said: Said, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_order_for_all_says_its_price_and_asks_first(server: Server) -> None:
+    command = (sys.executable, "-m", "edge.cli.main", "gateway", "order", "tariff", "id=hp", "--all", "--state")
     for place in range(3):
         server.box(f"b{place}", f"+3360000000{place}")
     with server.gateway.store as store:
         store.keep("price", 0.06)
     for answer, code in (("n\n", 1), ("", 1), ("y\n", 0)):
-        monkeypatch.setattr("sys.stdin", io.StringIO(answer))
-        got, text = said("order", "tariff", "id=hp", "--all")
-        assert got == code
-        assert "An SMS to each of 3 boxes, and an answer from each: 6 SMS, 0.36 EUR." in text
+        done = subprocess.run(
+            [*command, str(server.path)],
+            cwd=ROOT,
+            input=answer,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+        assert done.returncode == code, done.stderr
+        assert "An SMS to each of 3 boxes, and an answer from each: 6 SMS, 0.36 EUR." in done.stdout
     (count,) = server.gateway.store.db.execute("SELECT count(*) FROM asked").fetchone()
     assert count == 3
 

@@ -205,6 +205,11 @@ def test_a_file_that_is_no_database_or_of_another_version_is_refused(tmp_path: P
     db.close()
     with pytest.raises(ValueError, match="schema 99"):
         Ledger(tmp_path / "future.db")
+    with sqlite3.connect(tmp_path / "foreign.db") as db:
+        db.execute("CREATE TABLE t (x)")
+    db.close()
+    with pytest.raises(ValueError, match="another program's"):
+        Ledger(tmp_path / "foreign.db")
 
 
 # -- the views
