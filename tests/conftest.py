@@ -24,7 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--campaign", action="store_true", help="run what is marked campaign as well")
     parser.addoption("--bench", action="store_true", help="run what is marked bench")
     parser.addoption("--hil", action="store_true", help="run what is marked hil")
-    parser.addoption("--full", action="store_true", help="with --hil: all of it, not the part that takes minutes")
+    parser.addoption("--image", action="store_true", help="run what is marked image")
+    parser.addoption("--full", action="store_true", help="with --hil or --image: all, not the part of minutes")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -33,7 +34,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out: list[pytest.Item] = []
     for item in items:
         is_kept = all(
-            config.getoption(f"--{mark}") or not item.get_closest_marker(mark) for mark in ("campaign", "bench", "hil")
+            config.getoption(f"--{mark}") or not item.get_closest_marker(mark)
+            for mark in ("campaign", "bench", "hil", "image")
         )
         (wanted if is_kept else left_out).append(item)
     config.hook.pytest_deselected(items=left_out)

@@ -1,0 +1,1 @@
+"""How the card of a Raspberry Pi is made."""

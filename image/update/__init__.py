@@ -1,0 +1,1 @@
+"""How a box that was flashed is updated, and the bundle that does it."""
