@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import errno
-import os
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -13,22 +12,16 @@ import msgspec
 
 from edge.cli import client
 from edge.cli.words import Words, own_words
-from edge.runtime.backup import MAPS
-from edge.runtime.clock import SystemClock
-from edge.runtime.clock_witnesses import witnesses
 from edge.runtime.identity import Chosen, chosen, is_choice, trusts_clock
-from edge.runtime.notebook_keeper import moment
-from edge.runtime.restore import Plan, carry_out, plan_for, target
-from edge.store.backup_file import Backup, decode
-from edge.store.fs import FormatError, RealFs, StoreError
+from edge.runtime.restore import Plan
+from edge.runtime.restoring import backup_in, restored_into
+from edge.store.backup_file import Backup
+from edge.store.fs import FormatError, StoreError
 from edge.store.ring import LockedError
 
 EXIT_FAILED: Final = 1
 EXIT_BAD_INPUT: Final = 2
 MOST_SHOWN: Final = 20
-LARGEST: Final = 64 << 20
-CONFIG_MODE: Final = 0o640
-MAPS_MODE: Final = 0o755
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,8 +41,7 @@ def run(args: argparse.Namespace) -> int:
     if args.box_id and not is_choice(args.box_id):
         return _fail(say("backup.no_name"), EXIT_BAD_INPUT)
     try:
-        with args.file.open("rb") as file:
-            backup = decode(file.read(LARGEST))
+        backup = backup_in(args.file)
     except (ValueError, FormatError) as exc:
         return _fail(say("backup.no_backup", file=args.file, why=exc), EXIT_BAD_INPUT)
     except OSError as exc:
@@ -66,17 +58,8 @@ def run(args: argparse.Namespace) -> int:
 def _restore(args: argparse.Namespace, backup: Backup, say: Words) -> int:
     here = args.config.read_text(encoding="utf-8") if args.config.exists() else None
     settings = chosen(backup, here, replace=args.settings, box_id=args.box_id)
-    args.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    args.config.parent.mkdir(parents=True, exist_ok=True)
     trust_clock = trusts_clock(here or backup.settings)
-    with target(RealFs(args.state)) as onto:
-        now = moment(SystemClock(backup.boot, witnesses=witnesses(trust_clock=trust_clock)))
-        plan = plan_for(backup, onto, now, settings.text, again=args.force)
-        if plan is not None:
-            carry_out(plan, onto, RealFs(args.config.parent), args.config.name)
-            own(args.state, args.config if plan.settings is not None else None)
-            if backup.maps:
-                own_maps(args.config.parent / MAPS)
+    plan = restored_into(args.state, args.config, backup, settings, trust_clock=trust_clock, again=args.force)
     if args.json:
         print(msgspec.json.encode(_facts(backup, plan, settings)).decode())
         return 0
@@ -85,27 +68,6 @@ def _restore(args: argparse.Namespace, backup: Backup, say: Words) -> int:
         return 0
     _tell(args, plan, settings, say)
     return 0
-
-
-def own(state: Path, config: Path | None) -> None:
-    """Give what root made here to whom the folder belongs: the service runs as a user of its own."""
-    if os.geteuid() == 0:
-        owner = state.stat()
-        for path in [state, *state.rglob("*")]:
-            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
-    if config is not None:
-        config.chmod(CONFIG_MODE)
-        if os.geteuid() == 0:
-            os.chown(config, 0, config.parent.stat().st_gid)
-
-
-def own_maps(folder: Path) -> None:
-    """Let the service read the register maps."""
-    folder.chmod(MAPS_MODE)
-    for path in folder.glob("*.toml"):
-        path.chmod(CONFIG_MODE)
-        if os.geteuid() == 0:
-            os.chown(path, 0, folder.parent.stat().st_gid)
 
 
 def _facts(backup: Backup, plan: Plan | None, settings: Chosen) -> dict[str, Any]:

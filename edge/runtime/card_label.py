@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from edge.runtime.card_secrets import SECRETS, access_code, keep_secret, own_print, secret_in
+from edge.runtime.card_secrets import SECRETS, STATE, access_code, keep_secret, own_print, secret_in
 from edge.settings.label import Label, label_svg
 from edge.settings.model import Settings
 from edge.settings.packaged import product_version
@@ -36,8 +36,8 @@ class Due(msgspec.Struct, frozen=True):
 def label_of(root: Path, settings: Settings) -> Label:
     """Return what this box's label says; its code and its key are made now where there are none. Raises OSError."""
     return Label(
-        settings.box.id, settings.site.name, code=access_code(root), print=own_print(root), version=product_version(),
-        hardware=hardware(root), number=own_number(settings),
+        settings.box.id, settings.site.name, code=access_code(root), print=own_print(root / STATE),
+        version=product_version(), hardware=hardware(root), number=own_number(settings),
     )  # fmt: skip
 
 

@@ -69,13 +69,12 @@ def access_code(root: Path) -> str:
     return found
 
 
-def own_print(root: Path) -> str:
+def own_print(state: Path) -> str:
     """Return the print of this box's key, which is made here once; "" where sealing is not installed. OSError."""
     try:
         from sms.keys import Identity  # a box without the extra gsm has no cryptography
     except ImportError:
         return ""
-    state = root / STATE
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     identity = Identity.kept(KeptFile(RealFs(state), IDENTITY, "vigie-sms-identity"))
     _given_to_owner(state, IDENTITY)

@@ -61,17 +61,17 @@ def test_what_is_short_or_typed_otherwise_is_no_code(text: str) -> None:
 def test_two_first_starts_of_one_image_share_no_password_and_no_key(tmp_path: Path) -> None:
     one, other = (machine(tmp_path / name)[0] for name in ("one", "other"))
     assert access_code(one) != access_code(other)
-    assert own_print(one) != own_print(other)
+    assert own_print(one / STATE) != own_print(other / STATE)
     # and the second start of a box changes neither
     before = {path: path.stat().st_mtime_ns for path in one.rglob("*") if path.is_file()}
-    assert (access_code(one), own_print(one)) == (access_code(one), own_print(one))
+    assert (access_code(one), own_print(one / STATE)) == (access_code(one), own_print(one / STATE))
     assert {path: path.stat().st_mtime_ns for path in one.rglob("*") if path.is_file()} == before
 
 
 def test_secrets_are_for_root_and_the_service_alone(tmp_path: Path) -> None:
     root, _ = machine(tmp_path)
     access_code(root)
-    own_print(root)
+    own_print(root / STATE)
     assert mode(root / SECRETS) == 0o750
     assert mode(root / SECRETS / ACCESS) == 0o640
     assert {mode(path) for path in (root / STATE / "sms").iterdir()} == {0o600}
@@ -109,7 +109,7 @@ def test_the_label_is_left_once_with_what_people_need_and_without_a_key(tmp_path
     assert leave_label(root, boot, settings)
     svg = (boot / FILE).read_text(encoding="utf-8")
     said = " ".join(texts(svg))
-    for wanted in ("vigie b0042", "Gymnase Sud", access_code(root), own_print(root), "empreinte", "print"):
+    for wanted in ("vigie b0042", "Gymnase Sud", access_code(root), own_print(root / STATE), "empreinte", "print"):
         assert wanted in said
     secret = (root / STATE / "sms/identity").read_text(encoding="ascii")
     key = re.search(r'"private":"([0-9a-f]{64})"', secret)

@@ -1,0 +1,181 @@
+"""A dead box replaced without a terminal: a backup on the card, or on a stick, at a first start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from edge.cli.main import main
+from edge.runtime.card_restore import CardRestore, restore_from
+from edge.runtime.restore import MAGIC, VERSION, planned, target
+from edge.runtime.stores import RESTORING
+from edge.settings.catalogue import has, written
+from edge.store.backup_file import encode
+from edge.store.checked import replace_file, sealed
+from edge.store.fs import RealFs
+from tests.meter_rig import Meter, events_of, index
+from tests.unit.test_restore import NOW, SETTINGS, backup
+
+CARD = "vigie.toml"
+
+
+class Machine:
+    """A new machine: its FAT, a stick, its data."""
+
+    def __init__(self, folder: Path) -> None:
+        self.fat, self.stick, self.state = folder / "cfg", folder / "stick", folder / "state"
+        self.config = folder / "etc" / CARD
+        for made in (self.fat, self.stick, self.state, self.config.parent):
+            made.mkdir(parents=True)
+
+    def start(self, **how: Any) -> CardRestore:
+        return restore_from([self.fat, self.stick], self.state, self.config, **how)
+
+    def files(self) -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in self.state.parent.rglob("*") if path.is_file()}
+
+
+def test_a_dead_box_goes_on_from_a_backup_beside_the_card_file_and_only_once(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    meter = Meter(tmp_path / "old")
+    with meter.box(tmp_path / "old" / "state") as box:
+        counted = meter.count(box, 120)
+    machine = Machine(tmp_path / "new")
+    (machine.config).write_bytes(meter.config.read_bytes())  # what was taken from the card
+    where = ("--state", str(tmp_path / "old" / "state"), "--config", str(meter.config))
+    assert main(["backup", str(machine.fat / "b0042.vigie"), *where]) == 0
+
+    found = machine.start()
+    assert (found.outcome, found.box, found.counters, found.is_mistake) == ("restored", "b0042", 1, False)
+    again = Meter(tmp_path / "new")
+    again.config = machine.config
+    with again.box(machine.state) as box:
+        assert index(box) == counted
+        assert again.count(box, 5) == round(counted + 0.005, 9)
+    kinds = [event.kind for event in events_of(RealFs(machine.state))]
+    assert kinds[:2] == ["restored", "restored_index"]
+    assert "unclean_stop" not in kinds
+
+    before = machine.files()
+    assert machine.start().outcome == "already"
+    assert machine.start(named="b0042.vigie").outcome == "already"
+    assert machine.files() == before  # an unchanged card writes nothing
+
+
+@pytest.mark.parametrize("name", ["b0042.vigie", "B0042.VIGIE"])
+def test_a_stick_does_as_well_as_the_card_and_its_settings_are_taken_where_there_are_none(
+    tmp_path: Path, name: str
+) -> None:
+    machine = Machine(tmp_path)
+    (machine.stick / name).write_bytes(encode(backup(blanked=["point.panel.token"])))
+    found = machine.start()
+    assert (found.outcome, found.blanked) == ("restored", ["point.panel.token"])
+    assert machine.config.read_text(encoding="utf-8") == SETTINGS
+    assert machine.config.stat().st_mode & 0o777 == 0o640
+    assert "point.panel.token" in written("fr", found.text)
+
+
+def test_a_new_key_that_the_gateway_does_not_know_is_told_with_its_print(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.config.write_text(
+        SETTINGS + '[link.sms]\ngateway = "+33600000100"\ngateway_key = "' + "A" * 43 + '"\n'
+        '[[recipient]]\nid = "a"\nnumber = "+33600000001"\n', encoding="utf-8",
+    )  # fmt: skip
+    (machine.fat / "b0042.vigie").write_bytes(encode(backup()))
+    found = machine.start()
+    assert found.outcome == "restored"
+    assert len(found.print) == 9
+    assert found.print in written("en", found.text)
+
+
+def test_two_replacements_of_one_box_have_different_keys(tmp_path: Path) -> None:
+    from edge.runtime.card_secrets import own_print
+
+    prints = set()
+    for name in ("one", "other"):
+        machine = Machine(tmp_path / name)
+        (machine.fat / "b0042.vigie").write_bytes(encode(backup()))
+        assert machine.start().outcome == "restored"
+        prints.add(own_print(machine.state))
+    assert len(prints) == 2
+
+
+def test_a_file_that_was_forgotten_on_the_card_turns_no_index_of_a_box_that_ran(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    meter = Meter(tmp_path)
+    machine.config.write_bytes(meter.config.read_bytes())
+    with meter.box(machine.state) as box:
+        counted = meter.count(box, 7)
+    (machine.fat / "b0042.vigie").write_bytes(encode(backup()))
+    assert machine.start().outcome == "not_new"
+    with meter.box(machine.state) as box:
+        assert index(box) == counted
+    assert machine.start(named="b0042.vigie").outcome == "restored"  # an act that somebody wrote is done
+
+
+def test_another_boxs_backup_and_what_is_none_are_refused_by_name_and_change_nothing(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.config.write_text(SETTINGS, encoding="utf-8")
+    before = machine.files()
+    assert machine.start().outcome == "nothing"
+    assert machine.start(named="b0042.vigie").outcome == "missing"
+    whole = encode(backup(box="b0007"))
+    for octets, outcome in (
+        (whole, "other_box"), (b"", "no_backup"), (whole[:-9], "no_backup"), (b"\xff\xfe" * 99, "no_backup"),
+        (whole.replace(b"b0007", b"b0042", 1), "no_backup"),
+    ):  # fmt: skip
+        (machine.fat / "b0042.vigie").write_bytes(octets)
+        found = machine.start()
+        assert (found.outcome, found.file, found.is_mistake) == (outcome, "b0042.vigie", True)
+        assert has("fr", f"card_restore.{outcome}")
+    (machine.fat / "b0042.vigie").unlink()
+    (machine.fat / "._b0042.vigie").write_bytes(whole)  # a Mac's shadow of a file
+    (machine.fat / "other.vigie").write_bytes(whole)  # of another box: not this one's name
+    assert machine.start().outcome == "nothing"
+    (machine.fat / "other.vigie").unlink()
+    (machine.fat / "._b0042.vigie").unlink()
+    assert machine.files() == before
+
+
+def test_without_settings_two_backups_are_too_many_to_guess(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    (machine.fat / "b0042.vigie").write_bytes(encode(backup()))
+    (machine.stick / "b0043.vigie").write_bytes(encode(backup(box="b0043")))
+    found = machine.start()
+    assert (found.outcome, found.file) == ("several", "b0042.vigie, b0043.vigie")
+    assert machine.start(named="b0043.vigie").box == "b0043"
+
+
+def test_a_restore_that_was_cut_is_finished_at_the_next_start_even_where_the_file_is_gone(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.config.write_text(SETTINGS, encoding="utf-8")
+    with target(RealFs(machine.state)) as onto:  # the first step, and no further
+        plan = planned(backup(), onto, NOW)
+        replace_file(onto.fs, RESTORING, sealed(MAGIC, VERSION, msgspec.json.encode(plan)))
+    found = machine.start()
+    assert (found.outcome, found.box) == ("restored", "b0042")
+    assert not (machine.state / RESTORING).exists()
+    with target(RealFs(machine.state)) as onto:
+        assert onto.restored == backup().id
+    assert machine.start().outcome == "nothing"
+
+
+def test_a_damaged_plan_is_replaced_by_the_file_and_without_one_nothing_is_raised(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.config.write_text(SETTINGS, encoding="utf-8")
+    (machine.state / RESTORING).write_bytes(b"vigie-restoring 1 5 0000")
+    assert machine.start().outcome == "nothing"
+    (machine.fat / "b0042.vigie").write_bytes(encode(backup()))
+    assert machine.start().outcome == "restored"
+    assert not (machine.state / RESTORING).exists()
+
+
+def test_settings_that_no_person_can_read_fail_by_name_and_never_raise(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.config.write_bytes(b"\xff\xfe\x00")
+    (machine.fat / "b0042.vigie").write_bytes(encode(backup()))
+    assert machine.start().outcome == "failed"
+    assert restore_from([tmp_path / "gone"], tmp_path / "none", tmp_path / "none" / CARD).outcome == "nothing"
