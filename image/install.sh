@@ -17,8 +17,8 @@ root='' python=python3 wanted='' action=install purge=no
 source=$(cd "$(dirname "$0")/.." && pwd)
 
 usage() { sed -n '2,14s/^# \{0,1\}//p' "$0"; }
-say() { echo "vigie: $*"; }
-stop() { echo "vigie: $*" >&2; exit 1; }
+# shellcheck source=image/setup.sh
+. "$source/image/setup.sh"
 
 while [ $# -gt 0 ]; do
     case $1 in
@@ -35,7 +35,7 @@ done
 [ $purge = no ] || [ $action = uninstall ] || stop "--purge goes with --uninstall"
 
 umask 022
-program_dir=$root/opt/vigie settings_dir=$root/etc/vigie data_dir=$root/var/lib/vigie
+program_dir=$root/opt/vigie settings_dir=$root/etc/vigie
 units=$root/etc/systemd/system
 # a card that can't be written for hours: the service asks, these let systemd reboot, at most once a day
 unit_names='vigie.service vigie-reboot.service vigie-reboot.path vigie-reboot.timer'
@@ -49,35 +49,15 @@ rules=$root/etc/udev/rules.d/60-vigie.rules
 modules=$root/etc/modules-load.d/vigie.conf
 command=$root/usr/local/bin/vigie
 
-release_field() { sed -n "s/^$1=\"\{0,1\}\([^\"]*\)\"\{0,1\}\$/\1/p" "$root/etc/os-release" 2>/dev/null | head -n 1; }
-
-refuse() { stop "$1 is not supported: Debian 12 or 13, or Raspberry Pi OS (64-bit), is needed. Nothing was changed."; }
-
-check_system() {
-    name=$(release_field PRETTY_NAME)
-    [ -n "$name" ] || name="a system without /etc/os-release ($(uname -s))"
-    case $(release_field ID) in
-    raspbian) refuse "Raspberry Pi OS (32-bit), $name," ;;
-    debian) ;;
-    *) refuse "$name" ;;
-    esac
-    case $(release_field VERSION_ID) in
-    12 | 13) ;;
-    *) refuse "$name" ;;
-    esac
-    # of the programs, not of the kernel: a 32-bit system may run under a 64-bit kernel
-    machine=$(dpkg ${root:+--root="$root"} --print-architecture 2>/dev/null || uname -m)
-    case $machine in
-    amd64 | arm64) ;;
-    *) refuse "$name for $machine" ;;
-    esac
+check_place() {
     [ -n "$root" ] || [ "$(id -u)" = 0 ] || stop "must run as root: sudo $0"
+    if [ -e "$root/var/lib/dpkg/info/vigie.prerm" ]; then
+        stop "vigie is installed as a Debian package: apt brings it up to date; or first: sudo apt remove vigie. Nothing was changed."
+    fi
     if [ $action = install ] && [ -e "$program_dir" ] && [ ! -L "$program_dir" ]; then
         stop "/opt/vigie is there and not ours; move it away. Nothing was changed."
     fi
 }
-
-is_running_here() { [ -z "$root" ] && [ -d /run/systemd/system ]; }
 
 # what a box has it keeps when it is brought up to date without the option
 had() { cat "$program_dir/.complete" 2>/dev/null || true; }
@@ -102,22 +82,6 @@ install_packages() {
     # shellcheck disable=SC2086 # a list of names
     apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends $missing >/dev/null
 }
-
-install_user() {
-    for group in gpio i2c dialout; do
-        groupadd ${root:+--prefix "$root"} --force --system $group
-    done
-    if grep -q '^vigie:' "$root/etc/passwd"; then
-        usermod ${root:+--prefix "$root"} --append --groups gpio,i2c,dialout vigie
-    else
-        useradd ${root:+--prefix "$root"} --system --user-group --groups gpio,i2c,dialout \
-            --home-dir /var/lib/vigie --no-create-home --shell /usr/sbin/nologin vigie
-        say "made the user vigie (groups gpio, i2c, dialout)"
-    fi
-}
-
-# The ids of the installed system, which with --root are not this machine's.
-owner() { sed -n "s/^vigie:[^:]*:\([0-9]*\):\([0-9]*\):.*/\1:\2/p" "$root/etc/passwd"; }
 
 # install_file FROM TO MODE: writes only what differs, and then whole or not at all.
 install_file() {
@@ -193,23 +157,6 @@ locked() {
     pip_in "$into" install --require-hashes --only-binary :all: --requirement "$scratch/lock.txt"
 }
 
-install_folders() {
-    ids=$(owner)
-    # settings may hold passwords: root writes, vigie reads
-    install -d -m 0750 "$settings_dir"
-    chown "0:${ids#*:}" "$settings_dir"
-    if [ ! -e "$settings_dir/vigie.toml" ]; then
-        install -m 0640 "$source/config/vigie.toml" "$settings_dir/vigie.toml"
-        # no two boxes may have one id, not even those that nobody has named yet
-        id=b$(od -An -N3 -tx1 /dev/urandom | tr -d ' \n')
-        sed -i "s/^id = \"b0001\" /id = \"$id\" /" "$settings_dir/vigie.toml"
-        chown "0:${ids#*:}" "$settings_dir/vigie.toml"
-        say "wrote /etc/vigie/vigie.toml for box $id: give it its own id and its points there"
-    fi
-    install -d -m 0700 "$data_dir"
-    chown "$ids" "$data_dir"
-}
-
 # What a modem needs. gammu-smsd itself stays off until vigie-sms-setup is run: Debian would start it at once, as root.
 install_gsm() {
     ids=$(owner)
@@ -239,17 +186,10 @@ install_gsm() {
 
 start_service() {
     is_running_here || return 0
-    if udevadm control --reload 2>/dev/null; then
-        udevadm trigger --subsystem-match=gpio --subsystem-match=i2c-dev --subsystem-match=w1
-    fi
-    systemctl restart systemd-modules-load.service || true
-    systemctl daemon-reload
+    take_up_rules systemctl
     systemctl --quiet enable vigie.service
     systemctl --quiet enable --now vigie-reboot.timer
-    if ! /opt/vigie/bin/vigie check /etc/vigie/vigie.toml; then
-        say "installed, not started: correct /etc/vigie/vigie.toml, then: sudo systemctl restart vigie"
-        return 0
-    fi
+    settings_pass || return 0
     if [ "$changed" = yes ] || ! systemctl --quiet is-active vigie.service; then
         systemctl restart vigie.service
         say "running; see: sudo vigie status"
@@ -266,9 +206,9 @@ remove_old_environments() {
 do_install() {
     changed=no
     install_packages
-    install_user
+    make_user
     install_environment
-    install_folders
+    make_folders "$source/config/vigie.toml"
     install_file "$source/config/60-vigie.rules" "$rules" 0644
     install_file "$source/config/modules-load.conf" "$modules" 0644
     for name in $unit_names; do
@@ -282,8 +222,6 @@ do_install() {
     remove_old_environments
     if [ "$changed" = no ]; then say "up to date"; else say "installed"; fi
 }
-
-kept_sms() { if [ -d "$root/var/lib/vigie-sms" ]; then printf ', /var/lib/vigie-sms'; fi; }
 
 do_uninstall() {
     if is_running_here; then
@@ -307,15 +245,12 @@ do_uninstall() {
         udevadm control --reload 2>/dev/null || true
     fi
     if [ $purge = no ]; then
-        say "removed; kept: /etc/vigie, /var/lib/vigie$(kept_sms) and the user vigie (--uninstall --purge removes them)"
+        kept '--uninstall --purge'
         return 0
     fi
-    rm -rf "$settings_dir" "$data_dir" "$root/var/lib/vigie-sms"
-    if grep -q '^vigie:' "$root/etc/passwd"; then
-        userdel ${root:+--prefix "$root"} vigie
-    fi
-    say "removed, with its settings and data"
+    purge_all
 }
 
 check_system
+check_place
 do_$action
