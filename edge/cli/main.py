@@ -92,6 +92,7 @@ VERBS: Final[dict[str, Verb]] = {
     "tariff": Verb("edge.cli.tariff", "what each meter costs; its prices, and new ones from a day on"),
     "tag": Verb("edge.cli.tag", "say what a stretch of time was for, now or afterwards: experiment 42"),
     "help": Verb("edge.cli.help", "how a command is written, and what the order behind it takes and asks for"),
+    "card": Verb("edge.cli.card", "the installer's file on the card: taken into the box at each start"),
     "backup": Verb("edge.cli.backup", "write all that replaces a dead box into one file"),
     "wipe": Verb("edge.cli.wipe", "erase all that the box kept, and show that it is gone"),
     "restore": Verb("edge.cli.restore", "make this box go on as the one of a backup"),

@@ -9,6 +9,7 @@ from typing import Any, Final
 from edge.settings.draft import Draft, PointRow, Row
 from edge.settings.faults import Faults, LineOf
 from edge.settings.pins import W1_PIN, pin_name
+from edge.settings.rules_card import plain_secrets
 from edge.settings.rules_recipients import advise_recipients
 from edge.settings.sources import sources
 
@@ -23,6 +24,9 @@ def advise(draft: Draft, warnings: Faults) -> None:
     _check_same_names(draft, warnings)
     _check_spellings(draft, warnings)
     advise_recipients(draft, warnings)
+    for secret, row in plain_secrets(draft):
+        name = str(secret.path[-1])
+        warnings.at_key(row.key(name), "warn.card_plain", name=name)
 
 
 def _check_w1_pin(draft: Draft, warnings: Faults) -> None:

@@ -18,6 +18,7 @@ from edge.settings.equipment import implied_equipment
 from edge.settings.faults import Fault, Faults, SettingsError
 from edge.settings.implied import implied_limits
 from edge.settings.rules_calculated import check_calculated
+from edge.settings.rules_card import check_card, refuse_plain
 from edge.settings.rules_equipment import check_equipment
 from edge.settings.rules_limits import check_limits
 from edge.settings.rules_meters import check_meters
@@ -36,7 +37,7 @@ from edge.settings.templates import expanded
 
 RULES: Final = (
     check_points, check_limits, check_outputs, check_orders, check_rules, check_wiring, check_tariffs, check_site,
-    check_equipment, check_meters, check_calculated, check_recipients, check_sms,
+    check_equipment, check_meters, check_calculated, check_recipients, check_sms, check_card,
 )  # fmt: skip
 """What is looked at between tables, each (draft, faults) -> None, in this order."""
 MOST_BYTES = 4_000_000  # a site of 10,000 points is 2 MB; what is larger is another file
@@ -48,8 +49,26 @@ def load(path: str | os.PathLike[str]) -> model.Settings:
 
 
 def checked(path: str | os.PathLike[str]) -> tuple[model.Settings, list[Fault]]:
-    """Return the settings of a file and what is allowed in it and probably not meant; raises SettingsError."""
+    """Return the settings of a file and what is allowed in it and probably not meant; raises SettingsError.
+
+    It may be meant for a card: secrets in plain are a warning.
+    """
     return _loaded(path, with_advice=True)
+
+
+def of_card(content: bytes, name: str) -> tuple[model.Settings, str]:
+    """Return settings and text of an installer's file, in which secrets may stand in plain; raises SettingsError.
+
+    The text is without byte order mark, its lines end with LF.
+    """
+    if len(content) > MOST_BYTES:
+        raise SettingsError(name, [_too_large()])
+    faults = Faults()
+    text = text_of(content, faults)
+    if text is None:
+        raise SettingsError(name, faults.known)
+    found, _ = _checked(text, name, with_advice=False, is_card=True)
+    return found, text.removeprefix("\ufeff").replace("\r\n", "\n")
 
 
 def _loaded(path: str | os.PathLike[str], *, with_advice: bool) -> tuple[model.Settings, list[Fault]]:
@@ -63,20 +82,24 @@ def _loaded(path: str | os.PathLike[str], *, with_advice: bool) -> tuple[model.S
         fault = Fault(0, 0, "", "file.unreadable", {"why": exc.strerror or str(exc)})
         raise SettingsError(name, [fault]) from exc
     if len(content) > MOST_BYTES:
-        raise SettingsError(name, [Fault(0, 0, "", "file.too_large", {"most": MOST_BYTES // 1_000_000})])
+        raise SettingsError(name, [_too_large()])
     faults = Faults()
     text = text_of(content, faults)
     if text is None:
         raise SettingsError(name, faults.known)
-    return _checked(text, name, with_advice=with_advice)
+    return _checked(text, name, with_advice=with_advice, is_card=with_advice)
+
+
+def _too_large() -> Fault:
+    return Fault(0, 0, "", "file.too_large", {"most": MOST_BYTES // 1_000_000})
 
 
 def loads(text: str, name: str = "settings") -> model.Settings:
     """Return the settings of a TOML text; raises SettingsError, whose places and messages call it `name`."""
-    return _checked(text, name, with_advice=False)[0]
+    return _checked(text, name, with_advice=False, is_card=False)[0]
 
 
-def _checked(text: str, name: str, *, with_advice: bool) -> tuple[model.Settings, list[Fault]]:
+def _checked(text: str, name: str, *, with_advice: bool, is_card: bool) -> tuple[model.Settings, list[Fault]]:
     faults = Faults()
     readable, data = tables_of(text, faults)
     if data is None:
@@ -89,6 +112,8 @@ def _checked(text: str, name: str, *, with_advice: bool) -> tuple[model.Settings
     draft.rows["equipment"] += implied_equipment(draft)
     for check in RULES:
         check(draft, faults)
+    if not is_card:
+        refuse_plain(draft, faults)
     if faults:
         raise SettingsError(name, faults.placed(readable, {**data, **tables}))
     warnings = Faults()

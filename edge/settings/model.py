@@ -188,6 +188,9 @@ class MqttLink(_Table, frozen=True):
     cert_file: Annotated[str, Meta(description="PEM; the box's certificate, where the broker asks for one")] = ""
     key_file: Annotated[str, Meta(description="PEM; its key")] = ""
     username: Annotated[str, Meta(description="the box id is usual")] = ""
+    password: Annotated[
+        str, Meta(max_length=200, description="on a card only: the box moves it into a file", extra={"secret": True})
+    ] = ""
     password_file: Annotated[str, Meta(description="a path, or the name of a systemd credential")] = ""
     keepalive_s: Annotated[int, Meta(ge=5, le=30, description="how often a silent link is probed")] = 30
     encoding: Annotated[

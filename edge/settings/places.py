@@ -28,7 +28,11 @@ class Place(NamedTuple):
 class Places:
     """The places of one text, by key path: names of tables and keys, and numbers from 0 in arrays."""
 
-    def __init__(self, keys: dict[KeyPath, Place], values: dict[KeyPath, Place]) -> None:
+    def __init__(
+        self, keys: dict[KeyPath, Place], values: dict[KeyPath, Place], spans: dict[KeyPath, tuple[int, int]]
+    ) -> None:
+        self.spans = spans
+        """Of each `key = value` the offsets of the key's last part and of what follows the value."""
         self.keys = keys
         """Where the name stands: the key's first character, the `[` of a table's header, an array's element."""
         self.values = values
@@ -60,7 +64,7 @@ def scan(text: str) -> Places:
     """
     scanner = _Scanner(text.removeprefix("\ufeff").replace("\r\n", "\n"))
     scanner.document()
-    return Places(scanner.keys, scanner.values)
+    return Places(scanner.keys, scanner.values, scanner.spans)
 
 
 class _Scanner:
@@ -71,6 +75,7 @@ class _Scanner:
         self.at = 0
         self.keys: dict[KeyPath, Place] = {}
         self.values: dict[KeyPath, Place] = {}
+        self.spans: dict[KeyPath, tuple[int, int]] = {}
         self._line_starts = [0, *(i + 1 for i, character in enumerate(text) if character == "\n")]
         self._implicit: set[KeyPath] = set()
         self._tables_of_array: dict[KeyPath, int] = {}
@@ -137,8 +142,9 @@ class _Scanner:
 
     def _assignment(self, table: KeyPath) -> None:
         """One `key = value`, with every dotted part of the key at its own place."""
-        path = table
+        path, start = table, self.at
         for part, offset in self._key_parts():
+            start = offset
             path = (*path, part)
             if path not in self.keys:
                 self._keep(path, self._place(offset))
@@ -147,6 +153,7 @@ class _Scanner:
         self._skip(_BLANK)
         self.values[path] = self._place(self.at)
         self._value(path)
+        self.spans[path] = start, self.at
 
     def _key_parts(self) -> list[tuple[str, int]]:
         """Return the parts of a possibly dotted key, each with its offset; stops at what follows the last one."""

@@ -17,6 +17,7 @@ from msgspec import inspect
 from edge.settings import model
 from edge.settings.model_limits import Limit
 from edge.settings.places import KeyPath
+from edge.settings.tables import SINGLE
 from hal import buses, drivers
 
 SHOWN: Final = "(secret)"
@@ -101,7 +102,7 @@ def secrets_of(data: Mapping[str, Any]) -> list[KeyPath]:
     """
     found = [
         path
-        for name, kind in (("box", model.Box), ("site", model.Site), ("link", model.Links))
+        for name, kind in {**SINGLE, "link": model.Links}.items()
         for path in secrets_in(data.get(name), kind, (name,))
     ]
     for name, kind in (("limit", Limit), ("output", model.Output)):

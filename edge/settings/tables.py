@@ -13,6 +13,7 @@ import msgspec
 from edge.settings import model, model_orders
 from edge.settings.model_alarms import Alarms
 from edge.settings.model_calculated import Calculated
+from edge.settings.model_card import MACHINE
 from edge.settings.model_equipment import Equipment
 from edge.settings.model_limits import Limit
 from edge.settings.model_meters import Meter
@@ -28,6 +29,7 @@ SINGLE: Final[dict[str, type[msgspec.Struct]]] = {
     "display": model.Display,
     "alarms": Alarms,
     "test": Test,
+    **MACHINE,
 }
 """Tables that a file holds once, such as [box]."""
 

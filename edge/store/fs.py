@@ -154,8 +154,10 @@ class RealFile:
 class RealFs:
     """The folder `root` of the disk. Files are for this user alone: energy data are personal data."""
 
-    def __init__(self, root: Path | str) -> None:
+    def __init__(self, root: Path | str, *, for_group: bool = False) -> None:
+        """With `for_group`, files that are made may be read by the group too: of root's settings, the service."""
         self.root = str(root)
+        self._file_mode, self._folder_mode = (0o640, 0o750) if for_group else (0o600, 0o700)
 
     def _at(self, path: str) -> str:
         return os.path.join(self.root, path)
@@ -179,10 +181,10 @@ class RealFs:
 
     def _opened(self, path: str, flags: int) -> int:
         try:
-            return os.open(self._at(path), flags, 0o600)
+            return os.open(self._at(path), flags, self._file_mode)
         except PermissionError:
-            os.chmod(self._at(path), 0o600, follow_symlinks=False)  # ours, but somebody changed its mode
-            return os.open(self._at(path), flags, 0o600)
+            os.chmod(self._at(path), self._file_mode, follow_symlinks=False)  # ours, but somebody changed its mode
+            return os.open(self._at(path), flags, self._file_mode)
         except OSError as exc:
             if exc.errno in {errno.EISDIR, errno.ELOOP, errno.ENXIO}:
                 raise NotAFileError(exc.errno, "this is no regular file", path) from exc
@@ -202,7 +204,7 @@ class RealFs:
 
     def mkdir(self, path: str) -> None:
         """See Fs."""
-        os.makedirs(self._at(path), 0o700, exist_ok=True)
+        os.makedirs(self._at(path), self._folder_mode, exist_ok=True)
         while path:  # a new folder's own name stands in the one above
             path = path.rpartition("/")[0]
             self.fsync_dir(path)

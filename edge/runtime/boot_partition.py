@@ -1,0 +1,59 @@
+"""The card's first partition: read-only but for the moment of a write, so that a power cut finds it whole."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+MOUNT: Final = "/bin/mount"
+WITHIN_S: Final = 30.0
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def writable(folder: Path) -> Iterator[None]:
+    """Let this partition be written, and mount it read-only again behind it. Raises OSError where that can't be had.
+
+    A folder that is no mount of its own is left as it is.
+    """
+    if not os.path.ismount(folder):
+        yield
+        return
+    was_read_only = bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    if was_read_only:
+        _remount(folder, "rw")
+    try:
+        yield
+    finally:
+        if was_read_only:
+            _flush(folder)
+            try:
+                _remount(folder, "ro")
+            except OSError as exc:  # the next start mounts it read-only; it is flushed
+                log.warning("%s", exc)
+
+
+def _remount(folder: Path, how: str) -> None:
+    try:
+        subprocess.run(
+            [MOUNT, "-o", f"remount,{how}", os.fspath(folder)],
+            check=True, capture_output=True, timeout=WITHIN_S, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError) as exc:
+        why = getattr(exc, "stderr", b"") or str(exc).encode()
+        raise OSError(None, f"{folder} can't be mounted {how}: {why.decode('utf-8', 'replace').strip()}") from exc
+
+
+def _flush(folder: Path) -> None:
+    """Have everything of this file system on the card."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

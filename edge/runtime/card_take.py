@@ -1,0 +1,286 @@
+"""The installer's file taken from the card into the box, in steps of which a power cut leaves a clear state.
+
+1. secrets, each a file of its own in /etc/vigie/secrets   2. the settings, /etc/vigie/vigie.toml
+3. the memory: which settings these are, which acts wait   4. the card's file without secrets, with what was done
+   struck out   5. vigie-errors.txt gone
+
+All of it is durable before the next begins. A cut before 4 leaves the card as it was: the next start does the same
+again; nothing is lost and nothing done twice, because an act is known by what it says. A file with a fault changes
+nothing but vigie-errors.txt. A card that is as it was left writes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Final
+
+import msgspec
+
+from edge.runtime.card_state import CardMemory, CardState, KnownAct
+from edge.settings.card_bare import bare_settings, id_of, is_bare, new_id
+from edge.settings.card_choice import ERRORS, candidates, chosen
+from edge.settings.card_pages import LANGUAGES, errors_page, fault_line, is_same, stamp
+from edge.settings.card_text import SECRETS_FOLDER, CardText, FormError, card_text
+from edge.settings.card_verdict import LASTING, State, Verdict
+from edge.settings.faults import Fault, SettingsError
+from edge.settings.load import MOST_BYTES, of_card
+from edge.settings.model import Settings
+from edge.settings.places import KeyPath, scan
+from edge.settings.rules_card import SECRETS
+from edge.store.checked import replace_file
+from edge.store.fs import Fs, NotAFileError, read_file, write_all
+
+SETTINGS: Final = "etc/vigie/vigie.toml"
+SECRETS_AT: Final = SECRETS_FOLDER.removeprefix("/")
+MOST_FILES: Final = 8
+
+log = logging.getLogger(__name__)
+
+
+class Read(msgspec.Struct, frozen=True):
+    """A candidate on the card: its octets, and what they hold; or what is wrong with it."""
+
+    name: str
+    content: bytes = b""
+    settings: Settings | None = None
+    parts: CardText | None = None
+    faults: Sequence[Fault] = ()
+
+    @property
+    def told(self) -> str:
+        """What tells this content from others: that of the settings alone where no secret stands in it."""
+        if self.parts is None:
+            return hashlib.sha256(self.content).hexdigest() if self.content else f"no file: {self.name}"
+        secrets = "".join(f"\0{name}\0{value}" for name, value in sorted(self.parts.secrets.items()))
+        return self.parts.print + (hashlib.sha256(secrets.encode()).hexdigest() if secrets else "")
+
+
+class Taking:
+    """One look at the card, at one start."""
+
+    def __init__(
+        self,
+        boot: Fs,
+        root: Fs,
+        *,
+        utc_s: int,
+        open_boot: Callable[[], AbstractContextManager[None]],
+        data: str = "ok",
+    ) -> None:
+        """`boot`: the card's first partition, which `open_boot` lets be written. `root`: the machine's files.
+
+        `data`: what became of the data partition, one of DATA_STATES. Raises OSError when nothing at all can be kept.
+        """
+        self._boot = boot
+        self._root = root
+        self._open_boot = open_boot
+        self._utc_s = utc_s
+        self._data = data
+        self._memory = CardMemory(root)
+        self._state: CardState = self._memory.load()
+
+    def take(self) -> Verdict:
+        """Do it, and return what came of it."""
+        read = self._read()
+        if read is not None and read.settings is not None and read.parts is not None:
+            gone = self._secrets_gone(read.settings, read.parts)
+            if not gone:
+                return self._taken(read, read.settings, read.parts)
+            read = msgspec.structs.replace(read, faults=gone)
+        if not self._root.exists(SETTINGS):
+            self._keep_settings(bare_settings(new_id()))
+        if read is None:
+            self._forget_errors()
+            return self._verdict("absent")
+        self._tell_errors(read)
+        return self._verdict("refused", read.name, read.faults)
+
+    # -- looking
+
+    def _read(self) -> Read | None:
+        """Return the installer's file; None where there is none."""
+        try:
+            names = candidates(self._boot.listdir(""))[:MOST_FILES]
+        except OSError as exc:
+            log.warning("the card's first partition can't be read: %s", exc)
+            return None
+        found = {name: self._read_one(name) for name in names}
+        if not found:
+            return None
+        left = chosen({name: one.told for name, one in found.items()}, self._state.taken, self._state.earlier)
+        if len(left) > 1:
+            return Read("", faults=[Fault(0, 0, "", "card.several", {"files": left})])
+        return found[left[0]]
+
+    def _read_one(self, name: str) -> Read:
+        try:
+            file = self._boot.open(name)
+            try:
+                content = file.pread(MOST_BYTES + 1, 0)
+            finally:
+                file.close()
+        except NotAFileError:
+            return Read(name, faults=[Fault(0, 0, "", "card.not_a_file")])
+        except OSError as exc:
+            return Read(name, faults=[Fault(0, 0, "", "file.unreadable", {"why": exc.strerror or str(exc)})])
+        try:
+            settings, text = of_card(content, name)
+            return Read(name, content, settings, card_text(text))
+        except SettingsError as exc:
+            return Read(name, content, faults=exc.faults)
+        except FormError as exc:
+            return Read(name, content, faults=[exc.fault])
+
+    def _secrets_gone(self, settings: Settings, parts: CardText) -> list[Fault]:
+        """Return a fault for each secret that is neither in the file nor on the box: the card of another box."""
+        faults = []
+        for secret in SECRETS:
+            if _at(settings, secret.path) != f"{SECRETS_FOLDER}/{secret.file}" or secret.file in parts.secrets:
+                continue
+            if not self._root.exists(f"{SECRETS_AT}/{secret.file}"):
+                key = str(secret.path[-1])
+                place = scan(parts.plain).key((*secret.path[:-1], f"{key}_file"))
+                path = ".".join(map(str, (*secret.path[:-1], f"{key}_file")))
+                faults.append(Fault(place.line, place.column, path, "card.secret_gone", {"name": key}))
+        return faults
+
+    # -- taking
+
+    def _taken(self, read: Read, settings: Settings, parts: CardText) -> Verdict:
+        state, is_lasting = self._state, self._data in LASTING
+        is_new = parts.print != state.taken
+        secrets = {
+            name: value.encode() for name, value in parts.secrets.items() if self._secret(name) != value.encode()
+        }
+        self._keep_secrets(secrets)
+        if is_new or not self._root.exists(SETTINGS):
+            self._keep_settings(parts.settings)
+        if is_new:
+            state.earlier = [*(one for one in state.earlier if one not in {parts.print, state.taken}), state.taken]
+            state.taken, state.name, state.t = parts.print, read.name, self._utc_s
+        if is_lasting:
+            for act in parts.acts:
+                state.acts.setdefault(act.id, KnownAct(act.verb, act.args))
+        self._memory.save(state)
+        self._clean(read, parts, is_lasting=is_lasting)
+        self._forget_errors()
+        return self._verdict("applied" if is_new or secrets else "unchanged", read.name)
+
+    def _secret(self, name: str) -> bytes | None:
+        path = f"{SECRETS_AT}/{name}"
+        return read_file(self._root, path) if self._root.exists(path) else None
+
+    def _keep_secrets(self, secrets: Mapping[str, bytes]) -> None:
+        """Write all beside their places first: what fails for want of room then has changed nothing."""
+        if not secrets:
+            return
+        self._root.mkdir(SECRETS_AT)
+        for name, octets in secrets.items():
+            file = self._root.open(f"{SECRETS_AT}/{name}.tmp", create=True)
+            try:
+                file.truncate(0)
+                write_all(file, octets, 0)
+                file.fdatasync()
+            finally:
+                file.close()
+        for name in secrets:
+            self._root.rename(f"{SECRETS_AT}/{name}.tmp", f"{SECRETS_AT}/{name}")
+        self._root.fsync_dir(SECRETS_AT)
+
+    def _keep_settings(self, text: str) -> None:
+        replace_file(self._root, SETTINGS, text.encode())
+
+    def _clean(self, read: Read, parts: CardText, *, is_lasting: bool) -> None:
+        """Have the card's file without secrets and with what was done struck out; left alone where nothing lasts."""
+        if not is_lasting:
+            return
+        wanted = parts.fat(self._state.outcomes())
+        if b"\r\n" in read.content:
+            wanted = wanted.replace("\n", "\r\n")
+        octets = (b"\xef\xbb\xbf" if read.content.startswith(b"\xef\xbb\xbf") else b"") + wanted.encode()
+        if octets != read.content:
+            self._write_boot(read.name, octets, is_erased=bool(parts.secrets))
+
+    # -- the card
+
+    def _write_boot(self, name: str, octets: bytes, *, is_erased: bool = False) -> None:
+        """Write a file on the card; a card that takes nothing is no reason to stop. What was there can be erased."""
+        try:
+            with self._open_boot():
+                old = self._boot.open(name) if is_erased else None
+                try:
+                    replace_file(self._boot, name, octets)
+                    if old is not None:
+                        write_all(old, bytes(old.size()), 0)
+                        old.fdatasync()
+                finally:
+                    if old is not None:
+                        old.close()
+        except OSError as exc:
+            log.warning("%s can't be written on the card: %s", name, exc)
+
+    def _tell_errors(self, read: Read) -> None:
+        when = stamp(self._utc_s, self._zone())
+        since = stamp(self._state.t, self._zone()) if self._state.taken else ""
+        page = errors_page(read.name, read.faults, box=self._box(), when=when, since=since).encode()
+        if not (self._boot.exists(ERRORS) and is_same(page, self._read_page(ERRORS))):
+            self._write_boot(ERRORS, page)
+
+    def _read_page(self, name: str) -> bytes:
+        try:
+            return read_file(self._boot, name)
+        except OSError:
+            return b""
+
+    def _forget_errors(self) -> None:
+        try:
+            if self._boot.exists(ERRORS):
+                with self._open_boot():
+                    self._boot.unlink(ERRORS)
+                    self._boot.fsync_dir("")
+        except OSError as exc:
+            log.warning("%s can't be removed from the card: %s", ERRORS, exc)
+
+    # -- telling
+
+    def _verdict(self, state: State, file: str = "", faults: Sequence[Fault] = ()) -> Verdict:
+        first = {lang: fault_line(faults[0], lang) for lang in LANGUAGES} if faults else {}
+        return Verdict(
+            state=state if self._data in LASTING else "no_data", file=file, faults=len(faults), first=first,
+            t=self._utc_s, is_configured=not is_bare(self._settings_text()), data=self._data,
+        )  # fmt: skip
+
+    def _settings_text(self) -> str:
+        try:
+            return read_file(self._root, SETTINGS).decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+    def _box(self) -> str:
+        return id_of(self._settings_text())
+
+    def _zone(self) -> str:
+        import re
+
+        found = re.search(r'^tz\s*=\s*"([^"]+)"', self._settings_text(), re.MULTILINE)
+        return found[1] if found else "Europe/Paris"
+
+
+def _at(settings: Settings, path: KeyPath) -> Any:
+    """Return the file that settings name for a secret."""
+    from edge.settings.tables import SINGLE
+
+    key = f"{path[-1]}_file"
+    if path[0] == "link":
+        link = getattr(settings.links, str(path[1]))
+        return "" if link is None else getattr(link, key)
+    return getattr(settings.one(SINGLE[str(path[0])]), key)
+
+
+def provisional(utc_s: int) -> Verdict:
+    """Return the verdict that stands while the card is looked at: it stays when that is cut short."""
+    fault = Fault(0, 0, "", "card.cut_short")
+    return Verdict(state="refused", faults=1, first={lang: fault_line(fault, lang) for lang in LANGUAGES}, t=utc_s)

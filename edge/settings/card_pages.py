@@ -1,0 +1,69 @@
+"""What the box writes for whoever holds the card: `vigie-errors.txt` and `vigie-status.txt`, English above French.
+
+Lines end with CRLF and a byte order mark stands first, so that any Windows' Notepad shows accents and lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from edge.settings.card_choice import ERRORS
+from edge.settings.catalogue import render
+from edge.settings.faults import Fault
+from edge.settings.report import message
+
+LANGUAGES: Final = ("en", "fr")
+BETWEEN: Final = "--"
+MOST_FAULTS: Final = 20
+EARLIEST_S: Final = 1_735_689_600  # 2025: a clock before that was never set
+
+
+def stamp(utc_s: int, tz: str) -> str:
+    """Return a local time such as 20/11/2026 10:31; "-" where the clock was never set."""
+    if utc_s < EARLIEST_S:
+        return "-"
+    try:
+        zone = ZoneInfo(tz)
+    except (KeyError, ValueError, OSError):
+        return f"{datetime.fromtimestamp(utc_s, UTC):%d/%m/%Y %H:%M}Z"
+    return f"{datetime.fromtimestamp(utc_s, zone):%d/%m/%Y %H:%M}"
+
+
+def errors_page(file: str, faults: Sequence[Fault], *, box: str, when: str, since: str) -> str:
+    """Return the page of a refused file. `since`: when the settings in force were taken; empty: there are none."""
+    parts = []
+    for lang in LANGUAGES:
+
+        def say(key: str, lang: str = lang, **values: Any) -> str:
+            return render(lang, f"card_page.{key}", values)
+
+        runs = say("runs_on_older", since=since) if since else say("runs_on_nothing")
+        lines = [say("refused", file=file) if file else say("refused_several"), runs]
+        lines += [fault_line(fault, lang) for fault in faults[:MOST_FAULTS]]
+        if len(faults) > MOST_FAULTS:
+            lines.append(say("more", count=len(faults) - MOST_FAULTS))
+        parts.append([*lines, say("correct", file=file or "vigie.toml")])
+    return _page([_head(ERRORS, when, box), *parts[0], BETWEEN, *parts[1]])
+
+
+def fault_line(fault: Fault, lang: str) -> str:
+    """Return one fault in one line: where, what, what to write."""
+    where = render(lang, "card_page.line", {"line": fault.line}) if fault.line else ""
+    key = f"{fault.path}{render(lang, 'card_page.colon', {})}" if fault.path else ""
+    return f"{where}{key}{message(fault, lang)}"
+
+
+def _head(name: str, when: str, box: str) -> str:
+    return f"{name}, {when}, box {box}"
+
+
+def _page(lines: Sequence[str]) -> str:
+    return "\ufeff" + "\r\n".join([*lines, ""])
+
+
+def is_same(page: bytes, written: bytes) -> bool:
+    """Return whether a page says the same as the one that lies there: the first line, which holds the time, aside."""
+    return page.split(b"\n", 1)[1:] == written.split(b"\n", 1)[1:]

@@ -1,0 +1,59 @@
+"""The installer's file becomes the box's settings, once and whole; what is secret leaves the card."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge.settings.card_bare import is_bare
+from edge.settings.load import loads
+from tests.card_rig import GOOD, Rig
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def test_a_good_file_is_taken_and_its_secrets_leave_the_card(rig: Rig) -> None:
+    rig.put("vigie.toml", GOOD)
+    verdict = rig.take()
+    assert (verdict.state, verdict.file, verdict.faults, verdict.is_configured) == ("applied", "vigie.toml", 0, True)
+    settings = loads(rig.on_box())
+    assert settings.box.id == "b0042"
+    assert settings.links.mqtt is not None
+    assert settings.links.mqtt.password_file == "/etc/vigie/secrets/mqtt-password"
+    assert rig.on_box("etc/vigie/secrets/mqtt-password") == "mqtt-secret"
+    assert rig.on_box("etc/vigie/secrets/network-password") == "wifi-secret"
+    card = rig.on_card()
+    assert 'password_file = "/etc/vigie/secrets/mqtt-password"   # of the broker' in card
+    assert "# the card of b0042\n" in card
+    assert "secret" not in card.replace("/etc/vigie/secrets/", "")
+    left = b"".join(image.read(1 << 20, 0) for image in rig.boot.images.values())
+    assert b"mqtt-secret" not in left, "also the octets of the file that was replaced are gone"
+
+
+def test_a_card_that_did_not_change_writes_nothing(rig: Rig) -> None:
+    rig.put("vigie.toml", GOOD)
+    rig.take()
+    before, opened = rig.octets_written(), rig.opened
+    assert rig.take().state == "unchanged"
+    assert (rig.octets_written(), rig.opened) == (before, opened)
+
+
+def test_without_a_file_the_box_runs_on_settings_of_its_own(rig: Rig) -> None:
+    verdict = rig.take()
+    assert (verdict.state, verdict.is_configured) == ("absent", False)
+    assert is_bare(rig.on_box())
+    settings = loads(rig.on_box())
+    assert (settings.links.mqtt, settings.links.sms, settings.points, list(settings.buses)) == (None, None, [], ["box"])
+    before = rig.octets_written()
+    rig.take()
+    assert rig.octets_written() == before
+    assert Rig().take().state == "absent"
+
+
+def test_two_boxes_without_a_file_have_different_ids(rig: Rig) -> None:
+    rig.take()
+    other = Rig()
+    other.take()
+    assert loads(rig.on_box()).box.id != loads(other.on_box()).box.id
