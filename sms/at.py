@@ -102,6 +102,10 @@ class At:
         except AtError:  # 10, 13, 14, 15: no card, one that fails, is busy, is the wrong one; or a bare ERROR
             return "absent"
 
+    def is_text_mode(self) -> bool:
+        """Return whether messages are texts and numbers now, not PDUs (TS 27.005, §3.2.3). Raises AtError."""
+        return self.value("AT+CMGF?", "+CMGF") == "1"
+
     def pin_tries(self) -> int | None:
         """Return how often a wrong PIN may still be given (TS 27.007, §8.65); None where the modem does not tell."""
         for command, pattern in (("AT+CPINR", r"\+CPINR: SIM PIN,(\d+)"), ("AT+SPIC", r"\+SPIC: (\d+)")):

@@ -1,4 +1,4 @@
-"""The modem's own work, while nobody else has it: `python -m sms.modem identity|signal|pin|drain --device … --json`.
+"""The modem's own work, while nobody else has it: `python -m sms.modem identity|mode|signal|pin|drain --device …`.
 
 A program of its own, because python-gammu can block for minutes and is GPL: `sms.modem_child` starts it with a deadline
 and reads its one line of JSON. `fault` in it says why something could not be done; what is not known is not in it.
@@ -19,7 +19,7 @@ from typing import Any, Final
 from sms.at import At, AtError, NoAnswerError
 from sms.pin_latch import PinLatch
 
-WORK: Final = ("identity", "signal", "pin", "drain")
+WORK: Final = ("identity", "mode", "signal", "pin", "drain")
 FOLDER: Final = Path("/var/lib/vigie-sms")
 LATCH: Final = "pin-tried.json"
 STUCK: Final = "stuck.jsonl"
@@ -37,9 +37,9 @@ def identity(device: str) -> Found:
         found: Found = {"sim": at.sim()}
         if found["sim"] != "READY":
             return found
+        found |= _mode(at)
         found["used"], found["capacity"] = at.stored()
-        with contextlib.suppress(AtError):
-            at.ask("AT&W")  # PDU mode in its profile: one that starts anew by itself is then not in text mode
+        _keep_mode(at)
     phone = _phone(device)
     try:
         for name, ask in (
@@ -51,6 +51,29 @@ def identity(device: str) -> Found:
         return found | _of_radio(phone)
     finally:
         _ended(phone)
+
+
+def mode(device: str) -> Found:
+    """Return whether the modem has fallen back into text mode; it is in PDU mode afterwards."""
+    with At(device) as at:
+        at.wake()
+        found = _mode(at)
+        if found.get("text_mode"):
+            at.ask("AT+CMGF=0")
+            _keep_mode(at)
+    return found
+
+
+def _mode(at: At) -> Found:
+    with contextlib.suppress(AtError):
+        return {"text_mode": at.is_text_mode()}
+    return {}
+
+
+def _keep_mode(at: At) -> None:
+    """Write PDU mode into the modem's profile: one that keeps to that does not start anew in text mode."""
+    with contextlib.suppress(AtError):
+        at.ask("AT&W")
 
 
 def signal(device: str) -> Found:
@@ -140,17 +163,19 @@ def drain(device: str, folder: Path) -> Found:
         state = at.sim()
         if state != "READY":
             return {"sim": state}
+        text_mode = _mode(at)
         _used, capacity = at.stored()
         pdus = at.pdus(capacity)
         unreadable = {place: pdu for place, pdu in pdus.items() if not is_readable(pdu)}
-        taken = unreadable or pdus
+        # in text mode gammu-smsd reads none of them: nothing is wrong with them, and it reads them now
+        taken = unreadable or ({} if text_mode.get("text_mode") else pdus)
         if taken:
             _keep(folder / STUCK, list(taken.values()))
         for place in taken:
             at.ask(f"AT+CMGD={place}", 10.0)
         used, capacity = at.stored()
     found: Found = {"sim": state, "drained": list(taken.values()), "used": used, "capacity": capacity}
-    return found | ({"fault": "undeletable"} if len(taken) > len(pdus) - used else {})
+    return found | text_mode | ({"fault": "undeletable"} if len(taken) > len(pdus) - used else {})
 
 
 def is_readable(pdu: str) -> bool:
@@ -184,8 +209,8 @@ def found_by(what: str, device: str, secret: str, folder: Path) -> Found:
     try:
         if what == "identity":
             return identity(device)
-        if what == "signal":
-            return signal(device)
+        if what in {"signal", "mode"}:
+            return signal(device) if what == "signal" else mode(device)
         return pin(device, secret, PinLatch(folder / LATCH)) if what == "pin" else drain(device, folder)
     except NoAnswerError as exc:
         return {"fault": "no_answer", "text": str(exc)}

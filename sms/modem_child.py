@@ -18,7 +18,7 @@ from typing import Any, Final
 from sms.mailbox import MailboxError
 from sms.smsd_making import made
 
-DEADLINES_S: Final = {"identity": 30.0, "signal": 20.0, "pin": 40.0, "drain": 60.0}
+DEADLINES_S: Final = {"identity": 30.0, "mode": 15.0, "signal": 20.0, "pin": 40.0, "drain": 60.0}
 """By work; a sound modem needs a third of it."""
 TEXT_MOST: Final = 300
 DATABASE: Final = "smsd.db"

@@ -15,14 +15,15 @@ from typing import Final
 
 import msgspec
 
-from edge.links.sms_watch import Answer, Cure
+from edge.links.sms_cures import Answer, Cure
 
 EXCLUSIVE: Final = "modem-exclusive"
 RESET: Final = "modem-reset"
 ANSWER: Final = "answer.json"
 ANSWER_MOST: Final = 65_536
 WORDS: Final[dict[Cure, tuple[str, str]]] = {
-    "look": (EXCLUSIVE, "identity"), "pin": (EXCLUSIVE, "pin"), "drain": (EXCLUSIVE, "drain"),
+    "look": (EXCLUSIVE, "identity"), "mode": (EXCLUSIVE, "mode"), "pin": (EXCLUSIVE, "pin"),
+    "drain": (EXCLUSIVE, "drain"),
     "reset": (RESET, "usb"), "power": (RESET, "power"),
 }  # fmt: skip
 """The file that is watched, and the word that its script takes."""

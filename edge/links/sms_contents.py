@@ -30,10 +30,11 @@ class Contents:
             saved = Saved()
         now_s = self.now_s()
         away_s = max(0.0, (clock.utc_ms() - saved.utc_ms) / 1000) if saved.utc_ms else 0.0
-        for entry in saved.entries:
+        for entry in (*saved.entries, *saved.unproven):
             entry.expires_s = now_s + entry.expires_s - away_s
             entry.due_s = now_s + max(0.0, entry.due_s - away_s)
         self.entries = {entry.key: entry for entry in saved.entries}
+        self.unproven = {entry.key: entry for entry in saved.unproven}
         self.lately = {key: now_s - age_s - away_s for key, age_s in saved.lately.items()}
         self.taken = dict.fromkeys(saved.taken)
         self.account = Account(budget, saved.days)
@@ -75,14 +76,15 @@ class Contents:
         """Make all of it durable. Raises OSError."""
         lately = sorted(self.lately.items(), key=lambda item: item[1])[-LATELY:]
         self.lately = {key: at_s for key, at_s in lately if now_s - at_s < LATELY_S}
-        entries = [
-            msgspec.structs.replace(
-                entry, expires_s=entry.expires_s - now_s, due_s=max(0.0, entry.due_s - now_s)
-            )
-            for entry in self.entries.values()
-        ]  # fmt: skip
+        entries, unproven = (
+            [
+                msgspec.structs.replace(entry, expires_s=entry.expires_s - now_s, due_s=max(0.0, entry.due_s - now_s))
+                for entry in each.values()
+            ]
+            for each in (self.entries, self.unproven)
+        )
         saved = Saved(
-            self._clock.utc_ms(), entries, {key: now_s - at_s for key, at_s in self.lately.items()},
+            self._clock.utc_ms(), entries, unproven, {key: now_s - at_s for key, at_s in self.lately.items()},
             list(self.taken), self.account.saved(),
         )  # fmt: skip
         self._kept.save(msgspec.to_builtins(saved))

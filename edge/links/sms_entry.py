@@ -37,6 +37,8 @@ class Entry(msgspec.Struct, omit_defaults=True):
     copies: int = 0
     day: str = ""
     """On which the copy that is underway was counted; empty: none is."""
+    sent_utc_s: int = 0
+    """When the network took the last copy, where that is not proven yet."""
 
     @property
     def urgency(self) -> int:
@@ -54,6 +56,8 @@ class Saved(msgspec.Struct):
 
     utc_ms: int = 0
     entries: list[Entry] = []
+    unproven: list[Entry] = []
+    """Told as sent; `due_s` is when the modem is asked whether it was."""
     lately: dict[str, float] = {}
     """Key -> seconds since it was handed over."""
     taken: list[str] = []

@@ -31,7 +31,7 @@ NO_SERVICE: Final = frozenset({331, 332})
 
 Code: TypeAlias = Literal[
     "mailbox", "modem_silent", "modem_gone", "modem_deaf", "sim_missing", "sim_locked", "sim_puk", "sim_stuck",
-    "not_sending", "not_confirmed", "no_network", "no_credit", "sending_fails",
+    "not_sending", "not_confirmed", "no_network", "no_credit", "sending_fails", "text_mode",
 ]  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from edge.links.sms_choice import Choice
 from edge.links.sms_contents import Contents
 from edge.links.sms_entry import Entry, Kept, copy_key, copy_of
 from edge.links.sms_ports import URGENCY, Fate, Purpose, Wanted
+from edge.links.sms_unproven import Unproven
 from sms.mailbox import Mailbox, Outcome
 
 AGAIN_S: Final = (60.0, 300.0, 1800.0, 7200.0, 21_600.0)  # after a failure; the last one again and again
@@ -54,6 +55,7 @@ class Queue:
         self._to_hand = {entry.key: None for entry in self._contents.underway()}
         """Written down, and perhaps not handed over: of an earlier start the modem's owner hears once more."""
         self._choice = Choice(self._contents, self._say)
+        self.unproven = Unproven(self._contents)
 
     # -- Outlet
 
@@ -168,10 +170,13 @@ class Queue:
         entry = self._contents.entries.get(key)
         if outcome.fate == "delivered":
             self._tell(key, "delivered")
+            self.unproven.delivered(key)
         if entry is None or not entry.day or copy != entry.copies:
             return  # of an older copy, or one given up
         if outcome.fate != "failed":
             self._end(entry, now_s, outcome.fate)
+            if outcome.fate == "sent":
+                self.unproven.sent(entry, outcome.at_utc_s, now_s)
             return
         if outcome.code is not None:  # the network said no, and takes no money for that
             self.account.taken_back(entry.day, entry.purpose)

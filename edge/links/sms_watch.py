@@ -2,18 +2,21 @@
 
 Nothing here touches the modem: units of systemd do (image/vigie-modem-*), asked through `Hands`. The steps are a look
 (which begins the daemon anew, and tells what the modem says of itself), a reset of its USB port, its power. When they
-are through, it says so by the other path and begins again after a pause.
+are through, it says so by the other path and begins again after a pause. Where nothing seems wrong, the modem is asked
+after each message whether that left at all (`sms_mode_check`).
 """
 
 from __future__ import annotations
 
 import logging
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Final
 
 import msgspec
 
 from edge.links.messages import Say
-from edge.links.sms_faults import MAILBOX_S, Code, Movement, fault_of
+from edge.links.sms_cures import LADDERS, RESETS, Answer, Cure, Hands, seen_by
+from edge.links.sms_faults import MAILBOX_S, Code, Movement, Moves, fault_of
+from edge.links.sms_mode_check import ModeCheck, Unproven
 from sms.mailbox import Health, Mailbox, MailboxError, Received
 
 LOOK_S: Final = 15.0
@@ -31,44 +34,7 @@ PAUSE_MOST_S: Final = 3600.0
 RAW_MOST: Final = 360
 """Hexadecimal digits of a raw message that the journal takes: all of the longest PDU (176 octets)."""
 
-Cure: TypeAlias = Literal["look", "pin", "drain", "reset", "power"]
-RESETS: Final[frozenset[Cure]] = frozenset({"reset", "power"})
-LADDERS: Final[dict[str, tuple[Cure, ...]]] = {
-    "modem_silent": ("look", "reset", "power"),
-    "modem_gone": ("reset", "power"),
-    "modem_deaf": ("reset", "power"),
-    "sim_locked": ("pin",),
-    "sim_stuck": ("drain", "reset", "power"),
-    "not_sending": ("look", "reset", "power"),
-    "sending_fails": ("look", "reset", "power"),
-    "not_confirmed": ("reset",),
-    "no_network": ("look", "reset", "power"),
-    "mailbox": ("look",),  # which makes a damaged database anew, too
-}
-"""By fault; where it is not named, only a person helps: no SIM, one that asks for its PUK, no credit."""
-
 log = logging.getLogger(__name__)
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What came of a cure. `fault`: why it could not be done; `modem`: what a look, a PIN or a drain found."""
-
-    number: int
-    fault: str = ""
-    modem: dict[str, Any] = {}
-
-
-class Hands(Protocol):
-    """Who does what needs the modem for itself."""
-
-    def has_pin(self) -> bool:
-        """Return whether a PIN is known, which a SIM asks for after each reset."""
-
-    def ask(self, cure: Cure, number: int) -> None:
-        """Ask for it; returns at once. Raises OSError."""
-
-    def answer(self) -> Answer | None:
-        """Return what came of the last one that was done, None while there is none."""
 
 
 class Trouble(msgspec.Struct):
@@ -90,15 +56,20 @@ class Trouble(msgspec.Struct):
     """Number of the cure under way."""
     seen: Code | None = None
     """What the last look said it is, more exactly."""
+    well_s: float | None = None
+    """Since when all seems well, but for a message that still waits."""
 
 
 class SmsWatch:
     """See Member. `hands` is None where nobody can reset the modem: then it is said alone."""
 
-    def __init__(self, mailbox: Mailbox, *, say: Say, hands: Hands | None, now_s: float) -> None:
+    def __init__(
+        self, mailbox: Mailbox, *, say: Say, hands: Hands | None, now_s: float, unproven: Unproven | None = None
+    ) -> None:
         self._mailbox = mailbox
         self._say = say
         self._hands = hands
+        self._check = None if hands is None or unproven is None else ModeCheck(unproven)
         self._movement = Movement(now_s)
         self._look_s = now_s
         self._answered_s = now_s
@@ -121,37 +92,55 @@ class SmsWatch:
         if now_s < self._look_s:
             return self._look_s
         health: Health | None
+        moves = Moves()
         try:
             health = self._mailbox.health()
-            found = fault_of(health, self._movement.moves(health, now_s))
+            moves = self._movement.moves(health, now_s)
+            found = fault_of(health, moves)
             self._answered_s = now_s
         except MailboxError as exc:
             log.debug("%s", exc)  # the link says it
             health = None
             lasts = self._trouble is not None or now_s - self._answered_s > MAILBOX_S
             found = "mailbox" if lasts else None
-        if self._trouble is not None and self._hands is not None:
-            self._hear(self._trouble, self._hands, now_s)  # before it may be over: what was found is not lost
-        self._judge(found, now_s)
-        if self._trouble is not None and self._hands is not None:
-            self._cure(self._trouble, self._hands, now_s)
+        if self._hands is not None:
+            self._hear(self._hands.answer(), now_s)
+        self._judge(found, moves, now_s)
+        if self._hands is not None and not (self._check and self._check.is_underway):
+            if self._trouble is not None:
+                self._cure(self._trouble, self._hands, now_s)
+            elif self._check is not None and health is not None and self._check.is_due(health, now_s):
+                self._asks("mode", self._hands)
+                self._check.asks(self._number, now_s)
         is_urgent = health is not None and health.urgent_waiting_s > 0
-        self._look_s = now_s + (LOOK_URGENT_S if is_urgent or self._trouble is not None else LOOK_S)
+        is_busy = is_urgent or self._trouble is not None or (self._check is not None and self._check.is_underway)
+        self._look_s = now_s + (LOOK_URGENT_S if is_busy else LOOK_S)
         return self._look_s
 
-    def _judge(self, found: Code | None, now_s: float) -> None:
+    def _judge(self, found: Code | None, moves: Moves, now_s: float) -> None:
         trouble = self._trouble
         if found is None:
-            if trouble is not None:
+            if trouble is not None and trouble.asked is None and not self._is_stuck(trouble, moves, now_s):
                 self._say("modem_ok", code=trouble.code, lasted_s=round(now_s - trouble.since_s))
                 self._tried, self._tried_until_s = trouble.tried & RESETS, now_s + BACK_S
                 self._trouble = None
             return
+        if trouble is not None:
+            trouble.well_s = None
         if trouble is None:
             tried = self._tried if now_s < self._tried_until_s and self._tried != RESETS else set()
             trouble = self._trouble = Trouble(found, now_s, now_s, now_s, set(), set(tried))
         if trouble.seen is None and trouble.asked is None and now_s >= trouble.rests_s:
             self._is_called(trouble, found, now_s)
+
+    def _is_stuck(self, trouble: Trouble, moves: Moves, now_s: float) -> bool:
+        """Return whether a message of before has still not left: a modem may seem well until it is handed the next."""
+        if moves.still_s < now_s - trouble.since_s:
+            return False
+        if trouble.well_s is None:
+            trouble.well_s = now_s
+            trouble.due_s = max(trouble.due_s, now_s + CURE_S)
+        return True
 
     def _is_called(self, trouble: Trouble, code: Code, now_s: float) -> None:
         """The same trouble by a better name: what cures that is due at once, what was tried is not tried again."""
@@ -173,15 +162,21 @@ class SmsWatch:
             return
         trouble.tried.add(cure)
         trouble.needs_pin = cure in RESETS and hands.has_pin()
-        self._number += 1
-        trouble.asked, trouble.due_s = self._number, now_s + CURE_MOST_S
         if trouble.rounds == 0:  # the later ones are the same again, without end
             self._say("modem_cure", code=trouble.code, cure=cure)
+        trouble.due_s = now_s + CURE_MOST_S
+        trouble.asked = self._number if self._asks(cure, hands) else None
+
+    def _asks(self, cure: Cure, hands: Hands) -> bool:
+        self._number += 1
+        if self._check is not None:
+            self._check.stops()
         try:
             hands.ask(cure, self._number)
         except OSError as exc:
             log.error("the modem's %s can't be asked for: %s", cure, exc)
-            trouble.asked = None
+            return False
+        return True
 
     def _rest(self, trouble: Trouble, now_s: float) -> None:
         """Nothing helped: say so once, and look at it anew after a pause: somebody may have been there."""
@@ -191,36 +186,30 @@ class SmsWatch:
         if trouble.rounds == 1:
             self._say("modem_given_up", code=trouble.code, again_s=round(pause_s))
 
-    def _hear(self, trouble: Trouble, hands: Hands, now_s: float) -> None:
-        """Take in what came of the cure under way; what it found names the trouble better."""
-        if trouble.asked is None:
-            return
-        answer = hands.answer()
-        if answer is None or answer.number != trouble.asked:
-            if now_s >= trouble.due_s:
+    def _hear(self, answer: Answer | None, now_s: float) -> None:
+        """Take in what came of what was asked for."""
+        trouble = self._trouble
+        if self._check is not None and self._check.hears(answer, now_s):
+            self._say("modem_fault", code="text_mode")
+            self._say("modem_ok", code="text_mode", lasted_s=0)
+        if trouble is not None and trouble.asked is not None:
+            if answer is not None and answer.number == trouble.asked:
+                self._came(trouble, answer, now_s)
+            elif now_s >= trouble.due_s:
                 trouble.asked = None
-            return
-        trouble.asked, trouble.due_s = None, now_s + (SETTLE_S if trouble.needs_pin else CURE_S)
+
+    def _came(self, trouble: Trouble, answer: Answer, now_s: float) -> None:
+        """Take in what came of a cure; what it found names the trouble better."""
         for raw in answer.modem.get("drained", []):
             self._say("sms_unread", why="stuck", number="", raw=str(raw)[:RAW_MOST])
+        trouble.asked, trouble.due_s = None, now_s + (SETTLE_S if trouble.needs_pin else CURE_S)
+        if self._check is not None and self._check.learns(answer, now_s):
+            due_s, trouble.seen = trouble.due_s, "text_mode"
+            self._is_called(trouble, "text_mode", now_s)
+            trouble.due_s = due_s  # what found it has ended it
+            trouble.tried.add("look")
+            return
         better = seen_by(answer, trouble.code)
         if better is not None:
             trouble.seen = better
             self._is_called(trouble, better, now_s)
-
-
-def seen_by(answer: Answer, code: str) -> Code | None:
-    """Return what a look says is wrong, None where it says nothing that is not known.
-
-    >>> seen_by(Answer(1, "no_device"), "modem_silent"), seen_by(Answer(1, "", {"sim": "SIM PIN"}), "modem_silent")
-    ('modem_gone', 'sim_locked')
-    """
-    named: dict[str, Code] = {"no_device": "modem_gone", "no_answer": "modem_deaf", "hangs": "modem_deaf"}
-    if answer.fault in named:
-        return named[answer.fault]
-    sims: dict[str, Code] = {"SIM PIN": "sim_locked", "SIM PUK": "sim_puk", "absent": "sim_missing"}
-    sim = answer.modem.get("sim")
-    if sim in sims:
-        return sims[sim]
-    used = answer.modem.get("used")
-    return "sim_stuck" if code == "not_sending" and isinstance(used, int) and used > 0 else None

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from edge.links.sms_watch import Answer, Cure, SmsWatch
+from edge.links.sms_cures import Answer, Cure
+from edge.links.sms_watch import SmsWatch
 from hal.fake.modem_sim import Slot
 from sms.mailbox import Outgoing
 from sms.modem_child import ask

@@ -36,8 +36,19 @@ def test_a_modem_says_who_it_is_through_the_child(bench: Bench) -> None:
     assert found == {
         "sim": "READY", "used": 1, "capacity": 20, "manufacturer": "Fake", "model": "MODEM-1", "firmware": "1.0",
         "imei": "350000000000001", "imsi": "208010000000001", "smsc": bench.network.centre,
-        "operator": "Fake mobile", "state": "HomeNetwork", "signal_percent": 63, "signal_dbm": -71,
+        "operator": "Fake mobile", "state": "HomeNetwork", "signal_percent": 63, "signal_dbm": -71, "text_mode": True,
     }  # fmt: skip
+
+
+def test_a_modem_that_began_anew_tells_text_mode_once_and_one_that_falls_silent_nothing(bench: Bench) -> None:
+    assert bench.does("mode") == {"text_mode": True}
+    assert bench.does("mode") == {"text_mode": False}
+    bench.modem.reboot(time.monotonic())
+    assert bench.does("mode") == {"text_mode": True}
+    bench.modem.faults.damaged.append(("+CMGF?", "garbled"))
+    assert bench.does("mode") == {}
+    bench.modem.faults.mute = "idle"
+    assert bench.does("mode")["fault"] == "no_answer"
 
 
 # -- the PIN
@@ -123,17 +134,26 @@ def test_a_latch_that_cannot_be_read_lets_nothing_through(tmp_path: Path, text: 
 def test_what_cannot_be_read_is_taken_off_the_card_and_kept_raw(bench: Bench) -> None:
     bench.sim.slots.update({1: Slot(GOOD), 2: Slot(BAD), 3: Slot(GOOD)})
     found = bench.does("drain")
-    assert found == {"sim": "READY", "drained": [BAD.hex().upper()], "used": 2, "capacity": 20}
+    assert found == {
+        "sim": "READY", "drained": [BAD.hex().upper()], "used": 2, "capacity": 20, "text_mode": True,
+    }  # fmt: skip
     assert sorted(bench.sim.slots) == [1, 3]
     (line,) = (bench.folder / "stuck.jsonl").read_text().splitlines()
     assert json.loads(line)["pdus"] == [BAD.hex().upper()]
 
 
 def test_where_each_can_be_read_all_are_taken_off_and_an_empty_card_stays_as_it_is(bench: Bench) -> None:
+    bench.does("mode")
     bench.sim.slots.update({1: Slot(GOOD), 20: Slot(GOOD)})
     assert bench.does("drain")["drained"] == [GOOD.hex().upper()] * 2
     assert bench.sim.slots == {}
-    assert bench.does("drain") == {"sim": "READY", "drained": [], "used": 0, "capacity": 20}
+    assert bench.does("drain") == {"sim": "READY", "drained": [], "used": 0, "capacity": 20, "text_mode": False}
+
+
+def test_what_text_mode_alone_hid_stays_on_the_card_to_be_read(bench: Bench) -> None:
+    bench.sim.slots[1] = Slot(GOOD)
+    assert bench.does("drain") == {"sim": "READY", "drained": [], "used": 1, "capacity": 20, "text_mode": True}
+    assert list(bench.sim.slots) == [1]
 
 
 def test_a_message_that_cannot_be_deleted_is_said(bench: Bench) -> None:

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from edge.core.types import NEVER
 from edge.links.modem_hands import FileHands
+from edge.links.sms_cures import Answer, Cure
 from edge.links.sms_faults import NO_CREDIT, Moves, fault_of
-from edge.links.sms_watch import Answer, Cure, SmsWatch
+from edge.links.sms_watch import SmsWatch
 from sms.mailbox import Health, MailboxError
 
 WELL = Health(True, 5.0, 60, "Orange F", "999", "994", 0, 0.0, 7, 2)
@@ -35,10 +37,35 @@ class Fault:
     health: dict[str, Any] | None = None
 
 
+class Left:
+    """What left and is not proven: its keys by when the modem is to be asked."""
+
+    def __init__(self) -> None:
+        self.is_asked_for = False
+        self.dues: dict[str, float] = {}
+        self.sent_again: list[str] = []
+
+    def due_s(self) -> float:
+        return min(self.dues.values(), default=NEVER)
+
+    def keys(self) -> list[str]:
+        return list(self.dues)
+
+    def proved(self, keys: list[str]) -> None:
+        for key in keys:
+            self.dues.pop(key, None)
+
+    def again(self, now_s: float) -> int:
+        self.sent_again += self.dues
+        count = len(self.dues)
+        self.dues.clear()
+        return count
+
+
 class House:
     """A modem with its daemon, seen through the database, and the units that wake it. Both are told in virtual time."""
 
-    def __init__(self, *, urgent: bool = False, takes_s: float = 20.0) -> None:
+    def __init__(self, *, urgent: bool = False, takes_s: float = 20.0, left: Left | None = None) -> None:
         self.now_s = 1000.0
         self.urgent = urgent
         self.takes_s = takes_s
@@ -52,7 +79,10 @@ class House:
         self.last: Answer | None = None
         self.is_broken = False
         self.pin = False
-        self.watch = SmsWatch(self, say=self.say, hands=self, now_s=self.now_s)  # type: ignore[arg-type]
+        self.mode = Answer(0, "", {"text_mode": False})
+        self.watch = SmsWatch(
+            self, say=self.say, hands=self, now_s=self.now_s, unproven=left  # type: ignore[arg-type]
+        )  # fmt: skip
 
     def say(self, kind: str, **values: Any) -> None:
         self.said.append((self.now_s, kind, values))
@@ -103,6 +133,7 @@ class House:
                 _, cure, number = self.work
                 self.work = None
                 found = self.fault.answer if self.fault and cure in {"look", "drain", "pin"} else Answer(0)
+                found = self.mode if cure == "mode" else found
                 self.last = Answer(number, found.fault, found.modem)
                 if self.fault is not None and cure in self.fault.cured_by:
                     self.fault = None
@@ -309,11 +340,12 @@ def test_a_message_that_was_stuck_is_kept_raw_in_the_journal() -> None:
 
 def test_a_request_is_one_whole_line_and_nobody_else_reads_the_pin(tmp_path: Path) -> None:
     hands = FileHands(tmp_path, [], lambda: "1234")
-    for cure, name, line in (
-        ("look", "modem-exclusive", "7 identity\n"), ("drain", "modem-exclusive", "7 drain\n"),
-        ("pin", "modem-exclusive", "7 pin 1234\n"), ("reset", "modem-reset", "7 usb\n"),
-        ("power", "modem-reset", "7 power\n"),
-    ):  # fmt: skip
+    words: dict[Cure, tuple[str, str]] = {
+        "look": ("modem-exclusive", "7 identity\n"), "mode": ("modem-exclusive", "7 mode\n"),
+        "drain": ("modem-exclusive", "7 drain\n"), "pin": ("modem-exclusive", "7 pin 1234\n"),
+        "reset": ("modem-reset", "7 usb\n"), "power": ("modem-reset", "7 power\n"),
+    }  # fmt: skip
+    for cure, (name, line) in words.items():
         hands.ask(cure, 7)
         assert (tmp_path / name).read_text() == line
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
@@ -374,3 +406,119 @@ def test_two_refusals_for_want_of_a_network_are_believed_before_the_daemon_says_
     assert fault_of(refused, Moves()) == "no_network"
     assert fault_of(replace(refused, failed_in_a_row=1), Moves()) is None
     assert fault_of(replace(refused, failed_code=500), Moves()) is None
+
+
+# -- text mode, which nothing tells
+
+
+def texting(mode: Answer) -> tuple[House, Left]:
+    left = Left()
+    house = House(left=left)
+    house.mode = mode
+    house.runs(601)
+    assert house.said == []
+    assert house.cures == []
+    return house, left
+
+
+def test_a_modem_that_fell_back_into_text_mode_is_found_after_the_next_message_which_goes_again() -> None:
+    house, left = texting(Answer(0, "", {"text_mode": True}))
+    left.dues = {"report-7": house.now_s + 120, "report-8": house.now_s + 125}
+    house.breaks(Fault())
+    house.runs(DETECTED_S)
+    assert left.sent_again == ["report-7", "report-8"]
+    assert house.cures == ["mode"]
+    ((seen_s, code),) = house.kinds("modem_fault")
+    assert code == "text_mode"
+    assert seen_s <= 120 + 20 + 15 + 5
+    assert house.kinds("modem_ok") == [(seen_s, "text_mode")]
+
+
+def test_a_modem_in_pdu_mode_vouches_for_what_left_before_and_not_for_what_leaves_after() -> None:
+    house, left = texting(Answer(0, "", {"text_mode": False}))
+    left.dues = {"alarm-1": house.now_s + 45}
+    house.runs(61)
+    assert house.cures == ["mode"]
+    left.dues["alarm-2"] = house.now_s + 45  # while the answer is on its way
+    house.runs(20)
+    assert left.keys() == ["alarm-2"]
+    house.runs(120)
+    assert (left.keys(), house.cures, house.said) == ([], ["mode", "mode"], [])
+
+
+@pytest.mark.parametrize("answer", [Answer(0, "no_answer"), Answer(0), Answer(0, "", {"text_mode": None})])
+def test_an_answer_that_tells_no_mode_proves_nothing_and_is_not_asked_for_without_end(answer: Answer) -> None:
+    house, left = texting(answer)
+    left.dues = {"report-7": house.now_s}
+    house.runs(1800)
+    assert left.keys() == ["report-7"]
+    assert len(house.cures) == 3
+    assert house.said == []
+
+
+def test_the_daemon_is_not_stopped_for_it_while_messages_wait() -> None:
+    house, left = texting(Answer(0, "", {"text_mode": False}))
+    left.dues = {"report-7": house.now_s}
+    house.breaks(Fault(is_still=True))
+    house.runs(45)
+    assert house.cures == []
+    house.runs(60)
+    assert house.cures == ["mode"]
+
+
+def test_a_look_for_another_reason_finds_text_mode_as_well() -> None:
+    house, left = texting(Answer(0))
+    left.dues = {"report-7": house.now_s + 10_000}
+    house.breaks(Fault(("look",), Answer(0, "", {"sim": "READY", "used": 1, "text_mode": True}), is_silent=True))
+    house.runs(900)
+    assert [code for _, code in house.kinds("modem_fault")] == ["modem_silent", "text_mode"]
+    assert left.sent_again == ["report-7"]
+    assert house.cures == ["look"]
+    assert [code for _, code in house.kinds("modem_ok")] == ["text_mode"]
+
+
+def test_text_mode_of_a_modem_that_has_sent_nothing_is_no_fault() -> None:
+    house, left = texting(Answer(0))
+    house.breaks(Fault(("look",), Answer(0, "", {"sim": "READY", "used": 0, "text_mode": True}), is_silent=True))
+    house.runs(900)
+    assert [code for _, code in house.kinds("modem_fault")] == ["modem_silent"]
+    assert left.sent_again == []
+
+
+# -- what only seems to be over
+
+
+class Relapse(House):
+    """The daemon's heart beats after each cure, until it hands the modem the message that still waits."""
+
+    def health(self) -> Health:
+        if self.fault is not None and self.cures and self.work is None and self.last is not None:
+            self.fault.is_silent = self.now_s - self.done_s > 20
+        return super().health()
+
+    def answer(self) -> Answer | None:
+        if self.last is not self.heard:
+            self.heard, self.done_s = self.last, self.now_s
+        return self.last
+
+    heard: Answer | None = None
+    done_s = 0.0
+
+
+def test_a_modem_that_seems_well_until_the_next_message_gets_the_next_cure_not_the_first_again() -> None:
+    house = Relapse()
+    house.runs(601)
+    house.breaks(Fault(("power",), Answer(0, "no_answer"), is_silent=True, is_still=True))
+    house.runs(900)
+    assert house.cures == ["look", "reset", "power"]
+    assert len(house.kinds("modem_ok")) == 1
+    assert house.kinds("modem_ok")[0][0] <= RECOVERED_S
+
+
+def test_a_message_that_leaves_late_ends_it_without_another_cure() -> None:
+    """Its trouble is over when it left, though it waited while all seemed well."""
+    house = House()
+    house.runs(601)
+    house.breaks(Fault(("look",), Answer(0, "", {"used": 0}), is_silent=True, is_still=True))
+    house.runs(900)
+    assert house.cures == ["look"]
