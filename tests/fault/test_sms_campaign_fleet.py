@@ -51,7 +51,7 @@ def first_hour_ms(box: Box, fleet: Fleet) -> int:
         box.id,
     )
     assert rows[0][0] is not None, "nothing came"
-    return int(rows[0][0])
+    return max(int(rows[0][0]), BEGIN_MS)  # an hour before is told as missing
 
 
 def two_boxes(fleet: Fleet, days: int, settle_s: float) -> Counter[str]:
@@ -108,13 +108,13 @@ def test_a_thousand_messages_through_a_bad_network_leave_the_accounts_equal(tmp_
     assert sent["bad"] <= 1.15 * sent["good"]
 
 
-LAPSE = 1200.0
-"""An hour in 3 s: a daemon needs 1 s for a message, and up to 3 s to read one."""
+LAPSE = 900.0
+"""An hour in 4 s: a daemon needs 1 s for a message, and up to 3 s to read one."""
 REAL_DAYS = 17
 SETTLE_S = 2 * 86_400.0
 
 
-@pytest.mark.campaign("1,000 messages through real gammu-smsd: 25 minutes")
+@pytest.mark.campaign("1,000 messages through real gammu-smsd: half an hour")
 def test_a_thousand_messages_through_real_daemons_leave_the_accounts_equal(tmp_path: Path) -> None:
     (tmp_path / "clean").mkdir()
     clean = Fleet(tmp_path / "clean", Network(8, delay_s=(0.0, 0.3)))
