@@ -91,6 +91,7 @@ VERBS: Final[dict[str, Verb]] = {
     ),
     "tariff": Verb("edge.cli.tariff", "what each meter costs; its prices, and new ones from a day on"),
     "tag": Verb("edge.cli.tag", "say what a stretch of time was for, now or afterwards: experiment 42"),
+    "site": Verb("edge.cli.site", "many sites of one template: `site render` makes a card file and a label for each"),
     "help": Verb("edge.cli.help", "how a command is written, and what the order behind it takes and asks for"),
     "card": Verb("edge.cli.card", "the installer's file on the card: taken into the box at each start"),
     "backup": Verb("edge.cli.backup", "write all that replaces a dead box into one file"),

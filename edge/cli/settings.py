@@ -41,6 +41,7 @@ def check(args: argparse.Namespace) -> int:
         settings, warnings = checked(args.file)
     except SettingsError as exc:
         print(_as_json(args.file, exc.faults, [], lang) if args.json else report(args.file, exc.faults, lang))
+        _tell_template(args.file, lang)
         return EXIT_FAULTS
     if args.expanded:
         from edge.settings.expansion import expanded_text
@@ -52,6 +53,21 @@ def check(args: argparse.Namespace) -> int:
     else:
         print("\n".join([*warned(args.file, warnings, lang), summary(args.file, settings, lang)]))
     return EXIT_FAULTS if warnings and args.strict else 0
+
+
+def _tell_template(file: str, lang: str) -> None:
+    """Say so where a refused file is a template of several cards: its columns are no faults."""
+    from edge.settings.card_template import is_card_template
+    from edge.settings.catalogue import render
+    from edge.settings.load import MOST_BYTES
+
+    try:
+        with Path(file).open("rb") as opened:
+            text = opened.read(MOST_BYTES).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return
+    if is_card_template(text):
+        print(render(lang, "render.is_template", {"file": file}), file=sys.stderr)
 
 
 def add_schema_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,6 +7,7 @@ number of a meter: a label can be photographed by everybody who passes.
 from __future__ import annotations
 
 import unicodedata
+from functools import cache
 from typing import Final
 from xml.sax.saxutils import escape
 
@@ -80,17 +81,18 @@ def _quoted(value: str) -> str:
 
 def label_svg(label: Label, lang: str = "en") -> str:
     """Return a label as a drawing of its own, with both languages, the site's first."""
+    qr = _qr(label.qr_text, _LEFT_MM, 7.5)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH_MM}mm" height="{HEIGHT_MM}mm"'
         f' viewBox="0 0 {WIDTH_MM} {HEIGHT_MM}" font-family="{_FONTS}" fill="#000">\n'
         f'<rect width="{WIDTH_MM}" height="{HEIGHT_MM}" fill="#fff"/>\n'
-        f"{_half(label, lang)}"
-        f'<g transform="translate(0 {HALF_MM})">\n{_half(label, "fr" if lang == "en" else "en")}</g>\n'
+        f"{_half(label, lang, qr)}"
+        f'<g transform="translate(0 {HALF_MM})">\n{_half(label, "fr" if lang == "en" else "en", qr)}</g>\n'
         f'<path d="M0 {HALF_MM}H{WIDTH_MM}" stroke="#000" stroke-width=".15" stroke-dasharray="1.5 1.5"/>\n</svg>\n'
     )
 
 
-def _half(label: Label, lang: str) -> str:
+def _half(label: Label, lang: str, qr: str) -> str:
     where = ", ".join(filter(None, (label.site, label.place)))
     id_mm = 4.2 if len(label.box) <= 16 else 3.2
     id_room_mm = min((len(label.box) + 6) * id_mm * _EM * _BOLD, 60)
@@ -98,7 +100,7 @@ def _half(label: Label, lang: str) -> str:
         _frame(),
         _text(_LEFT_MM, 5.6, id_mm, f"vigie {label.box}", id_room_mm, bold=True),
         _text(_RIGHT_MM, 5.6, 3.2, where, _RIGHT_MM - _LEFT_MM - id_room_mm - 2, anchor="end"),
-        _qr(label.qr_text, _LEFT_MM, 7.5),
+        qr,
         *_facts(label, lang),
         *_lamps(lang),
         *_foot(label, lang),
@@ -132,14 +134,15 @@ def _facts(label: Label, lang: str) -> list[str]:
     return found
 
 
-def _lamps(lang: str) -> list[str]:
+@cache
+def _lamps(lang: str) -> tuple[str, ...]:
     """Return the lamp's states, in two columns: what it looks like, drawn over 2.5 s, and what it means."""
     table, found = lamp_table(), []
     for place, name in enumerate(LAMPS):
         x_mm, y_mm = _LEFT_MM + 45.5 * (place // 3), 36.0 + 2.9 * (place % 3)
         found.append(_pattern(table.pattern_ms(name), x_mm, y_mm - 1.7))
         found.append(_text(x_mm + _PATTERN_MM + 1, y_mm, 2.2, render(lang, f"label.lamp_{name}", {}), 34.5))
-    return found
+    return tuple(found)
 
 
 def _pattern(pattern_ms: tuple[int, ...], x_mm: float, y_mm: float) -> str:
@@ -205,4 +208,6 @@ def _text(
 
 
 def _cells(text: str) -> int:
+    if text.isascii():
+        return len(text)
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
