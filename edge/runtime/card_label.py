@@ -9,11 +9,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from edge.runtime.boot_partition import writable
 from edge.runtime.card_secrets import SECRETS, STATE, access_code, keep_secret, own_print, secret_in
 from edge.settings.label import Label, label_svg
 from edge.settings.model import Settings
@@ -64,7 +67,9 @@ def label_due(root: Path, settings: Settings) -> Due | None:
     return Due(label_svg(label, settings.site.lang).encode(), mark)
 
 
-def leave_label(root: Path, boot: Path, settings: Settings) -> bool:
+def leave_label(
+    root: Path, boot: Path, settings: Settings, open_boot: Callable[[Path], AbstractContextManager[None]] = writable
+) -> bool:
     """Leave `vigie-label.svg` in `boot` where it is due; tell whether it was written. Raises OSError.
 
     It is remembered only once it is on the card for good: after a cut in between it is written again.
@@ -72,21 +77,21 @@ def leave_label(root: Path, boot: Path, settings: Settings) -> bool:
     due = label_due(root, settings)
     if due is None:
         return False
-    beside, file = boot / f"{FILE}.tmp", boot / FILE
-    with beside.open("wb") as written:
-        written.write(due.octets)
-        written.flush()
-        os.fsync(written.fileno())
-    beside.replace(file)
+    with open_boot(boot):
+        _written(boot, due.octets)
+    keep_secret(root / SECRETS, LEFT, due.mark)
+    return True
+
+
+def _written(boot: Path, octets: bytes) -> None:
+    beside = boot / f"{FILE}.tmp"
+    with beside.open("wb") as file:
+        file.write(octets)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(boot / FILE)
     descriptor = os.open(boot, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    remember(root, due)
-    return True
-
-
-def remember(root: Path, due: Due) -> None:
-    """Note that this label is on the card. Raises OSError."""
-    keep_secret(root / SECRETS, LEFT, due.mark)

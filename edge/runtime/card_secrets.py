@@ -92,16 +92,15 @@ def _given_to_owner(state: Path, name: str) -> None:
 
 
 def _made(folder: Path) -> None:
-    """Make the folder of secrets, for the group of the folder above it."""
+    """Make the folder of secrets, for the group of the folder above it; one that is there keeps its owner."""
     try:
         folder.mkdir(parents=True, mode=FOLDER_MODE)
     except FileExistsError:
         if not folder.is_dir() or folder.is_symlink():
             raise OSError(errno.ENOTDIR, "no folder: move it away", str(folder)) from None
-    if os.geteuid() == 0:
-        found, group = folder.stat(), folder.parent.stat().st_gid
-        if (found.st_uid, found.st_gid) != (0, group):
-            os.chown(folder, 0, group)
+    else:
+        if os.getegid() == 0:
+            os.chown(folder, 0, folder.parent.stat().st_gid)
     if _mode(folder) != FOLDER_MODE:
         folder.chmod(FOLDER_MODE)
         _durable(folder.parent)

@@ -16,7 +16,7 @@ import msgspec
 
 from edge.settings.faults import Fault, Faults, SettingsError
 from edge.settings.hints import nearest
-from edge.settings.load import loads
+from edge.settings.load import of_card
 from edge.settings.model import Settings
 from edge.settings.places import KeyPath, scan
 from edge.settings.secrets import secrets_of
@@ -181,7 +181,7 @@ def filled(template: CardTemplate, sites: SiteRows) -> tuple[list[CardFile], lis
             continue
         written = tomlkit.dumps(document)
         try:
-            cards.append(CardFile(row, written, loads(written, template.name)))
+            cards.append(CardFile(row, written, of_card(written.encode(), template.name)[0]))
         except SettingsError as exc:
             faults += _of_row(template, row, written, exc.faults, told)
     return cards, faults

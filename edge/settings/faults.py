@@ -115,15 +115,20 @@ class Faults:
 
         `data` holds what was checked: what `text` gives, and what its templates made.
         """
+        from edge.settings.secrets import secrets_of  # only a fault needs it
+
         places = scan(text)
+        hidden = secrets_of(data)
+        secret_lines = {places.value(source_of(path, self.origins)).line for path in hidden}
         lines = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
         found = list(self.known)
         for path, at, key, values in self._noted:
             where = source_of(path, self.origins)
             place = places.key(where) if at == "key" else places.value(where)
-            shown = _shown_value(path, data, lines, place) if at == "value" else ""
+            is_hidden = any(path[: len(secret)] == secret for secret in hidden)
+            shown = "" if at != "value" else "…" if is_hidden else _shown_value(path, data, lines, place)
             is_table = not path or isinstance(_at(data, path), dict | list)
-            source = "" if shown or is_table else shown_line(lines, place.line)
+            source = "" if shown or is_table else shown_line(lines, place.line, is_secret=place.line in secret_lines)
             origin = origin_of(path, self.origins)
             found.append(
                 Fault(
@@ -195,12 +200,12 @@ def shown_path(path: KeyPath, data: Mapping[str, Any]) -> str:
     return parts
 
 
-def shown_line(lines: list[str], number: int) -> str:
+def shown_line(lines: list[str], number: int, *, is_secret: bool = False) -> str:
     """Return a line of the file for the reader: without a secret's value, and not too long."""
     line = lines[number - 1].strip() if 0 < number <= len(lines) else ""
     name, sign, _ = line.partition("=")
-    if sign and _SECRET.search(name):
-        line = f"{name}= …"
+    if is_secret or (sign and _SECRET.search(name)):
+        line = f"{name}= …" if sign else "…"
     return _cut(line)
 
 

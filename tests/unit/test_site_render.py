@@ -13,7 +13,8 @@ import pytest
 
 from edge.cli.main import main
 from edge.settings.access_code import is_code
-from edge.settings.load import load
+from edge.settings.load import of_card
+from edge.settings.model import Settings
 
 TEMPLATE = """\
 # one card for each site
@@ -38,6 +39,12 @@ username = "{id}"
 """
 HEAD = "id;site;pin;weight;prm;number;place"
 PRM = "00000000000042"
+CANARY = "12345678"
+
+
+def load(file: Path) -> Settings:
+    """Return what a box reads on its card."""
+    return of_card(file.read_bytes(), file.name)[0]
 
 
 class Office:
@@ -200,6 +207,8 @@ def test_what_a_spreadsheet_writes_is_taken_as_it_comes(office: Office, octets: 
         (('id = "{id}"  #', 'id = "b0001"  #'), ["never from the template"]),
         (('id = "{id}"  #', 'id = "x-{id}"  #'), ["never from the template"]),
         (("[link.mqtt]", '[access]\ncode = "K7QM-4XPD-92TH"\n[link.mqtt]'), ["each card gets one of its own"]),
+        (("[link.mqtt]", f'[network]\nkind = "wifi"\nssid = "x"\npassword = "{CANARY}"\n[link.mqtt]'), ["a secret"]),
+        (("[link.mqtt]", f'[modem]\npin = "{CANARY}"\n[link.mqtt]'), ["a secret in the template"]),
         (("Gymnase {site}", "-----BEGIN PRIVATE KEY-----"), ["a secret in the template"]),
         (("Gymnase {site}", "Gymnase {site"), ["a brace that names no column"]),
         (("Gymnase {site}", "Gymnase {=site}"), ["stands alone"]),
@@ -211,6 +220,7 @@ def test_a_template_with_an_identity_or_a_secret_of_its_own_is_refused(
     office: Office, change: tuple[str, str], said: list[str]
 ) -> None:
     code, told = office.render(sites(line("b0042")), template=TEMPLATE.replace(*change))
+    assert CANARY not in told
     assert (code, [word for word in said if word not in told], office.out.exists()) == (2, [], False), told
 
 
