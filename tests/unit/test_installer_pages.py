@@ -1,0 +1,184 @@
+"""The installer's pages, in both languages: valid settings; pins, lamp, addresses and commands of the code."""
+
+from __future__ import annotations
+
+import lzma
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge.cli.main import VERBS
+from edge.settings.lamp import lamp_table
+from edge.settings.load import loads
+from edge.settings.model_sms import Test
+from edge.settings.pins import HEADER
+from hal.decode.i2c_addresses import KNOWN
+from tests.support import ROOT
+
+DOCS = ROOT / "docs"
+TWINS = {
+    "README.md": "README.md", "buy.md": "acheter.md", "flash.md": "carte.md", "wiring.md": "cabler.md",
+    "start.md": "demarrer.md", "leave.md": "verifier.md", "dead-box.md": "boitier-mort.md",
+}  # fmt: skip
+"""The installer's pages, and each one's twin in French."""
+FRENCH = {
+    "docs/fr/commandes-sms.md": "docs/sms-commands.md",
+    "docs/fr/depannage.md": "docs/troubleshooting.md",
+    "docs/fr/partir.md": "docs/leaving.md",
+    "docs/fr/prevenir.md": "docs/people.md",
+    "README.fr.md": "README.md",
+    **{f"docs/fr/poseur/{french}": f"docs/installer/{english}" for english, french in TWINS.items()},
+}
+"""Every page in French, and the page in English that says the same."""
+PLAN = msgspec.toml.decode((DOCS / "drawings" / "drawings.toml").read_bytes())["plan"]
+PLANNED = {gpio for row in PLAN for gpio in row["gpio"]}
+HEAD = '[box]\nid = "b1"\n[site]\nname = "Gymnase"\n[link.mqtt]\nhost = "broker.example.org"\n'
+CODE = re.compile(r"^```.*?^```|`[^`\n]*`|^ {4}[^\n]*$|<!--.*?-->|\]\([^)]*\)", re.MULTILINE | re.DOTALL)
+
+
+def english(name: str) -> str:
+    return (DOCS / "installer" / name).read_text(encoding="utf-8")
+
+
+def french(name: str) -> str:
+    return (DOCS / "fr" / "poseur" / TWINS[name]).read_text(encoding="utf-8")
+
+
+def settings_on(page: str) -> list[str]:
+    return re.findall(r"<!-- site -->\n```toml\n(.*?)```", page, re.DOTALL)
+
+
+def wrong_pins(page: str) -> list[str]:
+    """Return where a page says a pin of the header that is not the GPIO's."""
+    named = re.findall(r"GPIO(\d+)\s\((?:header\s)?(?:pin|broche)\s(\d+)\)", page)
+    return [f"GPIO{gpio} (pin {pin})" for gpio, pin in named if HEADER.get(int(gpio)) != int(pin)]
+
+
+def plain_spaces(page: str) -> list[str]:
+    """Return the places of a French page where punctuation could begin a line."""
+    return re.findall(r"[^\s|]+ (?:[;!?»](?!\w)|:(?=\s|$))|« ", CODE.sub("`", page), re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", sorted(FRENCH))
+def test_every_french_page_has_its_twin_and_each_leads_to_the_other(path: str) -> None:
+    here, there = ROOT / path, ROOT / FRENCH[path]
+    ways = ((here, there), (there, here))
+    for source, target in ways:
+        link = os.path.relpath(target, source.parent)
+        assert f"]({link})" in source.read_text(encoding="utf-8"), f"{source.name} does not lead to {link}"
+
+
+def test_no_page_in_french_is_missing_from_the_table() -> None:
+    found = {str(path.relative_to(ROOT)) for path in [*DOCS.glob("fr/**/*.md"), *ROOT.glob("*.fr.md")]}
+    assert found == set(FRENCH)
+
+
+def test_the_settings_of_the_wiring_page_are_valid_together_and_the_same_in_both_languages() -> None:
+    blocks, twins = settings_on(english("wiring.md")), settings_on(french("wiring.md"))
+    assert len(blocks) == 11
+    assert [re.sub(r" *#.*", "", block) for block in blocks] == [re.sub(r" *#.*", "", block) for block in twins]
+    settings = loads(HEAD + "\n".join(blocks))
+    pins = {entry.options.pin for entry in settings.points if hasattr(entry.options, "pin")}
+    pins |= {pin for output in settings.outputs for pin in (output.pin, output.readback_pin)}
+    pins |= {settings.led.pin, settings.tables[Test].pin}
+    assert pins == {17, 27, 5, 12, 6, 20, 16, 26, 22}
+    assert pins <= PLANNED
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_the_pins_of_a_page_are_those_of_the_code(name: str) -> None:
+    pages = english(name), french(name)
+    assert [wrong_pins(page) for page in pages] == [[], []]
+    said = [sorted(set(re.findall(r"GPIO\d+", page))) for page in pages]
+    assert said[0] == said[1]
+    assert {int(gpio[4:]) for gpio in said[0]} <= PLANNED
+
+
+def test_a_pin_that_is_not_the_gpios_is_seen() -> None:
+    assert wrong_pins("GPIO17 (pin 12), GPIO17 (header pin 11), GPIO4\u00a0(broche\u00a08)") == [
+        "GPIO17 (pin 12)", "GPIO4 (pin 8)",
+    ]  # fmt: skip
+
+
+def test_each_drawing_stands_once_in_each_language_with_its_words() -> None:
+    drawings = {path.name for path in (DOCS / "drawings").glob("*.svg")}
+    for lang, pages in (("en", [english(name) for name in TWINS]), ("fr", [french(name) for name in TWINS])):
+        shown = re.findall(r"!\[([^\]]*)\]\([./]*drawings/([^)]+)\)", "\n".join(pages))
+        assert sorted(file for _, file in shown) == sorted(name for name in drawings if f".{lang}." in name)
+        assert min(len(words) for words, _ in shown) > 20
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_the_lamps_table_is_the_codes(lang: str) -> None:
+    page = {"en": english, "fr": french}[lang]("start.md")
+    table = lamp_table()
+    page = page.replace("\u00a0", " ")
+    for row in table.state:
+        assert f"| {row.look[lang]} | {row.means[lang]} | {row.do[lang]} |" in page
+    for heard in table.heard:
+        assert re.search(rf"^\| {heard.flashes} [^|]+\| {re.escape(heard.means[lang])} \|", page, re.MULTILINE)
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_the_dead_box_page_has_a_part_for_each_pattern_of_the_lamp(lang: str) -> None:
+    page = {"en": english, "fr": french}[lang]("dead-box.md")
+    headings = re.findall(r"^### (.*)$", page, re.MULTILINE)
+    for row in lamp_table().state:
+        assert f"| [{row.look[lang]}](#" in page
+        assert any(heading.lower().startswith(row.look[lang]) for heading in headings), row.name
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_the_addresses_of_the_page_are_those_that_chips_have(lang: str) -> None:
+    page = {"en": english, "fr": french}[lang]("wiring.md")
+    rows = re.findall(r"^\| (0x[0-9a-f]{2})[^|]*\| ([^|]+)\| ([^|]+)?\|$", page, re.MULTILINE)
+    known = {part: set(chip.addresses) for chip in KNOWN for part in re.split(r"\W+", chip.name) if part}
+    assert len(rows) == 9
+    for first, who, other in rows:
+        chips = [word for word in re.findall(r"\w+", who) if word in known and any(map(str.isdigit, word))]
+        if first == "0x57":
+            continue  # nothing of ours: only told so that nobody wonders
+        assert chips, who
+        for chip in chips:
+            assert {
+                int(address, 16) for address in [first, *re.findall(r"0x[0-9a-f]{2}", other.split("**")[0])]
+            } <= known[chip]
+    told = {name for name in known if name in page}
+    assert {"BH1750", "INA219", "SHT3x", "ADS1115", "SCD40", "DS3231", "BME280"} <= told
+
+
+def test_the_commands_of_the_pages_are_those_of_the_program() -> None:
+    pages = "\n".join([english(name) + french(name) for name in TWINS])
+    named = set(re.findall(r"`vigie ([a-z]+)", pages))
+    assert named >= {"check", "scan", "doctor"}
+    assert named <= set(VERBS)
+
+
+@pytest.mark.skipif(shutil.which("xz") is None, reason="needs Debian's xz-utils")
+@pytest.mark.parametrize("page", [english("flash.md"), french("flash.md")], ids=["en", "fr"])
+def test_a_card_is_written_by_the_commands_of_the_page(tmp_path: Path, page: str) -> None:
+    commands = re.findall(r"^ {4}\$ (.*)$", page.split("<!-- run: dd -->", 1)[1].split("\n\n", 2)[0], re.MULTILINE)
+    assert len(commands) == 2
+    image = os.urandom(5000) + bytes(9000)
+    (tmp_path / "vigie-0.1.0.img.xz").write_bytes(lzma.compress(image))
+    (tmp_path / "sdX").write_bytes(bytes(20_000))
+    line = "\n".join(commands).replace("sudo ", "").replace("of=/dev/sdX", "conv=notrunc of=sdX")
+    subprocess.run(
+        ["sh", "-ec", f"sha256sum vigie-* >SHA256SUMS\n{line}"], cwd=tmp_path, check=True, capture_output=True
+    )
+    assert (tmp_path / "sdX").read_bytes() == image + bytes(6000)
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_punctuation_of_a_french_page_never_begins_a_line(name: str) -> None:
+    assert plain_spaces(french(name)) == []
+
+
+def test_a_plain_space_before_punctuation_is_seen() -> None:
+    assert plain_spaces("oui ; non\u00a0; `a ; b` | : |") == ["oui ;"]
+    assert plain_spaces("« oui »") == ["« ", "oui »"]
