@@ -37,10 +37,11 @@ def allowed(environment: Mapping[str, str], slots: Slots) -> None:
         raise ValueError(f"version {version} is older than {least}: older versions are not taken")
 
 
-def written(environment: Mapping[str, str]) -> None:
-    """Give the written slot its own command line. Raises ValueError or OSError."""
-    found = targets(environment)
-    write_cmdline(found["boot"], target_slot(environment), found["system"].name)
+def written(environment: Mapping[str, str], slots: Slots) -> None:
+    """Give the written slot its own command line, and let it be tried once. Raises ValueError or OSError."""
+    found, slot = targets(environment), target_slot(environment)
+    write_cmdline(found["boot"], slot, found["system"].name)
+    slots.change(lambda autoboot: autoboot.with_tried(slot))
 
 
 def main(words: Sequence[str] | None = None, root: Path = Path("/")) -> int:
@@ -50,7 +51,7 @@ def main(words: Sequence[str] | None = None, root: Path = Path("/")) -> int:
         if asked == ["allowed"]:
             allowed(os.environ, Slots(root))
         elif asked == ["written"]:
-            written(os.environ)
+            written(os.environ, Slots(root))
         else:
             raise ValueError(f"no such handler: {' '.join(asked)}")
     except (OSError, ValueError, KeyError) as exc:

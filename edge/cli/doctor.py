@@ -22,6 +22,7 @@ from edge.cli.machine_facts import listening_ports, machine_figures, missing_ext
 from edge.cli.site_file import settings_of
 from edge.cli.words import Words, own_words, zone_of
 from edge.core.doctor import Facts, Finding, examine, is_ready
+from edge.store.update_store import published
 
 FIRST_READINGS_S: Final = 20.0  # a box that has just started is given so long to have read everything once
 LOOK_EACH_S: Final = 0.5
@@ -93,6 +94,7 @@ def _facts(args: argparse.Namespace, client: Client) -> tuple[Facts, Words]:
         extras=missing_extras(settings) if settings and not is_demo else (),
         readable=readable_secrets(settings) if settings else (),
         ports=listening_ports(),
+        update=published(),
     ), Words(lang)
 
 

@@ -96,6 +96,9 @@ VERBS: Final[dict[str, Verb]] = {
     "card": Verb("edge.cli.card", "the installer's file on the card: taken into the box at each start"),
     "backup": Verb("edge.cli.backup", "write all that replaces a dead box into one file"),
     "wipe": Verb("edge.cli.wipe", "erase all that the box kept, and show that it is gone"),
+    "update": Verb(
+        "edge.cli.update", "a new version from a file or an address; what runs, and what became of the last"
+    ),
     "restore": Verb("edge.cli.restore", "make this box go on as the one of a backup"),
     **{
         name: Verb("edge.cli.console", text, f"add_{name}_arguments", name)

@@ -26,6 +26,7 @@ from edge.settings.faults import SettingsError
 from edge.settings.load import load
 from edge.settings.model import Settings
 from edge.settings.packaged import find
+from edge.store.update_store import published
 
 if TYPE_CHECKING:
     from edge.runtime.box import Box, Hardware
@@ -95,6 +96,8 @@ def serve(args: argparse.Namespace, settings: Settings, state: Path, socket: Pat
         ask = asker()
         if ask is not None:
             box.reboot_by(ask)
+        if not args.demo and published() is not None:
+            box.tell_updates_of(published)
         box.start()
     except OSError as exc:
         where = f": {exc.filename}" if exc.filename else ""

@@ -31,6 +31,7 @@ CODES: Final = (
     "too_hot", "unclean_stop", "clock_unset", "bus_slow", "probes_one_by_one", "unknown_device", "output_ordered",
     "output_forced", "alarm_active", "store_degraded", "history_degraded", "notebook_degraded", "disk_full",
     "card_worn", "no_link", "link_down", "unacknowledged", "readable_secret", "weak_signal", "sms_used_up",
+    "update_on_trial", "update_waits", "update_rolled_back", "update_refused",
 )  # fmt: skip
 """The findings that have no other name; the others are reasons of samples and codes of links."""
 
@@ -40,6 +41,7 @@ def examine(facts: Facts) -> list[Finding]:
     return [
         *_service(facts),
         *_settings(facts),
+        *_update(facts),
         *_supply(facts.machine),
         *_clock(facts),
         *devices(facts),
@@ -82,6 +84,21 @@ def _settings(facts: Facts) -> Iterator[Finding]:
         yield ok("settings", "settings_good", file=facts.settings)
     for extra in facts.extras:
         yield found("fail", "extra_missing", "settings", extra=extra)
+
+
+def _update(facts: Facts) -> Iterator[Finding]:
+    if facts.update is None:
+        return
+    trial, last = facts.update["trial"], facts.update["last"]
+    if trial is not None and facts.update["is_try"]:
+        yield found("warn", "update_on_trial", "system", version=trial["version"])
+    elif trial is not None and trial["phase"] == "installed":
+        yield found("warn", "update_waits", "system", version=trial["version"])
+    elif last is not None and last["outcome"] != "committed":
+        version = {"version": last["version"]} if last["version"] else {}
+        yield found("warn", f"update_{last['outcome']}", "system", why=last["why"], **version)
+    else:
+        yield ok("system", "system_good", version=facts.update["version"], slot=facts.update["slot"])
 
 
 def _supply(machine: Mapping[str, float | None]) -> Iterator[Finding]:

@@ -56,6 +56,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Files with secrets that other users may read."""
     ports: Sequence[int] | None = None
     """TCP ports on which this machine listens for others; None where that can't be known."""
+    update: Mapping[str, Any] | None = None
+    """Which of the card's two systems runs, and what became of the last update; None on another installation."""
     why_no_box: str = ""
     """A word of the catalogue's table no_box, or the system's own words."""
 

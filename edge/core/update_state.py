@@ -115,16 +115,21 @@ def committed(state: UpdateState, utc_ms: int, news_id: str) -> UpdateState:
 
 
 def refused(state: UpdateState, version: str, why: str, utc_ms: int, news_id: str) -> UpdateState:
-    """Return it when an update was not taken: what runs goes on."""
+    """Return it when an update was not taken: what runs goes on, and what was installed before is there still."""
     values = {"why": why} | ({"version": version} if version else {})
+    trial = None if state.trial is not None and state.trial.phase == "installing" else state.trial
     last = Last("refused", version, why, utc_ms)
-    return msgspec.structs.replace(state, trial=None, last=last).said(News(news_id, "update_refused", values))
+    return msgspec.structs.replace(state, trial=trial, last=last).said(News(news_id, "update_refused", values))
 
 
-def settled(state: UpdateState, slot: Slot, *, is_try: bool, autoboot: Autoboot, utc_ms: int, news_id: str) -> Settled:
-    """Return what this start, of this slot, makes of what was going on."""
+def settled(
+    state: UpdateState, slot: Slot, running: str, *, is_try: bool, autoboot: Autoboot, utc_ms: int, news_id: str
+) -> Settled:
+    """Return what this start, of this slot, makes of what was going on. `running`: the version of this slot."""
     trial = state.trial
     if trial is None:
+        if is_try and slot != autoboot.primary:  # installed past `vigie update`, or what was kept of it is lost
+            return Settled(msgspec.structs.replace(state, trial=Trial(slot, running, "tried")), autoboot)
         return Settled(state, autoboot)
     if slot == trial.slot:
         if autoboot.primary == slot:  # committed, and cut off before it was written down

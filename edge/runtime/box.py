@@ -43,6 +43,8 @@ from edge.runtime.station import Station
 from edge.runtime.stores import LINKS, Stores
 from edge.runtime.supervisor import Bell, Supervisor
 from edge.runtime.undated import estimated_end
+from edge.runtime.update_news import REGISTER as UPDATE_REGISTER
+from edge.runtime.update_news import UpdateNews
 from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
 from edge.settings.model_sms import SmsLink as SmsSettings
@@ -264,6 +266,11 @@ class Box:
         """Let this ask for a reboot of the machine when the card can't be written for hours. To be called once."""
         tell = partial(self._post, "reboot_wanted")
         self.supervisor.add(LastResort(self.writer.trouble, uptime_s=machine_uptime_s, ask=ask, tell=tell), Bell())
+
+    def tell_updates_of(self, published: Callable[[], Mapping[str, Any] | None]) -> None:
+        """Make events of what becomes of updates, as root publishes it. To be called once, on a card's system."""
+        told = self.stores.recalled.events.get(UPDATE_REGISTER)
+        self.supervisor.add(UpdateNews(published, self.clock, self.writer.post, told), Bell())
 
     # -- life
 

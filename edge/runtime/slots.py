@@ -17,7 +17,7 @@ from edge.core.autoboot import SLOTS, Autoboot, Slot
 from edge.core.release import Release, release_of
 from edge.runtime.boot_mount import writable
 from edge.store.autoboot_file import read_autoboot, write_autoboot
-from edge.store.fs import RealFs
+from edge.store.fs import Fs, RealFs
 
 BOOT: Final = "boot/cfg"
 RELEASE: Final = "etc/vigie-release"
@@ -36,11 +36,13 @@ class Slots:
     def __init__(
         self,
         root: Path = Path("/"),
-        opened: Callable[[Path], AbstractContextManager[Path]] | None = None,
+        opened: Callable[[Path], AbstractContextManager[Path]] = writable,
+        disk: Callable[[Path], Fs] = RealFs,
     ) -> None:
-        """`opened` makes the installer's partition writable for a moment."""
+        """`opened` makes the installer's partition writable for a moment; `disk` gives a folder as the Fs it is."""
         self.root = root
-        self._opened = opened or writable
+        self.disk = disk
+        self._opened = opened
         self.boot = root / BOOT
 
     def booted(self) -> Booted:
@@ -58,7 +60,7 @@ class Slots:
 
     def autoboot(self) -> Autoboot:
         """Return what starts next. Raises OSError or ValueError when the file does not say."""
-        return read_autoboot(RealFs(self.boot))
+        return read_autoboot(self.disk(self.boot))
 
     def change(self, how: Callable[[Autoboot], Autoboot]) -> Autoboot:
         """Change what starts next; return it as it stands on the card. Raises OSError or ValueError."""
@@ -66,7 +68,7 @@ class Slots:
         wanted = how(before)
         if wanted != before:
             with self._opened(self.boot) as folder:
-                write_autoboot(RealFs(folder), how(read_autoboot(RealFs(folder))))
+                write_autoboot(self.disk(folder), wanted)
         return wanted
 
     def _text(self, path: str) -> str:

@@ -26,28 +26,33 @@ class UpdateStore:
     """The document of one box; `fs` is its folder on the data partition."""
 
     def __init__(self, fs: Fs) -> None:
+        self._fs = fs
         self._file = KeptFile(fs, FILE, MAGIC)
-        self.is_newer = False
-        """Whether a newer version wrote the file in a form that this one does not know: it is left alone."""
+        self._is_newer = False
 
     def load(self) -> UpdateState:
         """Return it; a new one where there is none, where it is damaged, or where a newer version wrote it.
 
         What is lost then is the floor: what runs is the least version again. Raises OSError when it can't be read.
+        A newer version's file is put aside by the next `save`.
         """
         try:
             return msgspec.convert(self._file.load() or {}, UpdateState)
         except FormatError as exc:
-            self.is_newer = True
-            log.warning("%s; it is left as it is, and nothing is remembered of updates", exc)
+            self._is_newer = True
+            log.warning("%s; nothing is remembered of updates", exc)
         except msgspec.ValidationError as exc:
             log.warning("%s is not understood (%s): nothing is remembered of updates", FILE, exc)
         return UpdateState()
 
     def save(self, state: UpdateState) -> None:
         """Return when it is durable. Raises StoreError."""
-        if not self.is_newer:
-            self._file.save(msgspec.to_builtins(state))
+        if self._is_newer:
+            for name in (FILE, f"{FILE}.bak"):
+                if self._fs.exists(name):
+                    self._fs.rename(name, f"newer-{name}")
+            self._is_newer = False
+        self._file.save(msgspec.to_builtins(state))
 
 
 def publish(root: Path, facts: Mapping[str, Any]) -> None:
