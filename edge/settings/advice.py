@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from edge.settings.draft import Draft, PointRow, Row
 from edge.settings.faults import Faults, LineOf
-from edge.settings.pins import W1_PIN, pin_name
+from edge.settings.pins import W1_PIN, pin_words
 from edge.settings.rules_card import plain_secrets
 from edge.settings.rules_recipients import advise_recipients
 from edge.settings.sources import sources
@@ -37,7 +37,7 @@ def _check_w1_pin(draft: Draft, warnings: Faults) -> None:
     for row, key in _pins(draft):
         if row.good.get(key) == W1_PIN:
             at = LineOf(line.path)
-            warnings.at_value(row.key(key), "warn.w1_pin", pin=pin_name(W1_PIN), bus=line.name, line=at)
+            warnings.at_value(row.key(key), "warn.w1_pin", **pin_words(W1_PIN), bus=line.name, line=at)
 
 
 def _pins(draft: Draft) -> Iterator[tuple[Row, str]]:

@@ -57,10 +57,10 @@ def lines_of(kind: str, options: Any) -> tuple[int, ...]:
     return UART_LINES if kind in {"serial", "modbus"} and options.port in UART_PORTS else ()
 
 
-def pin_name(gpio: int) -> str:
-    """Return a pin as people find it.
+def pin_words(gpio: int) -> dict[str, int]:
+    """Return what a message names a pin of the header by: GPIO17 (header pin 11), GPIO17 (broche 11).
 
-    >>> pin_name(17)
-    'GPIO17 (header pin 11)'
+    >>> pin_words(17)
+    {'gpio': 17, 'header': 11}
     """
-    return f"GPIO{gpio} (header pin {HEADER[gpio]})" if gpio in HEADER else f"GPIO{gpio}"
+    return {"gpio": gpio, "header": HEADER[gpio]}

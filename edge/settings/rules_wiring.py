@@ -9,7 +9,7 @@ from edge.core.text import Text
 from edge.settings.draft import BusRow, Draft, PointRow, Row
 from edge.settings.faults import Faults, LineOf
 from edge.settings.hints import nearest
-from edge.settings.pins import HEADER, lines_of, pin_name
+from edge.settings.pins import HEADER, lines_of, pin_words
 from edge.settings.rules_load import check_load
 
 DISPLAY_ADDRESS: Final = 0x3C  # model.Display's own, when the file says nothing
@@ -178,9 +178,9 @@ def _check_pins(draft: Draft, faults: Faults) -> None:
             _check_shared(first, row, faults)
         elif (first, first_key) != (row, key):
             at = LineOf(first.key(first_key))
-            faults.at_value(row.key(key), "fault.pin_used", pin=pin_name(pin), owner=_owner(first), line=at)
+            faults.at_value(row.key(key), "fault.pin_used", **pin_words(pin), owner=_owner(first), line=at)
         for bus, line in _buses_on(draft, pin):
-            faults.at_value(row.key(key), "fault.pin_of_bus", pin=pin_name(pin), bus=bus.name, line=line)
+            faults.at_value(row.key(key), "fault.pin_of_bus", **pin_words(pin), bus=bus.name, line=line)
 
 
 def _check_power_pins(draft: Draft, held: dict[int, tuple[Row, str]], faults: Faults) -> None:
@@ -192,9 +192,9 @@ def _check_power_pins(draft: Draft, held: dict[int, tuple[Row, str]], faults: Fa
         first, first_key = held.setdefault(pin, (bus, "power_pin"))
         if first is not bus:
             at = LineOf(first.key(first_key))
-            faults.at_value(bus.key("power_pin"), "fault.pin_used", pin=pin_name(pin), owner=_owner(first), line=at)
+            faults.at_value(bus.key("power_pin"), "fault.pin_used", **pin_words(pin), owner=_owner(first), line=at)
         for of_bus, line in _buses_on(draft, pin):
-            faults.at_value(bus.key("power_pin"), "fault.pin_of_bus", pin=pin_name(pin), bus=of_bus.name, line=line)
+            faults.at_value(bus.key("power_pin"), "fault.pin_of_bus", **pin_words(pin), bus=of_bus.name, line=line)
 
 
 def _check_shared(first: PointRow, second: PointRow, faults: Faults) -> None:

@@ -7,17 +7,22 @@ import os
 import re
 import shutil
 import subprocess
+import textwrap
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from edge.cli.main import VERBS
+from edge.core.trial import Meter, Verdict
 from edge.settings.lamp import lamp_table
 from edge.settings.load import loads
 from edge.settings.model_sms import Test
 from edge.settings.pins import HEADER
+from edge.settings.trial_text import TrialFacts, trial_sms
 from hal.decode.i2c_addresses import KNOWN
+from tests.card_rig import GOOD as CARD
+from tests.card_rig import Rig
 from tests.support import ROOT
 
 DOCS = ROOT / "docs"
@@ -157,6 +162,31 @@ def test_the_commands_of_the_pages_are_those_of_the_program() -> None:
     named = set(re.findall(r"`vigie ([a-z]+)", pages))
     assert named >= {"check", "scan", "doctor"}
     assert named <= set(VERBS)
+
+
+@pytest.mark.parametrize("page", [english("start.md"), french("start.md")], ids=["en", "fr"])
+def test_the_refused_file_of_the_page_is_what_the_box_writes(page: str) -> None:
+    rig = Rig()
+    rig.put("vigie.toml", CARD)
+    assert rig.take().state == "applied"
+    rig.now_s += 3 * 86_400 + 1080
+    second = CARD[CARD.index("[[point]]") : CARD.index("[start]")].replace("water.cold", "gas").replace("0.001", "0.01")
+    wrong = CARD.replace("[start]", f"peroid_s = 60\n\n{second}[start]").replace(
+        'weight_unit = "m3"\n\np', 'weight_unit = "m3"\np'
+    )
+    rig.put("vigie.toml", wrong.replace("broker.", "http://broker."))
+    assert (rig.take().state, rig.take().faults) == ("refused", 3)
+    told = rig.on_card("vigie-errors.txt").removeprefix("\ufeff").replace("\r\n", "\n")
+    assert f"```text errors\n{told}```\n" in page
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_the_text_of_a_passed_test_is_the_boxs(lang: str) -> None:
+    passed = Verdict(True, 23, [], 38.2, "sms", "", "sms", 0, Meter("tic.index", 14_253_700, "Wh"))
+    when = {"en": "20 Nov 10:42", "fr": "20/11 10:42"}[lang]
+    facts = TrialFacts("b0042", "Gymnase Sud", when, names={"tic.index": {"en": "Linky"}}, signal="GSM 4/5")
+    page = {"en": english, "fr": french}[lang]("leave.md")
+    assert textwrap.indent(trial_sms(passed, facts, lang), "    ") + "\n\n" in page
 
 
 @pytest.mark.skipif(shutil.which("xz") is None, reason="needs Debian's xz-utils")
