@@ -108,6 +108,10 @@ ROWS: Final[dict[str, Row]] = {
     "I2": Row(
         "a commissioning test names each fault of the modem, with what to do about it", "tests/unit/test_doctor.py"
     ),
+    "I6": Row(
+        "what to buy, to wire and to look at stands in the installer's language, with drawings, and is carried out",
+        "tests/unit/test_installer_pages.py, tests/unit/test_drawings.py",
+    ),
     "W3": Row("lost mains are told at any hour, as what they are"),
     "W5": Row("the signal and the messages that are left stand on the box, and a modem that fails is woken or told"),
 }
