@@ -37,7 +37,7 @@ SYMBOLS: Final = {
     "coil": (12, '<rect x="-12" y="-9" width="24" height="18" class="p"/><path d="M-5 9L5-9"/>'),
     "twist": (9, '<ellipse rx="9" ry="5" class="n"/>'),
     "clamp": (17, '<circle r="17" class="p"/><circle r="10" class="p"/><circle r="4" class="i"/>'),
-    "aerial": (0, '<path d="M0 0H22M22 0L34-9M22 0L34 9M22 0H34"/>'),
+    "antenna": (0, '<path d="M0 0H22M22 0L34-9M22 0L34 9M22 0H34"/>'),
 }  # fmt: skip
 """Half the length of a symbol along its line, and the symbol around its middle."""
 

@@ -67,7 +67,7 @@ def draw_link(pen: Pen, link: dict[str, Any]) -> None:
     half, symbol = SYMBOLS[kind]
     (x1, y1), (x2, y2) = ends[-2:]
     length = math.hypot(x2 - x1, y2 - y1)
-    if kind not in {"twist", "aerial"}:
+    if kind not in {"twist", "antenna"}:
         d = "M" + "L".join(f"{x:g} {y:g}" for x, y in ends)
         if half and kind not in {"clamp", "coil", "resistor"}:
             ux, uy = (x2 - x1) / length, (y2 - y1) / length
@@ -81,7 +81,7 @@ def draw_link(pen: Pen, link: dict[str, Any]) -> None:
     if kind == "twist":
         symbol = symbol.replace('rx="9"', f'rx="{length / 2 + 6:g}"')
     if symbol:
-        middle = (x1, y1) if kind == "aerial" else ((x1 + x2) / 2, (y1 + y2) / 2)
+        middle = (x1, y1) if kind == "antenna" else ((x1 + x2) / 2, (y1 + y2) / 2)
         angle = math.degrees(math.atan2(y2 - y1, x2 - x1))
         pen.shapes.append(f'<g transform="translate({middle[0]:g} {middle[1]:g}) rotate({angle:g})">{symbol}</g>')
     for end in link.get("dots", ()):

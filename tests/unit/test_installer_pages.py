@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import lzma
 import os
 import re
@@ -81,6 +82,19 @@ def test_every_french_page_has_its_twin_and_each_leads_to_the_other(path: str) -
 def test_no_page_in_french_is_missing_from_the_table() -> None:
     found = {str(path.relative_to(ROOT)) for path in [*DOCS.glob("fr/**/*.md"), *ROOT.glob("*.fr.md")]}
     assert found == set(FRENCH)
+
+
+@pytest.mark.parametrize("folder", ["installer", "fr/poseur"])
+def test_from_the_door_each_page_is_reached_and_leads_on(folder: str) -> None:
+    names = list(TWINS if folder == "installer" else TWINS.values())
+    pages = {name: (DOCS / folder / name).read_text(encoding="utf-8") for name in names}
+    linked = {name: set(re.findall(r"\]\((?:\./)?([\w-]+\.md)", page)) for name, page in pages.items()}
+    assert linked["README.md"] == set(names) - {"README.md"}
+    order = re.findall(r"\[\d\. [^\]]+\]\(([\w-]+\.md)\)", pages["README.md"])
+    assert all(after in linked[before] for before, after in itertools.pairwise(order))
+    door = {"installer": "README.md", "fr/poseur": "README.fr.md"}[folder]
+    table = (ROOT / door).read_text(encoding="utf-8").split("|---|---|\n", 1)[1]
+    assert f"](docs/{folder}/README.md)" in table.splitlines()[0], "the first row of the README's table"
 
 
 def test_the_settings_of_the_wiring_page_are_valid_together_and_the_same_in_both_languages() -> None:
