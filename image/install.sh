@@ -167,8 +167,8 @@ install_gsm() {
     install -d -m 2770 "$root/var/lib/vigie-sms"
     chown "$(sed -n 's/^gammu:[^:]*:\([0-9]*\):.*/\1/p' "$root/etc/passwd"):${ids#*:}" "$root/var/lib/vigie-sms"
     chmod 2770 "$root/var/lib/vigie-sms" # chown takes the set-group-id bit away
-    # a file of one's own stays: Debian's is known by what it asks for
-    if [ ! -e "$smsd_settings" ] || grep -q '^# Please configure this!' "$smsd_settings"; then
+    # a file of one's own stays: Debian's has no modem
+    if [ ! -e "$smsd_settings" ] || grep -q '^port = /dev/null' "$smsd_settings"; then
         install_file "$source/config/gammu-smsdrc" "$smsd_settings" 0644
     fi
     install_file "$source/config/61-vigie-modem.rules" "$gsm_rules" 0644

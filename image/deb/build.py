@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import tempfile
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 from image.deb import libraries, tree
@@ -46,12 +47,17 @@ def version_of(source: Path, epoch_s: int) -> str:
     return f"{project['project']['version']}+{epoch_s}"
 
 
-def commit_epoch_s(source: Path) -> int:
-    """Return SOURCE_DATE_EPOCH, or else the time of the last commit. Raises CalledProcessError outside a checkout."""
-    if stated := os.environ.get("SOURCE_DATE_EPOCH"):
+def commit_epoch_s(source: Path, environment: Mapping[str, str] = os.environ) -> int:
+    """Return SOURCE_DATE_EPOCH, or else the time of the last commit. Raises ValueError where there is neither."""
+    if stated := environment.get("SOURCE_DATE_EPOCH"):
+        if not stated.isdecimal():
+            raise ValueError(f"SOURCE_DATE_EPOCH is {stated!r}: seconds since 1970 are needed")
         return int(stated)
     command = ["git", "-C", str(source), "log", "-1", "--format=%ct"]
-    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise ValueError(f"{source} is no checkout with a commit: set SOURCE_DATE_EPOCH")
+    return int(done.stdout)
 
 
 def deb_name(version: str, architecture: str) -> str:
@@ -59,11 +65,11 @@ def deb_name(version: str, architecture: str) -> str:
     return f"vigie_{version}_{architecture}.deb"
 
 
-def maintainer_script(name: str) -> str:
+def maintainer_script(name: str, folder: Path = tree.IMAGE / "deb") -> str:
     """Return preinst, postinst, prerm or postrm, with the functions it shares with install.sh in their place."""
-    text = (tree.IMAGE / "deb" / name).read_text(encoding="utf-8")
+    text = (folder / name).read_text(encoding="utf-8")
     if text.count(SHARED) != 1:
-        raise ValueError(f"image/deb/{name}: the line {SHARED.strip()!r} must stand there once")
+        raise ValueError(f"{folder / name}: the line {SHARED.strip()!r} must stand there once")
     return text.replace(SHARED, (tree.IMAGE / "setup.sh").read_text(encoding="utf-8"))
 
 
@@ -79,6 +85,14 @@ def lay_control(root: Path, version: str, architecture: str, epoch_s: int) -> No
         (control / name).write_text(maintainer_script(name), encoding="utf-8")
         (control / name).chmod(0o755)
     tree.settle(control, epoch_s)
+
+
+def packed(root: Path, place: Path, epoch_s: int) -> Path:
+    """Return `place`, where dpkg-deb packed what lies below `root`; nothing in it is newer than `epoch_s`."""
+    command = ["dpkg-deb", "--root-owner-group", "-Zxz", "--build", str(root), str(place)]
+    dated = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch_s)}
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=dated)
+    return place
 
 
 def build(architecture: str, output: Path = OUTPUT, *, wheel: Path | None = None) -> Path:
@@ -99,12 +113,8 @@ def build(architecture: str, output: Path = OUTPUT, *, wheel: Path | None = None
         tree.settle(root, epoch_s)
         lay_control(root, version, architecture, epoch_s)
         installed_kib = tree.installed_kib(root)
-        made = Path(name) / deb_name(version, architecture)
-        command = ["dpkg-deb", "--root-owner-group", "-Zxz", "--build", str(root), str(made)]
-        subprocess.run(
-            command, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "SOURCE_DATE_EPOCH": str(epoch_s)}
-        )
-        place = made.replace(output / made.name)
+        place = packed(root, Path(name) / deb_name(version, architecture), epoch_s)
+        place = place.replace(output / place.name)
     megabytes = [place.stat().st_size / 1e6, installed_kib * 1024 / 1e6, saved / 1e6]
     print("{}: {:.1f} MB, installed {:.1f} MB; {:.1f} MB are the same for both Pythons".format(place, *megabytes))
     return place

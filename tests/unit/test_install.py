@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from edge.runtime import last_resort
 from hal.lamp import BOARD_LEDS
 from tests.support import ROOT
+from tests.unit.made_up_root import NEEDS_ROOT, made_up_root, mode, release, snapshot
 
 SCRIPT = ROOT / "image" / "install.sh"
 UNIT = ROOT / "image" / "vigie.service"
@@ -28,28 +28,8 @@ GSM_FILES = {
     "usr/local/sbin/vigie-sms-setup": "image/vigie-sms-setup",
     **{f"etc/systemd/system/{name}": f"image/{name}" for name in GSM_UNITS},
 }
-DEBIAN_12 = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n'
 EXPOSURE_MAX = 1.5
 IN_CI = bool(os.environ.get("CI"))
-
-
-def release(name: str, system: str, version: str) -> str:
-    return f'PRETTY_NAME="{name}"\nID={system}\nVERSION_ID="{version}"\n'
-
-
-def made_up_root(folder: Path, os_release: str | None = DEBIAN_12) -> Path:
-    root = folder / "root"
-    (root / "etc").mkdir(parents=True)
-    if os_release is not None:
-        (root / "etc/os-release").write_text(os_release, encoding="utf-8")
-    for name, line in {
-        "passwd": "root:x:0:0:root:/root:/bin/sh",
-        "group": "root:x:0:\ndialout:x:20:",
-        "shadow": "root:*:19000:0:99999:7:::",
-        "gshadow": "root:*::\ndialout:*::",
-    }.items():
-        (root / "etc" / name).write_text(f"{line}\n", encoding="utf-8")
-    return root
 
 
 def install(root: Path, *options: str, path: str = "", script: Path = SCRIPT) -> subprocess.CompletedProcess[str]:
@@ -58,18 +38,6 @@ def install(root: Path, *options: str, path: str = "", script: Path = SCRIPT) ->
     return subprocess.run(
         command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=300
     )
-
-
-def snapshot(root: Path) -> dict[str, tuple[int, int, bytes]]:
-    """Return every file below the root with its mode, time of change and text; `etc/*-` are shadow's own copies."""
-    files = [path for path in root.rglob("*") if path.is_file() and not path.name.endswith("-")]
-    return {
-        str(path.relative_to(root)): (path.stat().st_mode, path.stat().st_mtime_ns, path.read_bytes()) for path in files
-    }
-
-
-def mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
 
 
 @pytest.mark.parametrize(
@@ -120,9 +88,6 @@ def test_a_mistyped_command_line_changes_nothing(tmp_path: Path, option: str) ->
     assert done.returncode == 1
     assert option in done.stderr
     assert snapshot(root) == before
-
-
-NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="makes a user, below a root of its own: needs root")
 
 
 @pytest.fixture(scope="module")
