@@ -14,9 +14,9 @@ from typing import Final
 from edge.runtime.identity import Chosen
 from edge.runtime.restore import KINDS
 from edge.runtime.restoring import backup_in, restored_into
-from edge.store.fs import FormatError, RealFs
+from edge.store.fs import RealFs
 from edge.store.notebook import Notebook
-from edge.store.offline import ReadOnlyFs, StoredLog
+from edge.store.offline import ReadOnlyFs, newer_in
 
 BACKUP: Final = "before.vigie"
 WANTED: Final = "giving-back.vigie"
@@ -36,9 +36,8 @@ def newer_parts(state: Path) -> dict[str, str]:
         if not fs.exists(kind):
             continue
         try:
-            StoredLog(fs, kind, kind).close()
-        except FormatError as exc:
-            found[kind] = str(exc)
+            if why := newer_in(fs, kind, kind):
+                found[kind] = why
         except OSError as exc:  # the start says it, and what to do
             log.warning("%s: %s", kind, exc)
     if found and (refused := Notebook(fs).refused):

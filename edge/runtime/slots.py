@@ -15,7 +15,7 @@ import msgspec
 
 from edge.core.autoboot import SLOTS, Autoboot, Slot
 from edge.core.release import Release, release_of
-from edge.runtime.boot_mount import writable
+from edge.runtime.boot_partition import writable
 from edge.store.autoboot_file import read_autoboot, write_autoboot
 from edge.store.fs import Fs, RealFs
 
@@ -36,7 +36,7 @@ class Slots:
     def __init__(
         self,
         root: Path = Path("/"),
-        opened: Callable[[Path], AbstractContextManager[Path]] = writable,
+        opened: Callable[[Path], AbstractContextManager[None]] = writable,
         disk: Callable[[Path], Fs] = RealFs,
     ) -> None:
         """`opened` makes the installer's partition writable for a moment; `disk` gives a folder as the Fs it is."""
@@ -67,8 +67,8 @@ class Slots:
         before = self.autoboot()
         wanted = how(before)
         if wanted != before:
-            with self._opened(self.boot) as folder:
-                write_autoboot(self.disk(folder), wanted)
+            with self._opened(self.boot):
+                write_autoboot(self.disk(self.boot), wanted)
         return wanted
 
     def _text(self, path: str) -> str:

@@ -18,12 +18,12 @@ import msgspec
 from edge.core.clock import ClockEntry, Dating
 from edge.core.types import Event, Record
 from edge.store.cursors import CursorFile
-from edge.store.fs import File, Fs, RealFile, RealFs, StoreError
+from edge.store.fs import File, FormatError, Fs, RealFile, RealFs, StoreError
 from edge.store.packing import unpack_events, unpack_records
 from edge.store.reading import FrameReader, Held, View
 from edge.store.recovery import recover
 from edge.store.ring import Segment, listing
-from edge.store.tidying import of_one_stream
+from edge.store.tidying import has_frames, of_one_stream
 
 Entry = TypeVar("Entry", bound=Record | Event)
 NO_STREAM: Final = "00000000"  # of a log in which nothing was ever written
@@ -96,6 +96,27 @@ class StoredLog(Held[Entry]):
         """Let another process have the log. May be called twice."""
         if self._lock is not None:
             self._lock.close()
+
+
+def newer_in(fs: Fs, directory: str, kind: Literal["records", "events"]) -> str:
+    """Return what says that a newer version wrote here in a form of its own, "" where nothing does.
+
+    Raises OSError where the log can't be read, or a process has it open.
+    """
+    try:
+        log: StoredLog[Any] = StoredLog(fs, directory, kind)
+        try:
+            for segment in log.segments:
+                file = fs.open(segment.path)
+                try:
+                    has_frames(file, segment, log.stream)
+                finally:
+                    file.close()
+        finally:
+            log.close()
+    except FormatError as exc:
+        return str(exc)
+    return ""
 
 
 def _locked(fs: Fs, directory: str) -> File | None:

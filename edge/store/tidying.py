@@ -110,10 +110,10 @@ def _look_at(fs: Fs, segment: Segment, stream: str, segment_bytes: int, saved: S
         return None if why is None else aside_note(fs, segment.path, why)  # else it may be read later
     try:
         is_short = file.size() < segment_bytes
-        has_frames = _has_frames(file, segment, stream)
+        is_ours = has_frames(file, segment, stream)
     finally:
         file.close()
-    if has_frames:
+    if is_ours:
         return Note(segment.path, "short", "read_on") if is_short else None
     # the last one may have been taken just before a cut: then no frame was durable in it, and the cursor file, which
     # is written after the first one, knows nothing of it
@@ -123,8 +123,11 @@ def _look_at(fs: Fs, segment: Segment, stream: str, segment_bytes: int, saved: S
     return aside_note(fs, segment.path, "foreign")
 
 
-def _has_frames(file: File, segment: Segment, stream: str) -> bool:
-    """Return whether there is a sound head of this segment; True as well when the card does not let us look."""
+def has_frames(file: File, segment: Segment, stream: str) -> bool:
+    """Return whether there is a sound head of this segment; True as well when the card does not let us look.
+
+    Raises FormatError for a newer version's.
+    """
     try:
         for _ in frames(ReadAhead(file), frame.seed(stream, segment.base), 0, file.size()):
             return True
