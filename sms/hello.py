@@ -1,8 +1,8 @@
 """The messages by which a box and a gateway find a key: their octets, and the tags of the two that come before it.
 
-All are of type HELLO, and the first octet of the body says which (`sms/WIRE.md`). Hello and welcome stand in the clear
-under box number 0: only the owner of the private key who also knows the other's public key can make their tag, and
-that proves who says it, and that it is meant for this gateway. Roll and here are sealed like any other message.
+All are of type HELLO, and the first octet of the body says which (`sms/WIRE.md`). Hello, welcome and refused stand in
+the clear under box number 0: only the owner of the private key who also knows the other's public key can make their
+tag, and that proves who says it, and that it is meant for this gateway. Roll and here are sealed like any other one.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ HELLO: Final = 1
 WELCOME: Final = 2
 ROLL: Final = 3
 HERE: Final = 4
+REFUSED: Final = 5
 SALT: Final = 16
 """Fresh octets of one side: keys are new when one of the two is."""
 MARK: Final = 4
@@ -103,6 +104,23 @@ def welcome_said(body: bytes) -> Welcome:
     if len(body) != 6 + MARK + SALT or not 0 < number <= BOX_MAX:
         raise SealError("unreadable", "a welcome that is not laid out as one")
     return Welcome(number, int.from_bytes(body[3:6]), body[6 + MARK :], body[6 : 6 + MARK])
+
+
+def refused_message(own: Identity, hello: Hello) -> bytes:
+    """Return a gateway's word that the id of this hello belongs to another key here."""
+    return _tagged(bytes((REFUSED,)) + hello.salt, _hello_key(own, hello.public, hello.public, own.public))
+
+
+def must_be_refused(own: Identity, gateway_public: bytes, salt: bytes, octets: bytes) -> None:
+    """Raise SealError for what is not the gateway's refusal of this box's hello with this salt."""
+    if _clear(octets, REFUSED)[1:] != salt or not salt:
+        raise SealError("old", "a refusal of another hello")
+    _must_match(octets, _hello_key(own, gateway_public, own.public, gateway_public))
+
+
+def is_refusal(octets: bytes) -> bool:
+    """Return whether a message in the clear says that it is one."""
+    return octets[HEAD : HEAD + 1] == bytes((REFUSED,))
 
 
 def must_be_tagged(octets: bytes, key: bytes) -> None:

@@ -22,8 +22,11 @@ from sms.hello import (
     Welcome,
     hello_message,
     is_in_the_clear,
+    is_refusal,
+    must_be_refused,
     must_be_tagged,
     open_hello,
+    refused_message,
     welcome_message,
     welcome_of,
     welcome_said,
@@ -32,7 +35,7 @@ from sms.keys import Identity
 from sms.seal import SealError
 from sms.wire import COUNTER_MAX, EPOCH_S, HEAD, TAG, Type
 
-__all__ = ["BLOCK", "Hello", "Opened", "SealError", "Session", "floor_at", "open_hello"]
+__all__ = ["BLOCK", "Hello", "Opened", "SealError", "Session", "floor_at", "open_hello", "refused_message"]
 
 
 def floor_at(utc_s: float) -> int:
@@ -89,7 +92,7 @@ class Session(Conversation):
         return self._ring.fresh != []
 
     def open(self, octets: bytes) -> Opened:
-        """See Conversation; a box also opens the welcome that it waits for."""
+        """See Conversation; a box also opens the welcome, or the refusal, that it waits for."""
         header = head_of(octets)
         if is_in_the_clear(header):
             return Opened(header, self._opened_welcome(octets))
@@ -174,6 +177,9 @@ class Session(Conversation):
     def _opened_welcome(self, octets: bytes) -> bytes:
         if self._role != "box":
             raise SealError("foreign", "a hello: open_hello reads it")
+        if is_refusal(octets):
+            must_be_refused(self._own, self._peer, self._hello, octets)
+            return octets[HEAD:-TAG]
         welcome = welcome_of(octets)
         if not self._hello:
             raise SealError("old", "a welcome, and no hello waits for one")

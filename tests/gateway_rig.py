@@ -14,6 +14,7 @@ from edge.upstream.gateway_store import GatewayStore
 from edge.upstream.ledger import Ledger
 from sms import forms
 from sms.codec import encode
+from sms.hello import is_refusal
 from sms.keys import Identity
 from sms.memory_mailbox import MemoryMailbox
 from sms.prior import Prior
@@ -49,6 +50,7 @@ class TextingBox:
         self.index = 70_000
         self.account: set[tuple[int, str, float, float | None]] = set()
         self.told: list[forms.Form] = []
+        self.refused = 0
         self.reports: list[tuple[int, list[list[int | None]]]] = []
 
     def hello(self) -> bytes:
@@ -86,6 +88,9 @@ class TextingBox:
 
     def hear(self, octets: bytes) -> list[bytes]:
         """Take a message of the gateway; return what is answered at once."""
+        if is_refusal(octets) and header_of(octets).type is Type.HELLO:
+            self.refused += 1  # maybe another box's hello from the same number
+            return []
         opened = self.session.open(octets)
         if opened.header.type is Type.HELLO:
             answer = self.session.agree(opened)

@@ -176,6 +176,11 @@ class Report:
                 behind_s = time.time() - source.newest_ms / 1000
                 site = self._receiver.ledger.catalogue.sites.get(box, "")
                 print(box_line(box, site, seen.points if seen else 0, stream, source.stored, behind_s), flush=True)
+        for box in self._receiver.twins.seen_ms:
+            is_twin = self._receiver.twins.is_active(box, time.time_ns() // 1_000_000)
+            if is_twin and f"{box} twice" not in self._told:
+                print(f"box {box} is there twice: duplicate_id; give one of the two another id", flush=True)
+            (self._told.add if is_twin else self._told.discard)(f"{box} twice")
         for box, seen in self._receiver.seen.items():
             since = seen.status.get("unacknowledged_since")
             if isinstance(since, int | float) and box not in self._told:

@@ -45,6 +45,9 @@ class Speaking(Protocol):
     def status(self) -> dict[str, Any]:
         """Return what the gateway has and what waits for it: acked, waiting, last_ack_utc_ms, pairing and more."""
 
+    def problems(self) -> frozenset[str]:
+        """Return the codes of what is wrong between box and gateway."""
+
     def ask_stored(self, seq: int) -> None:
         """Have the gateway acknowledge the events up to this one at once; from any thread."""
 
@@ -101,12 +104,15 @@ class SmsLink:
             due_s = self._worked(now_s)
         except (MailboxError, OSError) as exc:
             code = "mailbox" if isinstance(exc, MailboxError) else "store_degraded"
-            if self._problems.changed({code}):
+            if self._problems.changed({code} | self._spoken_problems()):
                 log.warning("sms: %s", exc)
             return now_s + RETRY_S
-        self._problems.changed(set())
+        self._problems.changed(self._spoken_problems())
         self._tell_state(now_s)
         return due_s
+
+    def _spoken_problems(self) -> frozenset[str]:
+        return frozenset() if self.speaking is None else self.speaking.problems()
 
     def _worked(self, now_s: float) -> float:
         self._replies()

@@ -18,6 +18,7 @@ from edge.links.sms_sealing import Sealing
 from edge.links.sms_values import Values
 from hal.sample import Notice
 from sms.forms import Ack, Answer, Event, Events, Order, body, form_of
+from sms.hello import is_refusal
 from sms.mailbox import Received
 from sms.seal import SealError
 from sms.session import Opened
@@ -60,7 +61,10 @@ class Incoming:
             return self._carried_out(opened, form, message, now_s)
         self._hearing.heard(message, now_s)
         if form is None:
-            self._agree(opened)
+            if is_refusal(message.octets):
+                self._refused()
+            else:
+                self._agree(opened)
             return True
         if isinstance(form, Ack):
             self._acknowledged(form, now_s)
@@ -70,8 +74,21 @@ class Incoming:
         self._sealing.keep()
         return True
 
+    def _refused(self) -> None:
+        """The gateway knows this box's id by another key: of a second box from the same card, or of one replaced."""
+        memory = self._sealing.memory
+        was_told = memory.refused_boot is not None
+        memory.refused_boot = self._feed.clock.boot
+        self._sealing.keep()
+        if not was_told:
+            log.error("sms: the gateway knows the id %s by another key", self._feed.box)
+            self._say("duplicate_id", seen="gateway")
+
     def _agree(self, opened: Opened) -> None:
         memory = self._sealing.memory
+        if memory.refused_boot is not None:
+            memory.refused_boot = None
+            self._say("duplicate_id_end")
         was_new = memory.since_ms is None
         lost_below = self._session.lost_below
         answer = self._session.agree(opened)

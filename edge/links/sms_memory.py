@@ -80,6 +80,8 @@ class Memory(msgspec.Struct):
     """Ranges of counters of which the gateway was told that they never come."""
     lessons: list[bytes] = []
     """Head and body of the last reports, for the next prior."""
+    refused_boot: int | None = None
+    """The start in which the gateway said last that this box's id belongs to another key. None: it does not say so."""
     prior: bytes = b""
     """The one that the gateway has as well, packed."""
 

@@ -62,10 +62,15 @@ class Sealing:
         self.seal(Type.ALARM, body(Events((), is_test=True)), "machine", base_s=base_of(self.clock.utc_ms()))
 
     def say_hello(self) -> None:
-        """Offer the hello once a local day, the same one, until it is answered."""
+        """Offer the hello once a day, the same one, until it is answered; one that was refused also at each start.
+
+        So a box that replaces another need not wait for tomorrow when the operator has forgotten the dead one's key.
+        """
         octets = self.session.hello(self._version)
-        day = self.clock.utc_ms() // 86_400_000
-        self.out.offer_now(f"hello-{octets[-8:].hex()}-{day}", octets)
+        when = f"{self.clock.utc_ms() // 86_400_000}"
+        if self.memory.refused_boot not in {None, self.clock.boot}:
+            when += f"-{self.clock.boot}"
+        self.out.offer_now(f"hello-{octets[-8:].hex()}-{when}", octets)
 
     def keep(self) -> None:
         """Make durable what was taken together with what it did. Raises OSError."""

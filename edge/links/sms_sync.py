@@ -156,6 +156,10 @@ class Sync:
             "refused": self._incoming.refused,
         }
 
+    def problems(self) -> frozenset[str]:
+        """See Speaking."""
+        return frozenset({"duplicate_id"} if self._out.memory.refused_boot is not None else ())
+
     def close(self) -> None:
         """Give back the counters that were reserved and not used. Raises OSError."""
         self._sealing.close()

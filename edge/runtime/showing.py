@@ -102,10 +102,17 @@ class Showing:
             points=[self._figure(points[name]) for name in self._shown.points if name in points],
             alarms=self._alarms(engine),
             costs=self._costs(),
-            link=next((str(link.status()["state"]) for link in self._links.values()), ""),
+            link=self._link(),
             waiting=self._waiting(),
             is_kept=self._is_kept(),
         )
+
+    def _link(self) -> str:
+        """Return the state of the first link, but where another box uses this one's id, that."""
+        found = [link.status() for link in self._links.values()]
+        if any("duplicate_id" in status["problems"] for status in found):
+            return "duplicate_id"
+        return next((str(status["state"]) for status in found), "")
 
     def _name(self, point: Point) -> str:
         names = point.spec.name

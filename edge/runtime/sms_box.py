@@ -77,6 +77,7 @@ def _made(box: Box, settings: Settings, sms: SmsSettings) -> SmsLink:
             return box_facts(
                 box.links["sms"].status(), clock=box.clock, version=product_version(),
                 started_ms=round(now_s * 1000), waiting=box.waiting() if "mqtt" in box.links else None,
+                problems={code for link in list(box.links.values()) for code in link.status()["problems"]},
             )  # fmt: skip
 
         return [

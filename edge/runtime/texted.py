@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -39,12 +39,12 @@ def desk_of(
 
 def box_facts(
     sms: Mapping[str, Any], *, clock: Clock, version: str, started_ms: int, waiting: int | None = None,
-    disk_percent: float | None = None,
+    disk_percent: float | None = None, problems: Collection[str] = (),
 ) -> BoxFacts:  # fmt: skip
     """Return what DIAG, CREDIT and STATUS tell of the box; `sms`: the status of the SMS link.
 
     `started_ms`: monotonic; `waiting`: entries that the server has not acknowledged by MQTT, None without MQTT: then
-    the messages that the gateway has not acknowledged count, where there is one.
+    the messages that the gateway has not acknowledged count, where there is one. `problems`: of all links.
     """
     budget = sms.get("budget") or {}
     if waiting is None and "paired" in sms:
@@ -55,4 +55,5 @@ def box_facts(
         signal_percent=sms.get("signal"), operator=str(sms.get("operator") or ""), sent_today=budget.get("today"),
         per_day=budget.get("per_day"), sent_month=budget.get("month"), per_month=budget.get("per_month"),
         cost=budget.get("cost"), currency=str(budget.get("currency") or ""),
+        is_id_twice="duplicate_id" in problems,
     )  # fmt: skip

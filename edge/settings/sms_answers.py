@@ -45,6 +45,8 @@ class BoxFacts(msgspec.Struct, frozen=True):
     per_month: int | None = None
     cost: Decimal | float | None = None
     currency: str = ""
+    is_id_twice: bool = False
+    """Another box uses this one's id, as a link saw."""
 
 
 def read(to: Speech, value: ValueView) -> str:
@@ -140,6 +142,8 @@ def _meter(to: Speech, meter: MeterView, letters: int) -> str:
 
 
 def _links(to: Speech, facts: BoxFacts) -> Iterator[str]:
+    if facts.is_id_twice:
+        yield to.say("id_twice")
     if facts.waiting is not None:
         key = "server" if facts.acked_utc_ms is not None else "server_never"
         yield to.say(key, at=to.clock(facts.acked_utc_ms), waiting=facts.waiting or None)

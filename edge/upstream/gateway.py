@@ -98,6 +98,9 @@ class Gateway:
         messages = mailbox.received(BATCH)
         for message in messages:
             self._dealt_with(name, message, utc_s)
+        for heard_by, refusal in self._pairing.refusals:
+            self._mailboxes[heard_by].enqueue(refusal)
+        self._pairing.refusals.clear()
         if messages:
             mailbox.done([message.id for message in messages])
             self.wake = True
@@ -111,6 +114,7 @@ class Gateway:
             raise
         except Exception as exc:  # one message must not stop those of all other boxes: kept raw, with its traceback
             log.exception("a message of %s could not be dealt with", message.number)
+            self._pairing.refusals.clear()
             self.sessions.forget()
             self.reports.forget()
             with self.store:

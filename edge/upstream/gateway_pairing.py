@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+from edge.upstream.gateway_post import month_of
 from edge.upstream.gateway_sessions import Sessions
 from edge.upstream.gateway_store import Box, GatewayStore
 from sms.keys import fingerprint
-from sms.mailbox import Received
+from sms.mailbox import Outgoing, Received
 from sms.seal import SealError
-from sms.session import Hello, open_hello
+from sms.session import Hello, open_hello, refused_message
 
+TOLD_S: Final = 72_000
+"""Those who claim an id that is another's are told so once in this time, all of one id together."""
 NEW_MOST: Final = 200
 """Boxes that wait to be accepted; a flood of invented ones must not fill the file."""
 
@@ -24,6 +27,8 @@ class Pairing:
     def __init__(self, store: GatewayStore, sessions: Sessions) -> None:
         self._store = store
         self._sessions = sessions
+        self.refusals: list[tuple[str, Outgoing]] = []
+        """By mailbox, what is to be handed over once the transaction is durable."""
 
     def hello(self, name: str, message: Received, now_s: int) -> str:
         """Take a hello; return why it is refused, "" when it is not."""
@@ -43,7 +48,7 @@ class Pairing:
                 box.id, fingerprint(said.public), box.id,
             )  # fmt: skip
         if box.public != said.public:
-            return self._claimed(box, said, message.number, now_s)
+            return self._claimed(box, said, message.number, name, now_s)
         if box.state == "revoked":
             return f"box {box.id} was revoked"
         if box.session is not None and self._sessions.of(box, now_s).is_used(said):
@@ -54,13 +59,23 @@ class Pairing:
         self._store.update(box)
         return ""
 
-    def _claimed(self, box: Box, said: Hello, number: str, now_s: int) -> str:
+    def _claimed(self, box: Box, said: Hello, number: str, name: str, now_s: int) -> str:
         (waiting,) = self._store.db.execute("SELECT count(*) FROM claim WHERE box = ?", (box.id,)).fetchone()
         if waiting < 4:
             self._store.db.execute("INSERT OR IGNORE INTO claim VALUES (?,?,?,?)", (box.id, said.public, number, now_s))
         theirs, ours = fingerprint(said.public), fingerprint(box.public)
         self._store.journal(now_s, box.id, "claim", number=number, print=theirs, holder=ours)
-        return f"{box.id} is {ours} here; {theirs} claims the same id (vigie gateway revoke {box.id} lets it ask again)"
+        told = "SELECT 1 FROM journal WHERE box = ? AND kind = 'refusal' AND at_s > ?"
+        if not self._store.db.execute(told, (box.id, now_s - TOLD_S)).fetchone():
+            self._store.journal(now_s, box.id, "refusal", number=number, print=theirs)
+            self._store.count(box.id, month_of(now_s), "out")
+            # one that a cut loses is said again: the box repeats its hello tomorrow
+            octets, key = refused_message(self._sessions.identity, said), f"refused-{box.id}-{now_s}#1"
+            self.refusals.append((name, Outgoing(key, number, octets=octets, valid_s=86_400, priority=15)))
+        return (
+            f"duplicate_id: {box.id} is {ours} here; {theirs} claims the same id"
+            f" (vigie gateway revoke {box.id} lets it ask again)"
+        )
 
     def look(self, box: Box, now_s: int) -> None:
         """Answer a hello that was accepted; tell a box that this gateway came from a backup."""

@@ -21,6 +21,7 @@ from edge.links.backoff import Backoff
 from edge.links.connection import Connected, Connection, Happening, Lost, Message, Refused, SubAck
 from edge.links.refusals import CODES
 from edge.upstream.ledger import Ledger, Stored
+from edge.upstream.twins import Twins
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ class Receiver:
         self.code = ""
         self.refused = 0
         """Payloads that could not be taken."""
+        self.twins = Twins()
         self._connection = connection
         self._utc_ms = utc_ms
         self._boxes = boxes or ("+",)
@@ -159,10 +161,21 @@ class Receiver:
                 self._refuse(messages[0].topic, exc)
             return
         self._acknowledge(dict.fromkeys(stream for one in parsed for stream in one.streams()))
+        for one, kept in stored:
+            if kept is not None and isinstance(one.form, Batch | EventPack):
+                self._look_for_twin(one.box, one.form, kept)
         if self._on_stored is not None:
             for one, kept in stored:
                 if kept is not None:
                     self._on_stored(one.box, one.form, kept)
+
+    def _look_for_twin(self, box: str, form: Batch | EventPack, kept: Stored) -> None:
+        if self.twins.stored(box, form, kept.entries, self._utc_ms()):
+            log.error(
+                "duplicate_id: two boxes use the id %s: their streams take turns; all of both is stored. Give one of"
+                " them another id",
+                box,
+            )
 
     def _acknowledge(self, heard: Iterable[tuple[str, str]]) -> None:
         if self.state == "up":

@@ -210,6 +210,22 @@ def test_two_stations_with_one_id_both_deliver_everything_and_say_so(tmp_path: P
             assert db.execute(query).fetchone() == (2000, 2000)
 
 
+def test_a_consumer_sees_two_stations_with_one_id_by_their_streams_that_take_turns(tmp_path: Path) -> None:
+    with rig(tmp_path) as made:
+        receiver = made.receive()
+        twin = Bench(session=2)
+        twin.records.stream, twin.events.stream = "77777777", "88888888"
+        for round_ in (1, 2):
+            for bench in (made.bench, twin):
+                assert not receiver.twins.is_active("b0042", time.time_ns() // 1_000_000)
+                made.link.close()
+                made.link = made.new_link(bench)
+                bench.write(10)
+                turn(lambda: bench.records.cursor("mqtt") == 10 * round_, made.link, receiver, seconds=20)  # noqa: B023
+        assert receiver.twins.is_active("b0042", time.time_ns() // 1_000_000)
+        assert made.stored().is_everything(20)
+
+
 def test_bad_records_arrive_as_bad_and_never_as_zero(tmp_path: Path) -> None:
     with rig(tmp_path) as made:
         made.receive()

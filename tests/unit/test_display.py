@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,7 @@ from edge.runtime.device import DeviceSpec
 from edge.runtime.screen import Figure, ScreenAlarm, ScreenFacts, amount, screen_pages
 from edge.runtime.showing import Showing, Told, display_device, moved_today
 from edge.runtime.station import Question
+from edge.settings import catalogue
 from edge.settings.load import loads
 from edge.settings.model import Display
 from hal import drivers
@@ -412,9 +414,28 @@ def test_a_display_is_a_device_of_its_bus_named_by_its_address() -> None:
     assert (spec.name, spec.options, spec.period_ms) == ("0x3c", {}, {})
 
 
-def facts_source() -> Showing:
+@pytest.mark.parametrize(("problems", "link"), [([], "up"), (["undated"], "up"), (["duplicate_id"], "duplicate_id")])
+def test_a_second_box_with_this_boxs_id_is_shown_in_place_of_the_links_state(problems: list[str], link: str) -> None:
+    found = facts_source({"mqtt": FakeLink("up", []), "sms": FakeLink("down", problems)}).facts()
+    assert found.link == link
+    for lang, height in product(("en", "fr"), (32, 64)):
+        word = catalogue.word(lang, "link_state", link)
+        assert any(word in " ".join(text_of(page)) for page in screen_pages(found, lang, height))
+
+
+class FakeLink:
+    """A link as the display sees it."""
+
+    def __init__(self, state: str, problems: list[str]) -> None:
+        self._status = {"state": state, "problems": problems}
+
+    def status(self) -> dict[str, Any]:
+        return self._status
+
+
+def facts_source(links: Mapping[str, FakeLink] | None = None) -> Showing:
     rig = Rig(gauge())
     return Showing(
         loads(SITE), Display(bus="air"), lambda: rig.engine, ManualClock(),
-        today=dict, links={}, waiting=lambda: 0, is_kept=lambda: True,
+        today=dict, links=links or {}, waiting=lambda: 0, is_kept=lambda: True,
     )  # fmt: skip

@@ -89,10 +89,10 @@ def case(tmp_path: Path) -> Iterator[Case]:
     made.receiver.close()
 
 
-def batch(seq: int, count: int = 1, box: str = "b0042", value: Any = 1) -> Message:
+def batch(seq: int, count: int = 1, box: str = "b0042", value: Any = 1, stream: str = STREAM) -> Message:
     records = [Record("papp", 1000 * i, 1000, value) for i in range(count)]
     cut = Cut([UTC_MS + 1000 * i for i in range(count)], "ntp")
-    return Message(f"vigie/v1/{box}/up/m", encode_records(Origin(box, STREAM, "ab"), seq, 1, records, cut))
+    return Message(f"vigie/v1/{box}/up/m", encode_records(Origin(box, stream, "ab"), seq, 1, records, cut))
 
 
 def test_each_batch_is_acknowledged_also_a_repeat(case: Case) -> None:

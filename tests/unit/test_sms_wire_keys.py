@@ -14,8 +14,10 @@ from sms.hello import (
     Hello,
     Welcome,
     hello_message,
+    must_be_refused,
     must_be_tagged,
     open_hello,
+    refused_message,
     session_keys,
     welcome_message,
     welcome_of,
@@ -42,7 +44,7 @@ GATEWAY_SALT: Final = OCTETS["fresh octets of the gateway"]
 
 
 def test_the_keys_follow_from_the_two_identities() -> None:
-    assert len(OCTETS) == 19
+    assert len(OCTETS) == 20
     assert OCTETS["public key of the box"] == BOX.public
     assert OCTETS["public key of the gateway"] == GATEWAY.public
     assert OCTETS["secret of the two"] == BOX.agreed(GATEWAY.public) == GATEWAY.agreed(BOX.public)
@@ -64,6 +66,9 @@ def test_the_hello_and_the_welcome_are_as_written() -> None:
     assert welcome_message(said, OCTETS["key of the welcome"]) == OCTETS["welcome"]
     assert welcome_of(OCTETS["welcome"]) == said
     must_be_tagged(OCTETS["welcome"], OCTETS["key of the welcome"])
+    hello = open_hello(GATEWAY, OCTETS["hello"])
+    assert refused_message(GATEWAY, hello) == OCTETS["refused"]
+    must_be_refused(BOX, GATEWAY.public, BOX_SALT, OCTETS["refused"])
 
 
 @pytest.mark.parametrize(
