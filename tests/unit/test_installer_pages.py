@@ -22,6 +22,7 @@ from edge.settings.model_sms import Test
 from edge.settings.pins import HEADER
 from edge.settings.trial_text import TrialFacts, trial_sms
 from hal.decode.i2c_addresses import KNOWN
+from sms.commands import EXAMPLES, asked
 from tests.card_rig import GOOD as CARD
 from tests.card_rig import Rig
 from tests.support import ROOT
@@ -201,6 +202,19 @@ def test_the_text_of_a_passed_test_is_the_boxs(lang: str) -> None:
     facts = TrialFacts("b0042", "Gymnase Sud", when, names={"tic.index": {"en": "Linky"}}, signal="GSM 4/5")
     page = {"en": english, "fr": french}[lang]("leave.md")
     assert textwrap.indent(trial_sms(passed, facts, lang), "    ") + "\n\n" in page
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_what_an_installer_texts_is_understood(lang: str) -> None:
+    page = {"en": english, "fr": french}[lang]
+    texted = set(
+        re.findall(
+            r"`([A-Z]{4,}(?: [a-z]+)?)`|^ {4}([A-Z]{4,} [a-z].*)$", page("leave.md") + page("dead-box.md"), re.MULTILINE
+        )
+    )
+    words = {what: [said[lang].split()[0]] for what, said in EXAMPLES.items()}
+    understood = {asked("".join(text), words).what for text in texted}
+    assert understood == {"test", "status", "read", "meter.set"}
 
 
 @pytest.mark.skipif(shutil.which("xz") is None, reason="needs Debian's xz-utils")
