@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from edge.runtime.card_take import SETTINGS, Taking
 from edge.settings.card_verdict import Verdict
-from edge.store.fs import read_file, write_all
+from edge.store.fs import File, Room, read_file, write_all
 from edge.store.fs_memory import MemoryFs
 
 NOW_S = 1_795_166_000  # 20 Nov 2026
@@ -50,12 +50,57 @@ index = "482,137"
 """
 
 
+class Under:
+    """A folder of a disk as a disk of its own, so that both partitions of a card lose power together."""
+
+    def __init__(self, disk: MemoryFs, folder: str) -> None:
+        self.disk = disk
+        self.folder = folder
+        disk.mkdir(folder)
+
+    def _at(self, path: str) -> str:
+        return f"{self.folder}/{path}" if path else self.folder
+
+    def open(self, path: str, *, create: bool = False) -> File:
+        """See edge.store.fs.Fs."""
+        return self.disk.open(self._at(path), create=create)
+
+    def rename(self, old: str, new: str) -> None:
+        """See edge.store.fs.Fs."""
+        self.disk.rename(self._at(old), self._at(new))
+
+    def unlink(self, path: str) -> None:
+        """See edge.store.fs.Fs."""
+        self.disk.unlink(self._at(path))
+
+    def listdir(self, path: str) -> list[str]:
+        """See edge.store.fs.Fs."""
+        return self.disk.listdir(self._at(path))
+
+    def mkdir(self, path: str) -> None:
+        """See edge.store.fs.Fs."""
+        self.disk.mkdir(self._at(path))
+
+    def exists(self, path: str) -> bool:
+        """See edge.store.fs.Fs."""
+        return self.disk.exists(self._at(path))
+
+    def fsync_dir(self, path: str) -> None:
+        """See edge.store.fs.Fs."""
+        self.disk.fsync_dir(self._at(path))
+
+    def room_left(self, path: str) -> Room:
+        """See edge.store.fs.Fs."""
+        return self.disk.room_left(self._at(path))
+
+
 class Rig:
     """The card's first partition, the machine's files, and the clock of a start."""
 
-    def __init__(self) -> None:
-        self.boot = MemoryFs()
-        self.root = MemoryFs()
+    def __init__(self, disk: MemoryFs | None = None) -> None:
+        self.disk = disk or MemoryFs(keep_cuts=True)
+        self.boot = Under(self.disk, "boot")
+        self.root = Under(self.disk, "root")
         self.now_s = NOW_S
         self.data = "ok"
         self.opened = 0
@@ -91,4 +136,8 @@ class Rig:
 
     def octets_written(self) -> int:
         """Return what went to both disks so far."""
-        return self.boot.counts.octets_written + self.root.counts.octets_written
+        return self.disk.counts.octets_written
+
+    def everything(self) -> bytes:
+        """Return all octets of the disk, also those of files that are gone."""
+        return b"".join(image.read(1 << 24, 0) for image in self.disk.images.values())

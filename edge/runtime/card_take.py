@@ -23,10 +23,10 @@ from edge.runtime.card_state import CardMemory, CardState, KnownAct
 from edge.settings.card_bare import bare_settings, id_of, is_bare, new_id
 from edge.settings.card_choice import ERRORS, candidates, chosen
 from edge.settings.card_pages import LANGUAGES, errors_page, fault_line, is_same, stamp
-from edge.settings.card_text import SECRETS_FOLDER, CardText, FormError, card_text
+from edge.settings.card_text import SECRETS_FOLDER, CardText, FormError, card_text, print_of
 from edge.settings.card_verdict import LASTING, State, Verdict
 from edge.settings.faults import Fault, SettingsError
-from edge.settings.load import MOST_BYTES, of_card
+from edge.settings.load import MOST_CARD_BYTES, loads, of_card
 from edge.settings.model import Settings
 from edge.settings.places import KeyPath, scan
 from edge.settings.rules_card import SECRETS
@@ -119,7 +119,7 @@ class Taking:
         try:
             file = self._boot.open(name)
             try:
-                content = file.pread(MOST_BYTES + 1, 0)
+                content = file.pread(MOST_CARD_BYTES + 1, 0)
             finally:
                 file.close()
         except NotAFileError:
@@ -133,6 +133,9 @@ class Taking:
             return Read(name, content, faults=exc.faults)
         except FormError as exc:
             return Read(name, content, faults=[exc.fault])
+        except (ValueError, RecursionError) as exc:  # of what nobody thought of: it is no reason not to start
+            log.error("%s: %r", name, exc)
+            return Read(name, content, faults=[Fault(0, 0, "", "card.cut_short")])
 
     def _secrets_gone(self, settings: Settings, parts: CardText) -> list[Fault]:
         """Return a fault for each secret that is neither in the file nor on the box: the card of another box."""
@@ -151,12 +154,12 @@ class Taking:
 
     def _taken(self, read: Read, settings: Settings, parts: CardText) -> Verdict:
         state, is_lasting = self._state, self._data in LASTING
-        is_new = parts.print != state.taken
+        is_new = parts.print != state.taken or not self._has_good_settings()
         secrets = {
             name: value.encode() for name, value in parts.secrets.items() if self._secret(name) != value.encode()
         }
         self._keep_secrets(secrets)
-        if is_new or not self._root.exists(SETTINGS):
+        if is_new:
             self._keep_settings(parts.settings)
         if is_new:
             state.earlier = [*(one for one in state.earlier if one not in {parts.print, state.taken}), state.taken]
@@ -168,6 +171,17 @@ class Taking:
         self._clean(read, parts, is_lasting=is_lasting)
         self._forget_errors()
         return self._verdict("applied" if is_new or secrets else "unchanged", read.name)
+
+    def _has_good_settings(self) -> bool:
+        """Return whether those in force are the card's as they were taken, or good ones that were changed since."""
+        text = self._settings_text()
+        if print_of(text) == self._state.taken:
+            return True
+        try:
+            loads(text)
+        except SettingsError:
+            return False
+        return True
 
     def _secret(self, name: str) -> bytes | None:
         path = f"{SECRETS_AT}/{name}"

@@ -17,7 +17,8 @@ from edge.settings.report import message
 
 LANGUAGES: Final = ("en", "fr")
 BETWEEN: Final = "--"
-MOST_FAULTS: Final = 20
+MOST_FAULTS: Final = 12
+LONGEST: Final = 300
 EARLIEST_S: Final = 1_735_689_600  # 2025: a clock before that was never set
 
 
@@ -53,7 +54,8 @@ def fault_line(fault: Fault, lang: str) -> str:
     """Return one fault in one line: where, what, what to write."""
     where = render(lang, "card_page.line", {"line": fault.line}) if fault.line else ""
     key = f"{fault.path}{render(lang, 'card_page.colon', {})}" if fault.path else ""
-    return f"{where}{key}{message(fault, lang)}"
+    told = f"{where}{key}{message(fault, lang)}"
+    return told if len(told) <= LONGEST else f"{told[: LONGEST - 1]}…"
 
 
 def _head(name: str, when: str, box: str) -> str:

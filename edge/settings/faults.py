@@ -17,6 +17,7 @@ from edge.settings.origins import Origin, Origins, origin_of, source_of
 from edge.settings.places import KeyPath, Place, Places, scan
 
 SHOWN_LENGTH: Final = 72
+MOST: Final = 1000  # a file with more is no settings file, and would take minutes to judge
 
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _SECRET: Final = re.compile(r"passw|passphrase|mot_de_passe|secret|token|private", re.IGNORECASE)
@@ -107,7 +108,7 @@ class Faults:
             self.at_key(path, key, **values)
 
     def _note(self, noted: _Noted) -> None:
-        if noted not in self._noted:
+        if len(self._noted) < MOST and noted not in self._noted:
             self._noted.append(noted)
 
     def placed(self, text: str, data: Mapping[str, Any]) -> list[Fault]:

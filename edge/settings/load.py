@@ -41,6 +41,7 @@ RULES: Final = (
 )  # fmt: skip
 """What is looked at between tables, each (draft, faults) -> None, in this order."""
 MOST_BYTES = 4_000_000  # a site of 10,000 points is 2 MB; what is larger is another file
+MOST_CARD_BYTES = 1_000_000  # an installer's file: 5,000 points; a Pi has to judge it before anything else starts
 
 
 def load(path: str | os.PathLike[str]) -> model.Settings:
@@ -61,8 +62,8 @@ def of_card(content: bytes, name: str) -> tuple[model.Settings, str]:
 
     The text is without byte order mark, its lines end with LF.
     """
-    if len(content) > MOST_BYTES:
-        raise SettingsError(name, [_too_large()])
+    if len(content) > MOST_CARD_BYTES:
+        raise SettingsError(name, [_too_large(MOST_CARD_BYTES)])
     faults = Faults()
     text = text_of(content, faults)
     if text is None:
@@ -82,7 +83,7 @@ def _loaded(path: str | os.PathLike[str], *, with_advice: bool) -> tuple[model.S
         fault = Fault(0, 0, "", "file.unreadable", {"why": exc.strerror or str(exc)})
         raise SettingsError(name, [fault]) from exc
     if len(content) > MOST_BYTES:
-        raise SettingsError(name, [_too_large()])
+        raise SettingsError(name, [_too_large(MOST_BYTES)])
     faults = Faults()
     text = text_of(content, faults)
     if text is None:
@@ -90,8 +91,8 @@ def _loaded(path: str | os.PathLike[str], *, with_advice: bool) -> tuple[model.S
     return _checked(text, name, with_advice=with_advice, is_card=with_advice)
 
 
-def _too_large() -> Fault:
-    return Fault(0, 0, "", "file.too_large", {"most": MOST_BYTES // 1_000_000})
+def _too_large(most: int) -> Fault:
+    return Fault(0, 0, "", "file.too_large", {"most": most // 1_000_000})
 
 
 def loads(text: str, name: str = "settings") -> model.Settings:

@@ -15,6 +15,10 @@ from edge.settings.faults import Fault, Faults, shown_line
 MOST_FAULTS: Final = 50  # of the syntax: a file with more is no settings file
 MOST_TRIES: Final = 100  # lines looked back for where something was opened
 
+_DEEP_KEY: Final = re.compile(r"(?:[\w-]+[ \t]*\.[ \t]*){33}")
+_TEXT: Final = re.compile(r""""(?:\\.|[^"\\])*"|'[^']*'""")
+_LONG_NUMBER: Final = re.compile(r"\d[\d_]{4000}")  # Python makes no number of more than 4,300 digits
+
 _PLACE: Final = re.compile(r"^(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$", re.DOTALL)
 
 # tomllib's words -> key of the catalogue; what is not listed is shown as tomllib says it
@@ -62,16 +66,27 @@ def tables_of(text: str, faults: Faults) -> tuple[str, dict[str, Any] | None]:
     while len(faults.known) < MOST_FAULTS:
         readable = "\n".join(lines)
         try:
+            _refuse_deep_keys(lines)
             return readable, tomllib.loads(readable)
         except tomllib.TOMLDecodeError as exc:
             fault = _fault(str(exc), lines)
         except RecursionError:
             fault = Fault(1, 1, "", "syntax.depth")
+        except ValueError:
+            line = next((number for number, text in enumerate(lines, 1) if _LONG_NUMBER.search(text)), 1)
+            fault = Fault(line, 1, "", "syntax.value")
         faults.known.append(fault)
         if not _is_by_itself(fault, lines):
             return readable, None
         lines[fault.line - 1] = ""
     return "", None
+
+
+def _refuse_deep_keys(lines: list[str]) -> None:
+    """Raise RecursionError for a key of very many parts: tomllib takes time by the square of their number."""
+    for line in lines:
+        if line.count(".") > 32 and _DEEP_KEY.search(_TEXT.sub("s", line)):
+            raise RecursionError
 
 
 def _fault(message: str, lines: list[str]) -> Fault:
@@ -100,7 +115,7 @@ def _opening_line(lines: list[str], noticed: int) -> int:
     for count in range(noticed - 1, max(-1, noticed - MOST_TRIES), -1):
         try:
             tomllib.loads("\n".join(lines[:count]))
-        except tomllib.TOMLDecodeError:
+        except ValueError:
             continue
         return next(number for number in range(count + 1, len(lines) + 1) if lines[number - 1].strip())
     return noticed
@@ -115,7 +130,7 @@ def _is_by_itself(fault: Fault, lines: list[str]) -> bool:
         return True
     try:
         tomllib.loads(line)
-    except tomllib.TOMLDecodeError:
+    except ValueError:
         # a list or a long text that is left open may have been meant to go on below
         return fault.key != "syntax.open_array" and '"""' not in line and "'''" not in line
     return False

@@ -28,8 +28,7 @@ def test_a_good_file_is_taken_and_its_secrets_leave_the_card(rig: Rig) -> None:
     assert 'password_file = "/etc/vigie/secrets/mqtt-password"   # of the broker' in card
     assert "# the card of b0042\n" in card
     assert "secret" not in card.replace("/etc/vigie/secrets/", "")
-    left = b"".join(image.read(1 << 20, 0) for image in rig.boot.images.values())
-    assert b"mqtt-secret" not in left, "also the octets of the file that was replaced are gone"
+    assert rig.everything().count(b"mqtt-secret") == 1, "also the octets of the file that was replaced are gone"
 
 
 def test_a_card_that_did_not_change_writes_nothing(rig: Rig) -> None:
