@@ -48,6 +48,8 @@ class TextingBox:
         self.schema = schema_for(id_)
         self.hour = 0
         self.index = 70_000
+        self.jumps: dict[int, int] = {}
+        """By how much a person sets the index in an hour: no consumption."""
         self.account: set[tuple[int, str, float, float | None]] = set()
         self.told: list[forms.Form] = []
         self.refused = 0
@@ -66,7 +68,7 @@ class TextingBox:
         columns: list[list[int | None]] = [[], [], [], []]
         start = self.hour
         for place in range(count):
-            self.index += 100 + self.hour % 7
+            self.index += 100 + self.hour % 7 + self.jumps.get(self.hour, 0)
             mean = 120 + self.hour % 24
             t_s = NOW_S + self.hour * 3600
             increment = None if is_first and not place else float(100 + self.hour % 7)

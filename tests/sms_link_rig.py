@@ -57,6 +57,8 @@ class Past:
         self._clock = clock
         self.holes: set[int] = set()
         self.dark: set[tuple[str, int]] = set()
+        self.jumps: dict[int, int] = {}
+        """By how much a person set the index of tic.base, by the hour."""
         self.trouble = ""
 
     def period(self, point: str, t_ms: int, end_ms: int) -> Period | None:
@@ -72,6 +74,8 @@ class Past:
         if point in {"tic.base", "water"}:
             rate = 700.0 if point == "tic.base" else 23.0
             last = 120_000 + rate * (hour + noise)
+            if point == "tic.base":
+                last += sum(by for at, by in self.jumps.items() if at <= hour)
             return Period(t_ms, end_ms, 1, end_ms - t_ms, last=last)
         mean = (700 if point == "tic.papp" else 60) * (1 + 0.2 * math.sin(hour / 4)) + noise
         if point == "door":

@@ -14,6 +14,8 @@ from edge.core.types import Event
 from sms.forms import Event as Told
 
 AT_ONCE: Final = frozenset({"alarm_begin", "alarm_end"})
+INDEX_MOVED: Final = frozenset({"meter_set", "meter_exchange"})
+"""The report that has it in it has whole indexes: its 16 bits say nothing of one that jumped."""
 FELLOWS: Final = frozenset(
     {
         "test_begin",
@@ -26,10 +28,13 @@ FELLOWS: Final = frozenset(
         "stop",
         "meter_changed",
     }
-    | {"index_set", "device_lost", "device_back", "store_degraded", "store_ok", "sms_budget"}
+    | {"device_lost", "device_back", "store_degraded", "store_ok", "sms_budget"}
+    | INDEX_MOVED
 )
 """Wait for company: for an alarm, or for the values of the plan."""
 LEFT_OUT: Final = frozenset({"v", "u", "text"})
+LEFT_OUT_OF: Final = {"meter_set": LEFT_OUT | {"index", "drift", "pulses", "percent"}}
+"""So that `was` and `now`, which the gateway reckons with, have room in any case."""
 PAGE: Final = 500
 WAIT_MOST: Final = 24
 
@@ -51,6 +56,8 @@ class EventTail:
         self._clock = clock
         self.waiting: list[Waiting] = []
         self.seq = 0
+        self.index_moved_s = 0
+        """UTC of the newest event after which an index stands elsewhere."""
 
     @property
     def stream(self) -> str:
@@ -76,10 +83,10 @@ class EventTail:
             for event in chunk.entries:
                 if event.kind in AT_ONCE or event.kind in FELLOWS:
                     utc_ms = self._dating.utc_ms(chunk.boot, event.at_ms)
-                    now_s = self._clock.utc_ms() // 1000
-                    self.waiting.append(
-                        Waiting(now_s if utc_ms is None else utc_ms // 1000, event, doubtful=utc_ms is None)
-                    )  # fmt: skip
+                    utc_s = (self._clock.utc_ms() if utc_ms is None else utc_ms) // 1000
+                    self.waiting.append(Waiting(utc_s, event, doubtful=utc_ms is None))
+                    if event.kind in INDEX_MOVED:
+                        self.index_moved_s = utc_s
             self.seq = chunk.first + len(chunk.entries) - 1
         fellows = [found for found in self.waiting if found.event.kind in FELLOWS]
         for old in fellows[:-WAIT_MOST]:
@@ -108,7 +115,8 @@ def told(found: Waiting, base_s: int) -> Told:
     values: Mapping[str, Any] = found.event.values
     value = values.get("v")
     number = _number(value)
-    words = {name: said for name, said in values.items() if name not in LEFT_OUT and said not in (None, "")}
+    left_out = LEFT_OUT_OF.get(found.event.kind, LEFT_OUT)
+    words = {name: said for name, said in values.items() if name not in left_out and said not in (None, "")}
     if number is None and isinstance(value, str):
         words["v"] = value
     if found.doubtful:

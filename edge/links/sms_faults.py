@@ -71,7 +71,8 @@ class Movement:
 
 
 def _has_moved(before: tuple[int, int, int], now: tuple[int, int, int]) -> bool:
-    return now[0] != before[0] or now[1] < before[1] or now[2] != before[2]
+    # a daemon that begins anew counts what it sent from 0: nothing has left for that
+    return now[0] > before[0] or now[1] < before[1] or now[2] != before[2]
 
 
 def fault_of(health: Health, moves: Moves) -> Code | None:

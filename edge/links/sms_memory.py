@@ -65,6 +65,8 @@ class Memory(msgspec.Struct):
     """The instant of the plan that was served last."""
     full_ms: int = 0
     """When whole indexes were sent last."""
+    index_moved_s: int = 0
+    """UTC at which an index was set or a meter exchanged; 0: whole indexes were told since."""
     anchors: dict[str, int] = {}
     """Which they were, by point."""
     backlog: list[tuple[int, int]] = []

@@ -101,7 +101,8 @@ class Reports:
                 backlog.append((oldest_ms, new_ms))
                 told_ms = new_ms
             from_ms = new_ms
-        full = upto_ms - memory.full_ms >= DAY_MS
+        is_moved = 0 < memory.index_moved_s < upto_ms / 1000
+        full = upto_ms - memory.full_ms >= DAY_MS or is_moved
         kind = Type.DAILY if self.schema.step_s == 86_400 else Type.REPORT
         anchors = {} if full else dict(memory.anchors)
         found, reached_ms = self._cut(from_ms, upto_ms, kind, told_ms, anchors)
@@ -115,6 +116,7 @@ class Reports:
             backlog[:1] = [(reached_ms, end_ms)] if reached_ms is not None and is_cut else []
         if full and found:
             memory.full_ms = upto_ms
+            memory.index_moved_s = 0 if is_moved else memory.index_moved_s
         memory.sent_ms, memory.told_ms, memory.due_s = max(from_ms, upto_ms), told_ms, due_s
         memory.backlog, memory.anchors = backlog, anchors
         return found

@@ -93,6 +93,8 @@ class Sync:
             self._sealing.say_hello()
             return now_s + 3600.0
         self._tail.read()
+        if self._tail.index_moved_s:
+            self._out.memory.index_moved_s, self._tail.index_moved_s = self._tail.index_moved_s, 0
         is_hurried = self._wanted_seq > self._hurried_seq
         has_news = self._tail.is_urgent() or self._out.is_changed or self._out.is_new
         if now_s < self._look_s and not (has_news or is_hurried):

@@ -10,6 +10,7 @@ from typing import Final
 
 from edge.core.types import Record
 from edge.upstream.gateway_rows import Held, Reached, Rows, Span, rescaled
+from edge.upstream.gateway_shifts import Shifts
 from edge.upstream.gateway_store import GatewayStore
 from sms.indexes import lifted
 from sms.schema import Schema
@@ -23,8 +24,9 @@ REACHED_S: Final = 60 * 86_400
 class Indexes:
     """Of all boxes. Everything belongs inside a transaction."""
 
-    def __init__(self, store: GatewayStore) -> None:
+    def __init__(self, store: GatewayStore, shifts: Shifts) -> None:
         self._store = store
+        self._shifts = shifts
 
     def keep(self, box: str, rows: Rows, counter: int, now_s: int) -> None:
         """Keep what the report of this counter reached, and what waits for another."""
@@ -89,7 +91,9 @@ class Indexes:
         )
         while rows := db.execute(query, (box,)).fetchall():
             for point, start_s, end_s, value, exponent in rows:
-                db.execute("INSERT OR IGNORE INTO reached VALUES (?,?,?,?,?)", (box, point, end_s, value, exponent))
+                moved = self._shifts.between(box, point, start_s, end_s, exponent)
+                values = (box, point, end_s, value + moved, exponent)
+                db.execute("INSERT OR IGNORE INTO reached VALUES (?,?,?,?,?)", values)
                 db.execute("DELETE FROM empty WHERE box = ? AND point = ? AND start_s = ?", (box, point, start_s))
 
     def waited_for(self, box: str, now_s: int, below: int | None) -> list[Record]:
@@ -111,7 +115,13 @@ class Indexes:
             "DELETE FROM held WHERE box = ? AND point = ? AND start_s = ? AND dt_s = ?",
             [(box, one.point, one.start_s, one.dt_s) for one in held],
         )
-        return [one.record(self.reached(box, one.point, one.since_s)) for one in held]
+        return [
+            one.record(
+                self.reached(box, one.point, one.since_s),
+                self._shifts.between(box, one.point, one.since_s, one.start_s + one.dt_s, one.exponent),
+            )
+            for one in held
+        ]
 
     def came_at(self, box: str, counter: int, at_s: int) -> None:
         """Let what waits of a report have waited since it came, not since it could be read."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from edge.core.types import Event
+from edge.core.types import Event, Record
 from edge.upstream.gateway_indexes import Indexes
 from edge.upstream.gateway_log import GatewayLog
 from edge.upstream.gateway_priors import Priors
-from edge.upstream.gateway_rows import Reached, Rows, rows_of, spans
+from edge.upstream.gateway_rows import Reached, Rows, Span, rows_of, spans
 from edge.upstream.gateway_schemas import Schemas
+from edge.upstream.gateway_shifts import Shifts
 from edge.upstream.gateway_store import Box, Came, GatewayStore
 from sms import forms
 from sms.codec import decode, is_full
@@ -37,7 +38,8 @@ class Reports:
     def __init__(self, store: GatewayStore, log: GatewayLog) -> None:
         self._store = store
         self._log = log
-        self._indexes = Indexes(store)
+        self._shifts = Shifts(store, log)
+        self._indexes = Indexes(store, self._shifts)
         self.schemas = Schemas(store)
         self.priors = Priors(store)
 
@@ -120,7 +122,10 @@ class Reports:
         def reached(point: str, at_s: int) -> Reached | None:
             return self._indexes.reached(box.id, point, at_s)
 
-        rows = rows_of(schema, periods, columns, reached, may_hold=may_hold)
+        def shifted(point: str, span: Span, exponent: int) -> int:
+            return self._shifts.between(box.id, point, span.start_s, span.end_s, exponent)
+
+        rows = rows_of(schema, periods, columns, reached, may_hold=may_hold, shifted=shifted)
         box.every_s = periods[-1].end_s - periods[0].start_s
         if header.type is Type.REPORT:
             self.priors.keep(box.id, header, body)
@@ -148,6 +153,7 @@ class Reports:
     def prune(self, now_s: int) -> None:
         """Drop what no report leans on any more, and give up what was never readable."""
         self._indexes.prune(now_s)
+        self._shifts.prune(now_s)
         db = self._store.db
         query = "SELECT box, counter, head, body, why FROM unread WHERE at_s < ?"
         for box, counter, head, body, why in db.execute(query, (now_s - UNREAD_S,)).fetchall():
@@ -177,10 +183,15 @@ class Reports:
             events.append(Event(TEST_EVENT, now_s * 1000, "", {"counter": header.counter}))
         if not events:
             return Came(header.counter, now_s)
+        corrected: list[Record] = []
         for event in events:
             self._alarm(box.id, event)
+            corrected += self._shifts.take(box.id, event)
         row, seq = self._log.append(box.id, "ev", events, now_s)
-        return Came(header.counter, now_s, ev_stream=row, ev_seq=seq)
+        if not corrected:
+            return Came(header.counter, now_s, ev_stream=row, ev_seq=seq)
+        m_row, m_seq = self._log.append(box.id, "m", corrected, now_s)
+        return Came(header.counter, now_s, m_stream=m_row, m_seq=m_seq, ev_stream=row, ev_seq=seq)
 
     def _gone(self, box: Box, words: Any, now_s: int) -> None:
         """Take a box's word that counters were never used, or what was in them is lost: nobody waits for them."""

@@ -50,10 +50,13 @@ class Held(NamedTuple):
     value: int
     exponent: int
 
-    def record(self, before: Reached | None) -> Record:
-        """Return its record; without an increment when what was before will never be known."""
+    def record(self, before: Reached | None, moved: int = 0) -> Record:
+        """Return its record; without an increment when what was before will never be known.
+
+        `moved`: by how much a person set the index since then.
+        """
         span = Span(self.start_s, self.start_s + self.dt_s)
-        start = None if before is None else rescaled(before.value, before.exponent, self.exponent)
+        start = None if before is None else rescaled(before.value, before.exponent, self.exponent) + moved
         return _index(self.point, span, self.value, start, self.exponent)
 
 
@@ -112,9 +115,11 @@ def rows_of(
     reached: Callable[[str, int], Reached | None],
     *,
     may_hold: bool,
+    shifted: Callable[[str, Span, int], int] = lambda *_: 0,
 ) -> Rows:
     """Return what a decoded report gives; `reached(point, at_s)`: the index that a point had at an instant.
 
+    `shifted(point, span, exponent)`: by how much a person set the index in a period; that is no consumption.
     may_hold: the message before may still come, so a first index without one waits for it.
     """
     rows = Rows()
@@ -123,7 +128,10 @@ def rows_of(
         by_point.setdefault(channel.point, {})[channel.what] = (channel, column)
     for point, whats in by_point.items():
         if "index" in whats:
-            _index_rows(rows, *whats["index"], periods, reached(point, periods[0].start_s), may_hold=may_hold)
+            channel, column = whats["index"]
+            moves = [shifted(point, span, channel.exponent) for span in periods]
+            before = reached(point, periods[0].start_s)
+            _index_rows(rows, channel, column, list(zip(periods, moves, strict=True)), before, may_hold=may_hold)
         else:
             rows.records.extend(_gauge(point, span, whats, place) for place, span in enumerate(periods))
     rows.records.sort(key=lambda record: record.start_ms)  # stable: in the order of the schema within a period
@@ -134,18 +142,21 @@ def _index_rows(
     rows: Rows,
     channel: Channel,
     column: Sequence[int | None],
-    periods: Sequence[Span],
+    periods: Sequence[tuple[Span, int]],
     before: Reached | None,
     *,
     may_hold: bool,
 ) -> None:
+    """Add what a column of indexes gives; `periods`: each with what the index was set by in it."""
+    first_s = periods[0][0].start_s
     point, exponent = channel.point, channel.exponent
     last = None if before is None else rescaled(before.value, before.exponent, exponent)
-    for span, value in zip(periods, column, strict=True):
+    for (span, moved), value in zip(periods, column, strict=True):
+        last = None if last is None else last + moved
         if value is None:
             rows.records.append(_bad(point, span))
         elif last is None and may_hold:
-            held = Held(point, periods[0].start_s, span.start_s, span.end_s - span.start_s, value, exponent)
+            held = Held(point, first_s, span.start_s, span.end_s - span.start_s, value, exponent)
             rows.held.append(held)
         else:
             rows.records.append(_index(point, span, value, last, exponent))
@@ -153,7 +164,7 @@ def _index_rows(
         if last is not None:
             rows.reached.append(Reached(point, span.end_s, last, exponent))
     if last is None:
-        rows.empty.append((point, periods[0].start_s, periods[-1].end_s))
+        rows.empty.append((point, first_s, periods[-1][0].end_s))
 
 
 def _index(point: str, span: Span, value: int, before: int | None, exponent: int) -> Record:

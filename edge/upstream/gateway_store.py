@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, Self, TypeAlias
 import msgspec
 
 from edge.upstream.database import opened
-from edge.upstream.gateway_tables import TABLES, VERSION
+from edge.upstream.gateway_tables import ADDED, TABLES, VERSION
 
 State: TypeAlias = Literal["new", "accepted", "revoked"]
 NO_FILE: Final = "name a file in a folder that exists and that you may write"
@@ -94,6 +94,7 @@ class GatewayStore(AbstractContextManager["GatewayStore"]):
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # it holds the gateway's key
         try:
             self.db = opened(path, TABLES, VERSION)
+            self.db.executescript(ADDED)
         except ValueError as exc:
             raise StoreError(str(exc)) from exc
         except sqlite3.Error as exc:

@@ -104,3 +104,11 @@ CREATE TABLE journal (
     id INTEGER PRIMARY KEY, at_s INTEGER NOT NULL, box TEXT NOT NULL, kind TEXT NOT NULL, words TEXT NOT NULL
 );
 """
+
+ADDED: Final = """
+-- indexes that a person set on the box: what they jumped is no consumption
+CREATE TABLE IF NOT EXISTS shift (
+    box TEXT, point TEXT, at_s INTEGER, was REAL, now REAL, PRIMARY KEY (box, point, at_s, was, now)
+) WITHOUT ROWID;
+"""
+"""What files made before it lack: made at each opening."""

@@ -136,6 +136,8 @@ class Ledger(AbstractContextManager["Ledger"]):
             if not rows:
                 return Stored(0, new, gaps)
         self._db.executemany("INSERT OR IGNORE INTO record VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+        if batch.via:
+            self._db.executemany(_CORRECTED, [(row[2], row[4], row[3], row[0]) for row in rows])
         times = [row[3] for row in rows]
         source.stored += len(rows)
         source.newest_ms = max(source.newest_ms, *(row[3] + row[4] for row in rows))
@@ -241,6 +243,12 @@ _EXPLAIN: Final = "UPDATE gap SET why = ? WHERE stream = ? AND why = ? AND first
 _TWIN: Final = (
     "SELECT 1 FROM event e JOIN stream s ON s.id = e.stream WHERE s.box = ? AND s.id != ? AND e.kind = ?"
     " AND e.t_ms = ? AND e.point IS ? AND e.words = ?"
+)
+
+# what a gateway wrote of a period before it knew better
+_CORRECTED: Final = (
+    "WITH same AS (SELECT seq FROM record WHERE point = ? AND dt_ms = ? AND t_ms = ? AND stream = ?4)"
+    " DELETE FROM record WHERE stream = ?4 AND seq IN same AND seq < (SELECT max(seq) FROM same)"
 )
 
 _NEWEST: Final = {
