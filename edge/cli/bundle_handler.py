@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from edge.runtime.slot_files import bundle_version, is_of_this_disk, target_slot, targets, write_cmdline
+from edge.runtime.slot_files import FAT, bundle_version, is_of_this_disk, target_slot, targets, write_cmdline
 from edge.runtime.slots import Slots
 from edge.store.fs import RealFs
 from edge.store.update_store import UpdateStore
@@ -37,21 +37,21 @@ def allowed(environment: Mapping[str, str], slots: Slots) -> None:
         raise ValueError(f"version {version} is older than {least}: older versions are not taken")
 
 
-def written(environment: Mapping[str, str], slots: Slots) -> None:
+def written(environment: Mapping[str, str], slots: Slots, boot_kind: str = FAT) -> None:
     """Give the written slot its own command line, and let it be tried once. Raises ValueError or OSError."""
     found, slot = targets(environment), target_slot(environment)
-    write_cmdline(found["boot"], slot, found["system"].name)
+    write_cmdline(found["boot"], slot, found["system"].name, boot_kind)
     slots.change(lambda autoboot: autoboot.with_tried(slot))
 
 
-def main(words: Sequence[str] | None = None, root: Path = Path("/")) -> int:
+def main(words: Sequence[str] | None = None, root: Path = Path("/"), boot_kind: str = FAT) -> int:
     """Carry out one handler; return 1 with its reason on standard error when RAUC is to stop."""
     asked = sys.argv[1:] if words is None else list(words)
     try:
         if asked == ["allowed"]:
             allowed(os.environ, Slots(root))
         elif asked == ["written"]:
-            written(os.environ, Slots(root))
+            written(os.environ, Slots(root), boot_kind)
         else:
             raise ValueError(f"no such handler: {' '.join(asked)}")
     except (OSError, ValueError, KeyError) as exc:

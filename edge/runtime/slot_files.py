@@ -20,6 +20,7 @@ from edge.core.autoboot import SLOTS, Slot
 from edge.core.release import Version, version_of
 
 CMDLINE: Final = "cmdline.txt"
+FAT: Final = "vfat"
 CMDLINE_MAX: Final = 2048  # arm64 COMMAND_LINE_SIZE
 MANIFEST_MAX: Final = 65_536
 OURS: Final = ("root=", "vigie.slot=", "rauc.slot=")
@@ -73,9 +74,9 @@ def cmdline(text: str, slot: Slot, partuuid: str) -> str:
     return line
 
 
-def write_cmdline(boot: Path, slot: Slot, partuuid: str) -> None:
+def write_cmdline(boot: Path, slot: Slot, partuuid: str, kind: str = FAT) -> None:
     """Write the slot's own command line onto its boot partition and read it again. Raises OSError or ValueError."""
-    with mounted(boot, read_only=False) as folder:
+    with mounted(boot, kind, read_only=False) as folder:
         file = folder / CMDLINE
         line = cmdline(file.read_text(encoding="ascii"), slot, partuuid)
         with file.open("r+", encoding="ascii") as opened:
@@ -83,20 +84,22 @@ def write_cmdline(boot: Path, slot: Slot, partuuid: str) -> None:
             opened.truncate()
             opened.flush()
             os.fsync(opened.fileno())
-    with mounted(boot, read_only=True) as folder:  # from the card, not from what the kernel still holds in its hands
+    with mounted(
+        boot, kind, read_only=True
+    ) as folder:  # from the card, not from memory
         found = (folder / CMDLINE).read_text(encoding="ascii", errors="replace")
     if found != line:
         raise OSError(f"{boot}: {CMDLINE} was written and says something else: {found[:200]!r}")
 
 
 @contextlib.contextmanager
-def mounted(device: Path, *, read_only: bool) -> Iterator[Path]:
-    """Give a FAT, of a partition or in a file, as a folder. Raises OSError with what mount says."""
+def mounted(device: Path, kind: str, *, read_only: bool) -> Iterator[Path]:
+    """Give a file system, of a partition or in a file, as a folder. Raises OSError with what mount says."""
     with tempfile.TemporaryDirectory(prefix="vigie-boot-") as name:
         how = ["ro" if read_only else "rw", "nosuid", "nodev", "noexec"]
         if not stat.S_ISBLK(device.stat().st_mode):
             how.append("loop")
-        _run([MOUNT, "-t", "vfat", "-o", ",".join(how), os.fspath(device), name])
+        _run([MOUNT, "-t", kind, "-o", ",".join(how), os.fspath(device), name])
         try:
             yield Path(name)
         finally:
