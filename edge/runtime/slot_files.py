@@ -84,9 +84,7 @@ def write_cmdline(boot: Path, slot: Slot, partuuid: str, kind: str = FAT) -> Non
             opened.truncate()
             opened.flush()
             os.fsync(opened.fileno())
-    with mounted(
-        boot, kind, read_only=True
-    ) as folder:  # from the card, not from memory
+    with mounted(boot, kind, read_only=True) as folder:  # from the card, not from memory
         found = (folder / CMDLINE).read_text(encoding="ascii", errors="replace")
     if found != line:
         raise OSError(f"{boot}: {CMDLINE} was written and says something else: {found[:200]!r}")
