@@ -15,6 +15,8 @@ import msgspec
 
 from edge.cli import client
 from edge.cli.words import Words, own_words
+from edge.runtime.card_restore import SECRETS_NAME
+from edge.runtime.card_state import STATE as CARD_MEMORY
 from edge.runtime.wiping import Known, known
 from edge.store.erasing import Hit, Search, erase, fill, flush_folder, own_files
 from edge.store.fs import RealFs
@@ -84,10 +86,12 @@ def _wipe(args: argparse.Namespace, found: Known, say: Words) -> int:
     if args.state.is_dir():
         flush_folder(args.state)
     texts, why = _texts(found.texts)
-    if args.settings and args.config.exists():
-        octets += erase(args.config)
-        flush_folder(args.config.parent)
-        paths.append(args.config)
+    if args.settings:
+        gone = _settings_and_secrets(args.config)
+        octets += sum(erase(path) for path in gone)
+        for folder in {path.parent for path in gone}:
+            flush_folder(folder)
+        paths += gone
     filled = fill(args.state, _progress(args, say)) if args.fill and args.state.is_dir() else 0
     left = Search(found.values)
     if args.state.is_dir():
@@ -137,6 +141,14 @@ def _progress(args: argparse.Namespace, say: Words) -> Callable[[int, int], None
             sys.stderr.write(say("wipe.filling", percent=min(100, step * 100 // STEPS)) + "\n")
 
     return tell
+
+
+def _settings_and_secrets(config: Path) -> list[Path]:
+    """Return the settings file and what was made, or moved off a card, beside it: codes and passwords."""
+    secrets = config.parent / SECRETS_NAME
+    beside = sorted(secrets.iterdir()) if secrets.is_dir() and not secrets.is_symlink() else []
+    found = (config, config.parent / Path(CARD_MEMORY).name, *beside)
+    return [path for path in found if path.is_file() and not path.is_symlink()]
 
 
 def _as_json(

@@ -126,10 +126,10 @@ class Faults:
         for path, at, key, values in self._noted:
             where = source_of(path, self.origins)
             place = places.key(where) if at == "key" else places.value(where)
-            is_hidden = any(path[: len(secret)] == secret for secret in hidden)
+            is_hidden = place.line in secret_lines or _is_misspelt_secret(values)
             shown = "" if at != "value" else "…" if is_hidden else _shown_value(path, data, lines, place)
             is_table = not path or isinstance(_at(data, path), dict | list)
-            source = "" if shown or is_table else shown_line(lines, place.line, is_secret=place.line in secret_lines)
+            source = "" if shown or is_table else shown_line(lines, place.line, is_secret=is_hidden)
             origin = origin_of(path, self.origins)
             found.append(
                 Fault(
@@ -150,6 +150,11 @@ class Faults:
         origin, own = origin_of(other.path, self.origins), origin_of(path, self.origins)
         by_use = origin is not None and (own is None or own.use != origin.use)
         return places.key(origin.use if origin and by_use else source_of(other.path, self.origins)).line
+
+
+def _is_misspelt_secret(values: Mapping[str, Any]) -> bool:
+    """Return whether an unknown key is probably one whose value is a secret: pasword, pin_code."""
+    return values.get("near") in {"code", "pin"} or _SECRET.search(str(values.get("near", ""))) is not None
 
 
 def _given(origin: Origin) -> str:

@@ -97,6 +97,23 @@ def test_the_settings_go_too_when_asked_for(tmp_path: Path, capsys: Any) -> None
     assert not config.exists()
 
 
+def test_what_was_made_or_moved_off_a_card_goes_with_the_settings_and_not_without(tmp_path: Path, capsys: Any) -> None:
+    state, config = kept(tmp_path)
+    secrets = config.parent / "secrets"
+    secrets.mkdir()
+    for name in ("access-code", "wifi-password"):
+        (secrets / name).write_text("K7QM-4XPD-92TH")
+    (config.parent / "card.json").write_text("{}")
+    (secrets / "elsewhere").symlink_to(tmp_path / "kept")
+    (tmp_path / "kept").write_text("kept")
+    assert main(words(state, config, "--yes")) == 0
+    assert len(list(secrets.iterdir())) == 3
+    assert main(words(state, config, "--yes", "--settings")) == 0
+    assert [path.name for path in secrets.iterdir()] == ["elsewhere"]
+    assert not (config.parent / "card.json").exists()
+    assert (tmp_path / "kept").read_text() == "kept"
+
+
 def test_files_that_are_not_the_boxs_stay_and_what_they_hold_is_found(tmp_path: Path, capsys: Any) -> None:
     state, config = kept(tmp_path)
     (state / "my-notes.txt").write_text(f"meter {METER} in the cellar")
