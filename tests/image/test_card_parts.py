@@ -1,0 +1,142 @@
+"""What is kept of a Debian root, the initramfs, the boot partitions' files, the machine that builds."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from image.card import boot, host, initramfs, prune, trees
+from image.card.base import packages, recipe
+
+DEP = """kernel/fs/ext4/ext4.ko: kernel/lib/crc16.ko kernel/fs/jbd2/jbd2.ko
+kernel/fs/jbd2/jbd2.ko:
+kernel/lib/crc16.ko:
+kernel/fs/btrfs/btrfs.ko: kernel/lib/raid6.ko
+kernel/lib/raid6.ko:
+kernel/drivers/w1/wire.ko:
+kernel/drivers/w1/slaves/w1_therm.ko: kernel/drivers/w1/wire.ko
+"""
+
+
+def test_modules_are_kept_with_all_that_they_need_and_others_go() -> None:
+    needs = prune.dependencies(DEP)
+    assert prune.kept_modules(needs, ["fs/ext4/*"]) == {
+        "kernel/fs/ext4/ext4.ko", "kernel/lib/crc16.ko", "kernel/fs/jbd2/jbd2.ko",
+    }  # fmt: skip
+    assert prune.kept_modules(needs, ["drivers/w1/*"]) == {"kernel/drivers/w1/wire.ko"}  # * stays in a folder
+    assert prune.kept_modules(needs, []) == set()
+    assert prune.kept_modules({}, ["fs/*"]) == set()
+
+
+def test_firmware_of_other_chips_goes_and_links_of_ours_stay(tmp_path: Path) -> None:
+    for name in ("brcm/brcmfmac43455-sdio.bin", "brcm/brcmfmac4354-sdio.bin", "regulatory.db", "other/chip.bin"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "brcm/brcmfmac43455-sdio.board.bin").symlink_to("brcmfmac43455-sdio.bin")
+    prune.prune_firmware(tmp_path)
+    left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*"))
+    assert left == [
+        "brcm", "brcm/brcmfmac43455-sdio.bin", "brcm/brcmfmac43455-sdio.board.bin", "regulatory.db",
+    ]  # fmt: skip
+
+
+def test_packages_are_named_once_and_no_compiler_is_among_them() -> None:
+    named = packages()
+    assert len(named) == len(set(named)) > 20
+    assert not {"gcc", "build-essential", "initramfs-tools", "sudo"} & set(named)
+    assert {"rauc", "rauc-service"} <= set(named)  # the second is a package of its own
+    assert any(word.endswith("doc/gammu-smsd/examples/*") for word in recipe())  # the schema of the SMS database
+
+
+def test_archive_is_the_same_wherever_it_is_made_and_names_devices_first(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name / "bin").mkdir(parents=True)
+        (tmp_path / name / "init").write_bytes(b"#!/bin/busybox sh\n")
+        (tmp_path / name / "init").chmod(0o700)
+        (tmp_path / name / "bin/sh").symlink_to("busybox")
+    one = initramfs.archive(tmp_path / "one", epoch=5)
+    assert one == initramfs.archive(tmp_path / "two", epoch=5)
+    assert len(one) % 4 == 0
+    assert one.startswith(b"070701")
+    assert one.index(b"dev/console") < one.index(b"bin/sh") < one.index(b"TRAILER!!!")
+    assert gzip.decompress(gzip.compress(one, 9, mtime=0)) == one
+
+
+def test_record_is_padded_and_holds_its_lengths() -> None:
+    entry = initramfs.record("init", 0o100755, b"abc", number=1, epoch=0)
+    assert len(entry) % 4 == 0
+    assert entry[54:62] == b"00000003"  # c_filesize
+    assert entry[94:102] == b"00000005"  # c_namesize, its end included
+    assert entry[110:115] == b"init\0"
+
+
+@pytest.mark.parametrize(("slot", "number"), [("a", "05"), ("b", "06")])
+def test_command_line_is_one_line_that_names_no_disk(slot: boot.Slot, number: str) -> None:
+    line = boot.cmdline(slot)
+    assert line.endswith("\n")
+    assert line.count("\n") == 1
+    words = line.split()
+    assert {f"root=PARTUUID=76696731-{number}", f"vigie.slot={slot}", f"rauc.slot={slot}", "ro", "panic=10"} <= set(
+        words
+    )
+    assert not any(name in line for name in ("mmcblk", "vda", "serial", "ttyAMA", "ttyS"))
+
+
+def test_config_is_read_by_the_firmware_and_leaves_the_serial_port_alone() -> None:
+    assert boot.config_is_sound(boot.CONFIG)
+    assert not boot.config_is_sound("x" * 99)
+    assert not boot.config_is_sound("été=1")
+    assert "enable_uart=0" in boot.CONFIG.splitlines()
+    assert "initramfs initrd.img followkernel" in boot.CONFIG.splitlines()
+
+
+def test_boot_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    part = boot.layout.named(boot.layout.parts(), "boot_a")
+    with (tmp_path / "vmlinuz").open("wb") as opened:
+        opened.truncate(part.size_bytes - (2 << 20))
+    with pytest.raises(host.StepError, match="do not fit"):
+        boot.check_fits(tmp_path, part)
+
+
+def test_every_board_has_the_name_that_its_firmware_asks_for(tmp_path: Path) -> None:
+    (tmp_path / "from").mkdir()
+    (tmp_path / "to").mkdir()
+    for name in trees.BOARDS:
+        (tmp_path / "from" / name).write_bytes(name.encode())
+    trees.lay(tmp_path / "from", tmp_path / "to")
+    there = {path.name for path in (tmp_path / "to").iterdir()}
+    assert {
+        "bcm2710-rpi-zero-2-w.dtb", "bcm2710-rpi-3-b.dtb", "bcm2711-rpi-4-b.dtb", "bcm2711-rpi-cm4.dtb",
+    } <= there  # fmt: skip
+
+
+# --- the machine
+
+
+def test_no_emulation_is_needed_on_the_card_s_own_processor(tmp_path: Path) -> None:
+    assert host.ensure_emulation("aarch64", tmp_path / "none") == ""
+
+
+def test_emulation_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "register").touch()
+    (tmp_path / "qemu-aarch64").write_text("enabled\ninterpreter /usr/bin/qemu-aarch64-static\n")
+    assert host.ensure_emulation("x86_64", tmp_path) == ""
+
+
+def test_emulation_that_is_switched_off_is_an_error_that_names_the_packages(tmp_path: Path) -> None:
+    (tmp_path / "register").touch()
+    (tmp_path / "qemu-aarch64").write_text("disabled\n")
+    with pytest.raises(host.HostError, match="qemu-user-static and binfmt-support"):
+        host.ensure_emulation("x86_64", tmp_path)
+
+
+def test_missing_programs_are_all_named() -> None:
+    with pytest.raises(host.HostError, match="no-such-tool no-other-tool"):
+        host.check_programs(["sh", "no-such-tool", "no-other-tool"])
+
+
+def test_program_that_fails_says_what_it_complained_of() -> None:
+    with pytest.raises(host.StepError, match=r"sh failed \(3\): why it failed"):
+        host.run("sh", "-c", "echo why it failed >&2; exit 3")
