@@ -22,6 +22,7 @@ from edge.cli.machine_facts import listening_ports, machine_figures, missing_ext
 from edge.cli.site_file import settings_of
 from edge.cli.words import Words, own_words, zone_of
 from edge.core.doctor import Facts, Finding, examine, is_ready
+from edge.settings.card_verdict import verdict_of
 from edge.store.update_store import published
 
 FIRST_READINGS_S: Final = 20.0  # a box that has just started is given so long to have read everything once
@@ -95,7 +96,14 @@ def _facts(args: argparse.Namespace, client: Client) -> tuple[Facts, Words]:
         readable=readable_secrets(settings) if settings else (),
         ports=listening_ports(),
         update=published(),
+        card=_card(),
     ), Words(lang)
+
+
+def _card() -> Mapping[str, Any] | None:
+    """Return what came of the installer's file at this boot."""
+    verdict = verdict_of()
+    return None if verdict is None else msgspec.structs.asdict(verdict)
 
 
 def _words(client: Client) -> Words:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 from edge.cli.defaults import DEFAULT_CONFIG, DEFAULT_STATE, socket_path
 from edge.runtime.outputs import Outputs
 from edge.runtime.systemd import notify, watchdog_s
+from edge.settings.card_verdict import verdict_of
 from edge.settings.faults import SettingsError
 from edge.settings.load import load
 from edge.settings.model import Settings
@@ -91,7 +92,7 @@ def serve(args: argparse.Namespace, settings: Settings, state: Path, socket: Pat
         hardware = partial(_demo, settings) if args.demo else None
         box = Box(
             settings, state, socket=socket, hardware=hardware, config=args.config,
-            leds=None if args.demo else LEDS, outputs=outputs,
+            leds=None if args.demo else LEDS, outputs=outputs, card=None if args.demo else verdict_of(),
         )  # fmt: skip
         ask = asker()
         if ask is not None:

@@ -31,6 +31,7 @@ CODES: Final = (
     "too_hot", "unclean_stop", "clock_unset", "bus_slow", "probes_one_by_one", "unknown_device", "output_ordered",
     "output_forced", "alarm_active", "store_degraded", "history_degraded", "notebook_degraded", "disk_full",
     "card_worn", "no_link", "link_down", "unacknowledged", "readable_secret", "weak_signal", "sms_used_up",
+    "card_no_data", "card_refused", "card_absent", "card_restore",
     "update_on_trial", "update_waits", "update_rolled_back", "update_refused",
 )  # fmt: skip
 """The findings that have no other name; the others are reasons of samples and codes of links."""
@@ -41,6 +42,7 @@ def examine(facts: Facts) -> list[Finding]:
     return [
         *_service(facts),
         *_settings(facts),
+        *_card(facts.card),
         *_update(facts),
         *_supply(facts.machine),
         *_clock(facts),
@@ -84,6 +86,23 @@ def _settings(facts: Facts) -> Iterator[Finding]:
         yield ok("settings", "settings_good", file=facts.settings)
     for extra in facts.extras:
         yield found("fail", "extra_missing", "settings", extra=extra)
+
+
+def _card(card: Mapping[str, Any] | None) -> Iterator[Finding]:
+    """Judge the installer's card; where nothing lasts that is told first, and the file all the same."""
+    if card is None:
+        return
+    if card["state"] == "no_data":
+        yield found("fail", "card_no_data", "card", data=card["data"])
+    if card["faults"]:
+        file = {"file": card["file"]} if card["file"] else {}
+        yield found("fail", "card_refused", "card", count=card["faults"], first=card["first"], **file)
+    elif not card["is_configured"]:
+        yield found("warn", "card_absent", "card")
+    elif card["state"] in {"applied", "unchanged"}:
+        yield ok("card", "card_good", file=card["file"])
+    if card["restore"]:
+        yield found("warn", "card_restore", "card", text=card["restore"])
 
 
 def _update(facts: Facts) -> Iterator[Finding]:

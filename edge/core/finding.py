@@ -58,6 +58,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """TCP ports on which this machine listens for others; None where that can't be known."""
     update: Mapping[str, Any] | None = None
     """Which of the card's two systems runs, and what became of the last update; None on another installation."""
+    card: Mapping[str, Any] | None = None
+    """What came of the installer's file at this boot; None on a machine that was not made from a card."""
     why_no_box: str = ""
     """A word of the catalogue's table no_box, or the system's own words."""
 

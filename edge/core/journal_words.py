@@ -45,6 +45,8 @@ _TAG: Final = "equipment points begin_ms"
 KINDS: Final[dict[str, Kind]] = {
     "start": _kind("version boot"),
     "stop": _kind(),
+    "card_refused": _kind("faults", "file"),
+    "card_no_data": _kind("data"),
     "unclean_stop": _kind("boot", "seen_ms seen_trust"),
     "clock": _kind("boot utc_ms source", "step_ms before author channel"),
     "alarm_begin": _kind(_ALARM, f"{_FACTS} first after shelved suppressed out_of_service"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,6 +14,7 @@ from edge.runtime.compared import Compared, compared
 from edge.runtime.notebook_keeper import moment
 from edge.runtime.stores import Stores
 from edge.runtime.undated import last_seen
+from edge.settings.card_verdict import Verdict
 from edge.settings.model import Settings
 from edge.settings.packaged import product_version
 
@@ -29,7 +31,9 @@ class Announced(msgspec.Struct, frozen=True):
     compared: Compared
 
 
-def announced(stores: Stores, settings: Settings, clock: Clock, dating: Dating, *, was_cut: bool) -> Announced:
+def announced(
+    stores: Stores, settings: Settings, clock: Clock, dating: Dating, *, was_cut: bool, card: Verdict | None = None
+) -> Announced:
     """Return what is to be told at this start: the unclean end before it, itself, then what it found."""
     now, notebook, recalled = moment(clock), stores.notebook, stores.recalled
     events = [Event("start", now.at_ms, "", {"version": product_version(), "boot": clock.boot})]
@@ -37,6 +41,7 @@ def announced(stores: Stores, settings: Settings, clock: Clock, dating: Dating, 
         boot = clock.boot - 1
         seen = last_seen(boot, dating, (stores.records, stores.events))
         events.insert(0, Event("unclean_stop", now.at_ms, "", {"boot": boot, **seen}))
+    events += _of_card(card, now.at_ms)
     if notebook.damage:
         values = {"taken": "nothing" if notebook.was_empty else "backup"}
         if notebook.kept_as:
@@ -50,10 +55,18 @@ def announced(stores: Stores, settings: Settings, clock: Clock, dating: Dating, 
     return Announced([*events, *found.events], recalled.copied, recalled.copied_events, found)
 
 
+def _of_card(card: Verdict | None, at_ms: int) -> Iterator[Event]:
+    """Yield what was wrong with the installer's card at this start."""
+    if card is not None and not card.is_kept:
+        yield Event("card_no_data", at_ms, "", {"data": card.data})
+    if card is not None and card.faults:
+        yield Event("card_refused", at_ms, "", {"faults": card.faults, **({"file": card.file} if card.file else {})})
+
+
 def announce(box: Box, power_up: PowerUp, *, was_cut: bool) -> None:
     """Put the start, and an unclean end before it, first into the events log."""
     now_ms = box.clock.monotonic_ns() // 1_000_000
-    found = announced(box.stores, box.settings, box.clock, box.dating, was_cut=was_cut)
+    found = announced(box.stores, box.settings, box.clock, box.dating, was_cut=was_cut, card=box.card)
     registers = {**found.event_registers, "running": True, "power_up": msgspec.to_builtins(power_up)}
     box.writer.post(
         EventBatch(box.clock.boot, found.events, registers),

@@ -26,7 +26,7 @@ from edge.runtime.changing import Changing
 from edge.runtime.clock import Machine, RealMachine
 from edge.runtime.clock_start import dated_as, power_up, system_clock
 from edge.runtime.desk import RunningBox, product_version
-from edge.runtime.feed import feed_of, store_facts
+from edge.runtime.feed import card_facts, feed_of, store_facts
 from edge.runtime.findings import REGISTER, Findings
 from edge.runtime.guests import guests_of, showing_of
 from edge.runtime.last_resort import LastResort, machine_uptime_s
@@ -45,6 +45,7 @@ from edge.runtime.supervisor import Bell, Supervisor
 from edge.runtime.undated import estimated_end
 from edge.runtime.update_news import REGISTER as UPDATE_REGISTER
 from edge.runtime.update_news import UpdateNews
+from edge.settings.card_verdict import Verdict
 from edge.settings.model import MqttLink as MqttSettings
 from edge.settings.model import Settings
 from edge.settings.model_sms import SmsLink as SmsSettings
@@ -75,7 +76,7 @@ class Box:
 
     mailbox_poll_s = POLL_S
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the seams by which a test or a demonstration takes the machine's place
         self,
         settings: Settings,
         state: Path,
@@ -88,15 +89,16 @@ class Box:
         config: Path | None = None,
         leds: Path | None = None,
         outputs: Outputs | None = None,
+        card: Verdict | None = None,
     ) -> None:
         """Open the logs and put everything together; nothing runs yet. Raises OSError when the state can't be used.
 
         `hardware` makes simulated devices in a folder, `clock` the clock of a start; `machine` is what that goes by
         otherwise, `fs` the disk under the logs, `config` the file of the settings, for backups,
         `leds` the folder of the machine's LEDs, where one of them is to tell how the box is, `outputs` the site's
-        outputs, opened already where they are real.
+        outputs, opened already where they are real; `card` what came of the installer's file at this boot.
         """
-        self.settings = settings
+        self.settings, self.card = settings, card
         self.outputs = outputs or Outputs(settings.outputs, settings.buses)
         if hardware is None and outputs is None:  # before what may take long: what ran last may have left a relay on
             self.outputs.open({})
@@ -164,8 +166,8 @@ class Box:
         self._tell_desk(config)
         self.lamp = status_lamp(
             settings, self.station.engine, self.clock, leds=leds, handles=handles, links=self.links,
-            is_kept=lambda: self.writer.trouble() is None,
-            is_sound=lambda: not (self.keeper.degraded or self.history.degraded),
+            is_kept=lambda: self.writer.trouble() is None and (card is None or card.is_kept),
+            is_sound=lambda: not (self.keeper.degraded or self.history.degraded) and (card is None or card.is_sound),
         )  # fmt: skip
         give_bells(self, self._hardware)
         self._life = Life(
@@ -213,7 +215,9 @@ class Box:
         version = product_version()
         feed = feed_of(
             settings, self.station, self.clock, self.dating, records=self.records, events=self.events,
-            facts=lambda: {"version": version, **store_facts(self.writer.trouble(), self.clock)},
+            facts=lambda: {
+                "version": version, **store_facts(self.writer.trouble(), self.clock), **card_facts(self.card),
+            },
         )  # fmt: skip
         return mqtt_link_of(settings, mqtt, feed)
 

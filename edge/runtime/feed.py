@@ -13,6 +13,7 @@ from edge.core.ports import Reader
 from edge.core.types import Event, Record
 from edge.links.retained import Feed
 from edge.runtime.station import Station
+from edge.settings.card_verdict import Verdict
 from edge.settings.model import Settings
 from edge.store.writer import Degraded
 
@@ -23,6 +24,11 @@ def store_facts(trouble: Degraded | None, clock: Clock) -> dict[str, Any]:
         return {"store": "ok"}
     ago_ms = clock.monotonic_ns() // 1_000_000 - round(trouble.since_s * 1000)
     return {"store": trouble.why, "store_since": seconds(clock.utc_ms() - ago_ms)}
+
+
+def card_facts(card: Verdict | None) -> dict[str, Any]:
+    """Return what `up/status` says of the installer's file: nothing where it is in order, or there is no card."""
+    return {} if card is None or (card.is_kept and card.is_sound) else {"card": card.state}
 
 
 def feed_of(

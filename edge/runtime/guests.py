@@ -27,7 +27,8 @@ def showing_of(box: Box) -> Showing | None:
     return Showing(
         box.settings, box.settings.display, lambda: box.station.engine, box.clock,
         today=Told(ask, moved_today), costs=Told(ask, costs), links=box.links, waiting=box.waiting,
-        is_kept=lambda: box.writer.trouble() is None,
+        is_kept=lambda: box.writer.trouble() is None and (box.card is None or box.card.is_kept),
+        is_refused=box.card is not None and bool(box.card.faults),
     )  # fmt: skip
 
 

@@ -53,6 +53,8 @@ class ScreenFacts(msgspec.Struct, frozen=True):
     """Records and events that nobody has acknowledged yet."""
     is_kept: bool
     """Whether the card takes what is read."""
+    is_refused: bool = False
+    """Whether the installer's file on it was refused."""
 
 
 def amount(lang: str, value: float | str | None, unit: str) -> str:
@@ -145,6 +147,8 @@ def _box(facts: ScreenFacts, clock: str, lang: str, per_page: int) -> Iterator[D
     )
     state = catalogue.word(lang, "link_state", facts.link) if facts.link else say("none")
     lines = [(say("link"), state), (say("waiting"), str(facts.waiting)), (alarms, "")]
+    if facts.is_refused:
+        lines.insert(0, (say("card_file"), say("refused")))
     if not facts.is_kept:
         lines.insert(0, (say("card"), say("failed")))
     for first in range(0, len(lines), per_page):

@@ -69,6 +69,7 @@ class Showing:
         waiting: Callable[[], int],
         is_kept: Callable[[], bool],
         costs: Callable[[], CostsView | None] = lambda: None,
+        is_refused: bool = False,
     ) -> None:
         """`engine` is asked late: the bus of the display is made before it. `today`: what each meter moved."""
         self.settings = settings
@@ -80,6 +81,7 @@ class Showing:
         self._waiting = waiting
         self._is_kept = is_kept
         self._costs = costs
+        self._is_refused = is_refused
         self._zone = ZoneInfo(settings.site.tz)
 
     def pages(self) -> list[DisplayPage]:
@@ -105,6 +107,7 @@ class Showing:
             link=self._link(),
             waiting=self._waiting(),
             is_kept=self._is_kept(),
+            is_refused=self._is_refused,
         )
 
     def _link(self) -> str:

@@ -29,12 +29,24 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     faults: int = 0
     first: dict[str, str] = {}
     """The first fault, by language."""
+    restore: dict[str, str] = {}
+    """What is wrong with a backup that lies beside it, by language; empty where nothing is."""
     t: int = 0
     """UTC seconds by the clock of the machine, which at that time nobody vouches for."""
     is_configured: bool = True
     """False while the box runs on the settings that it made itself for want of others."""
     data: str = "ok"
     """What became of the data partition: one of DATA_STATES."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether what the box reads outlasts the next power cut."""
+        return self.state != "no_data"
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether there is nothing that the installer should look at."""
+        return not self.faults and self.is_configured and not self.restore
 
 
 def verdict_of(root: Path = Path("/")) -> Verdict | None:
