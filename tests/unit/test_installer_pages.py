@@ -36,6 +36,7 @@ TWINS = {
 FRENCH = {
     "docs/fr/commandes-sms.md": "docs/sms-commands.md",
     "docs/fr/depannage.md": "docs/troubleshooting.md",
+    "docs/fr/installer.md": "docs/install.md",
     "docs/fr/partir.md": "docs/leaving.md",
     "docs/fr/prevenir.md": "docs/people.md",
     "README.fr.md": "README.md",
