@@ -16,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from edge.cli.client import Client
+from edge.cli.client import DEFAULT_STATE, Client
 from edge.cli.console import EXIT_BAD_INPUT, add_common, asked, complain, write_json, write_lines
 from edge.cli.printed import links
 from edge.cli.words import Words, own_words, zone_of
@@ -38,10 +38,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "pair", help="of a running box: its fingerprint, and whether it is accepted", description="The pairing."
     )
     add_common(pair)
+    forget = acts.add_parser(
+        "forget", help="give up the keys shared with the gateway at the next start",
+        description="After an image of its card was put back: the box pairs anew with the same print.",
+    )  # fmt: skip
+    forget.add_argument("--state", type=Path, default=DEFAULT_STATE, help="default /var/lib/vigie")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Decode one message, or ask a running box for its link."""
+    """Decode one message, ask a running box for its link, or have the next start forget."""
+    if args.act == "forget":
+        return _forget(args.state)
     return _decode(args) if args.act == "decode" else asked(args, _status if args.act == "status" else _pair)
 
 
@@ -72,6 +79,23 @@ def _pair(client: Client, args: argparse.Namespace) -> int:
     else:
         state = say("sms.paired", number=link["number"]) if link["paired"] else say("sms.unpaired", box=box["id"])
         write_lines([say("sms.print", print=link["fingerprint"]), say("sms.print_how"), state])
+    return 0
+
+
+def _forget(state: Path) -> int:
+    from edge.runtime.sms_parts import FOLDER, ask_to_forget
+    from edge.store.fs import RealFs
+
+    say = own_words()
+    if not (state / FOLDER).is_dir():
+        complain(say("sms.no_state", state=state))
+        return EXIT_BAD_INPUT
+    try:
+        ask_to_forget(RealFs(state))
+    except OSError as exc:
+        complain(str(exc))
+        return EXIT_BAD_INPUT
+    write_lines([say("sms.forgotten")])
     return 0
 
 

@@ -31,6 +31,7 @@ CODES: Final = (
     "too_hot", "unclean_stop", "clock_unset", "bus_slow", "probes_one_by_one", "unknown_device", "output_ordered",
     "output_forced", "alarm_active", "store_degraded", "history_degraded", "notebook_degraded", "disk_full",
     "card_worn", "no_link", "link_down", "unacknowledged", "readable_secret", "weak_signal", "sms_used_up",
+    "sms_damaged",
     "card_no_data", "card_refused", "card_absent", "card_restore",
     "update_on_trial", "update_waits", "update_rolled_back", "update_refused",
 )  # fmt: skip

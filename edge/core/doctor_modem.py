@@ -34,6 +34,8 @@ def bars_of(dbm: float) -> int:
 
 def modem(link: Mapping[str, Any]) -> Iterator[Finding]:
     """Give what the status of an SMS link tells; nothing while its modem has not been heard of yet."""
+    if link.get("damaged"):
+        yield found("warn", "sms_damaged", "modem", files=", ".join(link["damaged"]))
     code = link.get("modem") or ""
     if code:
         yield Finding(

@@ -58,7 +58,8 @@ class Speaking(Protocol):
 class SmsLink:
     """One modem. `step` is called when something is due or a log has committed.
 
-    `replies` gives the members what the station answered; `speaking` is the member that knows what the gateway has.
+    `replies` gives the members what the station answered; `speaking` is the member that knows what the gateway has;
+    `damaged`: files of its own that this start found damaged.
     """
 
     name = "sms"
@@ -75,6 +76,7 @@ class SmsLink:
         poll_s: float = POLL_S,
         replies: Callable[[], object] = lambda: None,
         speaking: Speaking | None = None,
+        damaged: Sequence[str] = (),
     ) -> None:
         self._settings = settings
         self._mailbox = mailbox
@@ -83,6 +85,7 @@ class SmsLink:
         self._clock = clock
         self._say = say
         self.speaking = speaking
+        self._damaged = sorted(damaged)
         self._problems = Problems(self.name, say)
         self._tries: dict[str, int] = {}
         self._health: Health | None = None
@@ -232,6 +235,7 @@ class SmsLink:
             "operator": "" if health is None else health.operator,
             "last_text": next((msgspec.to_builtins(found) for found in told if found is not None), None),
             "modem": next((member.code for member in self._members if isinstance(member, SmsWatch)), ""),
+            "damaged": self._damaged,
             **spoken,
         }  # fmt: skip
 

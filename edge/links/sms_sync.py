@@ -162,6 +162,10 @@ class Sync:
         """See Speaking."""
         return frozenset({"duplicate_id"} if self._out.memory.refused_boot is not None else ())
 
+    def keep(self) -> None:
+        """Make the session durable as it is. Raises OSError."""
+        self._sealing.keep()
+
     def close(self) -> None:
         """Give back the counters that were reserved and not used. Raises OSError."""
         self._sealing.close()

@@ -3,6 +3,7 @@
 sms/queue      what waits before the modem, and the counts of the budget
 sms/gateway    the conversation with the gateway: counters, what it has not acknowledged
 sms/identity   the key of this box, made here
+sms/forget     where it is, the keys shared with the gateway are given up at this start
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from edge.links.sms_sync import Sync
 
 FOLDER: Final = "sms"
+FORGET: Final = f"{FOLDER}/forget"
 
 log = logging.getLogger(__name__)
 
@@ -68,16 +70,18 @@ def sms_link_of(
         mailbox, Budget(sms.per_day, sms.per_month), clock=feed.clock, zone=ZoneInfo(settings.site.tz), kept=kept,
         say=say,
     )  # fmt: skip
-    tell_damage(feed, kept, "queue")
-    sync = _sync(settings, sms, upstream, queue, fs, version) if sms.gateway else None
+    damaged = tell_damage(feed, kept, "queue")
+    sync = _sync(settings, sms, upstream, queue, fs, version, damaged) if sms.gateway else None
     members = [*([] if sync is None else [sync]), *others(queue)]
     return SmsLink(
         sms, mailbox, queue, members, clock=feed.clock, say=say, poll_s=poll_s, replies=upstream.office.step,
-        speaking=sync,
+        speaking=sync, damaged=damaged,
     )  # fmt: skip
 
 
-def _sync(settings: Settings, sms: SmsSettings, upstream: Upstream, queue: Queue, fs: Fs, version: str) -> Sync | None:
+def _sync(
+    settings: Settings, sms: SmsSettings, upstream: Upstream, queue: Queue, fs: Fs, version: str, damaged: list[str]
+) -> Sync | None:
     """Return the part that speaks with the gateway; None, and said in the log, where sealing can't be had."""
     try:
         from edge.links.sms_sealing import Pairing  # a box without a gateway loads no cryptography
@@ -88,18 +92,35 @@ def _sync(settings: Settings, sms: SmsSettings, upstream: Upstream, queue: Queue
         return None
     kept = KeptFile(fs, f"{FOLDER}/gateway", "vigie-sms-gateway")
     kept.load()  # before `is_older` is asked
-    tell_damage(upstream.feed, kept, "gateway")
+    damaged += tell_damage(upstream.feed, kept, "gateway")
     kept_identity = KeptFile(fs, f"{FOLDER}/identity", "vigie-sms-identity")
     identity = Identity.kept(kept_identity)
-    tell_damage(upstream.feed, kept_identity, "identity")
-    return Sync(
-        sms, upstream.feed, upstream.history, pairing=Pairing(identity, kept, kept.is_older), outlet=queue,
-        office=upstream.office, zone=ZoneInfo(settings.site.tz), version=version, mqtt_silent_s=upstream.mqtt_silent_s,
+    damaged += tell_damage(upstream.feed, kept_identity, "identity")
+    is_to_forget = fs.exists(FORGET)
+    sync = Sync(
+        sms, upstream.feed, upstream.history, pairing=Pairing(identity, kept, kept.is_older or is_to_forget),
+        outlet=queue, office=upstream.office, zone=ZoneInfo(settings.site.tz), version=version,
+        mqtt_silent_s=upstream.mqtt_silent_s,
     )  # fmt: skip
+    if is_to_forget:
+        sync.keep()  # a cut before the next line forgets once more
+        fs.unlink(FORGET)
+        fs.fsync_dir(FOLDER)
+        log.warning("sms: the keys shared with the gateway are given up, as was asked; hello is said again")
+    return sync
 
 
-def tell_damage(feed: Feed, kept: KeptFile, name: str) -> None:
-    """Have the journal say that a file was damaged, and what was taken instead."""
+def ask_to_forget(fs: Fs) -> None:
+    """Have the next start give up the keys shared with the gateway: of a card's image, or of a box set up anew.
+
+    Counters of such a state may have been used since. Raises OSError.
+    """
+    fs.open(FORGET, create=True).close()
+    fs.fsync_dir(FOLDER)
+
+
+def tell_damage(feed: Feed, kept: KeptFile, name: str) -> list[str]:
+    """Have the journal say that a file was damaged, and what was taken instead; return the name of such a file."""
     if kept.taken:
         values: dict[str, float | int | str] = {
             "log": "sms",
@@ -108,6 +129,7 @@ def tell_damage(feed: Feed, kept: KeptFile, name: str) -> None:
             "done": kept.taken,
         }
         feed.post(Notice("store_damaged", feed.clock.monotonic_ns(), values))
+    return [name] if kept.taken else []
 
 
 def silence_of(status: Callable[[], dict[str, Any]] | None, utc_ms: Callable[[], int]) -> float | None:

@@ -102,7 +102,8 @@ class Incoming:
             return
         if error.reason == "held":
             self._store.db.execute(
-                "INSERT INTO shut (box, mailbox, phone, octets) VALUES (?,?,?,?)", (box.id, name, number, octets)
+                "INSERT OR IGNORE INTO shut (box, mailbox, phone, octets) VALUES (?,?,?,?)",
+                (box.id, name, number, octets),
             )
             self._new_keys(box, session, utc_s)
             return

@@ -22,6 +22,9 @@ from edge.upstream.gateway_tables import ADDED, TABLES, VERSION
 
 State: TypeAlias = Literal["new", "accepted", "revoked"]
 NO_FILE: Final = "name a file in a folder that exists and that you may write"
+USED_UP: Final = "used_up_number"
+"""Setting: the highest number of a box that was accepted once and is forgotten."""
+NUMBER_MOST: Final = 65_535
 RAW_MOST: Final = 1000
 JOURNAL_MOST: Final = 10_000
 BOX_COLUMNS: Final = (
@@ -94,7 +97,10 @@ class GatewayStore(AbstractContextManager["GatewayStore"]):
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # it holds the gateway's key
         try:
             self.db = opened(path, TABLES, VERSION)
-            self.db.executescript(ADDED)
+            if not self.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'shut_once'").fetchone():
+                with self:  # of two that open it at once the second finds it done
+                    for statement in ADDED:
+                        self.db.execute(statement)
         except ValueError as exc:
             raise StoreError(str(exc)) from exc
         except sqlite3.Error as exc:
@@ -149,11 +155,15 @@ class GatewayStore(AbstractContextManager["GatewayStore"]):
         return None if row is None else Box(*row)
 
     def add_box(self, id_: str, public: bytes, phone: str, mailbox: str, version: str, now_s: int) -> Box:
-        """Make a box that waits to be accepted, with the lowest free number. Raises StoreError without one."""
+        """Make a box that waits to be accepted, with the lowest number that none sealed with before.
+
+        Raises StoreError without one. A number stands in the head of each message, and messages of a box that was
+        forgotten may still be on their way, or in who knows whose hands.
+        """
         taken = {row[0] for row in self.db.execute("SELECT number FROM box")}
-        number = next((number for number in range(1, 65_536) if number not in taken), None)
+        number = next((one for one in range(self._used_up() + 1, NUMBER_MOST + 1) if one not in taken), None)
         if number is None:
-            raise StoreError("65,535 boxes are there: no number is free; start a second gateway")
+            raise StoreError("65,535 boxes are or were there: no number is free; start a second gateway")
         self.db.execute(
             "INSERT INTO box (id, number, public, state, phone, mailbox, version, asked_s) VALUES (?,?,?,?,?,?,?,?)",
             (id_, number, public, "new", phone, mailbox, version, now_s),
@@ -170,10 +180,17 @@ class GatewayStore(AbstractContextManager["GatewayStore"]):
         self.db.execute(f"UPDATE box SET {marks} WHERE id = ?", (*values, box.id))  # noqa: S608 - constants
 
     def forget(self, id_: str) -> None:
-        """Forget a box's key and what is under way; its log, accounts, journal and schemas stay."""
+        """Forget a box's key and what is under way; its log, accounts, journal and schemas stay, its number is over."""
+        box = self.box(id_)
+        if box is not None and box.session is not None:  # else nobody ever sealed with it
+            self.keep(USED_UP, max(self._used_up(), box.number))
         for table in ("box", "claim", "came", "nacked", "unread", "held", "empty", "outgoing", "shut"):
             column = "id" if table == "box" else "box"
             self.db.execute(f"DELETE FROM {table} WHERE {column} = ?", (id_,))  # noqa: S608 - constants
+
+    def _used_up(self) -> int:
+        number: int = self.setting(USED_UP) or 0
+        return number
 
     # -- what came in
 

@@ -105,10 +105,12 @@ CREATE TABLE journal (
 );
 """
 
-ADDED: Final = """
--- indexes that a person set on the box: what they jumped is no consumption
-CREATE TABLE IF NOT EXISTS shift (
-    box TEXT, point TEXT, at_s INTEGER, was REAL, now REAL, PRIMARY KEY (box, point, at_s, was, now)
-) WITHOUT ROWID;
-"""
+ADDED: Final = (
+    # indexes that a person set on the box: what they jumped is no consumption
+    """CREATE TABLE IF NOT EXISTS shift (
+        box TEXT, point TEXT, at_s INTEGER, was REAL, now REAL, PRIMARY KEY (box, point, at_s, was, now)
+    ) WITHOUT ROWID""",
+    "DELETE FROM shut WHERE id NOT IN (SELECT min(id) FROM shut GROUP BY box, octets)",
+    "CREATE UNIQUE INDEX IF NOT EXISTS shut_once ON shut (box, octets)",
+)
 """What files made before it lack: made at each opening."""

@@ -132,6 +132,30 @@ def test_a_reload_and_a_restart_go_on_with_the_same_conversation(tmp_path: Path)
     assert not (tmp_path / "state" / "sms").stat().st_mode & 0o077
 
 
+def hellos(texting: Texting) -> int:
+    return sum(message.octets[1:3] == b"\0\0" for message in texting.mailbox.left if message.octets)
+
+
+def test_a_box_that_was_told_to_forget_pairs_anew_with_the_same_print(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    assert main(["sms", "forget", "--state", str(state)]) == 2, "nothing is there yet"
+    texting = Texting(tmp_path)
+    with texting.box(state) as box:
+        texting.await_paired(box)
+        known = box.links["sms"].status()["fingerprint"]
+    before = hellos(texting)
+    for _ in range(2):
+        assert main(["sms", "forget", "--state", str(state)]) == 0
+    texting.plant.bus, texting.plant.board = FakeI2c({0x48: texting.plant.chip}), FakeGpio()
+    with texting.box(state) as box:
+        texting.await_paired(box)
+        assert hellos(texting) == before + 1
+        assert box.links["sms"].status()["fingerprint"] == known
+        assert not (state / "sms" / "forget").exists()
+        texting.plant.chip.volts[0] = 3.0
+        eventually(lambda: texting.carry() and texting.gateway.events, 10, "the alarm is at the gateway")
+
+
 def test_a_box_whose_modem_is_missing_runs_and_says_so(tmp_path: Path) -> None:
     texting = Texting(tmp_path)
     texting.mailbox.trouble = "smsd.db: no such file: is gammu-smsd installed?"

@@ -52,6 +52,15 @@ def test_each_fault_fails_once_with_its_remedy(code: str, lang: str) -> None:
     assert "{" not in words_of(findings[0], Words(lang))[0]
 
 
+def test_a_damaged_file_of_the_link_is_named_beside_how_the_modem_is() -> None:
+    damaged, well = line(damaged=["gateway", "queue"])
+    assert (damaged.level, damaged.code, well.level) == ("warn", "sms_damaged", "ok")
+    for lang in ("en", "fr"):
+        assert "gateway, queue" in words_of(damaged, Words(lang))[0]
+        assert "vigie sms pair" in (remedy_of(damaged.remedy, Words(lang)) or "")
+    assert [finding.code for finding in line(damaged=[])] == [well.code]
+
+
 def test_a_month_that_is_used_up_is_to_be_looked_at() -> None:
     for month in (90, 95):
         (finding,) = line(budget={"month": month, "per_month": 90})

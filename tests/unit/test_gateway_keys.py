@@ -98,10 +98,13 @@ def test_a_restored_gateway_that_is_not_heard_says_it_again_a_day_later(server: 
     server.run(10, 2)
     assert sent(server, "roll") == 1
     early = box.report(full=True, is_first=True)
+    server.bring(box, early, early)
+    server.run(10, 2)
     server.bring(box, early)
     server.run(10, 2)
     assert sent(server, "roll") == 1
     assert server.rows("b0117") == set()
+    assert server.gateway.store.db.execute("SELECT count(*) FROM shut").fetchone() == (1,)
     server.boxes = {"b0117": box}
     server.utc_s += DAY_S
     server.bring(box, box.report())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from edge.core.batch_parse import parse_records
 from edge.core.types import Event, Record
 from edge.links.cutter import Cutter, Prepared
 from edge.upstream.gateway_log import KEPT_S, GatewayLog, dating
-from edge.upstream.gateway_store import RAW_MOST, GatewayStore, StoreError
+from edge.upstream.gateway_store import RAW_MOST, USED_UP, GatewayStore, StoreError
 
 NOW_S = 1_795_166_000
 
@@ -96,16 +97,66 @@ def test_after_a_restore_no_number_is_given_twice(store: GatewayStore) -> None:
     assert (old.next, old.is_open, new.next, new.is_open) == (3, False, 2, True)
 
 
-def test_boxes_have_the_lowest_free_number(store: GatewayStore) -> None:
+def asks(store: GatewayStore, id_: str, *, is_paired: bool = False) -> int:
+    """Let a box ask to join; return its number."""
+    box = store.add_box(id_, id_.encode() * 16, "+33600000042", "", "1.0", NOW_S)
+    if is_paired:
+        box.session = "{}"
+        store.update(box)
+    return box.number
+
+
+def test_boxes_have_the_lowest_number_that_none_ever_sealed_with(store: GatewayStore) -> None:
     with store:
-        for place in range(3):
-            store.add_box(f"b{place}", bytes([place]) * 32, "+33600000042", "", "1.0", NOW_S)
+        assert [asks(store, f"b{place}", is_paired=place == 2) for place in range(4)] == [1, 2, 3, 4]
         store.forget("b1")
-        assert store.add_box("b9", b"9" * 32, "+33600000042", "", "1.0", NOW_S).number == 2
-    assert [box.id for box in store.boxes()] == ["b0", "b2", "b9"]
-    assert store.box_of(3) == store.box("b2")
+        assert asks(store, "b8") == 2, "nobody was ever told that number"
+        store.forget("b2")
+        store.forget("b3")
+    with store:
+        assert asks(store, "b9") == 4
+        assert asks(store, "b2") == 5, "3 was sealed with: nobody gets it again, nor the box itself"
+    assert [box.id for box in store.boxes()] == ["b0", "b2", "b8", "b9"]
+    assert store.box_of(3) is None
+    assert store.box_of(5) == store.box("b2")
     assert store.box("b1") is None
     assert store.box_of(0) is None
+
+
+def test_a_number_is_over_together_with_the_box_that_had_it_or_not_at_all(tmp_path: Path) -> None:
+    with closing(GatewayStore(tmp_path / "g.db")) as store:
+        with store:
+            asks(store, "b0", is_paired=True)
+        store.db.execute("BEGIN")
+        store.forget("b0")
+        store.db.execute("ROLLBACK")  # the power is cut
+    with closing(GatewayStore(tmp_path / "g.db")) as store:
+        assert [box.number for box in store.boxes()] == [1]
+        with store:
+            store.forget("b0")
+    with closing(GatewayStore(tmp_path / "g.db")) as store, store:
+        assert asks(store, "b0") == 2
+
+
+def test_when_all_numbers_are_used_up_that_is_said(store: GatewayStore) -> None:
+    with store:
+        store.keep(USED_UP, 65_534)
+        assert asks(store, "b0") == 65_535
+        with pytest.raises(StoreError, match="no number is free"):
+            asks(store, "b1")
+
+
+def test_a_file_of_before_gets_what_it_lacks_and_keeps_what_came_once(tmp_path: Path) -> None:
+    with closing(GatewayStore(tmp_path / "g.db")) as store:
+        store.db.execute("DROP INDEX shut_once")
+        store.db.execute("DROP TABLE shift")
+        for octets in (b"one", b"one", b"two"):
+            store.db.execute("INSERT INTO shut (box, mailbox, phone, octets) VALUES ('b0', 'a', '', ?)", (octets,))
+    with closing(GatewayStore(tmp_path / "g.db")) as store:
+        assert store.db.execute("SELECT octets FROM shut ORDER BY id").fetchall() == [(b"one",), (b"two",)]
+        assert store.db.execute("SELECT count(*) FROM shift").fetchone() == (0,)
+        with pytest.raises(sqlite3.IntegrityError):
+            store.db.execute("INSERT INTO shut (box, mailbox, phone, octets) VALUES ('b0', 'b', '', ?)", (b"one",))
 
 
 def test_what_could_not_be_read_is_kept_up_to_a_limit(store: GatewayStore) -> None:

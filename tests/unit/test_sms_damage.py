@@ -22,7 +22,7 @@ def test_a_damaged_file_is_told_with_what_was_taken_instead(spoilt: tuple[str, .
         file.pwrite(b"x", 3)
         file.close()
     kept.load()
-    tell_damage(rig.sync._feed, kept, "other")
+    assert tell_damage(rig.sync._feed, kept, "other") == (["other"] if taken else [])
     told = [one for one in rig.posted if isinstance(one, Notice) and one.kind == "store_damaged"]
     assert [one.values["done"] for one in told] == ([taken] if taken else [])
     for one in told:
