@@ -86,7 +86,7 @@ def sites(*lines: str) -> str:
 def test_fifty_sites_are_fifty_cards_with_ids_and_codes_of_their_own(office: Office) -> None:
     rows = [line(f"b{n:04}", site=f"n° {n}", pin=str(4 + n % 20), number=f"+336000{n:05}") for n in range(50)]
     code, told = office.render("\n".join([HEAD, *rows]).replace("\n", "\r\n").encode("latin-1"))
-    assert (code, "50 card files" in told, "50 labels on 9 pages" in told) == (0, True, True)
+    assert (code, "50 card files" in told, "50 labels, pages of A4: 9" in told) == (0, True, True)
     codes = office.codes()
     assert len(codes) == len(set(codes.values())) == 50
     assert all(map(is_code, codes.values()))
