@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
+
 from edge.runtime.card_take import SETTINGS, Taking
 from edge.settings.card_verdict import Verdict
 from edge.store.fs import File, Room, read_file, write_all
@@ -118,7 +120,9 @@ class Rig:
 
     def take(self) -> Verdict:
         """Start once."""
-        return Taking(self.boot, self.root, utc_s=self.now_s, open_boot=self.open_boot, data=self.data).take()
+        taking = Taking(self.boot, self.root, utc_s=self.now_s, open_boot=self.open_boot, data=self.data)
+        verdict = taking.take()
+        return msgspec.structs.replace(verdict, is_configured=not taking.ensure_settings())
 
     @contextmanager
     def open_boot(self) -> Iterator[None]:

@@ -60,16 +60,21 @@ def run(args: argparse.Namespace) -> int:
     box = _box(args.socket)
     settings = settings_of(args.config or Path(box.get("settings") or DEFAULT_CONFIG)).settings
     say = Words(settings.site.lang) if settings else own_words()
-    rows = [
-        *_i2c(args.dev, settings), *_onewire(args.w1, settings), *_ports(args, settings, say, is_running=bool(box)),
-        *_slaves(args, settings),
-    ]  # fmt: skip
+    rows = looked(args, settings, say, is_running=bool(box))
     if args.json:
         print(msgspec.json.encode(rows).decode())
         return _exit_code(rows)
     for line in toml_of(rows, settings, say) if args.toml else lines_of(rows, say, screen_width()):
         print(line)
     return _exit_code(rows)
+
+
+def looked(args: argparse.Namespace, settings: Settings | None, say: Words, *, is_running: bool) -> list[Row]:
+    """Return what is wired, place by place."""
+    return [
+        *_i2c(args.dev, settings), *_onewire(args.w1, settings), *_ports(args, settings, say, is_running=is_running),
+        *_slaves(args, settings),
+    ]  # fmt: skip
 
 
 def _exit_code(rows: list[Row]) -> int:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final
@@ -23,7 +24,7 @@ from edge.runtime.card_state import CardMemory, CardState, KnownAct
 from edge.settings.card_bare import bare_settings, id_of, is_bare, new_id
 from edge.settings.card_choice import ERRORS, candidates, chosen
 from edge.settings.card_pages import LANGUAGES, errors_page, fault_line, is_same, stamp
-from edge.settings.card_text import SECRETS_FOLDER, CardText, FormError, card_text, print_of
+from edge.settings.card_text import SECRETS_FOLDER, CardText, FormError, Outcome, card_text, print_of
 from edge.settings.card_verdict import LASTING, State, Verdict
 from edge.settings.faults import Fault, SettingsError
 from edge.settings.load import MOST_CARD_BYTES, loads, of_card
@@ -88,15 +89,52 @@ class Taking:
         if read is not None and read.settings is not None and read.parts is not None:
             gone = self._secrets_gone(read.settings, read.parts)
             if not gone:
-                return self._taken(read, read.settings, read.parts)
+                return self._taken(read, read.parts)
             read = msgspec.structs.replace(read, faults=gone)
-        if not self._root.exists(SETTINGS):
-            self._keep_settings(bare_settings(new_id()))
         if read is None:
             self._forget_errors()
             return self._verdict("absent")
         self._tell_errors(read)
         return self._verdict("refused", read.name, read.faults)
+
+    def ensure_settings(self) -> bool:
+        """Make settings of the box's own where there are none; return whether those in force are such. OSError."""
+        if not self._root.exists(SETTINGS):
+            self._keep_settings(bare_settings(new_id()))
+        return is_bare(self._settings_text())
+
+    def forget_bare_settings(self) -> None:
+        """Take away settings of the box's own: a backup brings others."""
+        if is_bare(self._settings_text()):
+            self._root.unlink(SETTINGS)
+            self._root.fsync_dir(SETTINGS.rpartition("/")[0])
+
+    def waiting(self) -> dict[str, KnownAct]:
+        """Return the acts that are still to be done, by id, in the order of the file."""
+        return self._state.waiting()
+
+    def conclude(self, act: str, *, is_done: bool, when: str, why: str = "") -> None:
+        """Remember what became of an act, durably: it is never done again. Raises OSError."""
+        known = self._state.acts[act]
+        self._state.acts[act] = msgspec.structs.replace(known, outcome=Outcome(is_done, when), why=why)
+        self._memory.save(self._state)
+
+    def strike(self) -> None:
+        """Strike out on the card what has an outcome; nothing where that stands there already."""
+        read = self._read()
+        if read is not None and read.parts is not None and read.parts.print == self._state.taken:
+            self._clean(read, read.parts, is_lasting=self._data in LASTING)
+
+    def write_page(self, name: str, text: str) -> bool:
+        """Write a page on the card where it says something else than the one that lies there; tell whether it did."""
+        page = text.encode()
+        is_new = not (self._boot.exists(name) and is_same(page, self._read_page(name)))
+        return is_new and self._write_boot(name, page)
+
+    @property
+    def state(self) -> CardState:
+        """What is remembered."""
+        return self._state
 
     # -- looking
 
@@ -152,7 +190,7 @@ class Taking:
 
     # -- taking
 
-    def _taken(self, read: Read, settings: Settings, parts: CardText) -> Verdict:
+    def _taken(self, read: Read, parts: CardText) -> Verdict:
         state, is_lasting = self._state, self._data in LASTING
         is_new = parts.print != state.taken or not self._has_good_settings()
         secrets = {
@@ -165,8 +203,9 @@ class Taking:
             state.earlier = [*(one for one in state.earlier if one not in {parts.print, state.taken}), state.taken]
             state.taken, state.name, state.t = parts.print, read.name, self._utc_s
         if is_lasting:
-            for act in parts.acts:
-                state.acts.setdefault(act.id, KnownAct(act.verb, act.args))
+            unknown = Outcome(is_done=False, when="-") if self._memory.is_lost else None
+            for act in parts.acts:  # an index that was not set is seen, one that was set twice is not
+                state.acts.setdefault(act.id, KnownAct(act.verb, act.args, unknown))
         self._memory.save(state)
         self._clean(read, parts, is_lasting=is_lasting)
         self._forget_errors()
@@ -220,8 +259,8 @@ class Taking:
 
     # -- the card
 
-    def _write_boot(self, name: str, octets: bytes, *, is_erased: bool = False) -> None:
-        """Write a file on the card; a card that takes nothing is no reason to stop. What was there can be erased."""
+    def _write_boot(self, name: str, octets: bytes, *, is_erased: bool = False) -> bool:
+        """Write a file on the card; one that takes nothing is no reason to stop. What was there can be erased."""
         try:
             with self._open_boot():
                 old = self._boot.open(name) if is_erased else None
@@ -235,13 +274,13 @@ class Taking:
                         old.close()
         except OSError as exc:
             log.warning("%s can't be written on the card: %s", name, exc)
+            return False
+        return True
 
     def _tell_errors(self, read: Read) -> None:
-        when = stamp(self._utc_s, self._zone())
-        since = stamp(self._state.t, self._zone()) if self._state.taken else ""
-        page = errors_page(read.name, read.faults, box=self._box(), when=when, since=since).encode()
-        if not (self._boot.exists(ERRORS) and is_same(page, self._read_page(ERRORS))):
-            self._write_boot(ERRORS, page)
+        when = stamp(self._utc_s, self.zone())
+        since = stamp(self._state.t, self.zone()) if self._state.taken else ""
+        self.write_page(ERRORS, errors_page(read.name, read.faults, box=self.box(), when=when, since=since))
 
     def _read_page(self, name: str) -> bytes:
         try:
@@ -273,12 +312,12 @@ class Taking:
         except OSError:
             return ""
 
-    def _box(self) -> str:
+    def box(self) -> str:
+        """Return the box id of the settings in force; empty where there are none."""
         return id_of(self._settings_text())
 
-    def _zone(self) -> str:
-        import re
-
+    def zone(self) -> str:
+        """Return the time zone of the settings in force."""
         found = re.search(r'^tz\s*=\s*"([^"]+)"', self._settings_text(), re.MULTILINE)
         return found[1] if found else "Europe/Paris"
 

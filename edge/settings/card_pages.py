@@ -5,12 +5,15 @@ Lines end with CRLF and a byte order mark stands first, so that any Windows' Not
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from edge.settings.card_choice import ERRORS
+import msgspec
+
+from edge.settings.card_choice import ERRORS, STATUS
+from edge.settings.card_verdict import Verdict
 from edge.settings.catalogue import render
 from edge.settings.faults import Fault
 from edge.settings.report import message
@@ -69,3 +72,55 @@ def _page(lines: Sequence[str]) -> str:
 def is_same(page: bytes, written: bytes) -> bool:
     """Return whether a page says the same as the one that lies there: the first line, which holds the time, aside."""
     return page.split(b"\n", 1)[1:] == written.split(b"\n", 1)[1:]
+
+
+class StatusFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the box says of itself to whoever holds the card."""
+
+    box: str
+    site: str = ""
+    version: str = ""
+    verdict: Verdict
+    since: str = ""
+    """When the settings in force were taken, local."""
+    misnamed: str = ""
+    """A file on the card that was probably meant to be the installer's."""
+    acts: Sequence[tuple[str, Mapping[str, str], str, str]] = ()
+    """Verb, args, outcome (done, refused, waits) and when."""
+    addresses: Sequence[str] = ()
+    wired: Mapping[str, Sequence[str]] = {}
+    """What `vigie scan` finds, by language; empty where a site's settings are in force."""
+
+
+def status_page(facts: StatusFacts, when: str, clock: str) -> str:
+    """Return the page. `clock`: whether somebody vouches for the time, a word of [card_clock]."""
+    parts = [list(_status(facts, lang)) for lang in LANGUAGES]
+    head = f"{_head(STATUS, when, facts.box)} ({render('en', f'card_clock.{clock}', {})})"
+    return _page([head, *parts[0], BETWEEN, *parts[1]])
+
+
+def _status(facts: StatusFacts, lang: str) -> Iterator[str]:
+    def say(key: str, **values: Any) -> str:
+        return render(lang, f"card_page.{key}", values)
+
+    verdict = facts.verdict
+    yield say("box", box=facts.box, site=facts.site, version=facts.version)
+    if verdict.state == "no_data":
+        yield render(lang, "doctor.card_no_data", {"data": verdict.data})
+        yield render(lang, "doctor_remedy.card_no_data", {})
+    if verdict.faults:
+        yield say("see_errors", file=verdict.file or "vigie.toml")
+    elif not verdict.is_configured:
+        yield say("no_file")
+        yield say("misnamed", file=facts.misnamed) if facts.misnamed else say("write_one")
+    elif verdict.file:
+        yield say("taken", file=verdict.file, since=facts.since)
+    for verb, args, outcome, at in facts.acts:
+        what = render(lang, f"card_act.{verb}", args)
+        yield f"{render(lang, f'card_outcome.{outcome}', {'at': at})} {what}"
+    if verdict.restore:
+        yield verdict.restore.get(lang, "")
+    yield say("addresses", addresses=", ".join(facts.addresses)) if facts.addresses else say("no_address")
+    if facts.wired:
+        yield say("wired")
+        yield from (f"  {line}" for line in facts.wired.get(lang, ()))

@@ -1,0 +1,125 @@
+"""`vigie card settle`: what stands in [start], once the box runs; then the box's own page on the card.
+
+The page is written at most once a start, and only where it says something else than the one that lies there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from edge.cli import scan
+from edge.cli.client import Client, NotRunningError, RefusedError
+from edge.cli.scanned import lines_of
+from edge.cli.words import Words
+from edge.runtime.boot_partition import writable
+from edge.runtime.card_acts import carry_out
+from edge.runtime.card_start import Opens, settings_in_force, taking_of
+from edge.runtime.card_take import Taking
+from edge.settings.card_choice import STATUS, misnamed
+from edge.settings.card_machine import FOLDER
+from edge.settings.card_pages import LANGUAGES, StatusFacts, stamp, status_page
+from edge.settings.card_verdict import Verdict, verdict_of
+from edge.settings.event_text import is_doubtful
+from edge.settings.packaged import product_version
+
+SETTLED: Final = f"{FOLDER}/settled"
+"""There once nothing is left to do at this start: vigie-card-settle.service waits for its absence."""
+EXIT_NOT_YET: Final = 1
+MOST_ACTS: Final = 12
+WIDTH: Final = 78
+
+log = logging.getLogger(__name__)
+
+
+def settle(
+    boot: Path, root: Path, socket: Path, *, open_boot: Opens = writable,
+    addresses: Callable[[], Sequence[str]] | None = None, wired: Callable[[], dict[str, list[str]]] | None = None,
+    now_s: Callable[[], float] = time.time,
+) -> int:  # fmt: skip
+    """Do what waits, write the page; return 1 where something waits still."""
+    verdict = verdict_of(root)
+    if verdict is None:
+        return 0
+    client, utc_s = Client(socket), int(now_s())
+    taking = taking_of(boot, root, utc_s, open_boot)
+    clock = _clock(client)
+    if clock is None and verdict.is_configured:
+        return EXIT_NOT_YET  # the box does not answer yet
+
+    def when() -> str:
+        return stamp(utc_s, taking.zone()) if clock == "sure" else "-"
+
+    left = carry_out(taking, lambda command: _order(client, command), when)
+    facts = _facts(taking, verdict, root, boot, (addresses or own_addresses)(), wired or own_wiring)
+    taking.write_page(STATUS, status_page(facts, stamp(utc_s, taking.zone()), clock or "unsure"))
+    if left == 0:
+        (root / SETTLED).touch()
+    return EXIT_NOT_YET if left else 0
+
+
+def _order(client: Client, command: Any) -> Any:
+    try:
+        return client.post("commands", command)
+    except RefusedError as exc:
+        raise LookupError(str(exc)) from exc
+
+
+def _clock(client: Client) -> str | None:
+    """Return whether the box vouches for the time; None where no box answers."""
+    try:
+        return "unsure" if is_doubtful(client.get("box")["clock"]) else "sure"
+    except (NotRunningError, RefusedError) as exc:
+        log.info("%s", exc)
+        return None
+
+
+def _facts(
+    taking: Taking, verdict: Verdict, root: Path, boot: Path, addresses: Sequence[str],
+    wired: Callable[[], dict[str, list[str]]],
+) -> StatusFacts:  # fmt: skip
+    settings = settings_in_force(root)
+    acts = list(taking.state.acts.values())[-MOST_ACTS:]
+    return StatusFacts(
+        box=settings.box.id,
+        site=settings.site.name,
+        version=product_version(),
+        verdict=verdict,
+        since=stamp(taking.state.t, taking.zone()),
+        misnamed=misnamed(path.name for path in boot.glob("*")),
+        acts=[
+            (act.verb, act.args, "waits", "") if act.outcome is None
+            else (act.verb, act.args, "done" if act.outcome.is_done else "refused", act.outcome.when)
+            for act in acts
+        ],
+        addresses=addresses,
+        wired={} if verdict.is_configured else wired(),
+    )  # fmt: skip
+
+
+def own_addresses() -> list[str]:
+    """Return this machine's addresses, each with its interface, such as "eth0 192.168.1.40"."""
+    try:
+        found = subprocess.run(
+            ["/usr/sbin/ip", "-brief", "-family", "inet", "address", "show", "scope", "global"],
+            capture_output=True, text=True, check=True, timeout=10, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError) as exc:
+        log.info("%s", exc)
+        return []
+    rows = [line.split() for line in found.stdout.splitlines()]
+    return [f"{row[0]} {address.partition('/')[0]}" for row in rows for address in row[2:]]
+
+
+def own_wiring() -> dict[str, list[str]]:
+    """Return what `vigie scan` finds, by language. Listens at each serial port for some seconds."""
+    parser = argparse.ArgumentParser()
+    scan.add_arguments(parser)
+    args = parser.parse_args([])
+    rows = scan.looked(args, None, Words("en"), is_running=False)
+    return {lang: lines_of(rows, Words(lang), WIDTH) for lang in LANGUAGES}

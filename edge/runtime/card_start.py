@@ -1,0 +1,128 @@
+"""All that a start does with the card before the service: the file, a backup beside it, the machine, the label."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from edge.runtime.boot_partition import writable
+from edge.runtime.card_label import leave_label
+from edge.runtime.card_machine_files import name_host, secret_of, write_machine_files
+from edge.runtime.card_restore import ENDING, restore_from
+from edge.runtime.card_secrets import STATE
+from edge.runtime.card_take import SETTINGS, Taking, provisional
+from edge.settings.card_bare import bare_settings, new_id
+from edge.settings.card_machine import machine_files
+from edge.settings.card_pages import LANGUAGES, stamp
+from edge.settings.card_verdict import DATA, DATA_STATES, LASTING, VERDICT, Verdict
+from edge.settings.catalogue import written
+from edge.settings.faults import SettingsError
+from edge.settings.load import load, loads
+from edge.settings.model import Settings
+from edge.store.fs import RealFs
+
+Opens = Callable[[Path], AbstractContextManager[None]]
+RESTORED: Final = frozenset({"restored", "already"})
+
+log = logging.getLogger(__name__)
+
+
+def taking_of(boot: Path, root: Path, utc_s: int, open_boot: Opens = writable) -> Taking:
+    """Return what looks at this card. Raises OSError when nothing can be kept on this machine."""
+    return Taking(
+        RealFs(boot), RealFs(root, for_group=True),
+        utc_s=utc_s, open_boot=partial(open_boot, boot), data=data_state(root),
+    )  # fmt: skip
+
+
+def start_from_card(boot: Path, root: Path, *, utc_s: int, open_boot: Opens = writable) -> Verdict:
+    """Do all of it, leave the verdict for the service, and return it. Never raises: a box starts in any case."""
+    verdict = provisional(utc_s)
+    tell(root, verdict)
+    data = data_state(root)
+    try:
+        taking = taking_of(boot, root, utc_s, open_boot)
+        verdict = _restored(taking, taking.take(), boot, root, utc_s)
+        verdict = msgspec.structs.replace(verdict, is_configured=not taking.ensure_settings())
+    except OSError as exc:
+        log.error("nothing can be kept: %s", exc)
+        verdict = msgspec.structs.replace(verdict, state="no_data", data="full" if data in LASTING else data)
+    except Exception:
+        log.exception("the card could not be looked at")
+    settings = settings_in_force(root)
+    _for_machine(root, settings)
+    if verdict.is_configured and verdict.state != "no_data":
+        _leave_label(root, boot, settings, open_boot)
+    tell(root, verdict)
+    return verdict
+
+
+def data_state(root: Path) -> str:
+    """Return what became of the data partition; ok on a machine whose start does not say."""
+    try:
+        found = (root / DATA).read_text("ascii").strip()
+    except FileNotFoundError:
+        return "ok"
+    except (OSError, ValueError):
+        return "damaged"
+    return found if found in DATA_STATES else "damaged"
+
+
+def settings_in_force(root: Path) -> Settings:
+    """Return the settings in force; where there are none that are good, those of a box without any: by cable."""
+    try:
+        return load(root / SETTINGS)
+    except SettingsError as exc:
+        log.warning("%s", exc)
+        return loads(bare_settings(new_id()))
+
+
+def tell(root: Path, verdict: Verdict) -> None:
+    """Lay the verdict where the service reads it."""
+    path = root / VERDICT
+    try:
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        beside = path.with_name(f"{path.name}.tmp")
+        beside.write_bytes(msgspec.json.encode(verdict))
+        beside.chmod(0o640)
+        beside.replace(path)
+    except OSError as exc:
+        log.warning("the verdict can't be told: %s", exc)
+
+
+def _restored(taking: Taking, verdict: Verdict, boot: Path, root: Path, utc_s: int) -> Verdict:
+    """Let the box go on as a dead one whose backup lies beside its file. Not while the file itself is wrong."""
+    if verdict.faults or verdict.data not in LASTING:
+        return verdict
+    named = next(((name, act.args["file"]) for name, act in taking.waiting().items() if act.verb == "restore"), None)
+    if any(path.suffix.lower() == ENDING for path in boot.glob("*")):
+        taking.forget_bare_settings()
+    found = restore_from([boot], root / STATE, root / SETTINGS, named=named[1] if named else "")
+    if named and found.outcome in RESTORED:
+        taking.conclude(named[0], is_done=True, when=stamp(utc_s, taking.zone()))
+        taking.strike()
+    if not found.is_mistake or found.text is None:
+        return verdict
+    log.warning("%s", written("en", found.text))
+    return msgspec.structs.replace(verdict, restore={lang: written(lang, found.text) for lang in LANGUAGES})
+
+
+def _for_machine(root: Path, settings: Settings) -> None:
+    try:
+        write_machine_files(root, machine_files(settings, partial(secret_of, root)))
+    except OSError as exc:
+        log.warning("the network can't be set: %s", exc)
+    name_host(root, settings)
+
+
+def _leave_label(root: Path, boot: Path, settings: Settings, open_boot: Opens) -> None:
+    try:
+        leave_label(root, boot, settings, open_boot)
+    except OSError as exc:
+        log.warning("the label can't be left on the card: %s", exc)
