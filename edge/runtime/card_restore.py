@@ -88,6 +88,11 @@ def restore_from(
             own(state, None)  # also what a cut left to root at the start before
 
 
+def is_looked_for(state: Path, named: str = "") -> bool:
+    """Return whether a backup would be taken at this start: sticks are worth a look then, and only then."""
+    return bool(named) or not _has_run(state)
+
+
 def _unfinished(state: Path, config: Path) -> Plan | None:
     """Finish the restore that a cut interrupted; None when there was none, or its plan is damaged."""
     if not (state / RESTORING).exists():
@@ -112,7 +117,7 @@ def _found(places: Iterable[Path], wanted: str, named: str) -> Path | CardRestor
         candidates = [path for path in candidates if path.name.lower() == f"{wanted}{ENDING}"]
     if not candidates:
         return CardRestore("nothing")
-    if len(candidates) > 1 and not wanted:
+    if len({path.name.lower() for path in candidates}) > 1:
         return CardRestore("several", ", ".join(sorted(path.name for path in candidates)))
     return candidates[0]
 

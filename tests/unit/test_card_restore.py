@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +12,15 @@ import msgspec
 import pytest
 
 from edge.cli.main import main
-from edge.runtime.card_restore import CardRestore, restore_from
+from edge.runtime.card_restore import CardRestore, is_looked_for, restore_from
 from edge.runtime.restore import MAGIC, VERSION, planned, target
+from edge.runtime.sticks import mounted, on_usb, sticks
 from edge.runtime.stores import RESTORING
 from edge.settings.catalogue import has, written
 from edge.store.backup_file import encode
 from edge.store.checked import replace_file, sealed
 from edge.store.fs import RealFs
+from tests.disks import said, skip_without_disks
 from tests.meter_rig import Meter, events_of, index
 from tests.unit.test_restore import NOW, SETTINGS, backup
 
@@ -171,6 +176,65 @@ def test_a_damaged_plan_is_replaced_by_the_file_and_without_one_nothing_is_raise
     (machine.fat / "b0042.vigie").write_bytes(encode(backup()))
     assert machine.start().outcome == "restored"
     assert not (machine.state / RESTORING).exists()
+
+
+def usb(root: Path, *names: str) -> None:
+    """Have these block devices, each as the kernel shows it: sda1 below sda, behind a USB port or not."""
+    for name in names:
+        bus, _, device = name.rpartition("/")
+        disk = device.rstrip("0123456789")
+        place = root / "sys/devices" / (bus or "platform/usb1/1-1") / "block" / disk
+        own = place if disk == device else place / device
+        own.mkdir(parents=True)
+        if disk != device:
+            (own / "partition").write_text("1")
+        (root / "sys/class/block").mkdir(parents=True, exist_ok=True)
+        (root / "sys/class/block" / device).symlink_to(own)
+
+
+def test_a_stick_that_is_in_the_box_is_looked_at_and_let_go(tmp_path: Path) -> None:
+    usb(tmp_path, "sda", "sda1", "sdb", "platform/mmc0/mmcblka", "platform/mmc0/mmcblka1", "sdc")
+    assert on_usb(tmp_path) == ["sda1", "sdb", "sdc"]
+    held: list[str] = []
+
+    @contextmanager
+    def mount(device: Path, folder: Path) -> Iterator[None]:
+        if device.name == "sdb":
+            raise OSError(None, "sdb: wrong fs type")
+        held.append(device.name)
+        (folder / "b0042.vigie").write_bytes(encode(backup()))
+        yield
+        held.remove(device.name)
+
+    machine = Machine(tmp_path / "box")
+    assert is_looked_for(machine.state)
+    with sticks(tmp_path, mount) as folders:
+        assert [folder.name for folder in folders] == held == ["sda1", "sdc"]
+        assert restore_from([machine.fat, *folders], machine.state, machine.config).outcome == "restored"
+    assert held == []
+    assert not is_looked_for(machine.state)
+    assert is_looked_for(machine.state, "b0042.vigie")
+    with sticks(tmp_path / "no such", mount) as folders:
+        assert folders == []
+
+
+def test_a_real_stick_is_mounted_for_reading_only(tmp_path: Path) -> None:
+    skip_without_disks()
+    image = tmp_path / "stick.img"
+    image.write_bytes(b"")
+    os.truncate(image, 1 << 20)
+    said("mkfs.ext4", "-q", image)
+    device = Path(said("losetup", "--find", "--show", image))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    try:
+        with mounted(device, folder):
+            assert os.statvfs(folder).f_flag & (os.ST_RDONLY | os.ST_NOEXEC) == os.ST_RDONLY | os.ST_NOEXEC
+        assert not os.path.ismount(folder)
+    finally:
+        said("losetup", "--detach", device)
+    with pytest.raises(OSError, match="gone"), mounted(tmp_path / "gone", folder):
+        pass
 
 
 def test_settings_that_no_person_can_read_fail_by_name_and_never_raise(tmp_path: Path) -> None:
