@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from edge.cli.update_units import EXIT_FAILED, TRY
 from edge.cli.words import Words
 from edge.core.release import Version
 from edge.core.usb_choice import MOST_BUNDLES, candidates, newest
@@ -87,8 +88,6 @@ def _is_file(file: Path) -> bool:
 
 def from_stick(device: Path, updating: Updating, say: Words, restart: Callable[..., None]) -> int:
     """Install the newest bundle of a stick that is newer than what runs, and try it. Return 0 also where none is."""
-    from edge.cli.update import TRY
-
     try:
         with mounted(device) as stick:
             version = taken(stick, updating)
@@ -101,7 +100,7 @@ def from_stick(device: Path, updating: Updating, say: Words, restart: Callable[.
     except UpdateError as exc:
         log.error("%s: %s", device.name, exc)
         show("look")
-        return 1
+        return EXIT_FAILED
     except OSError as exc:
         log.warning("%s", exc)
     return 0

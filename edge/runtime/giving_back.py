@@ -14,13 +14,11 @@ from typing import Final
 from edge.runtime.identity import Chosen
 from edge.runtime.restore import KINDS
 from edge.runtime.restoring import backup_in, restored_into
+from edge.runtime.updating import BACKUP, WANTED
 from edge.store.fs import RealFs
 from edge.store.notebook import Notebook
 from edge.store.offline import ReadOnlyFs, newer_in
 
-BACKUP: Final = "before.vigie"
-WANTED: Final = "giving-back.vigie"
-"""The same backup while it is being restored: it is there as long as that is not finished."""
 NEWER: Final = "newer-"
 """What is put aside gets this before its name; one generation of it is kept."""
 NOTEBOOK: Final = "notebook.json"

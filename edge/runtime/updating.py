@@ -21,7 +21,6 @@ from edge.core.autoboot import Slot, other
 from edge.core.release import Release, Version
 from edge.core.update_health import before_of
 from edge.core.update_state import UpdateState
-from edge.runtime.giving_back import BACKUP, WANTED
 from edge.runtime.rauc import Bundle, Installer, UpdateError
 from edge.runtime.slots import Slots
 from edge.store.checked import replace_file
@@ -29,6 +28,10 @@ from edge.store.update_store import UpdateStore, publish
 
 STATE: Final = Path("data/update")
 LOCK: Final = "lock"
+BACKUP: Final = "before.vigie"
+"""What `vigie backup` would write, made just before a try."""
+WANTED: Final = "giving-back.vigie"
+"""The same while it is being restored: it is there as long as that is not finished."""
 RESERVE_BYTES: Final = 32 << 20
 """What an update leaves of the data partition to the box."""
 

@@ -108,6 +108,10 @@ ROWS: Final[dict[str, Row]] = {
     "I2": Row(
         "a commissioning test names each fault of the modem, with what to do about it", "tests/unit/test_doctor.py"
     ),
+    "I4": Row(
+        "an update that is not well leaves the version before, its data and indexes; which one runs is said",
+        "tests/unit/test_update.py, tests/image/test_bundle.py",
+    ),
     "I6": Row(
         "what to buy, to wire and to look at stands in the installer's language, with drawings, and is carried out",
         "tests/unit/test_installer_pages.py, tests/unit/test_drawings.py",
