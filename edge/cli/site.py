@@ -21,6 +21,7 @@ from edge.settings.faults import SettingsError
 from edge.settings.label import Label
 from edge.settings.label_sheet import pages, sheet
 from edge.settings.load import MOST_BYTES
+from edge.settings.model_card import Modem
 from edge.settings.model_sms import NUMBER_PATTERN
 from edge.settings.packaged import product_version
 from edge.settings.report import fault_lines, language, report
@@ -138,7 +139,7 @@ def _write(args: argparse.Namespace, cards: Sequence[CardFile], say: Words) -> i
         file = args.out / card.settings.box.id / CARD
         there = file.read_text(encoding="utf-8") if file.exists() else None
         code = _code_in(there) or new_code()
-        texts[file] = with_code(card.text, code)
+        texts[file] = completed(card, code)
         labels.append((_label(card, code), card.settings.site.lang))
         if there is not None and there != texts[file]:
             differing.append(str(file))
@@ -172,21 +173,25 @@ def _code_in(text: str | None) -> str:
     return code if isinstance(code, str) and is_code(code) else ""
 
 
-def with_code(text: str, code: str) -> str:
-    """Return a card file with the code of this box's Wi-Fi and page."""
+def completed(card: CardFile, code: str) -> str:
+    """Return a card file with the code of this box's Wi-Fi and page, and the number of its SIM."""
     import tomlkit
 
-    document = tomlkit.parse(text)
-    if "access" not in document:
-        document.add("access", tomlkit.table())
-    document["access"]["code"] = code
+    document = tomlkit.parse(card.text)
+    number = "" if card.settings.one(Modem).number else card.row.cells.get("number", "")
+    for table, key, value in (("access", "code", code), ("modem", "number", number)):
+        if value:
+            if table not in document:
+                document.add(table, tomlkit.table())
+            document[table][key] = value
     return tomlkit.dumps(document)
 
 
 def _label(card: CardFile, code: str) -> Label:
     cells = card.row.cells
     return Label(
-        card.settings.box.id, card.settings.site.name, cells.get("place", ""), cells.get("number", ""), code,
+        card.settings.box.id, card.settings.site.name, cells.get("place", ""),
+        cells.get("number", "") or card.settings.one(Modem).number, code,
         version=product_version(), help=cells.get("help", ""),
     )  # fmt: skip
 

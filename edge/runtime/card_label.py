@@ -20,6 +20,7 @@ from edge.runtime.boot_partition import writable
 from edge.runtime.card_secrets import SECRETS, STATE, access_code, keep_secret, own_print, secret_in
 from edge.settings.label import Label, label_svg
 from edge.settings.model import Settings
+from edge.settings.model_card import Modem
 from edge.settings.packaged import product_version
 
 FILE: Final = "vigie-label.svg"
@@ -40,13 +41,8 @@ def label_of(root: Path, settings: Settings) -> Label:
     """Return what this box's label says; its code and its key are made now where there are none. Raises OSError."""
     return Label(
         settings.box.id, settings.site.name, code=access_code(root), print=own_print(root / STATE),
-        version=product_version(), hardware=hardware(root), number=own_number(settings),
+        version=product_version(), hardware=hardware(root), number=settings.one(Modem).number,
     )  # fmt: skip
-
-
-def own_number(settings: Settings) -> str:
-    """Return the number of the box's own SIM, as far as its settings tell it."""
-    return next((found for table in settings.tables.values() if (found := getattr(table, "own_number", ""))), "")
 
 
 def hardware(root: Path) -> str:

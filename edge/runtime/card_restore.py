@@ -110,7 +110,7 @@ def _unfinished(state: Path, config: Path) -> Plan | None:
 def _found(places: Iterable[Path], wanted: str, named: str) -> Path | CardRestore:
     """Return the one backup that is meant, or why there is none."""
     if named:
-        meant = next((place / named for place in places if (place / named).is_file()), None)
+        meant = next((place / named for place in places if _is_file(place / named)), None)
         return meant or CardRestore("missing", named)
     candidates = list(_candidates(places))
     if wanted:
@@ -129,7 +129,12 @@ def _candidates(places: Iterable[Path]) -> Iterator[Path]:
         except OSError:
             continue  # the stick was drawn, or the partition is damaged: told where it is mounted
         # what a Mac leaves beside a file it copied begins with a dot
-        yield from (path for path in found if path.suffix.lower() == ENDING and not path.name.startswith("."))
+        yield from (path for path in found if path.suffix.lower() == ENDING and path.name[0] != "." and _is_file(path))
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether this is a file itself: a pipe on a stick would be waited for, for ever."""
+    return path.is_file() and not path.is_symlink()
 
 
 def _restored(

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from edge.settings.model_sms import NUMBER_PATTERN
 from edge.settings.patterns import ID_PATTERN
 
 SECRET: Final[dict[str, Any]] = {"secret": True}
@@ -86,6 +87,14 @@ class Modem(_Table, frozen=True):
         str,
         Meta(
             pattern=r"^$|^[0-9]{4,8}$", description="of the SIM; on a card only", extra={"expect": "sim_pin", **SECRET}
+        ),
+    ] = ""
+    number: Annotated[
+        str,
+        Meta(
+            pattern=rf"^$|{NUMBER_PATTERN}",
+            description="of the SIM itself, for the box's label",
+            extra={"expect": "phone"},
         ),
     ] = ""
     pin_file: Annotated[str, Meta(max_length=200, description=FILE)] = ""

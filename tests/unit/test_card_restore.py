@@ -139,7 +139,12 @@ def test_another_boxs_backup_and_what_is_none_are_refused_by_name_and_change_not
     (machine.fat / "b0042.vigie").unlink()
     (machine.fat / "._b0042.vigie").write_bytes(whole)  # a Mac's shadow of a file
     (machine.fat / "other.vigie").write_bytes(whole)  # of another box: not this one's name
+    os.mkfifo(machine.stick / "b0042.vigie")
+    (machine.fat / "B0042.vigie").symlink_to("other.vigie")
     assert machine.start().outcome == "nothing"
+    assert machine.start(named="b0042.vigie").outcome == machine.start(named="B0042.vigie").outcome == "missing"
+    for gone in (machine.stick / "b0042.vigie", machine.fat / "B0042.vigie"):
+        gone.unlink()
     (machine.fat / "other.vigie").unlink()
     (machine.fat / "._b0042.vigie").unlink()
     assert machine.files() == before

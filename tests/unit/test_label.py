@@ -17,7 +17,7 @@ from edge.settings.label import HALF_MM, LAMPS, WIDTH_MM, Label, label_svg
 from edge.settings.lamp import lamp_table
 from edge.settings.load import loads
 
-SETTINGS = '[box]\nid = "b0042"\n[site]\nname = "Gymnase Sud"\nlang = "fr"\n'
+SETTINGS = '[modem]\nnumber = "+33600000042"\n[box]\nid = "b0042"\n[site]\nname = "Gymnase Sud"\nlang = "fr"\n'
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -109,7 +109,15 @@ def test_the_label_is_left_once_with_what_people_need_and_without_a_key(tmp_path
     assert leave_label(root, boot, settings)
     svg = (boot / FILE).read_text(encoding="utf-8")
     said = " ".join(texts(svg))
-    for wanted in ("vigie b0042", "Gymnase Sud", access_code(root), own_print(root / STATE), "empreinte", "print"):
+    for wanted in (
+        "vigie b0042",
+        "Gymnase Sud",
+        access_code(root),
+        own_print(root / STATE),
+        "empreinte",
+        "print",
+        "TEST au 06 00 00 00 42",
+    ):
         assert wanted in said
     secret = (root / STATE / "sms/identity").read_text(encoding="ascii")
     key = re.search(r'"private":"([0-9a-f]{64})"', secret)

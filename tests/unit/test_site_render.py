@@ -15,6 +15,7 @@ from edge.cli.main import main
 from edge.settings.access_code import is_code
 from edge.settings.load import of_card
 from edge.settings.model import Settings
+from edge.settings.model_card import Modem
 
 TEMPLATE = """\
 # one card for each site
@@ -107,6 +108,8 @@ def test_a_card_file_is_good_as_a_box_takes_it(office: Office) -> None:
 def test_the_sheet_shows_what_the_office_knows_and_no_key_and_no_meter_number(office: Office) -> None:
     assert office.render(sites(line("b0042", number="+33600000042"), line("b0043")))[0] == 0
     sheet = (office.out / "labels.html").read_text(encoding="utf-8")
+    own = load(office.out / "b0042/vigie.toml").one(Modem).number
+    assert (own, load(office.out / "b0043/vigie.toml").one(Modem).number) == ("+33600000042", "")
     for wanted in ("vigie b0042", "Gymnase Sud, chaufferie", "06 00 00 00 42", *office.codes().values()):
         assert sheet.count(wanted) >= 2, wanted  # both languages
     assert PRM not in sheet
