@@ -38,6 +38,7 @@ FRENCH = {
     "docs/fr/commandes-sms.md": "docs/sms-commands.md",
     "docs/fr/depannage.md": "docs/troubleshooting.md",
     "docs/fr/installer.md": "docs/install.md",
+    "docs/fr/mettre-a-jour.md": "docs/updating.md",
     "docs/fr/partir.md": "docs/leaving.md",
     "docs/fr/prevenir.md": "docs/people.md",
     "README.fr.md": "README.md",
