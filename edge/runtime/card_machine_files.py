@@ -11,7 +11,7 @@ from typing import Final
 from edge.settings.card_machine import CHAT, FOLDER, HOSTNAME, LOGIN, PEER, SMS, WIFI, MachineFile
 from edge.settings.model import Settings
 
-OURS: Final = (WIFI, PEER, CHAT, LOGIN, SMS, f"{FOLDER}/gsm-secrets", f"{FOLDER}/gsm-pin")
+OURS: Final = (WIFI, PEER, CHAT, LOGIN, SMS, f"{FOLDER}/gsm-pin")
 """What a later look at the card removes where it is not set any more."""
 
 log = logging.getLogger(__name__)

@@ -66,7 +66,7 @@ def start_from_card(boot: Path, root: Path, *, utc_s: int, open_boot: Opens = wr
 def data_state(root: Path) -> str:
     """Return what became of the data partition; ok on a machine whose start does not say."""
     try:
-        found = (root / DATA).read_text("ascii").strip()
+        found = (root / DATA).read_text("utf-8").partition("\n")[0].strip()  # below it, why
     except FileNotFoundError:
         return "ok"
     except (OSError, ValueError):

@@ -46,12 +46,8 @@ def machine_files(settings: Settings, secret: Callable[[str], str]) -> Iterator[
         yield MachineFile(f"{NETWORKD}/11-vigie-wifi.network", RADIO + own)
         yield MachineFile(WIFI, _wpa(network, secret(network.password_file)), is_private=True)
     if network.kind == "gsm":
-        yield MachineFile(PEER, _peer(network), is_private=True)
+        yield MachineFile(PEER, _peer(network, secret(network.password_file)), is_private=True)
         yield MachineFile(CHAT, _chat(network), is_private=True)
-        if network.user:
-            yield MachineFile(
-                f"{FOLDER}/gsm-secrets", _ppp_secret(network, secret(network.password_file)), is_private=True
-            )
         if modem.pin_file:
             yield MachineFile(f"{FOLDER}/gsm-pin", secret(modem.pin_file), is_private=True)
     if access.ssh_keys:
@@ -88,7 +84,7 @@ def wifi_key(ssid: str, password: str) -> str:
     return hashlib.pbkdf2_hmac("sha1", password.encode(), ssid.encode(), 4096, 32).hex()
 
 
-def _peer(network: Network) -> str:
+def _peer(network: Network, password: str) -> str:
     """Return pppd's options: it keeps calling, gives up an ended call after two minutes, and asks for a route."""
     lines = [
         network.port, "460800", "crtscts", "modem", "lock", "noauth", "nodetach", "noipdefault", "ipcp-accept-remote",
@@ -96,7 +92,8 @@ def _peer(network: Network) -> str:
         "persist", "maxfail 0", "holdoff 20", "lcp-echo-interval 30", "lcp-echo-failure 4", "hide-password",
         f'connect "/usr/sbin/chat -t 60 -f /{CHAT}"',
     ]  # fmt: skip
-    lines += [f'user "{network.user}"'] if network.user else []
+    lines += [f"user {_quoted(network.user)}"] if network.user else []
+    lines += [f"password {_quoted(password)}"] if password else []
     return "\n".join(lines) + "\n"
 
 
@@ -108,6 +105,11 @@ def _chat(network: Network) -> str:
     )
 
 
-def _ppp_secret(network: Network, password: str) -> str:
-    quoted = password.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{network.user}" * "{quoted}" *\n'
+def _quoted(text: str) -> str:
+    r"""Return a word of pppd's options file.
+
+    >>> print(_quoted('a"b\\c d'))
+    "a\"b\\c d"
+    """
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -17,6 +17,7 @@ from edge.settings.draft import Draft, drafted
 from edge.settings.equipment import implied_equipment
 from edge.settings.faults import Fault, Faults, SettingsError
 from edge.settings.implied import implied_limits
+from edge.settings.model_card import Modem
 from edge.settings.rules_calculated import check_calculated
 from edge.settings.rules_card import check_card, refuse_plain
 from edge.settings.rules_equipment import check_equipment
@@ -133,6 +134,9 @@ def _settings(draft: Draft) -> model.Settings:
         SINGLE[name]: SINGLE[name](**row.good) for name, row in draft.single.items()
     }
     tables |= {SEVERAL[name]: [SEVERAL[name](**row.good) for row in rows] for name, rows in draft.rows.items()}
+    links = {name: row.good for name, row in draft.links.items()}
+    if "sms" in links:  # one SIM, one PIN, wherever it is written
+        links["sms"] = {"pin_file": tables.get(Modem, Modem()).pin_file, **links["sms"]}
     return model.Settings(
         box=tables[model.Box],
         site=tables[model.Site],
@@ -148,6 +152,6 @@ def _settings(draft: Draft) -> model.Settings:
         display=tables.get(model.Display),
         led=tables.get(model.Led, model.Led()),
         history=tables.get(model.History, model.History()),
-        links=msgspec.convert({name: row.good for name, row in draft.links.items()}, model.Links),
+        links=msgspec.convert(links, model.Links),
         tables=tables,
     )
