@@ -38,6 +38,21 @@ printf 'gammu:x:{GAMMU_ID}:{GAMMU_ID}::/nonexistent:/usr/sbin/nologin\\n' >>pass
 test ! -e shadow || printf 'vigie:!:1::::::\\ngammu:!:1::::::\\n' >>shadow
 """
 
+FIRMWARE: Final = """set -eu
+export APT_CONFIG=$MMDEBSTRAP_APT_CONFIG
+listed=$1/etc/apt/sources.list.d/firmware.list
+sed -n 's/SUITE/trixie/p;q' "$1/etc/apt/sources.list" >"$listed"
+apt-get -qq update
+cd "$1/var/cache"
+apt-get -qq download raspi-firmware
+set -- "$1" raspi-firmware_*.deb
+chroot "$1" dpkg --force-unsafe-io --unpack "/var/cache/$2"
+rm "$1/var/lib/dpkg/info/raspi-firmware.postinst" # it copies onto a partition that is mounted on a running board
+chroot "$1" dpkg --configure raspi-firmware
+rm "$2" "$listed"
+""".replace("SUITE", SUITE)
+"""Debian 13's firmware: Debian 12's does not know autoboot.txt's tryboot_a_b. It depends on nothing newer."""
+
 
 def packages() -> list[str]:
     """Return the packages that are asked for by name."""
@@ -48,11 +63,18 @@ def packages() -> list[str]:
 def recipe() -> list[str]:
     """Return mmdebstrap's words, but for the folder to fill."""
     words = ["mmdebstrap", "--mode=root", "--architectures=arm64", "--variant=essential", f"--components={COMPONENTS}"]
+    # else Debian's usrmerge comes, which brings Perl and a scan of the whole root
+    words += ["--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr"]
     # force-unsafe-io: a power cut here costs a repetition, and fsync of 20,000 files costs minutes
     words += ["--aptopt=Acquire::Languages none", "--dpkgopt=force-unsafe-io"]
     words += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT]
     words += [f"--dpkgopt=path-include=/usr/share/{name}" for name in KEPT]
-    words += [f"--essential-hook={ACCOUNTS}", f"--include={','.join(packages())}", SUITE]
+    words += [
+        f"--essential-hook={ACCOUNTS}",
+        f"--customize-hook={FIRMWARE}",
+        f"--include={','.join(packages())}",
+        SUITE,
+    ]
     return words
 
 
@@ -74,14 +96,15 @@ def base_root(cache: Path, steps: Steps, *, is_fresh: bool = False) -> Path:
         print(f"root of {age_days(place):.1f} days ago taken from {place} (anew: make image ARGS=--fresh)")
         return place
     cache.mkdir(parents=True, exist_ok=True)
-    for old in cache.glob("base-*"):
-        shutil.rmtree(old)
-    unfinished = cache / "base-unfinished"
+    unfinished = cache / "unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
     unfinished.chmod(0o755)
     with steps.step("packages: fetched and set up"):
         run(*words, unfinished, env={"INITRD": "No", "DEBIAN_FRONTEND": "noninteractive"})
     with steps.step("what no card needs taken away"):
         prune(unfinished)
+    for old in cache.glob("base-*"):
+        shutil.rmtree(old)
     os.utime(unfinished)
     return unfinished.rename(place)

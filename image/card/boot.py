@@ -37,7 +37,6 @@ enable_uart=0
 # nothing is drawn but the console
 gpu_mem=32
 disable_splash=1
-dtparam=watchdog=on
 """
 COMMON: Final = "console=tty1 ro panic=10 quiet loglevel=4 vt.global_cursor_default=0 systemd.show_status=no"
 LABELS: Final[dict[Slot, str]] = {"a": "SYSTEM-A", "b": "SYSTEM-B"}
@@ -68,7 +67,9 @@ def lay_boot(base: Path, folder: Path, slot: Slot, *, epoch: int) -> None:
     shutil.copyfile(base / f"boot/vmlinuz-{release}", folder / "vmlinuz")
     pack(base, release, folder / "initrd.img", epoch=epoch)
     trees.lay(base / f"usr/lib/linux-image-{release}/broadcom", folder)
-    (folder / "config.txt").write_text(CONFIG, "ascii")
+    # a firmware that knows of a try, but not of autoboot.txt's tryboot_a_b, reads tryboot.txt in its place
+    for name in ("config.txt", "tryboot.txt"):
+        (folder / name).write_text(CONFIG, "ascii")
     (folder / "cmdline.txt").write_text(cmdline(slot), "ascii")
 
 

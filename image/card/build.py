@@ -11,6 +11,7 @@ updates are made.
 from __future__ import annotations
 
 import argparse
+import collections
 import os
 import platform
 import shutil
@@ -19,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from image.card import boot, host, layout
+from image.card import boot, host, layout, manifest, programs, sbom
 from image.card.base import base_root
 from image.card.host import HostError, StepError, Steps, run
 from image.card.layout import MIB
@@ -79,9 +80,13 @@ def make(cache: Path, certificates: Sequence[Path], *, is_fresh: bool, is_draft:
     image = cache / f"vigie-{made.version}.img"
     with steps.step("the card"):
         assemble(cache, image)
+    with steps.step("lists of what is in it"):
+        listed = write_sbom(root, image, made, epoch)
     if not is_draft:
         with steps.step("compressed"):
-            run("xz", "--keep", "--force", "--threads=0", "-6", image)
+            run("xz", "--keep", "--force", f"--threads={os.cpu_count()}", "-6", image)
+        with steps.step("hashes of all of it"):
+            write_manifest(cache, image, listed)
     report(steps, image, made)
 
 
@@ -139,6 +144,23 @@ def assemble(cache: Path, image: Path) -> None:
         at = f"seek={part.start_bytes // MIB}"
         run("dd", f"if={held}", f"of={unfinished}", "bs=1M", at, "conv=notrunc,sparse", "status=none")
     unfinished.rename(image)
+
+
+def write_sbom(root: Path, image: Path, made: Release, epoch: int) -> Path:
+    """Write the list of what the card is made of."""
+    parts = [*sbom.debian_parts(root), *sbom.python_parts(root / programs.LIBRARY / "site-packages")]
+    path = image.with_suffix(".sbom.json")
+    path.write_text(sbom.as_json(parts, version=f"{made.version}+{made.build}", epoch=epoch), "utf-8")
+    counted = collections.Counter(part.kind for part in parts)
+    print(f"{counted['deb']} Debian packages, {counted['pypi']} of Python")
+    return path
+
+
+def write_manifest(cache: Path, image: Path, listed: Path) -> None:
+    """Write the hashes of each file on the card and of what was made."""
+    folders = {"system_a": cache / "system", "boot_a": cache / "boot", "cfg": cache / "cfg"}
+    outputs = [image, Path(f"{image}.xz"), listed, cache / "system.ext4", cache / "boot.vfat"]
+    image.with_suffix(".manifest").write_text("\n".join(manifest.lines(folders, outputs)) + "\n", "utf-8")
 
 
 def report(steps: Steps, image: Path, made: Release) -> None:

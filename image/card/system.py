@@ -37,6 +37,7 @@ MASKED: Final = (
     "e2scrub_reap.service",
     "systemd-networkd-wait-online.service",
     "systemd-firstboot.service",
+    "proc-sys-fs-binfmt_misc.automount",
     "ssh.socket",
     "sshd@.service",
 )
@@ -108,7 +109,8 @@ def build_system(base: Path, root: Path, deb: Path, made: Release, keyring: str)
     """Fill root from Debian's, our package and our files. Raises StepError."""
     shutil.rmtree(root, ignore_errors=True)
     run("cp", "-a", "--reflink=auto", base, root)
-    for path in (root / "boot").iterdir():  # the kernel lies on the boot partition
+    # the kernel, the device trees and the firmware lie on the boot partition
+    for path in (*root.glob("boot/*"), *root.glob("usr/lib/linux-image-*"), root / "usr/lib/raspi-firmware"):
         if path.is_dir():
             shutil.rmtree(path)
         else:

@@ -14,6 +14,7 @@ flushed, so this finds writes that are out of order in time, not those that a ca
 
 from __future__ import annotations
 
+import gzip
 import re
 import secrets
 import shutil
@@ -25,7 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self
 
-from image.card import layout
+from image.card import initramfs, layout
 from image.card.host import run
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -34,7 +35,26 @@ TRIED: Final = "reboot: Restarting system with command '0 tryboot'"
 MEMORY_MIB: Final = {"virt": 1024, "raspi3b": 1024}
 CARD_BYTES: Final = 4 << 30
 """The emulated card reader of the Pi takes powers of two only."""
+SHELL_LINE: Final = {"virt": "hvc0", "raspi3b": "ttyS1"}
+SHELL: Final = """mkdir -p /run/systemd/system/sysinit.target.wants
+cat >/run/systemd/system/harness.service <<'UNIT'
+[Unit]
+Description=Root shell of the harness
+DefaultDependencies=no
+StartLimitIntervalSec=0
+[Service]
+ExecStart=/bin/bash --noprofile --norc
+Environment=TERM=dumb PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
+Restart=always
+RestartSec=1
+StandardInput=tty
+TTYPath=/dev/LINE
+KillMode=process
+UNIT
+ln -s ../harness.service /run/systemd/system/sysinit.target.wants/
+"""
 PI_TREE: Final = "bcm2837-rpi-3-b.dtb"
+MINI_UART: Final = "/soc/serial@7e215040"
 PI_REVISION: Final = "a02082"
 
 Board = Literal["virt", "raspi3b"]
@@ -62,7 +82,7 @@ class Card:
         self.words = ""
         """Of the kernel's command line, added at each start."""
         self.has_shell = True
-        """A root shell over a line of its own, by systemd's debug-shell."""
+        """A root shell for `shell`: a unit that the harness adds to the initramfs, never to the card."""
         self.wants_try = False
         """The next start is one of `reboot "0 tryboot"`."""
         self.booted = 0
@@ -123,6 +143,8 @@ class Card:
         boot.mkdir()
         for name in ("vmlinuz", "initrd.img", "cmdline.txt", PI_TREE):
             run("mcopy", "-n", "-i", self.fat(self.booted), f"::{name}", boot / name, env={"MTOOLS_SKIP_CHECK": "1"})
+        if self.has_shell:
+            _add_shell(boot / "initrd.img", SHELL_LINE[self.board])
         words = [(boot / "cmdline.txt").read_text("ascii").strip().replace("quiet loglevel=4", ""), self.words]
         line = self._folder / "shell.sock"
         line.unlink(missing_ok=True)
@@ -138,7 +160,6 @@ class Card:
             qemu += ["-device", "virtio-serial-pci", "-chardev", shell, "-device", "virtconsole,chardev=shell"]
             qemu += ["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net"]
             words.append("console=ttyAMA0 systemd.show_status=1")
-            words += ["systemd.debug_shell=1 systemd.default_debug_tty=hvc0"] if self.has_shell else []
         else:
             qemu += ["-M", "raspi3b", "-dtb", str(self._pi_tree(boot)), "-drive", f"file={self.path},format=raw,if=sd"]
             # the first serial line is the PL011, the meter's; the second the mini UART, the console's and the shell's
@@ -147,7 +168,6 @@ class Card:
             qemu += ["-chardev", f"{shell},logfile={self.console},logappend=on", "-serial", "chardev:shell"]
             qemu += ["-netdev", "user,id=net", "-device", "usb-net,netdev=net"]
             words.append("console=ttyS1,115200 systemd.watchdog_sec=0 systemd.show_status=1")
-            words += ["systemd.debug_shell=1 systemd.default_debug_tty=ttyS1"] if self.has_shell else []
         qemu += [*self.arguments, "-append", " ".join(words)]
         with (self._folder / "qemu.log").open("ab") as log:
             self._qemu = subprocess.Popen(qemu, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -232,6 +252,9 @@ class Card:
         tree = boot / PI_TREE
         run("fdtput", "-p", "-c", tree, "/system")
         run("fdtput", "-t", "x", tree, "/system", "linux,revision", PI_REVISION)
+        # the card leaves the pins to the PL011; the console of the harness is the mini UART, without pins
+        run("fdtput", "-t", "s", tree, MINI_UART, "status", "okay")
+        run("fdtput", "-d", tree, MINI_UART, "pinctrl-0", "pinctrl-names")
         return self._told(tree)
 
     def _told(self, tree: Path) -> Path:
@@ -274,6 +297,34 @@ class Card:
                 raise CardError(f"switched off while it was asked: {self.said()[-1000:]}") from exc
         self._heard = self._heard[found.end() :]
         return found
+
+
+def _add_shell(initrd: Path, line: str) -> None:
+    """Append an archive with an init that also leaves a unit in /run; the kernel takes the later file of a name."""
+    script = held_file(gzip.decompress(initrd.read_bytes()), "init").decode()
+    head, found, tail = script.rpartition("exec switch_root")
+    if not found:
+        raise CardError("the card's init does not hand over as it did")
+    changed = head + SHELL.replace("LINE", line) + found + tail
+    more = initramfs.record("init", 0o100755, changed.encode(), number=1, epoch=0)
+    more += initramfs.record("TRAILER!!!", 0, b"", number=0, epoch=0)
+    packed = initrd.read_bytes()
+    initrd.write_bytes(packed + bytes(-len(packed) % 4) + more)
+
+
+def held_file(archive: bytes, name: str) -> bytes:
+    """Return a file of a newc archive. Raises CardError where there is none."""
+    at = 0
+    while archive[at : at + 6] == b"070701":
+        fields = [int(archive[n : n + 8], 16) for n in range(at + 6, at + 110, 8)]
+        size, length = fields[6], fields[11]
+        begin = at + 110 + length
+        begin += -begin % 4
+        if archive[at + 110 : at + 110 + length - 1].decode() == name:
+            return archive[begin : begin + size]
+        at = begin + size
+        at += -at % 4
+    raise CardError(f"no {name} in the initramfs")
 
 
 def needs() -> Sequence[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 from pathlib import Path
 
 import pytest
@@ -100,16 +101,56 @@ def test_boot_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         boot.check_fits(tmp_path, part)
 
 
-def test_every_board_has_the_name_that_its_firmware_asks_for(tmp_path: Path) -> None:
-    (tmp_path / "from").mkdir()
-    (tmp_path / "to").mkdir()
-    for name in trees.BOARDS:
-        (tmp_path / "from" / name).write_bytes(name.encode())
-    trees.lay(tmp_path / "from", tmp_path / "to")
-    there = {path.name for path in (tmp_path / "to").iterdir()}
-    assert {
-        "bcm2710-rpi-zero-2-w.dtb", "bcm2710-rpi-3-b.dtb", "bcm2711-rpi-4-b.dtb", "bcm2711-rpi-cm4.dtb",
-    } <= there  # fmt: skip
+TREE = """/dts-v1/;
+/ {
+    chosen { stdout-path = "serial1:115200n8"; };
+    leds { compatible = "gpio-leds"; led-act { gpios = <&gpio 29 0>; }; led-pwr { label = "PWR"; }; };
+    soc {
+        watchdog@7e100000 { compatible = "brcm,bcm2835-pm"; };
+        gpio: gpio@7e200000 {
+            uart0_gpio14 { brcm,pins = <14 15>; };
+            uart0_gpio32: uart0_gpio32 { brcm,pins = <32 33>; };
+            uart1_gpio14: uart1_gpio14 { brcm,pins = <14 15>; };
+        };
+        serial@7e201000 { pinctrl-0 = <&uart0_gpio32>; uart-has-rtscts; bluetooth { compatible = "brcm,bt"; }; };
+        serial@7e215040 { pinctrl-0 = <&uart1_gpio14>; status = "okay"; };
+        i2c@7e804000 { status = "disabled"; };
+    };
+};
+"""
+DTC = shutil.which("dtc") and shutil.which("fdtput")
+
+
+def asked(tree: Path, node: str, name: str, kind: str = "s") -> str:
+    return host.run("fdtget", "-t", kind, tree, node, name).strip()
+
+
+@pytest.mark.skipif(not DTC, reason="device-tree-compiler is not installed here")
+def test_tree_gives_the_pins_to_the_pl011_and_switches_the_buses_on(tmp_path: Path) -> None:
+    tree = tmp_path / "board.dtb"
+    host.run("dtc", "-q", "-I", "dts", "-O", "dtb", "-o", tree, given=TREE.encode())
+    trees.switch_on(tree)
+    assert trees.nodes(tree, trees.PL011) == []  # no Bluetooth
+    assert asked(tree, trees.PL011, "pinctrl-0", "x") == asked(tree, f"{trees.PINS}/uart0_gpio14", "phandle", "x")
+    assert "uart-has-rtscts" not in trees.properties(tree, trees.PL011)
+    assert asked(tree, trees.MINI_UART, "status") == "disabled"
+    assert asked(tree, trees.I2C1, "status") == "okay"
+    assert asked(tree, trees.ONE_WIRE, "gpios", "u").split() == [asked(tree, trees.PINS, "phandle", "u"), "4", "6"]
+    assert asked(tree, "/leds/led-act", "label") == "ACT"
+    assert asked(tree, "/leds/led-pwr", "label") == "PWR"
+    assert "stdout-path" not in trees.properties(tree, "/chosen")
+    once = tree.read_bytes()
+    trees.switch_on(tree)
+    assert asked(tree, trees.ONE_WIRE, "gpios", "u").split()[1:] == ["4", "6"]
+    assert len(tree.read_bytes()) == len(once)
+
+
+@pytest.mark.skipif(not DTC, reason="device-tree-compiler is not installed here")
+def test_tree_of_another_machine_is_refused(tmp_path: Path) -> None:
+    tree = tmp_path / "other.dtb"
+    host.run("dtc", "-q", "-I", "dts", "-O", "dtb", "-o", tree, given=b"/dts-v1/; / { };")
+    with pytest.raises(host.StepError, match="fdtput"):
+        trees.switch_on(tree)
 
 
 # --- the machine
