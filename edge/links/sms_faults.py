@@ -45,6 +45,8 @@ class Moves:
     """Something waits, and none left or failed for so long."""
     unregistered_s: float = 0.0
     """No operator is told."""
+    unsent_s: float = 0.0
+    """Nothing left well, whether something waited or not."""
 
 
 class Movement:
@@ -54,6 +56,7 @@ class Movement:
         self._start_s = now_s
         self._moved_s = now_s
         self._registered_s = now_s
+        self._sent_s = now_s
         self._last: tuple[int, int, int] | None = None
 
     def moves(self, health: Health, now_s: float) -> Moves:
@@ -61,13 +64,15 @@ class Movement:
         counts = (health.sent, health.waiting, health.failed_in_a_row)
         if not health.waiting or self._last is None or _has_moved(self._last, counts):
             self._moved_s = now_s
+        if self._last is None or counts[0] > self._last[0]:
+            self._sent_s = now_s
         self._last = counts
         if health.operator or health.heartbeat_age_s is None:
             self._registered_s = now_s
         # a heartbeat from before a power cut is as old as that: the daemon has begun when this has, and gets its time
         since_s = now_s - self._start_s
         age_s = since_s if health.heartbeat_age_s is None else min(health.heartbeat_age_s, since_s)
-        return Moves(age_s, now_s - self._moved_s, now_s - self._registered_s)
+        return Moves(age_s, now_s - self._moved_s, now_s - self._registered_s, now_s - self._sent_s)
 
 
 def _has_moved(before: tuple[int, int, int], now: tuple[int, int, int]) -> bool:

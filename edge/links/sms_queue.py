@@ -84,6 +84,14 @@ class Queue:
         before = sum(entry.urgency <= URGENCY.index(purpose) for entry in self._contents.waiting())
         return max(0, self.account.room(purpose, self.today()) - before)
 
+    def hurry(self) -> None:
+        """Let what failed go at once: why it did seems to be over."""
+        now_s = self._contents.now_s()
+        for entry in self._contents.waiting():
+            if entry.copies:
+                entry.due_s = min(entry.due_s, now_s)
+                self._due_s = 0.0
+
     # -- what the link tells
 
     def today(self) -> str:

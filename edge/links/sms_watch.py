@@ -9,7 +9,7 @@ after each message whether that left at all (`sms_mode_check`).
 from __future__ import annotations
 
 import logging
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -31,6 +31,8 @@ BACK_S: Final = 900.0
 """A fault that comes so soon after the last one is the same: what was reset and did not help for good is not again."""
 PAUSE_S: Final = 600.0
 PAUSE_MOST_S: Final = 3600.0
+WELL_S: Final = 300.0
+"""So long what failed is waited for while all seems well."""
 RAW_MOST: Final = 360
 """Hexadecimal digits of a raw message that the journal takes: all of the longest PDU (176 octets)."""
 
@@ -57,19 +59,31 @@ class Trouble(msgspec.Struct):
     seen: Code | None = None
     """What the last look said it is, more exactly."""
     well_s: float | None = None
-    """Since when all seems well, but for a message that still waits."""
+    """Since when all seems well, but for a message that has still not left."""
+
+
+class Sends(Protocol):
+    """The queue before the modem."""
+
+    @property
+    def unproven(self) -> Unproven:
+        """Return what was told as sent and is not known to be."""
+
+    def hurry(self) -> None:
+        """Let what failed go at once, not only after its pause."""
 
 
 class SmsWatch:
     """See Member. `hands` is None where nobody can reset the modem: then it is said alone."""
 
     def __init__(
-        self, mailbox: Mailbox, *, say: Say, hands: Hands | None, now_s: float, unproven: Unproven | None = None
+        self, mailbox: Mailbox, *, say: Say, hands: Hands | None, now_s: float, sends: Sends | None = None
     ) -> None:
         self._mailbox = mailbox
         self._say = say
         self._hands = hands
-        self._check = None if hands is None or unproven is None else ModeCheck(unproven)
+        self._sends = sends
+        self._check = None if hands is None or sends is None else ModeCheck(sends.unproven)
         self._movement = Movement(now_s)
         self._look_s = now_s
         self._answered_s = now_s
@@ -105,7 +119,7 @@ class SmsWatch:
             found = "mailbox" if lasts else None
         if self._hands is not None:
             self._hear(self._hands.answer(), now_s)
-        self._judge(found, moves, now_s)
+        self._judge(found, health, moves, now_s)
         if self._hands is not None and not (self._check and self._check.is_underway):
             if self._trouble is not None:
                 self._cure(self._trouble, self._hands, now_s)
@@ -117,10 +131,14 @@ class SmsWatch:
         self._look_s = now_s + (LOOK_URGENT_S if is_busy else LOOK_S)
         return self._look_s
 
-    def _judge(self, found: Code | None, moves: Moves, now_s: float) -> None:
+    def _judge(self, found: Code | None, health: Health | None, moves: Moves, now_s: float) -> None:
         trouble = self._trouble
         if found is None:
-            if trouble is not None and trouble.asked is None and not self._is_stuck(trouble, moves, now_s):
+            if (
+                trouble is not None
+                and trouble.asked is None
+                and not self._only_seems_over(trouble, health, moves, now_s)
+            ):
                 self._say("modem_ok", code=trouble.code, lasted_s=round(now_s - trouble.since_s))
                 self._tried, self._tried_until_s = trouble.tried & RESETS, now_s + BACK_S
                 self._trouble = None
@@ -133,13 +151,22 @@ class SmsWatch:
         if trouble.seen is None and trouble.asked is None and now_s >= trouble.rests_s:
             self._is_called(trouble, found, now_s)
 
-    def _is_stuck(self, trouble: Trouble, moves: Moves, now_s: float) -> bool:
-        """Return whether a message of before has still not left: a modem may seem well until it is handed the next."""
-        if moves.still_s < now_s - trouble.since_s:
+    def _only_seems_over(self, trouble: Trouble, health: Health | None, moves: Moves, now_s: float) -> bool:
+        """Return whether what was to leave has still not: a modem may seem well until it is handed the next message.
+
+        Then that goes at once, and the next cure is due when it does not leave: the cures don't begin anew.
+        """
+        has_left = moves.unsent_s < now_s - trouble.since_s
+        if health is None or has_left or not (health.waiting or health.failed_in_a_row):
             return False
         if trouble.well_s is None:
             trouble.well_s = now_s
+            if self._sends is not None:
+                self._sends.hurry()
+        if not health.waiting:
             trouble.due_s = max(trouble.due_s, now_s + CURE_S)
+            return now_s < trouble.well_s + WELL_S
+        trouble.due_s = max(trouble.due_s, now_s + CURE_S - min(moves.still_s, now_s - trouble.well_s))
         return True
 
     def _is_called(self, trouble: Trouble, code: Code, now_s: float) -> None:

@@ -81,7 +81,7 @@ def _made(box: Box, settings: Settings, sms: SmsSettings) -> SmsLink:
             )  # fmt: skip
 
         return [
-            SmsWatch(mailbox, say=say, hands=hands_of(sms, os.environ), now_s=now_s, unproven=queue.unproven),
+            SmsWatch(mailbox, say=say, hands=hands_of(sms, os.environ), now_s=now_s, sends=queue),
             people_of(settings, feed, queue, say=say, secret=secret, report=box.desk.report, life=life),
             desk_of(
                 settings, office, queue, clock=box.clock, say=say, secret=secret, report=box.desk.report, facts=facts,

@@ -134,9 +134,7 @@ class WatchedModem:
         self.said_before = False
         clock = RealClock()
         self.queue = Queue(self.mailbox, Budget(200, 2000), clock=clock, zone=UTC, kept=Memory(), say=self._say)
-        self.watch = SmsWatch(
-            self.mailbox, say=self._say, hands=hands, now_s=time.monotonic(), unproven=self.queue.unproven
-        )
+        self.watch = SmsWatch(self.mailbox, say=self._say, hands=hands, now_s=time.monotonic(), sends=self.queue)
         self.link = SmsLink(SmsSettings(), self.mailbox, self.queue, [self.watch], clock=clock, say=self._say)
         self._due_s = 0.0
 

@@ -493,3 +493,19 @@ def test_messages_of_a_day_before_all_that_are_known_are_counted() -> None:
         account.sent("1970-01-01", "alarm")
     assert account.room("alarm", "1970-01-01") == 0
     assert len(account.days) <= DAYS_KEPT
+
+
+def test_what_failed_goes_at_once_when_it_is_told_to_hurry_and_what_never_left_as_before() -> None:
+    bench = Bench()
+    bench.offer("a")
+    bench.step()
+    bench.mailbox.refuse("a")
+    bench.step()
+    bench.step(1)
+    assert bench.leave_all() == []
+    bench.queue.hurry()
+    bench.step(1)
+    assert bench.leave_all() == ["a#2"]
+    bench.queue.hurry()
+    bench.step(1)
+    assert bench.leave_all() == []
