@@ -14,6 +14,7 @@ from zlib import crc32
 
 import msgspec
 
+from edge.links.sms_dropped import KEPT, Dropped, merged, never_came, period_of
 from edge.links.sms_entry import Kept
 from edge.links.sms_ports import Fate, Outlet, Purpose, Wanted
 
@@ -70,10 +71,12 @@ class Memory(msgspec.Struct):
     anchors: dict[str, int] = {}
     """Which they were, by point."""
     backlog: list[tuple[int, int]] = []
-    """Older ranges (UTC ms) that are not in messages yet, the oldest first."""
+    """Older ranges (UTC ms) that are not in messages yet, or are not any more, the oldest first."""
     events: tuple[str, int] | None = None
     """Stream and seq of the last event that was dealt with."""
     held: list[Held] = []
+    dropped: list[Dropped] = []
+    """What had no place in `held` any more and the gateway has not told to have."""
     settled: int = -1
     heard_ms: int | None = None
     """UTC ms at which the gateway was heard last."""
@@ -135,7 +138,11 @@ class Outbound:
     ) -> None:  # fmt: skip
         """Keep a sealed message until it is acknowledged; it leaves with the next `flush`."""
         self.memory.held.append(Held(counter, octets, purpose, utc_ms, after_seq=after_seq))
-        del self.memory.held[:-HELD]
+        over = self.memory.held[:-HELD]
+        if over:
+            found = [period for held in over if (period := period_of(held.counter, held.octets)) is not None]
+            self.memory.dropped = [*self.memory.dropped, *found][-KEPT:]
+            del self.memory.held[: len(over)]
         self.is_changed = self.is_new = True
 
     def acknowledged(self, settled: int, missing: tuple[int, ...]) -> int:
@@ -144,6 +151,7 @@ class Outbound:
         lost = set(missing)
         last = missing[-1] if missing else settled
         self.memory.held = [held for held in self.memory.held if held.counter > last or held.counter in lost]
+        self.memory.dropped = [one for one in self.memory.dropped if one[0] > last or one[0] in lost]
         self.memory.settled = max(self.memory.settled, settled)
         self.is_changed = True
         return before - len(self.memory.held)
@@ -187,6 +195,10 @@ class Outbound:
                 found.append((counter, counter))
         self.memory.gone = [*self.memory.gone, *found][-TOLD_GONE:]
         self.is_changed = self.is_changed or bool(found)
+        periods = never_came(self.memory.dropped, found)
+        if periods:  # history has them still
+            self.memory.backlog = merged([*self.memory.backlog, *periods])
+            self.memory.dropped = [one for one in self.memory.dropped if one[1:] not in set(periods)]
         return found
 
     def flush(self) -> None:

@@ -108,13 +108,13 @@ def test_a_thousand_messages_through_a_bad_network_leave_the_accounts_equal(tmp_
     assert sent["bad"] <= 1.15 * sent["good"]
 
 
-LAPSE = 900.0
-"""An hour in 4 s: a daemon needs 1 s for a message, and up to 3 s to read one."""
-REAL_DAYS = 17
-SETTLE_S = 2 * 86_400.0
+LAPSE = 1200.0
+"""An hour in 3 s: a daemon needs 1 s for a message, and up to 3 s to read one."""
+REAL_DAYS = 15
+SETTLE_S = 4 * 86_400.0
 
 
-@pytest.mark.campaign("1,000 messages through real gammu-smsd: half an hour")
+@pytest.mark.campaign("1,000 messages through real gammu-smsd: 25 minutes")
 def test_a_thousand_messages_through_real_daemons_leave_the_accounts_equal(tmp_path: Path) -> None:
     (tmp_path / "clean").mkdir()
     clean = Fleet(tmp_path / "clean", Network(8, delay_s=(0.0, 0.3)))
@@ -152,7 +152,7 @@ def test_three_hundred_boxes_do_not_wait_for_the_gateways_modem(tmp_path: Path) 
             f"\n300 boxes, hourly: {len(network.taken) - before} messages in 12 hours through one modem;"
             f" longest wait {office.longest_s:.0f} s, {joining_s:.0f} s on the day they joined"
         )
-        assert boxes >= 285  # a hello or its answer may be lost: it is said again the next day
+        assert boxes == 300
         assert office.longest_s <= 60
     finally:
         fleet.close()

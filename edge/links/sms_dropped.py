@@ -1,0 +1,67 @@
+"""Values of sealed messages for which there was no place any more: where their periods lie, to be sealed anew.
+
+A gateway that is away for weeks leaves a box with more messages than it holds. Their values stand in its history: when
+the gateway says that it misses them they go as a backlog, and only then, as each costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from sms.wire import LOCAL_DAY, STEPS, Type, WireError, header_of
+
+KEPT: Final = 4096
+"""Of a message an hour: 170 days."""
+OF_VALUES: Final = frozenset({Type.REPORT, Type.BACKLOG, Type.DAILY})
+DAY_MS: Final = 86_400_000
+SLACK_MS: Final = 3_600_000 + 600_000
+"""A local day may have 25 hours, and the base of a message lies up to ten minutes before its first."""
+
+Dropped = tuple[int, int, int]
+"""Counter, begin and end (UTC ms) of what a message told."""
+Range = tuple[int, int]
+
+
+def period_of(counter: int, octets: bytes) -> Dropped | None:
+    """Return what to remember of a sealed message, by its head, which is in the clear; None of one without values.
+
+    >>> period_of(7, b"")
+    """
+    try:
+        header = header_of(octets)
+    except WireError:
+        return None
+    if header.type not in OF_VALUES or not header.count:
+        return None
+    begin_ms = header.base_s * 1000
+    if header.step == LOCAL_DAY:
+        return counter, begin_ms, begin_ms + header.count * DAY_MS + SLACK_MS
+    return (
+        (counter, begin_ms, begin_ms + header.count * STEPS[header.step] * 1000) if header.step < len(STEPS) else None
+    )
+
+
+def never_came(dropped: Iterable[Dropped], gone: Iterable[Range]) -> list[Range]:
+    """Return the periods of those whose counters are in ranges that never come.
+
+    >>> never_came([(4, 0, 60), (5, 60, 90), (9, 90, 99)], [(5, 8)])
+    [(60, 90)]
+    """
+    ranges = list(gone)
+    return [(begin, end) for counter, begin, end in dropped if any(first <= counter <= last for first, last in ranges)]
+
+
+def merged(ranges: Iterable[Range]) -> list[Range]:
+    """Return the ranges in order, those that touch as one.
+
+    >>> merged([(60, 90), (0, 60), (100, 120), (80, 95)])
+    [(0, 95), (100, 120)]
+    """
+    found: list[Range] = []
+    for begin, end in sorted(ranges):
+        if found and begin <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((begin, end))
+    return found

@@ -1,0 +1,137 @@
+"""More messages than a box holds while its gateway is away: the values of those that had no place go again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.links.sms_dropped import KEPT
+from edge.links.sms_memory import HELD, Outbound
+from sms.wire import LOCAL_DAY, STEPS, Header, Type
+from tests.gateway_rig import RealFar, account
+from tests.sms_link_rig import DAY_S, Rig
+
+HOUR_MS = 3_600_000
+BASE_S = 1_795_132_800
+
+
+class Document:
+    """A small file in RAM."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, Any] | None = None
+
+    def load(self) -> dict[str, Any] | None:
+        return self.tables
+
+    def save(self, tables: dict[str, Any], /) -> None:
+        self.tables = tables
+
+
+class Nobody:
+    """A queue that takes nothing."""
+
+    def offer(self, *_: Any) -> None: ...
+
+    def room(self, *_: Any) -> int:
+        return 0
+
+
+def outbound(kept: Document) -> Outbound:
+    return Outbound(kept, "key", "+33600000100", Nobody())
+
+
+def sealed(counter: int, type_: Type = Type.REPORT, step: int = STEPS.index(3600), hours: int = 1) -> bytes:
+    head = Header(type_, 1, counter, 0, 0, BASE_S + counter * 3600, step, 0, hours)
+    return head.packed() + bytes(20)
+
+
+def hold(out: Outbound, counters: range, **more: Any) -> None:
+    for counter in counters:
+        out.hold(counter, sealed(counter, **more), "report", 0)
+
+
+def hours(*ranges: tuple[int, int]) -> list[tuple[int, int]]:
+    return [((BASE_S + first * 3600) * 1000, (BASE_S + last * 3600) * 1000) for first, last in ranges]
+
+
+def test_what_had_no_place_goes_again_once_the_gateway_says_that_it_misses_it() -> None:
+    kept = Document()
+    out = outbound(kept)
+    hold(out, range(HELD + 40))
+    assert (len(out.memory.held), len(out.memory.dropped)) == (HELD, 40)
+    assert out.memory.backlog == [], "nothing is paid for before"
+    out.save()
+    out = outbound(kept)
+    out.acknowledged(9, (10, 11, 12, 20))
+    assert [one[0] for one in out.memory.dropped] == [10, 11, 12, *range(20, 40)], "of those above nothing is known"
+    assert out.newly_gone((10, 11, 12, 20)) == [(10, 12), (20, 20)]
+    assert out.memory.backlog == hours((10, 13), (20, 21))
+    assert [one[0] for one in out.memory.dropped] == [*range(21, 40)]
+    assert out.newly_gone((10, 11, 12, 20)) == [], "told once"
+
+
+def test_what_the_gateway_had_after_all_does_not_go_again() -> None:
+    out = outbound(Document())
+    hold(out, range(HELD + 40))
+    out.acknowledged(HELD + 39, ())
+    assert (out.memory.dropped, out.memory.backlog, out.memory.held) == ([], [], [])
+
+
+def test_alarms_are_not_made_again_days_cover_their_25_hours_and_a_foreign_head_stops_nothing() -> None:
+    out = outbound(Document())
+    out.hold(0, sealed(0, Type.ALARM), "alarm", 0)
+    out.hold(1, b"", "report", 0)
+    out.hold(2, sealed(2, Type.REPORT, 13), "report", 0)
+    out.hold(3, sealed(3, Type.DAILY, LOCAL_DAY, 2), "report", 0)
+    hold(out, range(4, HELD + 4))
+    ((counter, begin_ms, end_ms),) = out.memory.dropped
+    assert (counter, begin_ms) == (3, (BASE_S + 3 * 3600) * 1000)
+    assert 49 * HOUR_MS <= end_ms - begin_ms < 72 * HOUR_MS
+
+
+def test_a_gateway_that_is_gone_for_years_costs_the_box_no_more_memory() -> None:
+    out = outbound(Document())
+    hold(out, range(HELD + KEPT + 7))
+    assert len(out.memory.dropped) == KEPT
+    assert out.memory.dropped[0][0] == 7
+
+
+@pytest.mark.campaign(reason="30 days without a gateway: a minute")
+def test_after_thirty_days_without_a_gateway_the_consumer_has_every_hour(tmp_path: Path) -> None:
+    rig = Rig(poll_s=900.0)
+    far = RealFar(rig, tmp_path)
+    rig.air._far = far
+    rig.run(2 * DAY_S)
+
+    class Away:
+        def take(self, octets: bytes, utc_s: int) -> list[bytes]:
+            return []
+
+        def step(self, utc_s: int) -> list[bytes]:
+            return []
+
+    rig.air._far = Away()
+    rig.run(30 * DAY_S)
+    held, dropped = len(rig.sync._out.memory.held), len(rig.sync._out.memory.dropped)
+    sent = len(rig.mailbox.left)
+    rig.air._far = far
+    waited_days = 0
+    while waited_days < 40:
+        rig.run(DAY_S)
+        waited_days += 1
+        got = far.hours("tic.base")
+        if len(got) == max(got) - min(got) + 1:
+            break
+    more = len(rig.mailbox.left) - sent
+    print(
+        f"30 days without a gateway, by the hour: {held} messages held, {dropped} had no place; all there after"
+        f" {waited_days} days and {more} messages"
+    )
+    want = account(rig, "tic.base", range(min(got), max(got) + 1))
+    assert {hour: value for hour, (value, _) in got.items()} == want
+    assert dropped > 150
+    assert len(want) > 30 * 24
+    far.server.close()
