@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -14,9 +14,10 @@ import msgspec
 from edge.runtime.boot_partition import writable
 from edge.runtime.card_label import leave_label
 from edge.runtime.card_machine_files import name_host, secret_of, write_machine_files
-from edge.runtime.card_restore import ENDING, restore_from
+from edge.runtime.card_restore import ENDING, is_looked_for, restore_from
 from edge.runtime.card_secrets import STATE
 from edge.runtime.card_take import SETTINGS, Taking, provisional
+from edge.runtime.sticks import sticks
 from edge.settings.card_bare import bare_settings, new_id
 from edge.settings.card_machine import machine_files
 from edge.settings.card_pages import LANGUAGES, stamp
@@ -28,6 +29,8 @@ from edge.settings.model import Settings
 from edge.store.fs import RealFs
 
 Opens = Callable[[Path], AbstractContextManager[None]]
+Looks = Callable[[Path], AbstractContextManager[list[Path]]]
+"""The folders of the sticks in a machine, for the time of a block."""
 RESTORED: Final = frozenset({"restored", "already"})
 
 log = logging.getLogger(__name__)
@@ -41,14 +44,16 @@ def taking_of(boot: Path, root: Path, utc_s: int, open_boot: Opens = writable) -
     )  # fmt: skip
 
 
-def start_from_card(boot: Path, root: Path, *, utc_s: int, open_boot: Opens = writable) -> Verdict:
+def start_from_card(
+    boot: Path, root: Path, *, utc_s: int, open_boot: Opens = writable, look: Looks = sticks
+) -> Verdict:
     """Do all of it, leave the verdict for the service, and return it. Never raises: a box starts in any case."""
     verdict = provisional(utc_s)
     tell(root, verdict)
     data = data_state(root)
     try:
         taking = taking_of(boot, root, utc_s, open_boot)
-        verdict = _restored(taking, taking.take(), boot, root, utc_s)
+        verdict = _restored(taking, taking.take(), boot, root, utc_s, look)
         verdict = msgspec.structs.replace(verdict, is_configured=not taking.ensure_settings())
     except OSError as exc:
         log.error("nothing can be kept: %s", exc)
@@ -96,14 +101,17 @@ def tell(root: Path, verdict: Verdict) -> None:
         log.warning("the verdict can't be told: %s", exc)
 
 
-def _restored(taking: Taking, verdict: Verdict, boot: Path, root: Path, utc_s: int) -> Verdict:
-    """Let the box go on as a dead one whose backup lies beside its file. Not while the file itself is wrong."""
+def _restored(taking: Taking, verdict: Verdict, boot: Path, root: Path, utc_s: int, look: Looks) -> Verdict:
+    """Let the box go on as a dead one whose backup lies beside its file, or on a stick. Not while the file is wrong."""
     if verdict.faults or verdict.data not in LASTING:
         return verdict
     named = next(((name, act.args["file"]) for name, act in taking.waiting().items() if act.verb == "restore"), None)
-    if any(path.suffix.lower() == ENDING for path in boot.glob("*")):
-        taking.forget_bare_settings()
-    found = restore_from([boot], root / STATE, root / SETTINGS, named=named[1] if named else "")
+    file = named[1] if named else ""
+    with ExitStack() as stack:
+        on_sticks = stack.enter_context(look(root)) if is_looked_for(root / STATE, file) else []
+        if _is_there([boot, *on_sticks]):
+            taking.forget_bare_settings()
+        found = restore_from([boot, *on_sticks], root / STATE, root / SETTINGS, named=file)
     if named and found.outcome in RESTORED:
         taking.conclude(named[0], is_done=True, when=stamp(utc_s, taking.zone()))
         taking.strike()
@@ -111,6 +119,10 @@ def _restored(taking: Taking, verdict: Verdict, boot: Path, root: Path, utc_s: i
         return verdict
     log.warning("%s", written("en", found.text))
     return msgspec.structs.replace(verdict, restore={lang: written(lang, found.text) for lang in LANGUAGES})
+
+
+def _is_there(places: Iterable[Path]) -> bool:
+    return any(path.suffix.lower() == ENDING for place in places for path in place.glob("*"))
 
 
 def _for_machine(root: Path, settings: Settings) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,13 @@ import pytest
 
 from edge.cli.main import main
 from edge.runtime.card_restore import CardRestore, is_looked_for, restore_from
+from edge.runtime.card_secrets import STATE
+from edge.runtime.card_start import start_from_card
 from edge.runtime.restore import MAGIC, VERSION, planned, target
 from edge.runtime.sticks import mounted, on_usb, sticks
 from edge.runtime.stores import RESTORING
 from edge.settings.catalogue import has, written
+from edge.settings.load import load
 from edge.store.backup_file import encode
 from edge.store.checked import replace_file, sealed
 from edge.store.fs import RealFs
@@ -248,3 +251,30 @@ def test_settings_that_no_person_can_read_fail_by_name_and_never_raise(tmp_path:
     (machine.fat / "b0042.vigie").write_bytes(encode(backup()))
     assert machine.start().outcome == "failed"
     assert restore_from([tmp_path / "gone"], tmp_path / "none", tmp_path / "none" / CARD).outcome == "nothing"
+
+
+@pytest.mark.parametrize("with_file", [True, False])
+def test_a_start_takes_the_backup_from_a_stick_with_or_without_a_file_on_the_card(
+    tmp_path: Path, *, with_file: bool
+) -> None:
+    root, boot, stick = tmp_path / "root", tmp_path / "cfg", tmp_path / "stick"
+    for made in (root / "etc/vigie", root / STATE, root / "run", boot, stick):
+        made.mkdir(parents=True)
+    (stick / "b0042.vigie").write_bytes(encode(backup()))
+    if with_file:
+        (boot / CARD).write_text(SETTINGS, encoding="utf-8")
+    looks: list[Path] = []
+
+    @contextmanager
+    def look(where: Path) -> Iterator[list[Path]]:
+        looks.append(where)
+        yield [stick]
+
+    for _ in range(2):
+        verdict = start_from_card(boot, root, utc_s=1, open_boot=lambda _: nullcontext(), look=look)
+    assert (verdict.is_configured, verdict.restore) == (True, {})
+    assert looks == [root]  # a box that has run looks at no stick
+    with target(RealFs(root / STATE)) as onto:
+        assert onto.restored == backup().id
+    assert load(root / "etc/vigie" / CARD).box.id == "b0042"
+    assert "b0042" in (boot / "vigie-label.svg").read_text(encoding="utf-8")
