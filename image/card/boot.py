@@ -27,6 +27,7 @@ FIRMWARE: Final = (
     "fixup4cd.dat",
 )
 """The full ones and, for gpu_mem=16, the cut-down ones."""
+EXAMPLE: Final = Path(__file__).resolve().parents[2] / "config/card.toml"
 CONFIG: Final = """# For the firmware. Each update brings its own: the settings of a box are in vigie.toml.
 arm_64bit=1
 kernel=vmlinuz
@@ -81,6 +82,8 @@ def lay_cfg(base: Path, folder: Path) -> None:
     # its being there is what makes the boot ROM take this partition
     (folder / "config.txt").write_bytes(b"")
     (folder / "autoboot.txt").write_bytes(layout.autoboot_txt("a", "b"))
+    example = EXAMPLE.read_text("utf-8").replace("\n", "\r\n")  # any Windows' Notepad shows its lines and accents
+    (folder / "vigie-example.toml").write_bytes(b"\xef\xbb\xbf" + example.encode())
 
 
 def fat(image: Path, part: Part, label: str, folder: Path | None, *, epoch: int) -> None:

@@ -34,6 +34,7 @@ TWINS = {
 }  # fmt: skip
 """The installer's pages, and each one's twin in French."""
 FRENCH = {
+    "docs/fr/carte.md": "docs/card.md",
     "docs/fr/cloner-et-remplacer.md": "docs/clone-and-replace.md",
     "docs/fr/commandes-sms.md": "docs/sms-commands.md",
     "docs/fr/depannage.md": "docs/troubleshooting.md",
