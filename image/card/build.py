@@ -66,7 +66,7 @@ def make(cache: Path, certificates: Sequence[Path], *, is_fresh: bool, is_draft:
     with steps.step("our package"):
         deb = _deb(cache)
     with steps.step("our files and programs"):
-        build_system(base, root, deb, made, _keyring(certificates))
+        build_system(base, root, deb, made, _keyring(certificates), epoch=epoch)
     table = layout.parts()
     with steps.step("boot partitions"):
         boot.lay_boot(base, cache / "boot", "a", epoch=epoch)

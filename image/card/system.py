@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tomllib
 from pathlib import Path
@@ -105,7 +106,7 @@ def set_units(root: Path) -> None:
         mask.symlink_to("/dev/null")
 
 
-def build_system(base: Path, root: Path, deb: Path, made: Release, keyring: str) -> None:
+def build_system(base: Path, root: Path, deb: Path, made: Release, keyring: str, *, epoch: int) -> None:
     """Fill root from Debian's, our package and our files. Raises StepError."""
     shutil.rmtree(root, ignore_errors=True)
     run("cp", "-a", "--reflink=auto", base, root)
@@ -119,3 +120,17 @@ def build_system(base: Path, root: Path, deb: Path, made: Release, keyring: str)
     (root / "etc/vigie/vigie.toml").unlink()  # its id would be that of every box of this image
     lay_files(root, made, keyring)
     set_units(root)
+    settle(root, epoch)
+
+
+def settle(root: Path, epoch: int) -> None:
+    """Take away what tells of this run, and give nothing a later time than that of our commit: two runs are alike."""
+    for name in ("var/log", "var/cache/debconf", "var/cache/ldconfig", "tmp"):
+        for path in (root / name).glob("*"):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    for path in [root, *root.rglob("*")]:
+        if path.lstat().st_mtime > epoch:
+            os.utime(path, (epoch, epoch), follow_symlinks=False)

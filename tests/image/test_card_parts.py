@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from image.card import boot, host, initramfs, prune, trees
+from image.card import boot, host, initramfs, prune, system, trees
 from image.card.base import packages, recipe
 
 DEP = """kernel/fs/ext4/ext4.ko: kernel/lib/crc16.ko kernel/fs/jbd2/jbd2.ko
@@ -151,6 +152,22 @@ def test_tree_of_another_machine_is_refused(tmp_path: Path) -> None:
     host.run("dtc", "-q", "-I", "dts", "-O", "dtb", "-o", tree, given=b"/dts-v1/; / { };")
     with pytest.raises(host.StepError, match="fdtput"):
         trees.switch_on(tree)
+
+
+def test_settled_root_tells_nothing_of_its_run_and_links_keep_their_target(tmp_path: Path) -> None:
+    for name in ("var/log/apt", "var/cache/ldconfig", "etc", "tmp"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "var/log/apt/term.log").write_text("today")
+    (tmp_path / "var/cache/ldconfig/aux-cache").write_text("today")
+    (tmp_path / "etc/old").write_text("kept")
+    os.utime(tmp_path / "etc/old", (500, 500))
+    (tmp_path / "etc/link").symlink_to("/nowhere")
+    system.settle(tmp_path, 1000)
+    assert not any((tmp_path / "var/log").iterdir())
+    assert not any((tmp_path / "var/cache/ldconfig").iterdir())
+    assert (tmp_path / "etc/old").stat().st_mtime == 500
+    assert (tmp_path / "etc/link").lstat().st_mtime == 1000
+    assert {path.lstat().st_mtime for path in tmp_path.rglob("*")} == {500, 1000}
 
 
 # --- the machine
