@@ -104,6 +104,10 @@ ROWS: Final[dict[str, Row]] = {
         "tests/sim/test_clock.py; from the gateway: tests/unit/test_sms_sync.py",
     ),
     "R7": Row("one definition makes twelve apartments"),
+    "I1": Row(
+        "one command installs on a machine that runs already, with nothing fetched but Debian's own",
+        "tests/unit/test_deb.py, tests/unit/test_deb_scripts.py; with a real dpkg: tests/image/test_deb.py",
+    ),
     "I3": Row("a test text and a test alarm go all the way, and the journal says what became of them"),
     "I2": Row(
         "a commissioning test names each fault of the modem, with what to do about it", "tests/unit/test_doctor.py"

@@ -23,6 +23,7 @@ SHIPPED = re.compile(r'^id = "(b[0-9a-f]{6})" ', re.MULTILINE)
 # every module that a distribution of ours brings at the top is imported by the Python of that system
 IMPORTS = """
 import importlib, importlib.metadata, os, sys
+os.chdir("/tmp")  # lgpio lays a pipe where it is loaded
 os.environ["W1THERMSENSOR_NO_KERNEL_MODULE"] = "1"  # as our driver has it
 skipped = {"_distutils_hack", "distutils-precedence", "pkg_resources", "cffi-gen-src"}
 names = {name for name in importlib.metadata.packages_distributions() if name not in skipped and name.isidentifier()}
