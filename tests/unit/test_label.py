@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 import xml.etree.ElementTree as ET
@@ -18,6 +19,7 @@ from edge.settings.lamp import lamp_table
 from edge.settings.load import loads
 
 SETTINGS = '[modem]\nnumber = "+33600000042"\n[box]\nid = "b0042"\n[site]\nname = "Gymnase Sud"\nlang = "fr"\n'
+SETTINGS_AT = "etc/vigie"
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -76,6 +78,21 @@ def test_secrets_are_for_root_and_the_service_alone(tmp_path: Path) -> None:
     assert mode(root / SECRETS / ACCESS) == 0o640
     assert {mode(path) for path in (root / STATE / "sms").iterdir()} == {0o600}
     assert mode(root / STATE / "sms") == 0o700
+
+
+def test_what_root_makes_at_a_start_is_the_services_to_read(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    root, boot = machine(tmp_path)
+    os.chown(root / "etc/vigie", 0, 4322)
+    os.chown(root / STATE, 4321, 4322)
+    own_print(root / STATE)
+    os.chown(root / STATE / "sms/identity", 0, 0)  # as a cut between the two left it
+    assert leave_label(root, boot, loads(SETTINGS))
+    owners = {(path.stat().st_uid, path.stat().st_gid) for path in (root / STATE).rglob("*")}
+    assert owners == {(4321, 4322)}
+    owners = {(path.stat().st_uid, path.stat().st_gid) for path in (root / SETTINGS_AT).rglob("*")}
+    assert owners == {(0, 4322)}
 
 
 def test_the_code_of_the_office_is_kept_and_a_damaged_one_is_made_anew(tmp_path: Path) -> None:
