@@ -74,11 +74,17 @@ def request_of(line: str) -> tuple[int, str, str] | None:
     return int(words[0][:15]), words[1], words[2] if len(words) == 3 else ""
 
 
+def _first_line(request: Path) -> str:
+    """Return what is asked. A link is not followed, a pipe not waited for. Raises OSError."""
+    descriptor = os.open(request, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        return (file.read(200) or b"").partition(b"\n")[0].decode("utf-8", "replace")
+
+
 def answer(request: Path, path: Path, config: Path, folder: Path) -> str:
     """Do what a request asks for and leave the answer behind, whole or not at all; return what was asked."""
     try:
-        with request.open(encoding="utf-8", errors="replace") as file:
-            asked = request_of(file.readline(200))
+        asked = request_of(_first_line(request))
     finally:
         request.unlink(missing_ok=True)
     if asked is None:

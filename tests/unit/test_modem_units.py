@@ -15,7 +15,9 @@ import pytest
 from edge.links.modem_hands import WORDS
 from edge.links.sms_faults import SILENT_S
 from edge.settings.model_sms import SmsLink
-from sms.modem_power import cycle
+from hal.fake.gpiochip import FakeChip
+from hal.gpiod_lines import GpioError, Line, open_chip
+from hal.modem_power import cycle
 from sms.smsd_log import LOG
 from tests.support import ROOT
 
@@ -117,7 +119,7 @@ def test_a_relay_on_a_pin_is_switched_where_one_is_named(board: Board, status: i
     python.write_text(f'#!/bin/sh\necho "$@" >{board.root}/said\nexit {status}\n')
     python.chmod(0o755)
     board.does("7 power\n", VIGIE_MODEM_GPIO="26", VIGIE_MODEM_GPIO_OFF="0")
-    assert (board.root / "said").read_text() == "-m sms.modem_power --pin 26 --off 0 --seconds 0\n"
+    assert (board.root / "said").read_text() == "-m hal.modem_power --pin 26 --off 0 --seconds 0\n"
     assert board.answer["fault"] == fault
 
 
@@ -143,27 +145,22 @@ def test_a_request_that_points_elsewhere_is_not_read(board: Board) -> None:
     assert (board.root / "other").read_text() == "7 usb\n"
 
 
-class Pin:
-    def __init__(self) -> None:
-        self.levels: list[object] = []
-
-    @property
-    def value(self) -> object:
-        return self.levels[-1]
-
-    @value.setter
-    def value(self, level: object) -> None:
-        self.levels.append(level)
-
-    def close(self) -> None:
-        self.levels.append("closed")
-
-
 @pytest.mark.parametrize("off", [0, 1])
 def test_the_power_comes_back_before_the_line_is_let_go(off: int) -> None:
-    pin = Pin()
-    cycle(pin, off, 8.0, lambda seconds: pin.levels.append(f"{seconds} s"))
-    assert pin.levels == [off, "8.0 s", 1 - off, "closed"]
+    fake = FakeChip()
+    relay, slept = fake.lines[26], []
+    line = Line(open_chip("", [fake.path], fake.open), 26, lambda _t_ns, _level: None)
+    cycle(line, off, 8.0, lambda seconds: slept.append((seconds, relay.level)))
+    assert (relay.outputs, slept) == ([bool(off), not off], [(8.0, bool(off))])
+    assert (relay.directions[-1], relay.request) == ("INPUT", None)
+
+
+def test_a_line_that_somebody_holds_is_named() -> None:
+    fake = FakeChip()
+    fake.lines[26].held_by = "spi0 CS0"
+    line = Line(open_chip("", [fake.path], fake.open), 26, lambda _t_ns, _level: None)
+    with pytest.raises(GpioError, match="held by spi0 CS0"):
+        cycle(line, 1, 8.0, pytest.fail)
 
 
 # -- made ready

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -208,6 +209,17 @@ def test_a_request_that_is_none_is_taken_away_and_nothing_is_done(tmp_path: Path
     request.write_text(line)
     assert answer(request, tmp_path / "answer.json", tmp_path / "none", tmp_path) == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_request_that_leads_elsewhere_is_not_read_and_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    request, other = tmp_path / "request", tmp_path / "other"
+    other.write_text("7 identity\n")
+    request.symlink_to(other)
+    with pytest.raises(OSError, match="symbolic links"):
+        answer(request, tmp_path / "answer.json", tmp_path / "none", tmp_path)
+    os.mkfifo(request)
+    assert answer(request, tmp_path / "answer.json", tmp_path / "none", tmp_path) == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
 
 
 @needs_schema()
