@@ -36,8 +36,9 @@ PROGRAMS: Final = {
 }
 
 SUITE: Final = "bookworm"
-PACKAGES: Final = ("systemd-sysv", "udev", "kmod", "python3", "tzdata")
+PACKAGES: Final = ("systemd-sysv", "udev", "kmod", "python3", "tzdata", "gammu-smsd", "libdbd-sqlite3")
 LEFT_OUT: Final = ("doc", "man", "info", "locale")  # of /usr/share
+KEPT: Final = "doc/gammu-smsd"  # its schema
 ROOT_MIB: Final = 1024  # sparse
 BOOT_MODULES: Final = ("crc32c_generic", "virtio_pci", "virtio_blk", "virtio_console", "ext4", "9p", "9pnet_virtio")
 """What the first program of the guest needs before there is a root."""
@@ -46,6 +47,7 @@ MODULES: Final = (
     "drivers/i2c",
     "drivers/w1",
     "drivers/watchdog",
+    "drivers/leds",
     "drivers/usb",
     "drivers/hwmon",
     "drivers/iio",
@@ -89,6 +91,7 @@ printf 'guest\\n' >"$1/etc/hostname"
 printf '/dev/vda / ext4 noatime,commit=60 0 0\\n' >"$1/etc/fstab"
 printf '%032x\\n' 1 >"$1/etc/machine-id"
 touch "$1/etc/.updated" "$1/var/.updated"
+rm -f "$1/etc/systemd/system/multi-user.target.wants/gammu-smsd.service"
 for unit in apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer systemd-timesyncd.service \
     getty@tty1.service dpkg-db-backup.timer e2scrub_reap.service systemd-update-utmp.service keyboard-setup.service; do
     ln -sf /dev/null "$1/etc/systemd/system/$unit"
@@ -196,7 +199,7 @@ def _scratch() -> Iterator[Path]:
 
 
 def _base() -> Path:
-    recipe = [SUITE, *PACKAGES, *LEFT_OUT, *MODULES, DOWNLOAD, ACCOUNTS, TOUCHES, AGENT_UNIT, str(ROOT_MIB)]
+    recipe = [SUITE, *PACKAGES, *LEFT_OUT, KEPT, *MODULES, DOWNLOAD, ACCOUNTS, TOUCHES, AGENT_UNIT, str(ROOT_MIB)]
     place = CACHE / f"base-{fingerprint(*recipe)}"
     if place.is_dir():
         return place
@@ -209,6 +212,7 @@ def _base() -> Path:
         said(
             "nice", "mmdebstrap", "--variant=essential", f"--include={','.join(PACKAGES)}",
             *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT),
+            f"--dpkgopt=path-include=/usr/share/{KEPT}/*",
             *(f'--customize-hook=sh {folder}/{name}.sh "$1"' for name in hooks),
             SUITE, folder / "root.tar",
         )  # fmt: skip
@@ -338,11 +342,11 @@ def _station() -> Path:
         wheel.unlink()
         (folder / "bin" / "vigie").write_text(SCRIPT, "ascii")
         (folder / "bin" / "vigie").chmod(0o755)
-        (folder / "etc").mkdir()
-        for unit in (ROOT / "image").glob("vigie*.*"):
-            shutil.copy(unit, folder / "etc")
-        shutil.copy(ROOT / "config" / "60-vigie.rules", folder / "etc")
-        shutil.copy(ROOT / "config" / "modules-load.conf", folder / "etc" / "modules-load")
+        for source, target in installed().items():
+            place_of_it = folder / "root" / target
+            place_of_it.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, place_of_it)
+            place_of_it.chmod(0o755 if "sbin" in target else 0o644)
         (folder / "tree").mkdir()
         shutil.copy(ROOT / "pyproject.toml", folder / "tree")
         shutil.copytree(ROOT / "tests", folder / "tree" / "tests", ignore=shutil.ignore_patterns("__pycache__"))
@@ -357,6 +361,20 @@ def _station() -> Path:
         )
         unfinished.rename(place)
     return place
+
+
+def installed() -> dict[Path, str]:
+    """Return the files that `image/install.sh --gsm` puts into a system, beside the environment, and where."""
+    units = "etc/systemd/system"
+    image, config = ROOT / "image", ROOT / "config"
+    found = {file: f"{units}/{file.name}" for file in image.glob("vigie*.*")}
+    found |= {config / name: f"etc/udev/rules.d/{name}" for name in ("60-vigie.rules", "61-vigie-modem.rules")}
+    found |= {image / name: f"usr/local/sbin/{name}" for name in ("vigie-modem-reset", "vigie-sms-setup")}
+    return found | {
+        config / "modules-load.conf": "etc/modules-load.d/vigie.conf",
+        config / "gammu-smsdrc": "etc/gammu-smsdrc",
+        image / "gammu-smsd.conf": f"{units}/gammu-smsd.service.d/vigie.conf",
+    }
 
 
 def _libraries() -> Path:
@@ -383,5 +401,5 @@ def _libraries() -> Path:
     return place
 
 
-LOCKED: Final = ("--extra", "gpio", "--extra", "modbus", "--with", "pytest")
+LOCKED: Final = ("--extra", "gpio", "--extra", "gsm", "--extra", "modbus", "--with", "pytest")
 """What of requirements.lock is in the guest."""

@@ -67,8 +67,9 @@ class Job:
 class Guest:
     """One virtual machine with a disk of its own in `folder`, which is kept from one boot to the next.
 
-    `clock` is "virtual", or "host" for streams that the host sends at their own pace. `init` is "bare" (our agent
-    alone, ready at once) or "systemd". `modules` are names of the kernel's own modules, and .ko files built for
+    `clock` is "virtual"; "polled", where idle time is spent and not skipped, so that what the host answers is not late;
+    or "host" for streams that the host sends at their own pace. `init` is "bare" (our agent alone, ready at once) or
+    "systemd". `modules` are names of the kernel's own modules, and .ko files built for
     `Guest.release()`, loaded in this order with what they need. `options` are further words for QEMU.
     """
 
@@ -76,7 +77,7 @@ class Guest:
         self,
         folder: Path,
         *,
-        clock: Literal["virtual", "host"] = "virtual",
+        clock: Literal["virtual", "polled", "host"] = "virtual",
         init: Literal["bare", "systemd"] = "bare",
         modules: Sequence[str | Path] = (),
         options: Sequence[str] = (),
@@ -267,7 +268,7 @@ class Guest:
         deadline_s = time.monotonic() + timeout_s
         while job.rc is None:
             self._listen(deadline_s, f"a script took longer than {timeout_s:g} s: {chr(10).join(job.lines[-30:])}")
-        if all(other.rc is not None for other in self._jobs.values()) and self._clock == "virtual":
+        if all(other.rc is not None for other in self._jobs.values()) and self._clock != "host":
             self.pause()
 
     def _listen(self, deadline_s: float, complaint: str) -> None:
@@ -322,7 +323,8 @@ class Guest:
 
     def _command(self, agent: int, monitor: int) -> list[str]:
         parts: Parts = self._parts
-        if self._clock == "virtual":
+        words = f"{KERNEL_WORDS} hil.init={self._init}{' idle=poll' if self._clock == 'polled' else ''}"
+        if self._clock != "host":
             clock = ["-accel", "tcg", "-icount", f"shift={self._shift},sleep=off", "-smp", "1"]
             clock += ["-rtc", f"clock=vm,base=2026-11-{20 + self._boots:02d}T06:00:00"]
         else:
@@ -332,7 +334,7 @@ class Guest:
             "-chardev", f"socket,id=agent,fd={agent}", "-device", "virtserialport,chardev=agent,name=hil",
             "-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "chardev=monitor,mode=control",
             "-bios", "qboot.rom", "-kernel", str(parts.kernel), "-initrd", str(parts.initramfs),
-            "-append", f"{KERNEL_WORDS} hil.init={self._init}",
+            "-append", words,
             "-drive", f"file={self.disk},if=none,id=root,format=raw,cache=unsafe",
             "-device", "virtio-blk-pci,drive=root",
             "-drive", f"file={parts.station},if=none,id=station,format=raw,readonly=on",

@@ -1,6 +1,6 @@
 """Builds the kernel modules of this folder for one version of Debian's kernel, out of tree; kept under .run/hil/.
 
-gpio-sim is the kernel's own: Debian leaves it out of its kernels, so its source comes from Debian's source package at
+gpio-sim and uleds are the kernel's own: Debian leaves them out, so their source comes from its source package at
 build time. `irq_sim.c` needs two changes to be built as a module: CONFIG_IRQ_SIM is off, and `irq_to_desc` is not
 exported. Nothing here needs root: packages are downloaded and unpacked, not installed.
 """
@@ -19,8 +19,13 @@ from typing import Final
 HERE: Final = Path(__file__).resolve().parent
 CACHE: Final = HERE.parents[2] / ".run" / "hil"
 SOURCES: Final = ("Makefile", "w1_sim.c", "i2c_sim.c", "pulse_gen.c")
-FROM_THE_KERNEL: Final = ("drivers/gpio/gpio-sim.c", "drivers/gpio/gpiolib.h", "kernel/irq/irq_sim.c")
-MODULES: Final = ("irq_sim_vigie.ko", "gpio-sim.ko", "w1_sim.ko", "i2c_sim.ko", "pulse_gen.ko")
+FROM_THE_KERNEL: Final = (
+    "drivers/gpio/gpio-sim.c",
+    "drivers/gpio/gpiolib.h",
+    "drivers/leds/uleds.c",
+    "kernel/irq/irq_sim.c",
+)
+MODULES: Final = ("irq_sim_vigie.ko", "gpio-sim.ko", "w1_sim.ko", "i2c_sim.ko", "pulse_gen.ko", "uleds.ko")
 """In the order in which they can be loaded."""
 PROGRAMS: Final = {"make": "make", "gcc": "gcc", "apt-get": "apt", "dpkg-deb": "dpkg", "xz": "xz-utils"}
 
@@ -74,7 +79,8 @@ def _made(headers: Path, kernel_version: str, place: Path) -> None:
 
 def _headers(kernel_version: str) -> Path:
     """Return the folder with the headers of this kernel, unpacked, and the few sources of it that we build."""
-    place = CACHE / f"headers-{kernel_version}"
+    sources = hashlib.sha256(" ".join(FROM_THE_KERNEL).encode()).hexdigest()[:8]
+    place = CACHE / f"headers-{kernel_version}-{sources}"
     if place.is_dir():
         return place
     folder = place.with_name(f"{place.name}.part")

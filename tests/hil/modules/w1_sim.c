@@ -69,6 +69,9 @@ static int resets[MASTERS];
 module_param_array(resets, int, NULL, 0444);
 static int conversions[MASTERS];
 module_param_array(conversions, int, NULL, 0444);
+static int together[MASTERS];
+module_param_array(together, int, NULL, 0444);
+MODULE_PARM_DESC(together, "conversions that began by a command to all probes of the line");
 static int scratchpads[MASTERS];
 module_param_array(scratchpads, int, NULL, 0444);
 
@@ -84,6 +87,7 @@ struct probe {
 	u8 phase;    /* of a search: bit, its complement, the master's choice */
 	u8 word;     /* command bits so far */
 	bool converting;
+	bool to_all; /* the master has addressed all probes */
 	ktime_t ready;
 	unsigned int reads;
 };
@@ -212,6 +216,8 @@ static void start_conversion(struct bus *bus, struct probe *probe)
 	probe->converting = true;
 	probe->ready = ktime_add_ms(ktime_get(), conv_ms >> shift);
 	conversions[bus->number]++;
+	if (probe->to_all)
+		together[bus->number]++;
 }
 
 static void go(struct probe *probe, enum state state)
@@ -224,6 +230,7 @@ static void go(struct probe *probe, enum state state)
 
 static void rom_command(struct probe *probe)
 {
+	probe->to_all = probe->word == W1_SKIP_ROM;
 	switch (probe->word) {
 	case W1_SEARCH:
 		return go(probe, SEARCH);
