@@ -22,6 +22,7 @@ from edge.settings.model_sms import Test
 from edge.settings.pins import HEADER
 from edge.settings.trial_text import TrialFacts, trial_sms
 from hal.decode.i2c_addresses import KNOWN
+from image.card import manifest
 from sms.commands import EXAMPLES, asked
 from tests.card_rig import GOOD as CARD
 from tests.card_rig import Rig
@@ -223,17 +224,26 @@ def test_what_an_installer_texts_is_understood(lang: str) -> None:
 
 @pytest.mark.skipif(shutil.which("xz") is None, reason="needs Debian's xz-utils")
 @pytest.mark.parametrize("page", [english("flash.md"), french("flash.md")], ids=["en", "fr"])
-def test_a_card_is_written_by_the_commands_of_the_page(tmp_path: Path, page: str) -> None:
+def test_a_card_is_written_by_the_commands_of_the_page_and_not_from_a_damaged_file(tmp_path: Path, page: str) -> None:
     commands = re.findall(r"^ {4}\$ (.*)$", page.split("<!-- run: dd -->", 1)[1].split("\n\n", 2)[0], re.MULTILINE)
     assert len(commands) == 2
-    image = os.urandom(5000) + bytes(9000)
-    (tmp_path / "vigie-0.1.0.img.xz").write_bytes(lzma.compress(image))
-    (tmp_path / "sdX").write_bytes(bytes(20_000))
-    line = "\n".join(commands).replace("sudo ", "").replace("of=/dev/sdX", "conv=notrunc of=sdX")
-    subprocess.run(
-        ["sh", "-ec", f"sha256sum vigie-* >SHA256SUMS\n{line}"], cwd=tmp_path, check=True, capture_output=True
-    )
-    assert (tmp_path / "sdX").read_bytes() == image + bytes(6000)
+    lines = "\n".join(commands).replace("sudo ", "").replace("of=/dev/sdX", "conv=notrunc of=sdX")
+    image, packed, card = os.urandom(5000) + bytes(9000), tmp_path / "vigie-0.1.0.img.xz", tmp_path / "sdX"
+    packed.write_bytes(lzma.compress(image))
+    card.write_bytes(bytes(20_000))
+    hashes = [f"{'0' * 64}  cfg/vigie-example.toml", *manifest.lines({}, [packed]), ""]
+    (tmp_path / "vigie-0.1.0.manifest").write_text("\n".join(hashes))
+
+    def carried_out() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["sh", "-ec", lines], cwd=tmp_path, check=False, capture_output=True, text=True)
+
+    whole = packed.read_bytes()
+    packed.write_bytes(whole[:-1])
+    assert carried_out().returncode != 0
+    assert card.read_bytes() == bytes(20_000)
+    packed.write_bytes(whole)
+    assert carried_out().stdout == "vigie-0.1.0.img.xz: OK\n"
+    assert card.read_bytes() == image + bytes(6000)
 
 
 @pytest.mark.parametrize("name", TWINS)
