@@ -45,12 +45,15 @@ def written(environment: Mapping[str, str], slots: Slots, boot_kind: str = FAT) 
 
 
 def main(words: Sequence[str] | None = None, root: Path = Path("/"), boot_kind: str = FAT) -> int:
-    """Carry out one handler; return 1 with its reason on standard error when RAUC is to stop."""
+    """Carry out one handler; return 1 with its reason on standard error when RAUC is to stop.
+
+    RAUC adds an argument of its own, which says nothing: only the first word counts.
+    """
     asked = sys.argv[1:] if words is None else list(words)
     try:
-        if asked == ["allowed"]:
+        if asked[:1] == ["allowed"]:
             allowed(os.environ, Slots(root))
-        elif asked == ["written"]:
+        elif asked[:1] == ["written"]:
             written(os.environ, Slots(root), boot_kind)
         else:
             raise ValueError(f"no such handler: {' '.join(asked)}")

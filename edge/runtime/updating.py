@@ -22,11 +22,14 @@ from edge.core.release import Release, Version
 from edge.core.update_health import before_of
 from edge.core.update_state import UpdateState
 from edge.runtime.rauc import Bundle, Installer, UpdateError
+from edge.runtime.slot_files import is_of_this_disk
 from edge.runtime.slots import Slots
 from edge.store.checked import replace_file
 from edge.store.update_store import UpdateStore, publish
 
 STATE: Final = Path("data/update")
+OTHERS: Final[dict[Slot, tuple[int, int]]] = {"a": (2, 5), "b": (3, 6)}
+"""The partitions of a slot: boot, system. Another card of this kind has some of the same names."""
 LOCK: Final = "lock"
 BACKUP: Final = "before.vigie"
 """What `vigie backup` would write, made just before a try."""
@@ -116,6 +119,10 @@ class Updating:
         slot, _release = self.here()
         if self.slots.autoboot().primary != slot:
             raise UpdateError("on_trial")
+        for number in OTHERS[other(slot)]:
+            device = self.slots.root / f"dev/disk/by-partuuid/76696731-{number:02}"
+            if device.exists() and not is_of_this_disk(device, self.slots.boot, self.slots.root):
+                raise UpdateError("two_cards", str(device))
         if self._machine().get("undervoltage"):
             raise UpdateError("undervoltage")
 

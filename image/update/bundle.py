@@ -49,8 +49,11 @@ def release_in(system: Path) -> Release:
     return release_of(done.stdout)
 
 
-def bundle(system: Path, boot: Path, release: Release, pair: Pair, out: Path) -> Path:
-    """Write the bundle, in one step, and return its path. Raises ValueError with what RAUC says."""
+def bundle(system: Path, boot: Path, release: Release, pair: Pair, out: Path, packing: str = "") -> Path:
+    """Write the bundle, in one step, and return its path. Raises ValueError with what RAUC says.
+
+    `packing` is for mksquashfs; what a kernel of a card can read.
+    """
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as name:
         folder = Path(name)
@@ -61,7 +64,9 @@ def bundle(system: Path, boot: Path, release: Release, pair: Pair, out: Path) ->
         manifest = MANIFEST.format(compatible=release.compatible, version=release.version)
         (content / "manifest.raucm").write_text(manifest, encoding="ascii")
         made = folder / "made.raucb"
-        words: list[str | Path] = ["rauc", f"--cert={pair.cert}", f"--key={pair.key}", "bundle", content, made]
+        words: list[str | Path] = ["rauc", f"--cert={pair.cert}", f"--key={pair.key}", "bundle"]
+        words += [f"--mksquashfs-args={packing}"] if packing else []
+        words += [content, made]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         if done.returncode:
             raise ValueError(f"rauc made no bundle: {done.stderr.strip()}")

@@ -198,7 +198,7 @@ class RealRauc:
             text = text.replace(f"/dev/disk/by-partuuid/76696731-0{number}", str(slot))
         for name, module in (("boot-slot", "boot_slot"), ("slot-written", "bundle_handler")):
             program = folder / f"vigie-{name}"
-            words = "sys.argv[1:]" if name == "boot-slot" else "['written']"
+            words = "sys.argv[1:]" if name == "boot-slot" else "['written', *sys.argv[1:]]"
             kind = "" if name == "boot-slot" else ", 'ext4'"
             program.write_text(
                 f"#!{sys.executable}\nimport sys\nfrom pathlib import Path\nfrom edge.cli.{module} import main\n"

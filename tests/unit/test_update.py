@@ -176,6 +176,14 @@ def test_a_bundle_for_another_box_one_that_is_none_and_a_weak_supply_are_refused
     box.updating().install(box.bundle(NEW))
 
 
+def test_partitions_of_another_card_are_not_written(box: Box) -> None:
+    folder = box.root / "dev/disk/by-partuuid"
+    folder.mkdir(parents=True)
+    (folder / "76696731-06").touch()  # a name that leads to no partition of the card that runs
+    assert refusal(box, box.bundle(NEW)) == "two_cards"
+    assert box.rauc.installed == []
+
+
 def test_while_one_is_on_trial_no_other_is_taken(box: Box) -> None:
     tried(box)
     assert refusal(box, box.bundle("0.3.0+1")) == "on_trial"
