@@ -22,9 +22,10 @@ SOMEBODYS = "[gammu]\nport = /dev/ttyS3\nconnection = at\n[smsd]\nservice = file
 def called(root: Path, script: str, *words: str) -> subprocess.CompletedProcess[str]:
     file = root.parent / script
     file.write_text(build.maintainer_script(script), encoding="utf-8")
+    dpkgs = {"DPKG_ROOT": str(root), "DPKG_MAINTSCRIPT_PACKAGE": "vigie"}
     return subprocess.run(
         ["/bin/sh", file, *words],
-        env={**os.environ, "DPKG_ROOT": str(root), "DPKG_MAINTSCRIPT_PACKAGE": "vigie"},
+        env={**os.environ, **dpkgs, "PATH": f"{root.parent}/programs:{os.environ['PATH']}"},
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=30,
     )  # fmt: skip
 
@@ -40,6 +41,19 @@ def unpacked(tmp_path: Path) -> Path:
         (root / "usr/lib/systemd/system").mkdir(parents=True, exist_ok=True)
         shutil.copy(unit, root / "usr/lib/systemd/system")
     return root
+
+
+@pytest.fixture
+def known(unpacked: Path) -> Path:
+    """The same with the user there, and beside it what stands for slow programs that are not asked here."""
+    with (unpacked / "etc/passwd").open("a", encoding="utf-8") as file:
+        file.write("vigie:x:990:990::/var/lib/vigie:/usr/sbin/nologin\n")
+    for name in ("groupadd", "usermod", "deb-systemd-helper"):
+        program = unpacked.parent / "programs" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text("#!/bin/sh\n", encoding="utf-8")
+        program.chmod(0o755)
+    return unpacked
 
 
 @pytest.mark.parametrize("word", ["install", "upgrade"])
@@ -126,15 +140,15 @@ def passwd(root: Path) -> str:
 
 
 @NEEDS_ROOT
-def test_a_purge_leaves_what_install_sh_has_taken_over(unpacked: Path) -> None:
-    assert called(unpacked, "postinst", "configure", "").returncode == 0
-    shutil.rmtree(unpacked / "opt/vigie")
-    (unpacked / "opt/vigie").symlink_to("vigie-0123456789ab")
-    done = called(unpacked, "postrm", "purge")
+def test_a_purge_leaves_what_install_sh_has_taken_over(known: Path) -> None:
+    assert called(known, "postinst", "configure", "").returncode == 0
+    shutil.rmtree(known / "opt/vigie")
+    (known / "opt/vigie").symlink_to("vigie-0123456789ab")
+    done = called(known, "postrm", "purge")
     assert done.returncode == 0, done.stderr
     assert "install.sh has taken them over" in done.stdout
-    assert (unpacked / "etc/vigie/vigie.toml").exists()
-    assert "vigie" in passwd(unpacked)
+    assert (known / "etc/vigie/vigie.toml").exists()
+    assert "vigie" in passwd(known)
 
 
 def test_compiled_modules_go_with_what_they_were_made_of(unpacked: Path) -> None:
@@ -152,11 +166,11 @@ def test_compiled_modules_go_with_what_they_were_made_of(unpacked: Path) -> None
     [("", True), (DEBIANS_OWN, False), (SOMEBODYS, True), ("ours", False)],
     ids=["emptied", "Debian's", "somebody's", "vigie's"],
 )
-def test_a_message_daemon_that_serves_somebody_else_keeps_its_unit(unpacked: Path, daemons: str, is_left: bool) -> None:
+def test_a_message_daemon_that_serves_somebody_else_keeps_its_unit(known: Path, daemons: str, is_left: bool) -> None:
     ours = (ROOT / "config/gammu-smsdrc").read_text(encoding="utf-8")
-    (unpacked / "etc/gammu-smsdrc").write_text(ours if daemons == "ours" else daemons, encoding="utf-8")
-    done = called(unpacked, "postinst", "configure", "")
+    (known / "etc/gammu-smsdrc").write_text(ours if daemons == "ours" else daemons, encoding="utf-8")
+    done = called(known, "postinst", "configure", "")
     assert done.returncode == 0, done.stderr
-    hidden = unpacked / "etc/systemd/system/gammu-smsd.service.d/vigie.conf"
+    hidden = known / "etc/systemd/system/gammu-smsd.service.d/vigie.conf"
     assert hidden.is_symlink() == is_left == ("stays as it is" in done.stdout)
     assert not is_left or hidden.readlink() == Path("/dev/null")
