@@ -105,7 +105,7 @@ def draw_wiring(pen: Pen, drawing: dict[str, Any], y: float) -> float:
 
 def draw_header(pen: Pen, plan: list[dict[str, Any]], y: float) -> float:
     """Draw the 40-pin header as it lies on the board, pin 1 at the top left, with what each pin is for."""
-    uses = {pin: row["use"] for row in plan for pin in row["pins"]}
+    uses = {HEADER[row["gpio"]]: row["use"] for row in plan}
     middle, row_height = WIDTH / 2, 28
     pen.shapes.append(
         f'<rect x="{middle - 32:g}" y="{y - 18:g}" width="64" height="{20 * row_height + 8}" rx="4" class="b"/>'
