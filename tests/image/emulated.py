@@ -85,6 +85,8 @@ class Card:
         """A root shell for `shell`: a unit that the harness adds to the initramfs, never to the card."""
         self.wants_try = False
         """The next start is one of `reboot "0 tryboot"`."""
+        self.start_from = 0
+        """The boot partition to start from whatever autoboot.txt says; 0: as it says."""
         self.booted = 0
         """The boot partition of the last start."""
         self._folder = folder
@@ -137,7 +139,7 @@ class Card:
     def start(self) -> None:
         """Switch the board on: the firmware's part, then QEMU. Returns at once."""
         self.cut()
-        self.booted = self._boot_partition()
+        self.booted = self.start_from or self._boot_partition()
         boot = self._folder / "boot"
         shutil.rmtree(boot, ignore_errors=True)
         boot.mkdir()
