@@ -15,7 +15,9 @@ from image.card import layout, trees
 from image.card.host import StepError, run
 from image.card.initramfs import pack
 from image.card.layout import MIB, Layout, Part, Slot
+from image.lock import ROOT
 
+HERE: Final = Path(__file__).resolve().parent
 FIRMWARE: Final = (
     "start.elf",
     "fixup.dat",
@@ -81,9 +83,17 @@ def lay_cfg(base: Path, folder: Path) -> None:
     shutil.copyfile(base / "usr/lib/raspi-firmware/bootcode.bin", folder / "bootcode.bin")
     # its being there is what makes the boot ROM take this partition
     (folder / "config.txt").write_bytes(b"")
+    texts = {path.name: path for path in (HERE / "cfg").iterdir()} | {"vigie-example.toml": ROOT / "config/card.toml"}
+    for name, source in texts.items():
+        (folder / name).write_bytes(dos_text(source.read_text("utf-8")))
     (folder / "autoboot.txt").write_bytes(layout.autoboot_txt("a", "b"))
     example = EXAMPLE.read_text("utf-8").replace("\n", "\r\n")  # any Windows' Notepad shows its lines and accents
     (folder / "vigie-example.toml").write_bytes(b"\xef\xbb\xbf" + example.encode())
+
+
+def dos_text(text: str) -> bytes:
+    """Return a text as every editor of a PC shows it: lines end in CR LF, and its first octets say that it is UTF-8."""
+    return text.replace("\n", "\r\n").encode("utf-8-sig")
 
 
 def fat(image: Path, part: Part, label: str, folder: Path | None, *, epoch: int) -> None:

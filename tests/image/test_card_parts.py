@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,23 @@ def test_boot_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         opened.truncate(part.size_bytes - (2 << 20))
     with pytest.raises(host.StepError, match="do not fit"):
         boot.check_fits(tmp_path, part)
+
+
+def test_drive_for_people_has_a_text_in_both_languages_and_a_file_to_start_from(tmp_path: Path) -> None:
+    (tmp_path / "usr/lib/raspi-firmware").mkdir(parents=True)
+    (tmp_path / "usr/lib/raspi-firmware/bootcode.bin").write_bytes(b"code")
+    boot.lay_cfg(tmp_path, tmp_path / "cfg")
+    there = {path.name: path.read_bytes() for path in (tmp_path / "cfg").iterdir()}
+    assert set(there) == {
+        "README.txt", "LISEZMOI.txt", "autoboot.txt", "bootcode.bin", "config.txt", "vigie-example.toml",
+    }  # fmt: skip
+    assert there["config.txt"] == b""  # there, and empty: it marks the partition for the boot ROM
+    assert len(there["autoboot.txt"]) == 512
+    text = there["LISEZMOI.txt"].decode("utf-8-sig")
+    assert "Annuler" in text
+    assert text.count("\r\n") == text.count("\n")
+    assert not any(f" {sign}" in text for sign in ":;?!")
+    tomllib.loads(there["vigie-example.toml"].decode("utf-8-sig"))
 
 
 TREE = """/dts-v1/;
