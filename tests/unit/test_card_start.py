@@ -1,0 +1,189 @@
+"""A start with the card as a whole: what it writes, what it survives, and when the card can be written."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.cli.card_console import CLEAR, console
+from edge.cli.card_settle import settle
+from edge.runtime.boot_partition import writable
+from edge.runtime.card_start import data_state, start_from_card
+from edge.settings.card_choice import ERRORS
+from edge.settings.card_verdict import DATA, Verdict, verdict_of
+from edge.settings.load import load
+from tests.card_rig import GOOD, NOW_S
+
+
+class Machine:
+    """Two folders: the card's first partition and the machine's root."""
+
+    def __init__(self, folder: Path) -> None:
+        self.boot, self.root = folder / "cfg", folder / "root"
+        self.boot.mkdir()
+        (self.root / "proc/sys/kernel").mkdir(parents=True)
+        (self.root / "proc/sys/kernel/hostname").write_text("vigie", "ascii")
+
+    def start(self) -> Verdict:
+        return start_from_card(
+            self.boot, self.root, utc_s=NOW_S, open_boot=lambda _: nullcontext(), look=lambda _: nullcontext([])
+        )
+
+    def lasting(self) -> dict[str, tuple[int, int]]:
+        """Return each file that outlasts the power, and when it was written."""
+        found = {}
+        for path in (*self.boot.rglob("*"), *(self.root / "etc").rglob("*"), *(self.root / "var").rglob("*")):
+            if path.is_file():
+                about = path.stat()
+                found[str(path)] = (about.st_ino, about.st_mtime_ns)
+        return found
+
+    def data(self, text: str) -> None:
+        path = self.root / DATA
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_a_start_takes_the_file_names_the_machine_and_leaves_the_label_and_the_next_writes_nothing(
+    machine: Machine,
+) -> None:
+    (machine.boot / "vigie.toml").write_text(GOOD[: GOOD.index("[start]")], "utf-8")
+    assert machine.start().state == "applied"
+    assert (machine.boot / "vigie-label.svg").stat().st_size > 1000
+    assert (machine.root / "proc/sys/kernel/hostname").read_text("ascii") == "b0042"
+    assert (machine.root / "run/vigie-card/wpa_supplicant-wlan0.conf").stat().st_mode & 0o777 == 0o600
+    before = machine.lasting()
+    verdict = machine.start()
+    assert verdict.state == "unchanged"
+    assert verdict_of(machine.root) == verdict
+    assert machine.lasting() == before, "0 octets at a start of a card that did not change"
+
+
+def test_a_refused_file_and_a_missing_one_write_nothing_at_the_next_start_either(machine: Machine) -> None:
+    for content in (None, "[box"):
+        if content is not None:
+            (machine.boot / "vigie.toml").write_text(content, "utf-8")
+        machine.start()
+        before = machine.lasting()
+        machine.start()
+        assert machine.lasting() == before
+    assert (machine.boot / ERRORS).exists()
+    assert not (machine.boot / "vigie-label.svg").exists(), "a box without settings has no label"
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [("ok\n\n", "ok"), ("formatted\nblank\n", "formatted"), ("full\n", "full"), ("odd", "damaged"), ("", "damaged")],
+)
+def test_the_initramfs_says_in_its_first_line_what_became_of_the_data(machine: Machine, text: str, state: str) -> None:
+    assert data_state(machine.root) == "ok", "a machine whose start does not say"
+    machine.data(text)
+    assert data_state(machine.root) == state
+
+
+def test_a_damaged_data_partition_leaves_secrets_on_the_card_and_a_box_that_runs(machine: Machine) -> None:
+    (machine.boot / "vigie.toml").write_text(GOOD, "utf-8")
+    machine.data("damaged\nfsck gave up\n")
+    verdict = machine.start()
+    assert (verdict.state, verdict.data, verdict.is_kept) == ("no_data", "damaged", False)
+    assert (machine.boot / "vigie.toml").read_text("utf-8") == GOOD
+    assert load(machine.root / "etc/vigie/vigie.toml").box.id == "b0042"
+    assert not (machine.boot / "vigie-label.svg").exists(), "its key would be another at the next start"
+
+
+def test_a_disk_that_keeps_nothing_and_a_card_that_is_gone_stop_no_start(machine: Machine) -> None:
+    (machine.root / "etc").write_text("a file where a folder should be", "utf-8")
+    assert machine.start().state == "no_data"
+    (machine.root / "etc").unlink()
+    shutil.rmtree(machine.boot)
+    verdict = machine.start()
+    assert (verdict.state, verdict.is_configured) == ("absent", False)
+    assert (machine.root / "run/systemd/network/10-vigie.network").exists()
+
+
+def test_what_is_to_be_done_waits_while_no_box_answers(machine: Machine, tmp_path: Path) -> None:
+    nothing: dict[str, Any] = {"addresses": list, "wired": dict, "now_s": lambda: NOW_S}
+    assert settle(machine.boot, machine.root, tmp_path / "none.sock", **nothing) == 0, "no machine of a card"
+    (machine.boot / "vigie.toml").write_text(GOOD, "utf-8")
+    machine.start()
+    before = machine.lasting()
+    assert settle(machine.boot, machine.root, tmp_path / "none.sock", **nothing) == 1
+    assert machine.lasting() == before
+
+
+# -- the partition
+
+
+def test_a_partition_is_read_only_but_for_the_moment_of_a_write(tmp_path: Path) -> None:
+    image, folder = tmp_path / "image", tmp_path / "mount"
+    folder.mkdir()
+    if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
+        pytest.skip("only root mounts")
+    with image.open("wb") as file:
+        file.truncate(1 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-O", "^has_journal", str(image)], check=True, timeout=20)
+    # for writing first: the loop device of a mount for reading is write-protected itself
+    if subprocess.run(["mount", "-o", "loop", str(image), str(folder)], check=False, timeout=20).returncode:
+        pytest.skip("no loop devices here")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True, timeout=20)
+        with pytest.raises(OSError, match="Read-only"):
+            (folder / "a").write_text("1", "ascii")
+        with writable(folder):
+            (folder / "a").write_text("1", "ascii")
+        assert os.statvfs(folder).f_flag & os.ST_RDONLY
+        with pytest.raises(ZeroDivisionError), writable(folder):
+            _ = 1 // 0
+        assert os.statvfs(folder).f_flag & os.ST_RDONLY, "also where the write failed"
+        assert sorted(path.name for path in folder.glob("?")) == ["a"]
+    finally:
+        subprocess.run(["umount", str(folder)], check=True, timeout=20)
+
+
+# -- the screen
+
+
+def typed(text: str) -> Any:
+    read, write = os.pipe()
+    os.write(write, text.encode())
+    os.close(write)
+    return os.fdopen(read, "r", encoding="utf-8")
+
+
+def test_the_screen_shows_doctor_again_at_each_enter_and_explains_a_code() -> None:
+    asked: list[list[str]] = []
+    screen = io.StringIO()
+
+    def vigie(words: list[str]) -> int:
+        asked.append(words)
+        if len(asked) == 2:
+            raise SystemExit(2)
+        return 1
+
+    with typed("\ncard_refused\n; rm -rf /\n") as keys:
+        assert console(keys, screen, vigie) == 0
+    assert asked == [["doctor"], ["doctor"], ["doctor", "card_refused"], ["doctor", "rmrf"]]
+    assert screen.getvalue().count(CLEAR) == 4
+    assert "Enter: look again" in screen.getvalue() or "Entrée" in screen.getvalue()
+
+
+def test_a_doctor_that_fails_does_not_end_the_screen() -> None:
+    def vigie(_words: list[str]) -> int:
+        raise RuntimeError("out of order")
+
+    screen = io.StringIO()
+    with typed("\n") as keys:
+        console(keys, screen, vigie, looks=2)
+    assert screen.getvalue().count("out of order") == 2
