@@ -30,13 +30,18 @@ from edge.settings.faults import Fault, SettingsError
 from edge.settings.load import MOST_CARD_BYTES, loads, of_card
 from edge.settings.model import Settings
 from edge.settings.places import KeyPath, scan
-from edge.settings.rules_card import SECRETS
+from edge.settings.rules_card import BESIDE, SECRETS
+from edge.settings.tables import SINGLE
 from edge.store.checked import replace_file
 from edge.store.fs import Fs, NotAFileError, read_file, write_all
 
 SETTINGS: Final = "etc/vigie/vigie.toml"
 SECRETS_AT: Final = SECRETS_FOLDER.removeprefix("/")
 MOST_FILES: Final = 8
+MOST_PEM_BYTES: Final = 1 << 16
+PEM: Final = b"-----BEGIN "
+KEY: Final = "mqtt-key.pem"
+"""The one file beside the installer's that is itself a secret."""
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +53,8 @@ class Read(msgspec.Struct, frozen=True):
     content: bytes = b""
     settings: Settings | None = None
     parts: CardText | None = None
+    files: Mapping[str, bytes] = {}
+    """What lies beside it and goes with it, by its name on the box."""
     faults: Sequence[Fault] = ()
 
     @property
@@ -55,7 +62,8 @@ class Read(msgspec.Struct, frozen=True):
         """What tells this content from others: that of the settings alone where no secret stands in it."""
         if self.parts is None:
             return hashlib.sha256(self.content).hexdigest() if self.content else f"no file: {self.name}"
-        secrets = "".join(f"\0{name}\0{value}" for name, value in sorted(self.parts.secrets.items()))
+        moved = {**self.parts.secrets, **self.parts.files}
+        secrets = "".join(f"\0{name}\0{value}" for name, value in sorted(moved.items()))
         return self.parts.print + (hashlib.sha256(secrets.encode()).hexdigest() if secrets else "")
 
 
@@ -87,7 +95,7 @@ class Taking:
         """Do it, and return what came of it."""
         read = self._read()
         if read is not None and read.settings is not None and read.parts is not None:
-            gone = self._secrets_gone(read.settings, read.parts)
+            gone = [*read.faults, *self._secrets_gone(read.settings, read.parts)]
             if not gone:
                 return self._taken(read, read.parts)
             read = msgspec.structs.replace(read, faults=gone)
@@ -166,7 +174,9 @@ class Taking:
             return Read(name, faults=[Fault(0, 0, "", "file.unreadable", {"why": exc.strerror or str(exc)})])
         try:
             settings, text = of_card(content, name)
-            return Read(name, content, settings, card_text(text))
+            parts = card_text(text)
+            files, faults = self._beside(parts, text)
+            return Read(name, content, settings, parts, files, faults)
         except SettingsError as exc:
             return Read(name, content, faults=exc.faults)
         except FormError as exc:
@@ -175,17 +185,31 @@ class Taking:
             log.error("%s: %r", name, exc)
             return Read(name, content, faults=[Fault(0, 0, "", "card.cut_short")])
 
+    def _beside(self, parts: CardText, text: str) -> tuple[dict[str, bytes], list[Fault]]:
+        """Return the files that go with the installer's; a fault for each that is neither there nor on the box."""
+        found, faults = {}, []
+        for secret in BESIDE:
+            name = parts.files.get(secret.file)
+            octets = b"" if name is None else self._read_page(name, MOST_PEM_BYTES)
+            if octets.startswith(PEM) or b"\n" + PEM in octets:
+                found[secret.file] = octets
+            elif name is not None and not self._root.exists(f"{SECRETS_AT}/{secret.file}"):
+                place = scan(text).value(secret.path)
+                faults.append(Fault(place.line, place.column, _named(secret.path), "card.no_pem", {"name": name}))
+        return found, faults
+
     def _secrets_gone(self, settings: Settings, parts: CardText) -> list[Fault]:
         """Return a fault for each secret that is neither in the file nor on the box: the card of another box."""
         faults = []
-        for secret in SECRETS:
-            if _at(settings, secret.path) != f"{SECRETS_FOLDER}/{secret.file}" or secret.file in parts.secrets:
+        for secret in (*SECRETS, *BESIDE):
+            path = secret.path if secret in BESIDE else (*secret.path[:-1], f"{secret.path[-1]}_file")
+            is_here = secret.file in parts.secrets or secret.file in parts.files
+            if is_here or _at(settings, path) != f"{SECRETS_FOLDER}/{secret.file}":
                 continue
             if not self._root.exists(f"{SECRETS_AT}/{secret.file}"):
-                key = str(secret.path[-1])
-                place = scan(parts.plain).key((*secret.path[:-1], f"{key}_file"))
-                path = ".".join(map(str, (*secret.path[:-1], f"{key}_file")))
-                faults.append(Fault(place.line, place.column, path, "card.secret_gone", {"name": key}))
+                place = scan(parts.plain).key(path)
+                values = {"name": str(secret.path[-1])}
+                faults.append(Fault(place.line, place.column, _named(path), "card.secret_gone", values))
         return faults
 
     # -- taking
@@ -193,9 +217,8 @@ class Taking:
     def _taken(self, read: Read, parts: CardText) -> Verdict:
         state, is_lasting = self._state, self._data in LASTING
         is_new = parts.print != state.taken or not self._has_good_settings()
-        secrets = {
-            name: value.encode() for name, value in parts.secrets.items() if self._secret(name) != value.encode()
-        }
+        given = {name: value.encode() for name, value in parts.secrets.items()} | dict(read.files)
+        secrets = {name: octets for name, octets in given.items() if self._secret(name) != octets}
         self._keep_secrets(secrets)
         if is_new:
             self._keep_settings(parts.settings)
@@ -254,6 +277,10 @@ class Taking:
         if b"\r\n" in read.content:
             wanted = wanted.replace("\n", "\r\n")
         octets = (b"\xef\xbb\xbf" if read.content.startswith(b"\xef\xbb\xbf") else b"") + wanted.encode()
+        if parts.files.get(KEY) in self._boot.listdir(
+            ""
+        ):  # before the file that names it: nobody would look for it then
+            self._erase_boot(parts.files[KEY])
         if octets != read.content:
             self._write_boot(read.name, octets, is_erased=bool(parts.secrets))
 
@@ -277,16 +304,39 @@ class Taking:
             return False
         return True
 
+    def _erase_boot(self, name: str) -> None:
+        """Overwrite a file on the card and remove it."""
+        try:
+            with self._open_boot():
+                file = self._boot.open(name)
+                try:
+                    write_all(file, bytes(file.size()), 0)
+                    file.fdatasync()
+                finally:
+                    file.close()
+                self._boot.unlink(name)
+                self._boot.fsync_dir("")
+        except OSError as exc:
+            log.warning("%s can't be erased on the card: %s", name, exc)
+
     def _tell_errors(self, read: Read) -> None:
         when = stamp(self._utc_s, self.zone())
         since = stamp(self._state.t, self.zone()) if self._state.taken else ""
         self.write_page(ERRORS, errors_page(read.name, read.faults, box=self.box(), when=when, since=since))
 
-    def _read_page(self, name: str) -> bytes:
+    def _read_page(self, name: str, most: int = MOST_CARD_BYTES) -> bytes:
+        """Return a file of the card; empty where it can't be read, or is larger."""
         try:
-            return read_file(self._boot, name)
+            file = self._boot.open(name)
         except OSError:
             return b""
+        try:
+            found = file.pread(most + 1, 0)
+        except OSError:
+            return b""
+        finally:
+            file.close()
+        return found if len(found) <= most else b""
 
     def _forget_errors(self) -> None:
         try:
@@ -322,11 +372,13 @@ class Taking:
         return found[1] if found else "Europe/Paris"
 
 
+def _named(path: KeyPath) -> str:
+    return ".".join(map(str, path))
+
+
 def _at(settings: Settings, path: KeyPath) -> Any:
     """Return the file that settings name for a secret."""
-    from edge.settings.tables import SINGLE
-
-    key = f"{path[-1]}_file"
+    key = str(path[-1])
     if path[0] == "link":
         link = getattr(settings.links, str(path[1]))
         return "" if link is None else getattr(link, key)

@@ -12,13 +12,13 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from edge.settings.faults import Fault
 from edge.settings.places import KeyPath, Places, scan
-from edge.settings.rules_card import SECRETS
+from edge.settings.rules_card import BESIDE, SECRETS
 from edge.settings.secrets import SHORTEST
 
 SECRETS_FOLDER: Final = "/etc/vigie/secrets"
@@ -66,6 +66,8 @@ class CardText(msgspec.Struct, frozen=True):
     secrets: dict[str, str]
     """File name within SECRETS_FOLDER -> content."""
     acts: tuple[Act, ...]
+    files: dict[str, str] = {}
+    """File name within SECRETS_FOLDER -> name of the file that lies beside the installer's."""
 
     @property
     def print(self) -> str:
@@ -96,7 +98,7 @@ def print_of(settings: str) -> str:
 def card_text(text: str) -> CardText:
     """Take a good file apart. Raises FormError."""
     data = tomllib.loads(text)
-    plain, secrets = _without_secrets(text, data)
+    plain, secrets, files = _without_secrets(text, data)
     acts = tuple(_acts(plain, tomllib.loads(plain)))
     taken_out = {number for act in acts for number in act.lines} | _start_lines(plain)
     lines = plain.split("\n")
@@ -105,7 +107,7 @@ def card_text(text: str) -> CardText:
     )
     if _read(settings) != {name: table for name, table in _expected(data).items() if name != START}:
         raise FormError(Fault(*scan(text).key((START,)), "[start]", "card.odd_start"))
-    found = CardText(plain, settings, secrets, acts)
+    found = CardText(plain, settings, secrets, acts, files)
     test = [msgspec.structs.replace(act, id=_id(act.verb, found.print)) if act.verb == "test" else act for act in acts]
     return msgspec.structs.replace(found, acts=tuple(test))
 
@@ -120,44 +122,57 @@ def _read(text: str) -> Any:
 # -- secrets
 
 
-def _written_secrets(data: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str, str]]:
-    """Yield path, file and value of each secret in plain."""
-    for secret in SECRETS:
+class _Moved(NamedTuple):
+    """A key whose value leaves the card: the key that takes its place, the file that it names then."""
+
+    path: KeyPath
+    key: str
+    file: str
+    value: str
+    """The secret, or the name of the file that holds it."""
+    is_beside: bool
+
+
+def _moved(data: Mapping[str, Any]) -> Iterator[_Moved]:
+    """Yield each secret in plain, and each file beside the installer's that is named."""
+    for secret in (*SECRETS, *BESIDE):
         table: Any = data
         for part in secret.path[:-1]:
             table = table.get(part, {})
-        value = table.get(secret.path[-1])
-        if value:
-            yield secret.path, secret.file, value
+        name, is_beside = str(secret.path[-1]), secret in BESIDE
+        value = table.get(name)
+        if value and not (is_beside and "/" in value):
+            yield _Moved(secret.path, name if is_beside else f"{name}_file", secret.file, value, is_beside)
 
 
 def _expected(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the tables as they must be when secrets stand in files."""
     copied: dict[str, Any] = deepcopy(dict(data))
-    for path, file, _ in _written_secrets(data):
+    for moved in _moved(data):
         table = copied
-        for part in path[:-1]:
+        for part in moved.path[:-1]:
             table = table[str(part)]
-        del table[str(path[-1])]
-        table[f"{path[-1]}_file"] = f"{SECRETS_FOLDER}/{file}"
+        del table[str(moved.path[-1])]
+        table[moved.key] = f"{SECRETS_FOLDER}/{moved.file}"
     return copied
 
 
-def _without_secrets(text: str, data: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
-    """Return the text with files in place of secrets, comments that repeat one cut, and the secrets by file."""
-    written = list(_written_secrets(data))
-    if not written:
-        return text, {}
+def _without_secrets(text: str, data: Mapping[str, Any]) -> tuple[str, dict[str, str], dict[str, str]]:
+    """Return the text without secrets and without comments that repeat one; secrets and files beside, by their file."""
+    found = list(_moved(data))
+    if not found:
+        return text, {}, {}
     spans = scan(text).spans
-    for path, file, _ in sorted(written, key=lambda each: spans[each[0]], reverse=True):
-        begin, end = spans[path]
-        text = f'{text[:begin]}{path[-1]}_file = "{SECRETS_FOLDER}/{file}"{text[end:]}'
-    values = [value for _, _, value in written if len(value) >= SHORTEST]
+    for moved in sorted(found, key=lambda each: spans[each.path], reverse=True):
+        begin, end = spans[moved.path]
+        text = f'{text[:begin]}{moved.key} = "{SECRETS_FOLDER}/{moved.file}"{text[end:]}'
+    values = [moved.value for moved in found if not moved.is_beside and len(moved.value) >= SHORTEST]
     text = _LEXICAL.sub(lambda found: _without_value(found, values), text)
     if _read(text) != _expected(data):
-        path = written[0][0]
+        path = found[0].path
         raise FormError(Fault(*scan(text).key(path[:-1]), ".".join(map(str, path)), "card.odd_secret"))
-    return text, {file: value for _, file, value in written}
+    secrets, files = ({m.file: m.value for m in found if m.is_beside is kind} for kind in (False, True))
+    return text, secrets, files
 
 
 def _without_value(found: re.Match[str], values: list[str]) -> str:

@@ -44,6 +44,13 @@ SECRETS: Final = (
     Secret(("access", "code"), "access-code"),
 )
 
+BESIDE: Final = (
+    Secret(("link", "mqtt", "ca_file"), "mqtt-ca.pem"),
+    Secret(("link", "mqtt", "cert_file"), "mqtt-cert.pem"),
+    Secret(("link", "mqtt", "key_file"), "mqtt-key.pem"),
+)
+"""Keys that may name a file beside the installer's, without a folder: the box moves that file."""
+
 
 def plain_secrets(draft: Draft) -> Iterator[tuple[Secret, Row]]:
     """Yield the secrets that stand in plain in a draft, each with its table."""

@@ -56,3 +56,47 @@ def test_two_boxes_without_a_file_have_different_ids(rig: Rig) -> None:
     other = Rig()
     other.take()
     assert loads(rig.on_box()).box.id != loads(other.on_box()).box.id
+
+
+PEM = "-----BEGIN X-----\r\n{0}\r\n-----END X-----\r\n"
+TLS = 'tls = true\nca_file = "ca.pem"\ncert_file = "b0042.pem"\nkey_file = "key.pem"\nhost = '
+
+
+def test_the_broker_s_certificates_beside_the_file_are_moved_and_the_key_is_erased(rig: Rig) -> None:
+    rig.put("vigie.toml", GOOD.replace("host = ", TLS))
+    verdict = rig.take()
+    assert (verdict.state, verdict.faults) == ("refused", 3)
+    assert 'link.mqtt.ca_file: "ca.pem" does not lie beside this file' in verdict.first["en"]
+    for name in ("ca.pem", "b0042.pem", "key.pem"):
+        rig.put(name, PEM.format(f"of {name}"))
+    assert rig.take().state == "applied"
+    mqtt = loads(rig.on_box()).links.mqtt
+    assert mqtt is not None
+    assert (mqtt.ca_file, mqtt.key_file) == ("/etc/vigie/secrets/mqtt-ca.pem", "/etc/vigie/secrets/mqtt-key.pem")
+    assert rig.on_box("etc/vigie/secrets/mqtt-key.pem") == PEM.format("of key.pem")
+    assert "key.pem" not in rig.boot.listdir("")
+    assert rig.everything().count(b"of key.pem") == 1
+    before = rig.octets_written()
+    assert rig.take().state == "unchanged"
+    assert rig.octets_written() == before
+    other = Rig()
+    other.put("vigie.toml", rig.on_card())
+    assert other.take().faults == 5, "two passwords and three files are on the other box"
+
+
+def test_a_cut_behind_the_erased_key_ends_well(rig: Rig) -> None:
+    text = GOOD.replace("host = ", TLS)
+    rig.put("vigie.toml", text)
+    for name in ("ca.pem", "b0042.pem", "key.pem"):
+        rig.put(name, PEM.format(name))
+    rig.take()
+    rig.put("vigie.toml", text)  # as it lay there when the key was erased and the power went
+    assert rig.take().state == "unchanged"
+    assert 'key_file = "/etc/vigie/secrets/mqtt-key.pem"' in rig.on_card()
+
+
+def test_a_large_or_foreign_file_is_no_certificate(rig: Rig) -> None:
+    rig.put("vigie.toml", GOOD.replace("host = ", 'tls = true\nca_file = "ca.pem"\nhost = '))
+    for content in (b"\0" * 100, b"-----BEGIN " + b"x" * 70_000, b""):
+        rig.put("ca.pem", content)
+        assert rig.take().faults == 1
