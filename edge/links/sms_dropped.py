@@ -42,14 +42,14 @@ def period_of(counter: int, octets: bytes) -> Dropped | None:
     )
 
 
-def never_came(dropped: Iterable[Dropped], gone: Iterable[Range]) -> list[Range]:
-    """Return the periods of those whose counters are in ranges that never come.
+def is_among(dropped: Iterable[Dropped], gone: Iterable[Range]) -> bool:
+    """Return whether the counter of one of these is in a range of counters.
 
-    >>> never_came([(4, 0, 60), (5, 60, 90), (9, 90, 99)], [(5, 8)])
-    [(60, 90)]
+    >>> is_among([(4, 0, 60), (9, 90, 99)], [(5, 8)]), is_among([(5, 60, 90)], [(5, 8)])
+    (False, True)
     """
     ranges = list(gone)
-    return [(begin, end) for counter, begin, end in dropped if any(first <= counter <= last for first, last in ranges)]
+    return any(first <= counter <= last for counter, _, _ in dropped for first, last in ranges)
 
 
 def merged(ranges: Iterable[Range]) -> list[Range]:

@@ -14,7 +14,7 @@ from zlib import crc32
 
 import msgspec
 
-from edge.links.sms_dropped import KEPT, Dropped, merged, never_came, period_of
+from edge.links.sms_dropped import KEPT, Dropped, is_among, merged, period_of
 from edge.links.sms_entry import Kept
 from edge.links.sms_ports import Fate, Outlet, Purpose, Wanted
 
@@ -195,10 +195,10 @@ class Outbound:
                 found.append((counter, counter))
         self.memory.gone = [*self.memory.gone, *found][-TOLD_GONE:]
         self.is_changed = self.is_changed or bool(found)
-        periods = never_came(self.memory.dropped, found)
-        if periods:  # history has them still
-            self.memory.backlog = merged([*self.memory.backlog, *periods])
-            self.memory.dropped = [one for one in self.memory.dropped if one[1:] not in set(periods)]
+        if is_among(self.memory.dropped, found):
+            # it asks for a few at a time, and gives up in the end: if one is missing so are those that it didn't name
+            periods = [(begin, end) for _, begin, end in self.memory.dropped]
+            self.memory.backlog, self.memory.dropped = merged([*self.memory.backlog, *periods]), []
         return found
 
     def flush(self) -> None:

@@ -60,6 +60,8 @@ class Trouble(msgspec.Struct):
     """What the last look said it is, more exactly."""
     well_s: float | None = None
     """Since when all seems well, but for a message that has still not left."""
+    calm_looks: int = 0
+    """In a row, at which nothing was wrong and nothing waited."""
 
 
 class Sends(Protocol):
@@ -134,40 +136,40 @@ class SmsWatch:
     def _judge(self, found: Code | None, health: Health | None, moves: Moves, now_s: float) -> None:
         trouble = self._trouble
         if found is None:
-            if (
-                trouble is not None
-                and trouble.asked is None
-                and not self._only_seems_over(trouble, health, moves, now_s)
-            ):
+            if trouble is not None and trouble.asked is None and self._is_over(trouble, health, moves, now_s):
                 self._say("modem_ok", code=trouble.code, lasted_s=round(now_s - trouble.since_s))
                 self._tried, self._tried_until_s = trouble.tried & RESETS, now_s + BACK_S
                 self._trouble = None
             return
         if trouble is not None:
-            trouble.well_s = None
-        if trouble is None:
+            trouble.well_s, trouble.calm_looks = None, 0
+        else:
             tried = self._tried if now_s < self._tried_until_s and self._tried != RESETS else set()
             trouble = self._trouble = Trouble(found, now_s, now_s, now_s, set(), set(tried))
         if trouble.seen is None and trouble.asked is None and now_s >= trouble.rests_s:
             self._is_called(trouble, found, now_s)
 
-    def _only_seems_over(self, trouble: Trouble, health: Health | None, moves: Moves, now_s: float) -> bool:
-        """Return whether what was to leave has still not: a modem may seem well until it is handed the next message.
+    def _is_over(self, trouble: Trouble, health: Health | None, moves: Moves, now_s: float) -> bool:
+        """Return whether what was to leave has left: a modem may seem well until it is handed the next message.
 
-        Then that goes at once, and the next cure is due when it does not leave: the cures don't begin anew.
+        Else that goes at once, and the next cure is due when it does not leave: the cures don't begin anew.
         """
-        has_left = moves.unsent_s < now_s - trouble.since_s
-        if health is None or has_left or not (health.waiting or health.failed_in_a_row):
-            return False
+        if health is None:
+            return True
+        if moves.unsent_s < now_s - trouble.since_s or not (health.waiting or health.failed_in_a_row):
+            trouble.calm_looks += 1  # what failed only just now shows at the next look
+            trouble.due_s = max(trouble.due_s, now_s + LOOK_S)
+            return trouble.calm_looks > 1
+        trouble.calm_looks = 0
         if trouble.well_s is None:
             trouble.well_s = now_s
             if self._sends is not None:
                 self._sends.hurry()
         if not health.waiting:
             trouble.due_s = max(trouble.due_s, now_s + CURE_S)
-            return now_s < trouble.well_s + WELL_S
+            return now_s >= trouble.well_s + WELL_S
         trouble.due_s = max(trouble.due_s, now_s + CURE_S - min(moves.still_s, now_s - trouble.well_s))
-        return True
+        return False
 
     def _is_called(self, trouble: Trouble, code: Code, now_s: float) -> None:
         """The same trouble by a better name: what cures that is due at once, what was tried is not tried again."""
