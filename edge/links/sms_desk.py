@@ -21,6 +21,7 @@ from edge.core.entered import RefusedValueError
 from edge.core.reply_codes import numbers_by_code
 from edge.links.messages import Say
 from edge.links.sms_answering import ANSWER_S, STATION_S, Answers, Text
+from edge.links.sms_entry import Kept
 from edge.links.sms_guard import LockOut, Tally, masked
 from edge.links.sms_ports import Office, Outlet
 from edge.links.sms_senders import key_of, listed
@@ -59,18 +60,23 @@ class Desk:
         codes: Codes,
         report: Reports,
         facts: Callable[[], BoxFacts] = BoxFacts,
+        tries: Kept | None = None,
     ) -> None:
-        """`site`: its words, in the language of who has none of his own; `facts`: what the box knows of itself."""
+        """`site`: its words, in the language of who has none of his own; `facts`: what the box knows of itself.
+
+        `tries`: the file in which wrong codes are counted.
+        """
         self._people = people
         self._office = office
         self._codes = codes
         self._report = report
         self._facts = facts
         self._say = say
+        self._clock = clock
         self._words = words()
         self._texts: dict[str, Text] = {}
         self._seen: OrderedDict[str, None] = OrderedDict()
-        self.lock_out = LockOut()
+        self.lock_out = LockOut(tries, clock)
         self._locked_s: dict[str, float] = {}
         self.tried = 0
         """Codes that were compared: what a guesser's odds are counted by."""
@@ -210,7 +216,7 @@ class Desk:
         if result.text.key == "command_no_proposal":
             self._wrong(text, code)
         else:
-            self.lock_out.right(text.person.number)
+            self.lock_out.right(text.person.number, self._clock.monotonic_ns() / 1e9)
             self._done(text, command, result)
 
     def _acknowledge(self, text: Text, code: str, views: Mapping[str, Any]) -> None:
@@ -219,7 +225,7 @@ class Desk:
         if meant is None:
             self._wrong(text, code)
             return
-        self.lock_out.right(text.person.number)
+        self.lock_out.right(text.person.number, self._clock.monotonic_ns() / 1e9)
         waiting = [view.number for view in alarms if view.number in meant and _waits(view)]
         if not waiting:
             to = self._answers.to(text)

@@ -6,13 +6,18 @@ may be tried; an answer costs money; and the journal gets one line at the first 
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from typing import Any, Final
 
 import msgspec
 
+from edge.core.clock import Clock
 from edge.core.types import NEVER
 from edge.links.messages import Say
+from edge.links.sms_entry import Kept
+
+log = logging.getLogger(__name__)
 
 HOUR_S: Final = 3600.0
 DAY_S: Final = 86_400.0
@@ -34,12 +39,55 @@ class _Tried(msgspec.Struct):
     last_s: float = 0.0
 
 
-class LockOut:
-    """Counts wrong codes. Nothing of it is kept over a restart: nobody who texts can cause one."""
+class _Saved(msgspec.Struct):
+    """As it is on the card: instants as seconds before `utc_ms`, locks as seconds after it."""
 
-    def __init__(self) -> None:
+    utc_ms: int = 0
+    numbers: dict[str, _Tried] = {}
+    all: list[float] = []
+
+
+class LockOut:
+    """Counts wrong codes. `kept`: a file, written for each code that is tried, of which 40 a day are wrong at most.
+
+    So who can cut a box's power guesses no more codes than who can't.
+    """
+
+    def __init__(self, kept: Kept | None = None, clock: Clock | None = None) -> None:
         self._by_number: dict[str, _Tried] = {}
         self._all: deque[float] = deque()
+        self._kept, self._clock = kept, clock
+        if kept is not None and clock is not None:
+            self._load(kept, clock)
+
+    def _load(self, kept: Kept, clock: Clock) -> None:
+        try:
+            saved = msgspec.convert(kept.load() or {}, _Saved)
+        except (msgspec.ValidationError, OSError) as exc:
+            log.error("sms: what was tried of codes is forgotten: %s", exc)
+            return
+        now_s = clock.monotonic_ns() / 1e9
+        # a clock that is behind lets locks last, it never ends one
+        away_s = max(0.0, (clock.utc_ms() - saved.utc_ms) / 1000)
+        for number, tried in saved.numbers.items():
+            self._by_number[number] = _Tried(
+                tried.wrong, now_s + max(0.0, tried.locked_s - away_s), now_s - tried.last_s - away_s
+            )
+        self._all.extend(now_s - ago_s - away_s for ago_s in saved.all)
+
+    def _save(self, now_s: float) -> None:
+        if self._kept is None or self._clock is None:
+            return
+        numbers = {
+            number: _Tried(tried.wrong, max(0.0, tried.locked_s - now_s), now_s - tried.last_s)
+            for number, tried in self._by_number.items()
+            if tried.wrong
+        }
+        saved = _Saved(self._clock.utc_ms(), numbers, [now_s - at_s for at_s in self._all])
+        try:
+            self._kept.save(msgspec.to_builtins(saved))
+        except OSError as exc:  # it counts all the same, until the next start
+            log.warning("sms: a tried code can't be written down: %s", exc)
 
     def until_s(self, number: str, now_s: float) -> float:
         """Return until when (monotonic) no code of this number counts; an instant that is past: one does."""
@@ -59,14 +107,16 @@ class LockOut:
         self._all.append(now_s)
         if tried.wrong >= FREE_MOST:
             tried.locked_s = now_s + PAUSES_S[min(tried.wrong - FREE_MOST, len(PAUSES_S) - 1)]
+        self._save(now_s)
         return True
 
-    def right(self, number: str) -> None:
+    def right(self, number: str, now_s: float) -> None:
         """Take note that the last one tried was no wrong one."""
         tried = self._by_number[number]
         tried.wrong, tried.locked_s = tried.wrong - 1, 0.0
         if self._all:
             self._all.pop()
+        self._save(now_s)
 
 
 class AnswerBudget:

@@ -18,7 +18,7 @@ from edge.links.sms_watch import SmsWatch
 from edge.runtime.desk import product_version
 from edge.runtime.feed import feed_of
 from edge.runtime.office import StationOffice
-from edge.runtime.sms_parts import Upstream, silence_of, sms_link_of, tell_damage
+from edge.runtime.sms_parts import FOLDER, Upstream, silence_of, sms_link_of, tell_damage
 from edge.runtime.sms_worker import SmsWorker
 from edge.runtime.texted import box_facts, desk_of
 from edge.runtime.texting import life_of, people_of
@@ -63,6 +63,7 @@ def _made(box: Box, settings: Settings, sms: SmsSettings) -> SmsLink:
     codes = KeptFile(fs, PATH, MAGIC)
     secret = secret_of(codes)
     tell_damage(feed, codes, "codes")
+    tries = KeptFile(fs, f"{FOLDER}/tries", "vigie-sms-tries")
 
     def say(kind: str, **values: Any) -> None:
         box.station.post(Notice(kind, box.clock.monotonic_ns(), {"link": "sms"} | values))
@@ -85,6 +86,7 @@ def _made(box: Box, settings: Settings, sms: SmsSettings) -> SmsLink:
             people_of(settings, feed, queue, say=say, secret=secret, report=box.desk.report, life=life),
             desk_of(
                 settings, office, queue, clock=box.clock, say=say, secret=secret, report=box.desk.report, facts=facts,
+                tries=tries,
             ),
         ]  # fmt: skip
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from edge.core.clock import Clock
 from edge.links.messages import Say
 from edge.links.sms_desk import Desk, codes_by
+from edge.links.sms_entry import Kept
 from edge.links.sms_ports import Office, Outlet
 from edge.links.sms_words import Reports
 from edge.settings.model import Settings
@@ -27,13 +28,17 @@ def desk_of(
     secret: bytes,
     report: Reports,
     facts: Callable[[], BoxFacts] = BoxFacts,
+    tries: Kept | None = None,
 ) -> Desk:
-    """Return the member of the SMS link that answers people. `secret`: `edge.links.sms_secret.secret_of`."""
+    """Return the member of the SMS link that answers people. `secret`: `edge.links.sms_secret.secret_of`.
+
+    `tries`: the file in which wrong codes are counted.
+    """
     site = settings.site
     speech = Speech(site.lang, settings.box.id, site.name, ZoneInfo(site.tz))
     return Desk(
         settings.of(Recipient), office, outlet, speech, clock=clock, say=say, codes=codes_by(secret), report=report,
-        facts=facts,
+        facts=facts, tries=tries,
     )  # fmt: skip
 
 

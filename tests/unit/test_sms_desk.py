@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from datetime import date
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,9 @@ from edge.links.sms_senders import listed
 from edge.settings.model_sms import Recipient
 from sms.mailbox import Received
 from tests.sms_desk_rig import BOSS, CARE, GUEST, PEOPLE, SITE, KeepingOutlet, Texted
+from tests.support import ManualClock
 from tests.unit.test_report import made
+from tests.unit.test_sms_queue import MemoryKept
 
 STRANGER = "+33600000099"
 
@@ -368,7 +371,7 @@ def test_a_day_without_a_wrong_code_takes_one_back_and_a_right_one_counts_as_non
     for n in range(FREE_MOST - 1):
         assert guard.may_try("n", float(n))
     assert guard.may_try("n", 10.0)
-    guard.right("n")
+    guard.right("n", 10.0)
     assert guard.until_s("n", 10.0) == 0.0, "the right one at the last moment"
     assert guard.may_try("n", 3 * 86_400.0)
     assert guard.until_s("n", 3 * 86_400.0) == 0.0
@@ -503,3 +506,46 @@ def test_the_last_answer_before_a_pause_says_until_when_and_cuts_nothing_off() -
     assert len(box.outlet.sent) == before
     box.clock.advance(3600)
     assert box.text("STATUS")
+
+
+def test_a_lock_out_and_what_was_tried_outlast_a_restart_and_go_on_while_the_box_is_off() -> None:
+    kept, clock = MemoryKept(), ManualClock(1_795_172_400_000)
+
+    def now_s() -> float:
+        return clock.monotonic_ns() / 1e9
+
+    guard = LockOut(kept, clock)
+    for _ in range(FREE_MOST):
+        assert guard.may_try("n", now_s())
+    assert guard.may_try("m", now_s())
+    guard.right("m", now_s())
+    assert kept.saves == FREE_MOST + 2
+    for _ in range(100):
+        assert not guard.may_try("n", now_s())
+    assert kept.saves == FREE_MOST + 2, "a flood while it is locked writes nothing"
+    clock.advance(100)
+    again = LockOut(kept, clock)
+    assert again.until_s("n", now_s()) == pytest.approx(now_s() + PAUSES_S[0], abs=101)
+    assert not again.may_try("n", now_s())
+    clock.advance(PAUSES_S[0])
+    assert again.may_try("n", now_s())
+    assert again.until_s("n", now_s()) == pytest.approx(now_s() + PAUSES_S[1]), "the next pause, not the first again"
+    assert LockOut(kept, clock).until_s("m", now_s()) <= now_s()
+
+
+def test_codes_of_all_numbers_are_counted_over_restarts() -> None:
+    kept, clock = MemoryKept(), ManualClock(1_795_172_400_000)
+    for n in range(WRONG_A_DAY):
+        assert LockOut(kept, clock).may_try(f"m{n}", clock.monotonic_ns() / 1e9)
+    assert not LockOut(kept, clock).may_try("innocent", clock.monotonic_ns() / 1e9)
+
+
+@pytest.mark.parametrize("tables", [{"numbers": 7}, {"all": ["x"]}, {"numbers": {"n": {"wrong": "many"}}}, {}])
+def test_a_file_that_holds_something_else_or_a_card_that_takes_nothing_stops_no_text(tables: dict[str, Any]) -> None:
+    kept, clock = MemoryKept(), ManualClock(1_795_172_400_000)
+    kept.tables = tables
+    guard = LockOut(kept, clock)
+    kept.refuses = True
+    for _ in range(FREE_MOST):
+        assert guard.may_try("n", clock.monotonic_ns() / 1e9)
+    assert not guard.may_try("n", clock.monotonic_ns() / 1e9), "it counts all the same"
