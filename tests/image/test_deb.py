@@ -96,6 +96,13 @@ def copy(installed: CleanSystem, tmp_path: Path) -> Iterator[CleanSystem]:
     shutil.rmtree(tmp_path / "root")
 
 
+@pytest.fixture
+def fresh(clean: CleanSystem, tmp_path: Path) -> Iterator[CleanSystem]:
+    """A copy of the system before the installation."""
+    yield clean.copied(tmp_path / "root")
+    shutil.rmtree(tmp_path / "root")
+
+
 def site_of(system: CleanSystem) -> Path:
     (library,) = (system.root / "opt/vigie/lib").glob(f"python{python_of(system)}")
     return library / "site-packages"
@@ -189,24 +196,20 @@ def test_installed_again_after_a_removal_it_takes_up_its_settings(copy: CleanSys
     assert (copy.root / "etc/vigie/vigie.toml").read_text(encoding="utf-8") == before
 
 
-def test_two_installations_have_ids_of_their_own(
-    clean: CleanSystem, installed: CleanSystem, deb: Path, tmp_path: Path
-) -> None:
-    other = clean.copied(tmp_path / "root")
-    other.says("dpkg", "--install", other.take(deb))
-    ids = {
-        SHIPPED.findall((system.root / "etc/vigie/vigie.toml").read_text("utf-8"))[0] for system in (other, installed)
-    }
-    assert len(ids) == 2
+def test_two_installations_have_ids_of_their_own(fresh: CleanSystem, installed: CleanSystem, deb: Path) -> None:
+    fresh.says("dpkg", "--install", fresh.take(deb))
+    texts = [(system.root / "etc/vigie/vigie.toml").read_text(encoding="utf-8") for system in (fresh, installed)]
+    first, second = (SHIPPED.findall(text) for text in texts)
+    assert len(first) == len(second) == 1
+    assert first != second
 
 
-def test_an_installation_by_install_sh_is_refused_with_words(clean: CleanSystem, deb: Path, tmp_path: Path) -> None:
-    system = clean.copied(tmp_path / "root")
-    (system.root / "opt/vigie").symlink_to("vigie-0123456789ab")
-    done = system.runs("dpkg", "--install", system.take(deb))
+def test_an_installation_by_install_sh_is_refused_with_words(fresh: CleanSystem, deb: Path) -> None:
+    (fresh.root / "opt/vigie").symlink_to("vigie-0123456789ab")
+    done = fresh.runs("dpkg", "--install", fresh.take(deb))
     assert done.returncode == 1
     assert "sudo image/install.sh --uninstall" in done.stderr
-    assert not list((system.root / "usr/lib/systemd/system").glob("vigie*"))
+    assert not list((fresh.root / "usr/lib/systemd/system").glob("vigie*"))
 
 
 def test_another_python_is_compiled_for_as_it_comes(copy: CleanSystem) -> None:
