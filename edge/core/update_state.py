@@ -90,7 +90,7 @@ def installed(state: UpdateState, news_id: str) -> UpdateState:
     """Return it when the slot is written and read back."""
     trial = _trial(state)
     told = News(news_id, "update_installed", {"version": trial.version, "slot": trial.slot, "was": trial.was})
-    return msgspec.structs.replace(state, trial=msgspec.structs.replace(trial, phase="installed")).said(told)
+    return msgspec.structs.replace(state, trial=msgspec.structs.replace(trial, phase="installed"), last=None).said(told)
 
 
 def trying(state: UpdateState, before: Before) -> UpdateState:

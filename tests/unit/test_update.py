@@ -159,6 +159,9 @@ def test_an_install_that_fails_leaves_a_slot_that_is_never_tried(box: Box, why: 
     assert state.last is not None
     assert state.last.why == why
     assert told(box) == ["update_refused"]
+    box.rauc.fails = None
+    box.updating().install(box.bundle(NEW))
+    assert box.updating().store.load().last is None, "what went wrong before is no news beside it"
 
 
 def test_a_bundle_for_another_box_one_that_is_none_and_a_weak_supply_are_refused_before_anything_is_written(
