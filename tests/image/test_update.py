@@ -35,7 +35,7 @@ FAST = "-comp zstd -Xcompression-level 1"
 UP_S = 900  # a start, on a machine with other things to do
 WRITTEN_S = 1800
 GOOD, SICK, OLDER = "9.1.0", "9.2.0", "0.0.1"
-BUILD = 1_795_400_000
+BUILD = 1_700_000_000
 CONFIRM = "etc/systemd/system/vigie-update-confirm.service.d/test.conf"
 SHORT = "[Service]\nEnvironment=VIGIE_UPDATE_HOLD_S=20 VIGIE_UPDATE_WITHIN_S=240\n"
 BROKEN = "[Unit]\nDescription=does not start\n[Service]\nExecStart=/bin/false\n[Install]\nWantedBy=multi-user.target\n"
