@@ -77,6 +77,7 @@ def card_template(content: bytes, name: str) -> CardTemplate:
     _check_secrets(data, faults)
     if faults:
         raise SettingsError(name, faults.placed(readable, data))
+    text = text.removeprefix("\ufeff")
     places = scan(text)
     lines: dict[str, int] = {}
     for path, value in found:

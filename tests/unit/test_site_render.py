@@ -266,6 +266,21 @@ values = [{ n = 1, pin = 5, weight = "{=weight}" }, { n = 2, pin = 6, weight = 1
     ]  # fmt: skip
 
 
+def test_a_template_from_windows_is_taken_as_it_comes(office: Office) -> None:
+    code, told = office.render(sites(line("b0042")), template="\ufeff" + TEMPLATE.replace("\n", "\r\n"))
+    assert code == 0, told
+    assert load(office.out / "b0042" / "vigie.toml").site.name == "Gymnase Sud"
+
+
+@pytest.mark.parametrize("octets", [b"", b"\xff\xfeb\0", b"[box", b"\xe9", b"x" * 5_000_000, b"id = 5"])
+def test_what_is_no_template_is_refused_with_its_place(office: Office, octets: bytes, capsys: Any) -> None:
+    office.sites.write_text(sites(line("b0042")), encoding="utf-8")
+    office.template.write_bytes(octets)
+    assert main(["site", "render", str(office.template), str(office.sites), "--out", str(office.out)]) == 2
+    assert "template.toml" in capsys.readouterr().out
+    assert not office.out.exists()
+
+
 def test_check_says_what_a_template_is_and_json_says_what_was_made(office: Office, capsys: Any) -> None:
     assert office.render(sites(line("b0042")), "--check")[0] == 0
     assert not office.out.exists()
