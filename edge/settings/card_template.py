@@ -16,7 +16,7 @@ import msgspec
 
 from edge.settings.faults import Fault, Faults, SettingsError
 from edge.settings.hints import nearest
-from edge.settings.load import of_card
+from edge.settings.load import MOST_BYTES, of_card
 from edge.settings.model import Settings
 from edge.settings.places import KeyPath, scan
 from edge.settings.secrets import secrets_of
@@ -60,6 +60,8 @@ def is_card_template(text: str) -> bool:
 def card_template(content: bytes, name: str) -> CardTemplate:
     """Return the template of a file's octets. Raises SettingsError with every fault of its own."""
     faults = Faults()
+    if len(content) > MOST_BYTES:
+        raise SettingsError(name, [Fault(0, 0, "", "file.too_large", {"most": MOST_BYTES // 1_000_000})])
     text = text_of(content, faults)
     if text is None:
         raise SettingsError(name, faults.known)
