@@ -116,6 +116,9 @@ ROWS: Final[dict[str, Row]] = {
         "an update that is not well leaves the version before, its data and indexes; which one runs is said",
         "tests/unit/test_update.py, tests/image/test_bundle.py",
     ),
+    "I5": Row(
+        "one file on the card's first partition gives a box its id; without it the box runs and publishes nothing"
+    ),
     "I6": Row(
         "what to buy, to wire and to look at stands in the installer's language, with drawings, and is carried out",
         "tests/unit/test_installer_pages.py, tests/unit/test_drawings.py",
