@@ -28,7 +28,7 @@ FELLOWS: Final = frozenset(
         "stop",
         "meter_changed",
     }
-    | {"device_lost", "device_back", "store_degraded", "store_ok", "sms_budget"}
+    | {"device_lost", "device_back", "store_degraded", "store_ok", "sms_budget", "card_refused", "card_no_data"}
     | INDEX_MOVED
 )
 """Wait for company: for an alarm, or for the values of the plan."""

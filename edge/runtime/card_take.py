@@ -11,7 +11,6 @@ nothing but vigie-errors.txt. A card that is as it was left writes nothing.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -20,51 +19,28 @@ from typing import Any, Final
 
 import msgspec
 
+from edge.runtime.card_read import SECRETS_AT, CardReader, Read, key_name
 from edge.runtime.card_state import CardMemory, CardState, KnownAct
 from edge.settings.card_bare import bare_settings, id_of, is_bare, new_id
 from edge.settings.card_choice import ERRORS, candidates, chosen
 from edge.settings.card_pages import LANGUAGES, errors_page, fault_line, is_same, stamp
-from edge.settings.card_text import SECRETS_FOLDER, CardText, FormError, Outcome, card_text, print_of
+from edge.settings.card_text import SECRETS_FOLDER, CardText, Outcome, print_of
 from edge.settings.card_verdict import LASTING, State, Verdict
 from edge.settings.faults import Fault, SettingsError
-from edge.settings.load import MOST_CARD_BYTES, loads, of_card
+from edge.settings.load import loads
 from edge.settings.model import Settings
 from edge.settings.places import KeyPath, scan
 from edge.settings.rules_card import BESIDE, SECRETS
 from edge.settings.tables import SINGLE
 from edge.store.checked import replace_file
-from edge.store.fs import Fs, NotAFileError, read_file, write_all
+from edge.store.fs import Fs, read_file, write_all
 
 SETTINGS: Final = "etc/vigie/vigie.toml"
-SECRETS_AT: Final = SECRETS_FOLDER.removeprefix("/")
 MOST_FILES: Final = 8
-MOST_PEM_BYTES: Final = 1 << 16
-PEM: Final = b"-----BEGIN "
 KEY: Final = "mqtt-key.pem"
 """The one file beside the installer's that is itself a secret."""
 
 log = logging.getLogger(__name__)
-
-
-class Read(msgspec.Struct, frozen=True):
-    """A candidate on the card: its octets, and what they hold; or what is wrong with it."""
-
-    name: str
-    content: bytes = b""
-    settings: Settings | None = None
-    parts: CardText | None = None
-    files: Mapping[str, bytes] = {}
-    """What lies beside it and goes with it, by its name on the box."""
-    faults: Sequence[Fault] = ()
-
-    @property
-    def told(self) -> str:
-        """What tells this content from others: that of the settings alone where no secret stands in it."""
-        if self.parts is None:
-            return hashlib.sha256(self.content).hexdigest() if self.content else f"no file: {self.name}"
-        moved = {**self.parts.secrets, **self.parts.files}
-        secrets = "".join(f"\0{name}\0{value}" for name, value in sorted(moved.items()))
-        return self.parts.print + (hashlib.sha256(secrets.encode()).hexdigest() if secrets else "")
 
 
 class Taking:
@@ -85,6 +61,7 @@ class Taking:
         """
         self._boot = boot
         self._root = root
+        self._card = CardReader(boot, root)
         self._open_boot = open_boot
         self._utc_s = utc_s
         self._data = data
@@ -136,7 +113,7 @@ class Taking:
     def write_page(self, name: str, text: str) -> bool:
         """Write a page on the card where it says something else than the one that lies there; tell whether it did."""
         page = text.encode()
-        is_new = not (self._boot.exists(name) and is_same(page, self._read_page(name)))
+        is_new = not (self._boot.exists(name) and is_same(page, self._card.page(name)))
         return is_new and self._write_boot(name, page)
 
     @property
@@ -153,50 +130,13 @@ class Taking:
         except OSError as exc:
             log.warning("the card's first partition can't be read: %s", exc)
             return None
-        found = {name: self._read_one(name) for name in names}
+        found = {name: self._card.read(name) for name in names}
         if not found:
             return None
         left = chosen({name: one.told for name, one in found.items()}, self._state.taken, self._state.earlier)
         if len(left) > 1:
             return Read("", faults=[Fault(0, 0, "", "card.several", {"files": left})])
         return found[left[0]]
-
-    def _read_one(self, name: str) -> Read:
-        try:
-            file = self._boot.open(name)
-            try:
-                content = file.pread(MOST_CARD_BYTES + 1, 0)
-            finally:
-                file.close()
-        except NotAFileError:
-            return Read(name, faults=[Fault(0, 0, "", "card.not_a_file")])
-        except OSError as exc:
-            return Read(name, faults=[Fault(0, 0, "", "file.unreadable", {"why": exc.strerror or str(exc)})])
-        try:
-            settings, text = of_card(content, name)
-            parts = card_text(text)
-            files, faults = self._beside(parts, text)
-            return Read(name, content, settings, parts, files, faults)
-        except SettingsError as exc:
-            return Read(name, content, faults=exc.faults)
-        except FormError as exc:
-            return Read(name, content, faults=[exc.fault])
-        except (ValueError, RecursionError) as exc:  # of what nobody thought of: it is no reason not to start
-            log.error("%s: %r", name, exc)
-            return Read(name, content, faults=[Fault(0, 0, "", "card.cut_short")])
-
-    def _beside(self, parts: CardText, text: str) -> tuple[dict[str, bytes], list[Fault]]:
-        """Return the files that go with the installer's; a fault for each that is neither there nor on the box."""
-        found, faults = {}, []
-        for secret in BESIDE:
-            name = parts.files.get(secret.file)
-            octets = b"" if name is None else self._read_page(name, MOST_PEM_BYTES)
-            if octets.startswith(PEM) or b"\n" + PEM in octets:
-                found[secret.file] = octets
-            elif name is not None and not self._root.exists(f"{SECRETS_AT}/{secret.file}"):
-                place = scan(text).value(secret.path)
-                faults.append(Fault(place.line, place.column, _named(secret.path), "card.no_pem", {"name": name}))
-        return found, faults
 
     def _secrets_gone(self, settings: Settings, parts: CardText) -> list[Fault]:
         """Return a fault for each secret that is neither in the file nor on the box: the card of another box."""
@@ -209,7 +149,7 @@ class Taking:
             if not self._root.exists(f"{SECRETS_AT}/{secret.file}"):
                 place = scan(parts.plain).key(path)
                 values = {"name": str(secret.path[-1])}
-                faults.append(Fault(place.line, place.column, _named(path), "card.secret_gone", values))
+                faults.append(Fault(place.line, place.column, key_name(path), "card.secret_gone", values))
         return faults
 
     # -- taking
@@ -324,20 +264,6 @@ class Taking:
         since = stamp(self._state.t, self.zone()) if self._state.taken else ""
         self.write_page(ERRORS, errors_page(read.name, read.faults, box=self.box(), when=when, since=since))
 
-    def _read_page(self, name: str, most: int = MOST_CARD_BYTES) -> bytes:
-        """Return a file of the card; empty where it can't be read, or is larger."""
-        try:
-            file = self._boot.open(name)
-        except OSError:
-            return b""
-        try:
-            found = file.pread(most + 1, 0)
-        except OSError:
-            return b""
-        finally:
-            file.close()
-        return found if len(found) <= most else b""
-
     def _forget_errors(self) -> None:
         try:
             if self._boot.exists(ERRORS):
@@ -370,10 +296,6 @@ class Taking:
         """Return the time zone of the settings in force."""
         found = re.search(r'^tz\s*=\s*"([^"]+)"', self._settings_text(), re.MULTILINE)
         return found[1] if found else "Europe/Paris"
-
-
-def _named(path: KeyPath) -> str:
-    return ".".join(map(str, path))
 
 
 def _at(settings: Settings, path: KeyPath) -> Any:

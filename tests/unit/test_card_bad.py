@@ -27,7 +27,7 @@ BAD = {
     "deep nesting": ("a = " + "[" * 100_000, "Line 1: ", "nested too deeply"),
     "deep tables": ("[" + ".".join(["a"] * 50_000) + "]", "Line 1: ", "nested too deeply"),
     "a number without end": ("a = " + "9" * 100_000, "Line 1: ", "no value that TOML knows"),
-    "a key without end": ("k" * 200_000 + " = 1", "Line 1: ", ""),
+    "a key without end": ("k" * 50_000 + " = 1", "Line 1: ", ""),
     "many faults": ("\n".join(f"k{n} = 1" for n in range(300)), "Line 1: ", "… and"),
 }
 
@@ -143,7 +143,7 @@ def test_a_folder_of_that_name_is_said_to_be_one(tmp_path: Path, rig: Rig) -> No
     assert "this is a folder, not a file" in (tmp_path / ERRORS).read_text("utf-8")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.one_of(st.binary(max_size=200), st.text(max_size=120).map(str.encode)))
 def test_any_octets_are_one_message_and_never_an_exception(content: bytes) -> None:
     rig = Rig()
