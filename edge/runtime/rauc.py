@@ -23,7 +23,7 @@ SQUASHFS: Final = b"hsqs"
 RAUC: Final = ("/usr/bin/rauc",)
 _TOLD: Final = (
     (r"signature verification failed|Verify error|[Ff]ailed to verify signature", "foreign_key"),
-    (r"dm-verity device failed|payload is corrupted|Verification of data area failed|dm-verity", "corrupt"),
+    (r"payload is corrupted|Verification of data area failed|dm-verity|splicing data: Error reading", "corrupt"),
     (r"No space left", "no_space"),
     (r"Compatible mismatch|compatible", "other_box"),
     (r"older versions are not taken", "older"),

@@ -78,6 +78,7 @@ def test_what_rauc_says_of_a_file_has_a_word_of_ours(file: Path, told: str, code
     [
         ("LastError: Failed mounting bundle: Check read from dm-verity device failed: Input/output error", "corrupt"),
         ("LastError: update refused: version 0.0.9 is older than 0.1.0: older versions are not taken", "older"),
+        ("LastError: Failed updating slot system.0: Failed splicing data: Error reading from file: EIO", "corrupt"),
         ("LastError: Installation error: Failed updating slot system.1: No space left on device", "no_space"),
         ("LastError: Compatible mismatch: Expected 'a' but bundle manifest has 'b'", "other_box"),
         ("LastError: something new", "failed"),
