@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import mmap
+import os
 import re
 import shutil
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -61,11 +62,26 @@ def in_system(card: Path, name: str) -> str:
     return run("debugfs", "-R", f"cat /{name}", card.with_name("system.ext4"))
 
 
+def extents(card: Path) -> Iterator[bytes]:
+    """Yield what is not a hole of the sparse file."""
+    with card.open("rb") as opened:
+        at, end = 0, card.stat().st_size
+        while at < end:
+            try:
+                begin = os.lseek(opened.fileno(), at, os.SEEK_DATA)
+            except OSError:  # only a hole is left
+                return
+            at = os.lseek(opened.fileno(), begin, os.SEEK_HOLE)
+            opened.seek(begin)
+            yield opened.read(at - begin)
+
+
 @pytest.mark.parametrize("kind", SECRETS)
-def test_image_holds_no_secret(card: Path, kind: str) -> None:
-    with card.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as held:
-        found = [match[0][:80] for match in re.finditer(SECRETS[kind], held)]
-    assert found == []
+def test_image_holds_no_secret(card: Path, system: Path, kind: str) -> None:
+    # GnuTLS tries itself with keys that everybody has
+    public = b"".join(path.read_bytes() for path in system.glob("usr/lib/*/libgnutls.so.*"))
+    found = [match[0] for held in extents(card) for match in re.finditer(SECRETS[kind], held)]
+    assert [match[:80] for match in found if match not in public] == []
 
 
 @pytest.mark.parametrize(
@@ -124,6 +140,7 @@ def test_nothing_is_writable_for_everybody_but_what_must_be(system: Path) -> Non
         "dev/urandom",
         "dev/tty",
         "dev/ptmx",
+        "dev/console",
     }
 
 
