@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tomllib
 from pathlib import Path
@@ -84,6 +85,9 @@ def lay_files(root: Path, made: Release, keyring: str) -> None:
     put(ROOT / "config/gammu-smsdrc", root / "etc/gammu-smsdrc")
     (root / update.KEYRING).write_text(keyring, "ascii")
     put(HERE / "grow.py", root / "usr/lib/vigie-card/grow.py")
+    # users that were there before shadow was have "x" there: no password fits it, and it is said as for the others
+    shadow = root / "etc/shadow"
+    shadow.write_text(re.sub(r"(?m)^([a-z]+):x:", r"\1:!:", shadow.read_text("ascii")), "ascii")
     (root / "etc/vigie-release").write_text(made.text, "ascii")
     # empty: systemd then takes what the initramfs laid over it, and a box without it is none that was ever started
     (root / "etc/machine-id").write_text("", "ascii")
