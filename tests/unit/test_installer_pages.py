@@ -124,6 +124,11 @@ def test_the_pins_of_a_page_are_those_of_the_code(name: str) -> None:
     assert {int(gpio[4:]) for gpio in said[0]} <= PLANNED
 
 
+def test_no_other_page_names_a_wrong_pin() -> None:
+    pages = {str(path): wrong_pins(path.read_text(encoding="utf-8")) for path in DOCS.rglob("*.md")}
+    assert {path: wrong for path, wrong in pages.items() if wrong} == {}
+
+
 def test_a_pin_that_is_not_the_gpios_is_seen() -> None:
     assert wrong_pins("GPIO17 (pin 12), GPIO17 (header pin 11), GPIO4\u00a0(broche\u00a08)") == [
         "GPIO17 (pin 12)", "GPIO4 (pin 8)",
