@@ -79,6 +79,8 @@ class Card:
         self.board = board
         self.arguments: list[str] = []
         """Of QEMU, added at each start: serial lines, devices."""
+        self.meter = ""
+        """The chardev, one of the arguments, that the Pi's PL011 hears; empty: no meter is wired."""
         self.words = ""
         """Of the kernel's command line, added at each start."""
         self.has_shell = True
@@ -165,8 +167,7 @@ class Card:
         else:
             qemu += ["-M", "raspi3b", "-dtb", str(self._pi_tree(boot)), "-drive", f"file={self.path},format=raw,if=sd"]
             # the first serial line is the PL011, the meter's; the second the mini UART, the console's and the shell's
-            if not any(word.startswith("tic") or ",id=tic" in word for word in self.arguments):
-                qemu += ["-serial", "null"]
+            qemu += ["-serial", f"chardev:{self.meter}" if self.meter else "null"]
             qemu += ["-chardev", f"{shell},logfile={self.console},logappend=on", "-serial", "chardev:shell"]
             qemu += ["-netdev", "user,id=net", "-device", "usb-net,netdev=net"]
             words.append("console=ttyS1,115200 systemd.watchdog_sec=0 systemd.show_status=1")
@@ -271,8 +272,11 @@ class Card:
     def _open(self, within_s: float) -> socket.socket:
         if self._line is None:
             until = time.monotonic() + within_s
+            door = self._folder / "shell.sock"
+            while not door.exists() and time.monotonic() < until:  # QEMU makes it
+                time.sleep(0.1)
             line = socket.socket(socket.AF_UNIX)
-            line.connect(str(self._folder / "shell.sock"))
+            line.connect(str(door))
             line.settimeout(1)
             self._line, self._heard = line, b""
             token = secrets.token_hex(4)

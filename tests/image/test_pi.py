@@ -31,15 +31,13 @@ def test_a_card_reads_its_meter_and_its_records_are_acknowledged(
 ) -> None:
     with rig.server(tmp_path) as (broker, _), Card(card_image, tmp_path / "pi", "raspi3b") as card, rig.playing(meter):
         card.write("vigie.toml", rig.card_file(broker.port))
-        card.arguments = ["-chardev", f"serial,id=tic,path={meter.port.resolve()}", "-serial", "chardev:tic"]
+        card.arguments = ["-chardev", f"serial,id=tic,path={meter.port.resolve()}"]
+        card.meter = "tic"
         card.start()
         question = "SELECT value FROM records WHERE point = ? AND value IS NOT NULL"
         eventually(lambda: rig.stored(tmp_path, question, "tic.index"), rig.BOOT_S, "a record of the meter is stored")
-        acknowledged = (
-            'until /opt/vigie/bin/vigie buffer --json | grep -q \'"acknowledged":{[^}]*"mqtt":[1-9]\'; do sleep 1; done; '
-            "cut -d' ' -f1 /proc/uptime"
-        )
-        first_s = float(card.shell(acknowledged, 120).split()[-1])
+        told = 'until vigie buffer --json | grep -q \'"acknowledged":{[^}]*"mqtt":[1-9]\'; do sleep 1; done'
+        first_s = float(card.shell(f"PATH=/opt/vigie/bin:$PATH; {told}; cut -d' ' -f1 /proc/uptime", 120).split()[-1])
         print(f"\nRaspberry Pi 3B, emulated: first acknowledged record after {first_s:.0f} s of its own time")
         eventually(lambda: rig.stored(tmp_path, question, "water"), 60, "the GPIO is open: a count of 0 is a value")
         line = card.shell("stty -F /dev/ttyAMA0")
