@@ -158,7 +158,7 @@ class Command:
         """As a power cut for the process: no handler runs."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(60)
 
     def end(self, how: int = signal.SIGINT, seconds: float = 10.0) -> int:
         """Ask it to end and return its exit code; fails when it doesn't in time."""
