@@ -70,9 +70,9 @@ class LockOut:
         # a clock that is behind lets locks last, it never ends one
         away_s = max(0.0, (clock.utc_ms() - saved.utc_ms) / 1000)
         for number, tried in saved.numbers.items():
-            self._by_number[number] = _Tried(
-                tried.wrong, now_s + max(0.0, tried.locked_s - away_s), now_s - tried.last_s - away_s
-            )
+            left_s = tried.locked_s - away_s
+            locked_s = now_s + left_s if left_s > 0 else 0.0  # one without a lock is free at this very instant
+            self._by_number[number] = _Tried(tried.wrong, locked_s, now_s - tried.last_s - away_s)
         self._all.extend(now_s - ago_s - away_s for ago_s in saved.all)
 
     def _save(self, now_s: float) -> None:

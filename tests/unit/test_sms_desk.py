@@ -533,6 +533,16 @@ def test_a_lock_out_and_what_was_tried_outlast_a_restart_and_go_on_while_the_box
     assert LockOut(kept, clock).until_s("m", now_s()) <= now_s()
 
 
+def test_who_is_not_locked_out_may_try_at_the_very_instant_of_a_start() -> None:
+    """The instant that a worker was given is a little before the one at which the file was read."""
+    kept, clock = MemoryKept(), ManualClock(1_795_172_400_000)
+    given_s = clock.monotonic_ns() / 1e9
+    assert LockOut(kept, clock).may_try("m", given_s)
+    clock.advance(0.013)
+    again = LockOut(kept, clock)
+    assert again.may_try("m", given_s)
+
+
 def test_codes_of_all_numbers_are_counted_over_restarts() -> None:
     kept, clock = MemoryKept(), ManualClock(1_795_172_400_000)
     for n in range(WRONG_A_DAY):
