@@ -99,7 +99,7 @@ need-image:
 	@.ci/need $(PYTHON) tzdata mmdebstrap qemu-aarch64-static dpkg-deb mkfs.ext4 mkfs.vfat mcopy sfdisk dtc rauc mksquashfs xz cpio depmod openssl
 
 need-emulation:
-	@.ci/need $(PYTHON) qemu-system-aarch64 debugfs fdtput
+	@.ci/need $(PYTHON) qemu-system-aarch64 qemu-img debugfs fdtput
 
 # hatchling builds the editable package, from the lock like the rest
 $(VENV)/.ready-run: requirements.lock pyproject.toml image/lock.py

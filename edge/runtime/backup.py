@@ -14,7 +14,7 @@ from edge.runtime.clock_witnesses import witnesses
 from edge.runtime.compared import serial_of
 from edge.runtime.notebook_keeper import moment
 from edge.runtime.recalled import NOT_COPIED, Kept, counters, index_of, recalled
-from edge.runtime.stores import RESTORING
+from edge.runtime.restore_signs import RESTORING
 from edge.settings.faults import SettingsError
 from edge.settings.load import MOST_BYTES, loads
 from edge.settings.model import Settings

@@ -20,12 +20,11 @@ from edge.runtime.backup import settings_if_good
 from edge.runtime.card_secrets import keep_secret, own_print, secret_in
 from edge.runtime.identity import chosen, id_in, trusts_clock
 from edge.runtime.restore import Plan, target
-from edge.runtime.restoring import backup_in, finish, own, restored_into
-from edge.runtime.stores import RESTORING
+from edge.runtime.restore_signs import ENDING, RESTORING, has_run, is_unfinished, own
+from edge.runtime.restoring import backup_in, finish, restored_into
 from edge.store.fs import RealFs
 from edge.store.ring import LockedError
 
-ENDING: Final = ".vigie"
 SECRETS_NAME: Final = "secrets"
 MARK: Final = "restored-from"
 MOST_MARKS: Final = 20
@@ -88,14 +87,9 @@ def restore_from(
             own(state, None)  # also what a cut left to root at the start before
 
 
-def is_looked_for(state: Path, named: str = "") -> bool:
-    """Return whether a backup would be taken at this start: sticks are worth a look then, and only then."""
-    return bool(named) or not _has_run(state)
-
-
 def _unfinished(state: Path, config: Path) -> Plan | None:
     """Finish the restore that a cut interrupted; None when there was none, or its plan is damaged."""
-    if not (state / RESTORING).exists():
+    if not is_unfinished(state):
         return None
     with target(RealFs(state)) as onto:
         try:
@@ -147,9 +141,9 @@ def _restored(
     told = CardRestore("already", file.name, backup.box)
     if wanted and backup.box != wanted and not is_named:
         return msgspec.structs.replace(told, outcome="other_box")
-    marks, again = _marks(config), (state / RESTORING).exists()  # a plan that is there still is a damaged one
+    marks, again = _marks(config), is_unfinished(state)  # a plan that is there still is a damaged one
     if not again:
-        if backup.id in marks and _has_run(state):
+        if backup.id in marks and has_run(state):
             return told
         if not is_named and not _is_new(state):
             return msgspec.structs.replace(told, outcome="not_new")
@@ -178,13 +172,8 @@ def _marks(config: Path) -> list[str]:
     return (secret_in(config.parent / SECRETS_NAME, MARK) or b"").decode("ascii", "replace").split()[-MOST_MARKS:]
 
 
-def _has_run(state: Path) -> bool:
-    """Return whether a station or a restore has been here. By names: opening a large log reads all of it."""
-    return any((state / name).exists() for name in ("history.db", "notebook.json"))
-
-
 def _is_new(state: Path) -> bool:
-    if _has_run(state):
+    if has_run(state):
         return False
     if not state.is_dir():
         return True

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
@@ -14,9 +15,9 @@ import msgspec
 from edge.runtime.boot_partition import writable
 from edge.runtime.card_label import leave_label
 from edge.runtime.card_machine_files import name_host, secret_of, write_machine_files
-from edge.runtime.card_restore import ENDING, is_looked_for, restore_from
 from edge.runtime.card_secrets import STATE
 from edge.runtime.card_take import SETTINGS, Taking, provisional
+from edge.runtime.restore_signs import is_looked_for, is_unfinished, lies_in, own
 from edge.runtime.sticks import sticks
 from edge.settings.card_bare import bare_settings, new_id
 from edge.settings.card_machine import machine_files
@@ -109,8 +110,15 @@ def _restored(taking: Taking, verdict: Verdict, boot: Path, root: Path, utc_s: i
     file = named[1] if named else ""
     with ExitStack() as stack:
         on_sticks = stack.enter_context(look(root)) if is_looked_for(root / STATE, file) else []
-        if _is_there([boot, *on_sticks]):
+        lies_there = lies_in([boot, *on_sticks])
+        if not (named or lies_there or is_unfinished(root / STATE)):
+            with contextlib.suppress(OSError):
+                own(root / STATE, None)  # also what a cut left to root at the start before
+            return verdict
+        if lies_there:
             taking.forget_bare_settings()
+        from edge.runtime.card_restore import restore_from
+
         found = restore_from([boot, *on_sticks], root / STATE, root / SETTINGS, named=file)
     if named and found.outcome in RESTORED:
         taking.conclude(named[0], is_done=True, when=stamp(utc_s, taking.zone()))
@@ -119,10 +127,6 @@ def _restored(taking: Taking, verdict: Verdict, boot: Path, root: Path, utc_s: i
         return verdict
     log.warning("%s", written("en", found.text))
     return msgspec.structs.replace(verdict, restore={lang: written(lang, found.text) for lang in LANGUAGES})
-
-
-def _is_there(places: Iterable[Path]) -> bool:
-    return any(path.suffix.lower() == ENDING for place in places for path in place.glob("*"))
 
 
 def _for_machine(root: Path, settings: Settings) -> None:

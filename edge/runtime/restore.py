@@ -28,7 +28,7 @@ from edge.runtime.joining import (
     registers_after,
     restored_in,
 )
-from edge.runtime.stores import RESTORING
+from edge.runtime.restore_signs import RESTORING
 from edge.store.backup_file import Backup
 from edge.store.checked import replace_file, sealed, unsealed
 from edge.store.fs import Fs, StoreError, read_file

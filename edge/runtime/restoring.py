@@ -12,11 +12,11 @@ from edge.runtime.clock_witnesses import witnesses
 from edge.runtime.identity import Chosen
 from edge.runtime.notebook_keeper import moment
 from edge.runtime.restore import Plan, Target, carry_out, plan_for, target
+from edge.runtime.restore_signs import CONFIG_MODE, own
 from edge.store.backup_file import Backup, decode
 from edge.store.fs import RealFs
 
 LARGEST: Final = 64 << 20
-CONFIG_MODE: Final = 0o640
 MAPS_MODE: Final = 0o755
 
 
@@ -46,23 +46,6 @@ def finish(plan: Plan, onto: Target, state: Path, config: Path) -> None:
     own(state, config if plan.settings is not None else None)
     if plan.backup.maps:
         own_maps(config.parent / MAPS)
-
-
-def own(state: Path, config: Path | None) -> None:
-    """Give what root made here to whom the folder belongs: the service runs as a user of its own.
-
-    What is right already is not touched: after a cut in the middle it can be done at each start.
-    """
-    if os.geteuid() == 0 and state.is_dir():
-        owner = state.stat()
-        for path in state.rglob("*"):
-            found = path.lstat()
-            if (found.st_uid, found.st_gid) != (owner.st_uid, owner.st_gid):
-                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
-    if config is not None:
-        config.chmod(CONFIG_MODE)
-        if os.geteuid() == 0:
-            os.chown(config, 0, config.parent.stat().st_gid)
 
 
 def own_maps(folder: Path) -> None:

@@ -18,6 +18,7 @@ import msgspec
 from edge.core.clock import ClockEntry, Dating
 from edge.core.types import Event, Record
 from edge.runtime.recalled import recalled
+from edge.runtime.restore_signs import RESTORING
 from edge.settings.model import Settings
 from edge.settings.room import events_bytes
 from edge.settings.specs import specs
@@ -31,8 +32,6 @@ LINKS: Final = {"records": ("mqtt",), "events": ("mqtt", "sms")}
 """By log the links that move a cursor in it: by SMS go sums of history, no records."""
 PEOPLE: Final = "people"
 """The consumer of the events that texts people (`edge.links.sms_people`)."""
-RESTORING: Final = "restoring"
-"""What a restore leaves until it is finished: a box that started now would count on from the wrong index."""
 
 
 class Stores:

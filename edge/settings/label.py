@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import unicodedata
 from functools import cache
+from html import escape
 from typing import Final
-from xml.sax.saxutils import escape
 
 import msgspec
 
@@ -204,7 +204,7 @@ def _text(
     style += ['font-weight="bold"'] * bold
     style += [f'text-anchor="{anchor}"'] * bool(anchor)
     style += [f'textLength="{room_mm:g}" lengthAdjust="spacingAndGlyphs"'] * (_cells(shown) * em_mm > room_mm)
-    return f"<text {' '.join(style)}>{escape(shown)}</text>"
+    return f"<text {' '.join(style)}>{escape(shown, quote=False)}</text>"
 
 
 def _cells(text: str) -> int:

@@ -11,10 +11,11 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from edge.core.autoboot import Autoboot, Slot, octets
 from image.card import layout, trees
 from image.card.host import StepError, run
 from image.card.initramfs import pack
-from image.card.layout import MIB, Layout, Part, Slot
+from image.card.layout import MIB, Layout, Part
 from image.lock import ROOT
 
 HERE: Final = Path(__file__).resolve().parent
@@ -29,7 +30,6 @@ FIRMWARE: Final = (
     "fixup4cd.dat",
 )
 """The full ones and, for gpu_mem=16, the cut-down ones."""
-EXAMPLE: Final = Path(__file__).resolve().parents[2] / "config/card.toml"
 CONFIG: Final = """# For the firmware. Each update brings its own: the settings of a box are in vigie.toml.
 arm_64bit=1
 kernel=vmlinuz
@@ -86,9 +86,8 @@ def lay_cfg(base: Path, folder: Path) -> None:
     texts = {path.name: path for path in (HERE / "cfg").iterdir()} | {"vigie-example.toml": ROOT / "config/card.toml"}
     for name, source in texts.items():
         (folder / name).write_bytes(dos_text(source.read_text("utf-8")))
-    (folder / "autoboot.txt").write_bytes(layout.autoboot_txt("a", "b"))
-    example = EXAMPLE.read_text("utf-8").replace("\n", "\r\n")  # any Windows' Notepad shows its lines and accents
-    (folder / "vigie-example.toml").write_bytes(b"\xef\xbb\xbf" + example.encode())
+    # the other system is empty: until an update has filled it, a try takes this one too
+    (folder / "autoboot.txt").write_bytes(octets(Autoboot("a", "a")))
 
 
 def dos_text(text: str) -> bytes:

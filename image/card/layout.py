@@ -1,4 +1,4 @@
-"""The card's partition table, and the one sector by which the firmware is told which system to start.
+"""The card's partition table.
 
 MBR, since the boot ROMs of the Zero 2 W and the 3 read no GPT; three primary partitions and four logical ones:
 
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import msgspec
 
@@ -30,13 +30,7 @@ FAT32_LBA: Final = 0x0C
 EXTENDED_LBA: Final = 0x0F
 HIDDEN: Final = 0x27
 """Windows' type of its own rescue partitions: it gives them no drive letter, so it does not offer to format them."""
-AUTOBOOT_BYTES: Final = SECTOR_BYTES
 SIGNATURE: Final = b"\x55\xaa"
-
-Slot: TypeAlias = Literal["a", "b"]
-BOOT_PARTITION: Final[dict[Slot, int]] = {"a": 2, "b": 3}
-SYSTEM_PARTITION: Final[dict[Slot, int]] = {"a": 5, "b": 6}
-DATA_PARTITION: Final = 7
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -144,20 +138,3 @@ def table_sectors(table: Sequence[Part]) -> dict[int, bytes]:
             entries.append(_entry(0x05, following.ebr - extended.start, span))
         written[part.ebr] = _sector(entries)
     return written
-
-
-def autoboot_txt(primary: Slot, tried: Slot | None = None) -> bytes:
-    """Return autoboot.txt: the system that is started, and the one for a start with `reboot "0 tryboot"`.
-
-    Always one sector, so that it is overwritten in place by a single write: a power cut leaves the old or the new one.
-    Without `tried` a try starts the same system.
-    """
-    lines = (
-        "[all]",
-        "tryboot_a_b=1",
-        f"boot_partition={BOOT_PARTITION[primary]}",
-        "[tryboot]",
-        f"boot_partition={BOOT_PARTITION[tried or primary]}",
-    )
-    text = "".join(f"{line}\n" for line in lines).encode("ascii")
-    return text + b"#" * (AUTOBOOT_BYTES - len(text) - 1) + b"\n"

@@ -43,7 +43,9 @@ Description=Root shell of the harness
 DefaultDependencies=no
 StartLimitIntervalSec=0
 [Service]
-ExecStart=/bin/bash --noprofile --norc
+# without a terminal behind its errors it prints no prompts among the answers
+ExecStart=/bin/sh -c 'stty -echo; exec /bin/bash --noprofile --norc'
+StandardError=journal
 Environment=TERM=dumb PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
 Restart=always
 RestartSec=1
@@ -214,10 +216,18 @@ class Card:
             raise CardError(f"still on after {within_s:.0f} s: {self.said()[-1500:]}") from exc
         self.wants_try = TRIED in self.said()
 
+    def is_off(self, within_s: float) -> bool:
+        """Return whether the board is off within this time, or about to start again."""
+        try:
+            self.ended(within_s)
+        except CardError:
+            return False
+        return True
+
     def shell(self, command: str, within_s: float = 60) -> str:
         """Return what a command of the root shell printed. Raises CardError when it fails or does not end."""
         token = secrets.token_hex(4)
-        self._send(f"stty -echo 2>/dev/null; {{ {command}\n}} 2>&1; printf '%s-%s=%d=\\n' {token} end $?\n", within_s)
+        self._send(f"{{ {command}\n}} 2>&1; printf '%s-%s=%d=\\n' {token} end $?\n", within_s)
         found = self._hear(rf"(?s)(.*?){token}-end=(\d+)=\r?\n", within_s)
         printed = found[1].decode(errors="replace").replace("\r\n", "\n")
         if int(found[2]):
@@ -272,11 +282,7 @@ class Card:
     def _open(self, within_s: float) -> socket.socket:
         if self._line is None:
             until = time.monotonic() + within_s
-            door = self._folder / "shell.sock"
-            while not door.exists() and time.monotonic() < until:  # QEMU makes it
-                time.sleep(0.1)
-            line = socket.socket(socket.AF_UNIX)
-            line.connect(str(door))
+            line = self._plugged(until)
             line.settimeout(1)
             self._line, self._heard = line, b""
             token = secrets.token_hex(4)
@@ -289,6 +295,19 @@ class Card:
                 return line
             raise CardError(f"no shell after {within_s:.0f} s: {self.said()[-1500:]}")
         return self._line
+
+    def _plugged(self, until: float) -> socket.socket:
+        while True:  # QEMU makes the line when it has read kernel and initramfs
+            line = socket.socket(socket.AF_UNIX)
+            try:
+                line.connect(str(self._folder / "shell.sock"))
+            except (FileNotFoundError, ConnectionRefusedError):
+                line.close()
+                if time.monotonic() > until or self._qemu is None or self._qemu.poll() is not None:
+                    raise
+                time.sleep(0.1)
+            else:
+                return line
 
     def _hear(self, pattern: str, within_s: float) -> re.Match[bytes]:
         until = time.monotonic() + within_s
@@ -335,5 +354,5 @@ def held_file(archive: bytes, name: str) -> bytes:
 
 def needs() -> Sequence[str]:
     """Return what this machine lacks to emulate a card."""
-    programs = ("qemu-system-aarch64", "mcopy", "fdtput")
+    programs = ("qemu-system-aarch64", "qemu-img", "mcopy", "fdtput")
     return [name for name in programs if shutil.which(name) is None]

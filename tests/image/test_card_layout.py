@@ -77,21 +77,6 @@ def test_sfdisk_reads_the_table_as_it_was_meant(tmp_path: Path) -> None:
     assert found == {part.number: (part.start, part.sectors, f"{part.kind:x}") for part in layout.parts()}
 
 
-@pytest.mark.parametrize(("primary", "tried"), [("a", None), ("b", None), ("a", "b"), ("b", "a")])
-def test_autoboot_is_one_sector_whatever_it_says(primary: layout.Slot, tried: layout.Slot | None) -> None:
-    text = layout.autoboot_txt(primary, tried)
-    assert len(text) == 512
-    lines = [line for line in text.decode("ascii").splitlines() if line.strip("#")]
-    number = {"a": "2", "b": "3"}
-    assert lines == [
-        "[all]",
-        "tryboot_a_b=1",
-        f"boot_partition={number[primary]}",
-        "[tryboot]",
-        f"boot_partition={number[tried or primary]}",
-    ]
-
-
 # --- growing
 
 

@@ -7,7 +7,6 @@ health check's five minutes are shortened by a drop-in in the systems of the bun
 from __future__ import annotations
 
 import json
-import random
 import shutil
 import subprocess
 import threading
@@ -15,18 +14,18 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from edge.core.autoboot import Autoboot, parsed
+from edge.core.autoboot import PARTITIONS, Autoboot, parsed
 from edge.core.release import Release, version_of
-from image.card import layout
 from image.card.system import COMPATIBLE
 from image.update import keys
 from image.update.bundle import bundle
 from image.update.keys import Pair
 from tests.image import emulated
+from tests.image.cuts import Cuts
 from tests.image.emulated import Card, CardError
 
 pytestmark = pytest.mark.image
@@ -35,9 +34,10 @@ FAST = "-comp zstd -Xcompression-level 1"
 UP_S = 900  # a start, on a machine with other things to do
 WRITTEN_S = 1800
 GOOD, SICK, OLDER = "9.1.0", "9.2.0", "0.0.1"
+POINTS = 20
 BUILD = 1_700_000_000
 CONFIRM = "etc/systemd/system/vigie-update-confirm.service.d/test.conf"
-SHORT = "[Service]\nEnvironment=VIGIE_UPDATE_HOLD_S=20 VIGIE_UPDATE_WITHIN_S=240\n"
+SHORT = "[Service]\nEnvironment=VIGIE_UPDATE_HOLD_S=20 VIGIE_UPDATE_WITHIN_S={within_s}\n"
 BROKEN = "[Unit]\nDescription=does not start\n[Service]\nExecStart=/bin/false\n[Install]\nWantedBy=multi-user.target\n"
 SITE = b"""[box]
 id = "emul-1"
@@ -51,6 +51,13 @@ id = "box.uptime"
 bus = "self"
 driver = "box"
 measure = "uptime"
+period_s = 5
+[[calculated]]
+id = "box.on"
+kind = "counter"
+expression = "integral(box.uptime > 0)"
+unit = "s"
+period_s = 5
 """
 
 
@@ -77,7 +84,7 @@ class Bundles:
         subprocess.run(["cp", "--sparse=always", self._system, system], check=True)
         release = f"VERSION={version}\nBUILD={BUILD}\nCOMPATIBLE={COMPATIBLE}\n"
         _put(system, "etc/vigie-release", release)
-        _put(system, CONFIRM, SHORT)
+        _put(system, CONFIRM, SHORT.format(within_s=60 if unit else 300))
         if unit:
             _put(system, "etc/systemd/system/vigie.service", unit)
         wanted = Release(version_of(f"{version}+{BUILD}"), COMPATIBLE)
@@ -144,6 +151,14 @@ def answers(card: Card) -> dict[str, Any]:
     return dict(found["records"])
 
 
+def index_s(card: Card) -> float:
+    """Return the index of the counter once it is there: for how long the service has ever read the box, in seconds."""
+    ask = "vigie values box.on --json 2>/dev/null >/run/index.json && grep -q '\"value\":[ 0-9.]*[1-9]' /run/index.json"
+    card.shell(f"until {ask}; do sleep 2; done", UP_S)
+    told = json.loads(card.shell("cat /run/index.json"))
+    return float(told[0]["value"])
+
+
 def first_start(image: Path, folder: Path) -> Card:
     card = Card(image, folder)
     card.write("vigie.toml", SITE)
@@ -163,8 +178,8 @@ def test_a_good_bundle_is_committed_wrong_ones_are_refused_and_a_sick_one_is_lef
 ) -> None:
     with first_start(image, tmp_path) as card:
         before = up(card)
-        assert (before["slot"], card.booted) == ("a", layout.BOOT_PARTITION["a"])
-        kept = answers(card)
+        assert (before["slot"], card.booted) == ("a", PARTITIONS["a"])
+        kept, index = answers(card), index_s(card)
 
         update(card, bundles, GOOD)
         tried = up(card)
@@ -173,6 +188,7 @@ def test_a_good_bundle_is_committed_wrong_ones_are_refused_and_a_sick_one_is_lef
         card.shell("until grep -q committed /run/vigie-update/state.json; do sleep 2; done", UP_S)
         now = answers(card)
         assert (now["stream"], now["next"] >= kept["next"]) == (kept["stream"], True), "the same log goes on"
+        assert index <= index_s(card) < index + 3600
         print(f"A to B and committed: guest {card.guest_s():.0f} s")
 
         refused(card, bundles)
@@ -208,28 +224,73 @@ def refused(card: Card, bundles: Bundles) -> None:
         assert parsed(card.read("autoboot.txt")).primary == "b"
 
 
-@pytest.mark.parametrize("point", range(20))
+class Moments(NamedTuple):
+    """The card at twenty moments of one update: while it is fetched, written, shut down, tried and committed."""
+
+    cards: list[tuple[Cuts, int]]
+    stream: str
+    next_seq: int
+    index_s: float
+
+
+@pytest.fixture(scope="module")
+def moments(image: Path, bundles: Bundles, tmp_path_factory: pytest.TempPathFactory) -> Moments:
+    folder = tmp_path_factory.mktemp("cuts")
+    with first_start(image, folder / "order") as card:
+        order = Cuts(card, folder / "order")
+        up(card)
+        index = index_s(card)
+        kept = answers(card)
+        while (durable := answers(card))["next"] == kept["next"]:  # the index that was read is on the card then
+            card.shell("sleep 5")
+        card.shell(f"vigie update {bundles.url(GOOD)} --reboot >/run/update.log 2>&1 </dev/null &")
+        while not card.is_off(2):
+            try:
+                order.keep()
+            except (OSError, CardError):
+                assert card.is_off(10), "a layer is refused only where the board has just gone off"
+        assert card.wants_try
+    found = [(order, n) for n in range(1, len(order))]
+    with Card(order.card(-1, folder / "written.img"), folder / "try") as card:
+        (folder / "written.img").unlink()
+        trial = Cuts(card, folder / "try")
+        card.wants_try = True
+        card.start()
+        card.shell("true", UP_S)
+        while "committed" not in card.shell("sleep 2; cat /run/vigie-update/state.json 2>/dev/null || true", UP_S):
+            trial.keep()
+        trial.keep()
+    found += [(trial, n) for n in range(1, len(trial))]
+    return Moments(
+        [found[n * (len(found) - 1) // (POINTS - 1)] for n in range(POINTS)],
+        durable["stream"], durable["next"], index,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("point", range(POINTS))
 def test_power_cut_at_a_point_of_the_update_leaves_one_system_that_starts(
-    image: Path, bundles: Bundles, tmp_path: Path, point: int, request: pytest.FixtureRequest
+    moments: Moments, tmp_path: Path, point: int, request: pytest.FixtureRequest
 ) -> None:
     if point % 10 != 4 and not request.config.getoption("--full"):
         pytest.skip("one of twenty points; make image-test FULL=1")
-    dice = random.Random(point)
-    with first_start(image, tmp_path) as card:
-        up(card)
-        kept = answers(card)
-        card.shell(f"(vigie update {bundles.url(GOOD)} --reboot >/run/update.log 2>&1; echo ended >>/run/update.log) &")
-        # before the slot is written, while it is, behind it, in the try: whatever comes first
-        try:
-            card.shell(f"for n in $(seq {dice.randrange(1, 400)}); do sleep 0.5; done", WRITTEN_S)
-        except CardError:
-            card.ended(UP_S)
-            up(card)
+    print(f"power cut {point}: {started_after_a_cut(moments, point, tmp_path)}")
+
+
+def started_after_a_cut(moments: Moments, point: int, folder: Path) -> str:
+    """Start the card of a moment; return what it was in the middle of."""
+    cuts, moment = moments.cards[point]
+    with Card(cuts.card(moment, folder / "cut.img"), folder / "card") as card:
+        (folder / "cut.img").unlink()
+        found, now, index = up(card), answers(card), index_s(card)
         card.cut()
-        card.wants_try = False
-        found = up(card)
-        assert found["trial"] is None or found["trial"]["phase"] == "installed"
-        now = answers(card)
-        assert now["stream"] == kept["stream"]
-        assert now["next"] >= kept["next"]
-        print(f"power cut {point}: {found['slot']} starts, {found['last'] or found['trial'] or 'nothing was begun'}")
+        autoboot = parsed(card.read("autoboot.txt"))
+        assert (found["slot"], found["is_try"]) == (autoboot.primary, False), "what starts is what autoboot.txt says"
+        is_installed = found["trial"] is not None and found["trial"]["phase"] == "installed"
+        is_committed = found["last"] is not None and found["last"]["outcome"] == "committed"
+        assert (found["slot"] == "b") == is_committed
+        assert found["trial"] is None or is_installed, "what was cut short is settled"
+        assert (autoboot.tried != autoboot.primary) == (is_installed or is_committed), "a try leads to a whole system"
+        assert now["stream"] == moments.stream, "the log goes on"
+        assert now["next"] >= moments.next_seq
+        assert moments.index_s <= index < moments.index_s + 1800, "the index goes on, and does not jump"
+        return f"{found['slot']} starts, {found['last'] or found['trial'] or 'nothing was begun'}"

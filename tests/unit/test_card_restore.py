@@ -12,12 +12,12 @@ import msgspec
 import pytest
 
 from edge.cli.main import main
-from edge.runtime.card_restore import CardRestore, is_looked_for, restore_from
+from edge.runtime.card_restore import CardRestore, restore_from
 from edge.runtime.card_secrets import STATE
 from edge.runtime.card_start import start_from_card
 from edge.runtime.restore import MAGIC, VERSION, planned, target
+from edge.runtime.restore_signs import RESTORING, is_looked_for
 from edge.runtime.sticks import mounted, on_usb, sticks
-from edge.runtime.stores import RESTORING
 from edge.settings.catalogue import has, written
 from edge.settings.load import load
 from edge.store.backup_file import encode

@@ -16,7 +16,8 @@ from edge.core.types import Event, EventBatch, RecordBatch
 from edge.runtime.joining import joined, registers_after, restored_in
 from edge.runtime.recalled import counters, index_of
 from edge.runtime.restore import Plan, Target, carry_out, plan_for, target
-from edge.runtime.stores import RESTORING, Stores
+from edge.runtime.restore_signs import RESTORING
+from edge.runtime.stores import Stores
 from edge.settings.load import loads
 from edge.store.backup_file import Backup, LogState, decode, encode
 from edge.store.checked import replace_file
