@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.core.autoboot import Autoboot, parsed
 from image.card import boot, host, initramfs, prune, system, trees
 from image.card.base import packages, recipe
 
@@ -113,6 +114,7 @@ def test_drive_for_people_has_a_text_in_both_languages_and_a_file_to_start_from(
     }  # fmt: skip
     assert there["config.txt"] == b""  # there, and empty: it marks the partition for the boot ROM
     assert len(there["autoboot.txt"]) == 512
+    assert parsed(there["autoboot.txt"]) == Autoboot("a", "a"), "the other system is empty: nothing leads to it"
     text = there["LISEZMOI.txt"].decode("utf-8-sig")
     assert "Annuler" in text
     assert text.count("\r\n") == text.count("\n")
