@@ -229,7 +229,7 @@ class Card:
         token = secrets.token_hex(4)
         self._send(f"{{ {command}\n}} 2>&1; printf '%s-%s=%d=\\n' {token} end $?\n", within_s)
         found = self._hear(rf"(?s)(.*?){token}-end=(\d+)=\r?\n", within_s)
-        printed = found[1].decode(errors="replace").replace("\r\n", "\n")
+        printed = re.sub(r"^(bash-[\d.]+# |> )*", "", found[1].decode(errors="replace").replace("\r\n", "\n"))
         if int(found[2]):
             raise CardError(f"{command!r} gave {int(found[2])}: {printed[-1500:]}")
         return printed
