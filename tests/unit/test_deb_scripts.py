@@ -36,7 +36,9 @@ def unpacked(tmp_path: Path) -> Path:
     root = made_up_root(tmp_path)
     (root / "usr/share/vigie").mkdir(parents=True)
     shutil.copy(ROOT / "config/vigie.toml", root / "usr/share/vigie")
-    shutil.copytree(ROOT / "hal", root / "opt/vigie/lib/hal", ignore=shutil.ignore_patterns("*.py", "drivers"))
+    shutil.copytree(
+        ROOT / "hal", root / "opt/vigie/lib/hal", ignore=shutil.ignore_patterns("*.py", "__pycache__", "drivers")
+    )
     for unit in (ROOT / "image").glob("vigie*.*"):
         (root / "usr/lib/systemd/system").mkdir(parents=True, exist_ok=True)
         shutil.copy(unit, root / "usr/lib/systemd/system")
