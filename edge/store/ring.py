@@ -29,7 +29,8 @@ from edge.store.notes import Note
 LEAST_SEGMENTS: Final = 2
 LEAST_SEGMENT_BYTES: Final = 16 << 10
 KEPT_FREE_BYTES: Final = 64 << 20  # for what else is kept beside the logs: history, notebook, the machine's journal …
-KEPT_FREE_SHARE: Final = 10  # … or a tenth of the disk; on a tiny one at most half
+KEPT_FREE_SHARE: Final = 10  # … or a tenth of the disk; on a tiny one at most half …
+KEPT_FREE_MOST_BYTES: Final = 2 << 30  # … and on a server's no more than all of that ever takes
 _SEGMENT = re.compile(r"([0-9a-f]{8})-([0-9a-f]{16})\.seg")
 _NEW = re.compile(r"([0-9a-f]{8})-[0-9]{4,}\.new")
 
@@ -265,7 +266,8 @@ class Ring:
 
 def kept_free_bytes(room: Room) -> int:
     """Return how much of a disk the ring leaves to others."""
-    return min(max(KEPT_FREE_BYTES, room.total_bytes // KEPT_FREE_SHARE), room.total_bytes // 2)
+    share = min(room.total_bytes // KEPT_FREE_SHARE, KEPT_FREE_MOST_BYTES)
+    return min(max(KEPT_FREE_BYTES, share), room.total_bytes // 2)
 
 
 def _sign(lock: File) -> None:

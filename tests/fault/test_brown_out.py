@@ -15,7 +15,7 @@ from tests.box_rig import Service, point, write_site
 from tests.support import eventually
 
 FIRST_KB = 9000  # a segment of each log is filled with zeros when it is first used
-LATER_KB = 300  # of starts of up to 6 s 190, of up to a minute 210
+LATER_KB = {6: 200, 60: 300}  # by how long a start may last; measured 190 and 193 to 209
 EVENTS_EACH = 12
 AHEAD_OCTETS = 5 << 20  # SQLite writes it back after 1,000 pages of 4 KiB
 
@@ -80,7 +80,7 @@ def brown_out(folder: Path, starts: int, longest_s: float) -> None:
           f"{octets[0] / 1000:.0f} kB; folder {used[0] / 2**20:.1f} then {used[-1] / 2**20:.1f} MiB")  # fmt: skip
     assert octets[0] < FIRST_KB * 1000
     assert later[-1] < FIRST_KB * 1000
-    assert later[len(later) // 2] < LATER_KB * 1000
+    assert later[len(later) // 2] < next(kb for most_s, kb in LATER_KB.items() if longest_s <= most_s) * 1000
     assert used[-1] <= used[1] + (1 << 20), "no file grows"
     assert reached[-1] >= starts // 4
 

@@ -67,7 +67,7 @@ def fill(fs: RealFs, buffer_mb: int, folder: str) -> int:
 
 @contextmanager
 def room_for(folder: Path, mib: int) -> Iterator[Path]:
-    """Give a folder whose disk takes so much; a ring leaves the last eighth of one to others, and would be smaller."""
+    """Give a folder whose disk takes so much; a ring leaves a part of one to others, and would be smaller."""
     left = RealFs(folder).room_left("")
     if left.free_bytes - (mib << 20) > kept_free_bytes(left):
         yield folder

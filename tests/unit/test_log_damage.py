@@ -244,7 +244,9 @@ def test_a_disk_with_little_room_gives_a_smaller_ring_that_says_so_and_grows_at_
     assert log.notes == []
 
 
-@pytest.mark.parametrize(("total_mb", "left_mb"), [(16_000, 1600), (1000, 100), (300, 64), (100, 50), (0, 0)])
+@pytest.mark.parametrize(
+    ("total_mb", "left_mb"), [(32_000, 2048), (16_000, 1600), (1000, 100), (300, 64), (100, 50), (0, 0)]
+)
 def test_the_ring_leaves_room_for_what_else_is_kept(total_mb: int, left_mb: int) -> None:
     assert kept_free_bytes(Room(0, total_mb << 20)) == left_mb << 20
     fs = MemoryFs(total_mb << 20)
