@@ -108,6 +108,7 @@ def pack(base: Path, release: str, target: Path, *, epoch: int) -> None:
         (folder / "bin").mkdir()
         shutil.copyfile(base / "bin/busybox", folder / "bin/busybox")
         shutil.copyfile(HERE / "init", folder / "init")
+        shutil.copytree(HERE / "early", folder / "early")
         for program in ("bin/busybox", "init"):
             (folder / program).chmod(0o755)
         target.write_bytes(gzip.compress(archive(folder, epoch=epoch), 9, mtime=0))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from image.card import layout
+from image.card.build import BLANK_DATA
 from image.card.host import PATH, run
 from tests.image import emulated
 from tests.image.emulated import Card
@@ -74,6 +75,20 @@ def test_empty_partition_is_made_and_found_at_the_next_start(card: Card) -> None
     assert said_of_data(card) == "ok"
 
 
+def test_partition_that_was_being_made_when_the_power_went_is_made_anew(card: Card) -> None:
+    lay(card, DATA.start_bytes, b"\x01" * (1 << 20))
+    lay(card, DATA.start_bytes - layout.SECTOR_BYTES, b"vigie: the data partition is being made\n".ljust(512, b"\0"))
+    assert said_of_data(card) == "formatted"
+    assert said_of_data(card) == "ok"
+
+
+def test_lost_first_superblock_is_taken_from_a_copy(card: Card) -> None:
+    lay(card, DATA.start_bytes, BLANK_DATA)
+    assert said_of_data(card) == "formatted"
+    lay(card, DATA.start_bytes, bytes(2048))
+    assert said_of_data(card) == "ok"
+
+
 @pytest.mark.parametrize(
     ("head", "reason"),
     [
@@ -84,6 +99,7 @@ def test_empty_partition_is_made_and_found_at_the_next_start(card: Card) -> None
     ],
 )
 def test_partition_of_somebody_else_is_left_as_it_is_and_said(card: Card, head: bytes, reason: str) -> None:
+    lay(card, DATA.start_bytes, bytes(DATA.size_bytes))  # no copies of a superblock of ours either
     lay(card, DATA.start_bytes, head)
     said = said_of_data(card)
     assert said.startswith("damaged: ")
@@ -116,7 +132,7 @@ def test_card_without_a_data_partition_starts(card: Card) -> None:
 
 def test_damaged_partition_for_people_does_not_hold_the_start(card: Card) -> None:
     cfg = layout.named(layout.parts(), "cfg").start_bytes
-    lay(card, DATA.start_bytes, bytes(1 << 20))
+    lay(card, DATA.start_bytes, BLANK_DATA)
     # the firmware's part still reads autoboot.txt: only what Linux looks at is broken
     before = lay(card, cfg + 11, b"\xff\xff")
     try:
@@ -143,7 +159,7 @@ def test_system_that_is_not_there_restarts_and_waits_for_nobody(card: Card) -> N
 
 @pytest.mark.skipif(shutil.which("dumpe2fs", path=PATH) is None, reason="e2fsprogs is not installed here")
 def test_data_grows_to_the_end_of_a_larger_card(card: Card) -> None:
-    lay(card, DATA.start_bytes, bytes(1 << 20))
+    lay(card, DATA.start_bytes, BLANK_DATA)
     assert said_of_data(card) == "formatted"
     with card.path.open("r+b") as opened:
         opened.truncate(4 << 30)
