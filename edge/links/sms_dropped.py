@@ -1,18 +1,20 @@
-"""Values of sealed messages for which there was no place any more: where their periods lie, to be sealed anew.
+"""Values of sealed messages that don't go again as they were: where their periods lie, to be sealed anew.
 
 A gateway that is away for weeks leaves a box with more messages than it holds. Their values stand in its history: when
-the gateway says that it misses them they go as a backlog, and only then, as each costs.
+the gateway says that it misses them they go as a backlog, and only then, as each costs. So do many messages of an hour
+each that are held still: twenty of them fit one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
-from sms.wire import LOCAL_DAY, STEPS, Type, WireError, header_of
+from sms.wire import LOCAL_DAY, MESSAGE, STEPS, Type, WireError, header_of
 
 KEPT: Final = 4096
 """Of a message an hour: 170 days."""
+MANY: Final = 24
 OF_VALUES: Final = frozenset({Type.REPORT, Type.BACKLOG, Type.DAILY})
 DAY_MS: Final = 86_400_000
 SLACK_MS: Final = 3_600_000 + 600_000
@@ -40,6 +42,15 @@ def period_of(counter: int, octets: bytes) -> Dropped | None:
     return (
         (counter, begin_ms, begin_ms + header.count * STEPS[header.step] * 1000) if header.step < len(STEPS) else None
     )
+
+
+def are_sparse(messages: Collection[bytes]) -> bool:
+    """Return whether they are so many and hold so little that the values cost far fewer messages together.
+
+    >>> are_sparse([bytes(60)] * MANY), are_sparse([bytes(60)] * (MANY - 1)), are_sparse([bytes(130)] * MANY)
+    (True, False, False)
+    """
+    return len(messages) >= MANY and 3 * sum(map(len, messages)) <= 2 * len(messages) * MESSAGE
 
 
 def is_among(dropped: Iterable[Dropped], gone: Iterable[Range]) -> bool:

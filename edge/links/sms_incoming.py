@@ -110,6 +110,7 @@ class Incoming:
         utc_ms = self._feed.clock.utc_ms()
         out, missing = self._sealing.out, set(ack.missing)
         out.acknowledged(ack.settled, ack.missing)
+        out.put_together(missing)
         out.seal_again(missing, self._session.lost_below, self._session.resealed, utc_ms)
         out.repeat(missing, utc_ms, utc_ms - (0 if ack.is_test else JUST_NOW_MS))
         for first, last in out.newly_gone(ack.missing):

@@ -14,7 +14,7 @@ from zlib import crc32
 
 import msgspec
 
-from edge.links.sms_dropped import KEPT, Dropped, is_among, merged, period_of
+from edge.links.sms_dropped import KEPT, Dropped, are_sparse, is_among, merged, period_of
 from edge.links.sms_entry import Kept
 from edge.links.sms_ports import Fate, Outlet, Purpose, Wanted
 
@@ -138,12 +138,17 @@ class Outbound:
     ) -> None:  # fmt: skip
         """Keep a sealed message until it is acknowledged; it leaves with the next `flush`."""
         self.memory.held.append(Held(counter, octets, purpose, utc_ms, after_seq=after_seq))
-        over = self.memory.held[:-HELD]
-        if over:
-            found = [period for held in over if (period := period_of(held.counter, held.octets)) is not None]
-            self.memory.dropped = [*self.memory.dropped, *found][-KEPT:]
-            del self.memory.held[: len(over)]
+        self._drop(self.memory.held[:-HELD])
         self.is_changed = self.is_new = True
+
+    def _drop(self, over: list[Held]) -> None:
+        """Hold these no longer, but know where the periods of their values lie."""
+        if not over:
+            return
+        found = [period for held in over if (period := period_of(held.counter, held.octets)) is not None]
+        self.memory.dropped = [*self.memory.dropped, *found][-KEPT:]
+        gone = {held.counter for held in over}
+        self.memory.held = [held for held in self.memory.held if held.counter not in gone]
 
     def acknowledged(self, settled: int, missing: tuple[int, ...]) -> int:
         """Forget what the gateway has; return how many messages that was."""
@@ -155,6 +160,16 @@ class Outbound:
         self.memory.settled = max(self.memory.settled, settled)
         self.is_changed = True
         return before - len(self.memory.held)
+
+    def put_together(self, missing: set[int]) -> None:
+        """Drop what is missing and does not wait in the queue, where its values go again by far fewer messages."""
+        found = [
+            held
+            for held in self.memory.held
+            if held.counter in missing and held.is_handed and period_of(held.counter, held.octets) is not None
+        ]
+        if are_sparse([held.octets for held in found]):
+            self._drop(found)
 
     def repeat(self, counters: set[int], utc_ms: int, not_since_ms: int) -> int:
         """Send these once more, but for those that left only just now or still wait; return how many."""

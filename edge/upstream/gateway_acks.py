@@ -1,7 +1,8 @@
 """When a box is told what arrived: weekly, on a gap, at once when it asks; always after the consumer has stored it.
 
-Each acknowledgement costs a message. Counters that never come (a box that lost its power skips up to 63) are asked for
-twice and then given up.
+Each acknowledgement costs a message. A box that is asked for counters sends them, or says that they never come (it
+skips up to 63 when it loses its power). Only one that does neither is asked less and less often, and what it was asked
+for is given up in the end: so late that the budget of a month, which may be what holds it up, has come round.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ MANY: Final = 128
 GAP_S: Final = 900
 """A message may overtake another by so much: no gap before."""
 GAP_AGAIN_S: Final = 86_400
-NACKS: Final = 2
+QUESTIONS: Final = 6
+"""Without anything of what was asked for: after 1, 2, 4, 8 and 16 days more, and given up 16 days after the last."""
+PAUSE_MOST: Final = 16
 MISSING_MOST: Final = 128
 """Named in one acknowledgement; the others next time."""
 
@@ -63,7 +66,9 @@ class Acks:
             box.gap_s, box.nacks = None, 0
         elif box.gap_s is None:
             box.gap_s = now_s
-        if missing and box.nacks >= NACKS and now_s - box.nacked_s >= GAP_AGAIN_S:
+        asked = self._asked(box, came)
+        pause_s = GAP_AGAIN_S * min(2 ** max(box.nacks - 1, 0), PAUSE_MOST)
+        if missing and box.nacks >= QUESTIONS and now_s - box.nacked_s >= pause_s:
             missing = self._give_up(box, missing, now_s)
             self._reports.again(box, now_s)  # what waited for it waits no longer
             came = self._store.came(box.id)
@@ -80,9 +85,13 @@ class Acks:
             self._tell(box, missing, now_s, is_test=True)
             box.test = None
         elif missing and box.gap_s is not None:
-            ask_s = box.gap_s + GAP_S if not box.nacks else box.nacked_s + GAP_AGAIN_S
+            has_new = not asked.issuperset(missing[:MISSING_MOST])
+            again_s = GAP_AGAIN_S if has_new else pause_s
+            ask_s = box.gap_s + GAP_S if not box.nacks else box.nacked_s + again_s
             if now_s >= ask_s:
-                self._tell(box, missing, now_s, is_nack=True)
+                # others are asked for meanwhile: that is no further question for these
+                is_next = not box.nacks or now_s - box.nacked_s >= pause_s
+                self._tell(box, missing, now_s, is_nack=True, is_next=is_next)
                 ask_s = now_s + GAP_AGAIN_S
             due_s = min(due_s, ask_s)
         if box.settled > max(box.told, 0):  # that it has the key alone is no news to a box
@@ -100,10 +109,24 @@ class Acks:
         for table in ("came", "nacked"):
             self._store.db.execute(f"DELETE FROM {table} WHERE box = ? AND counter <= ?", (box.id, box.settled))  # noqa: S608
 
+    def _asked(self, box: Box, came: list[Came]) -> set[int]:
+        """Return what was asked for and is still missing; once something of it came the rest is on its way."""
+        asked = {row[0] for row in self._store.db.execute("SELECT counter FROM nacked WHERE box = ?", (box.id,))}
+        here = asked & {one.counter for one in came}
+        if here:
+            remove, again = (
+                "DELETE FROM nacked WHERE box = ? AND counter = ?",
+                "UPDATE nacked SET times = 1 WHERE box = ?",
+            )
+            self._store.db.executemany(remove, [(box.id, counter) for counter in here])
+            self._store.db.execute(again, (box.id,))
+            box.nacks = min(box.nacks, 1)
+        return asked - here
+
     def _give_up(self, box: Box, missing: list[int], now_s: int) -> list[int]:
         """Wait no longer for what was asked for often enough; return the others: they were lost since."""
         query = "SELECT counter FROM nacked WHERE box = ? AND times >= ?"
-        often = {row[0] for row in self._store.db.execute(query, (box.id, NACKS))}
+        often = {row[0] for row in self._store.db.execute(query, (box.id, QUESTIONS))}
         gone = [counter for counter in missing if counter in often]
         if gone:
             self._store.journal(now_s, box.id, "given_up", first=gone[0], last=gone[-1], count=len(gone))
@@ -114,7 +137,10 @@ class Acks:
             box.gap_s, box.nacks = None, 0
         return left
 
-    def _tell(self, box: Box, missing: list[int], now_s: int, *, is_test: bool = False, is_nack: bool = False) -> None:
+    def _tell(
+        self, box: Box, missing: list[int], now_s: int, *, is_test: bool = False, is_nack: bool = False,
+        is_next: bool = False,
+    ) -> None:  # fmt: skip
         train = None
         if not missing and not is_test:
             train = self._reports.priors.proposal(box.id, self._reports.schemas.newest(box.id), box.settled, now_s)
@@ -128,10 +154,10 @@ class Acks:
             return  # not paired: what is due goes when it is
         box.told, box.told_s = box.settled, now_s
         if is_nack:
-            box.nacks, box.nacked_s = box.nacks + 1, now_s
+            box.nacks, box.nacked_s = box.nacks + is_next, now_s
             self._store.db.executemany(
-                "INSERT INTO nacked VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET times = times + 1",
-                [(box.id, counter) for counter in form.missing],
+                "INSERT INTO nacked VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET times = times + ?",
+                [(box.id, counter, int(is_next)) for counter in form.missing],
             )
 
 

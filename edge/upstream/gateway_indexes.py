@@ -67,9 +67,11 @@ class Indexes:
                 f"{query} <= ? ORDER BY end_s DESC LIMIT 1", (*name, first.end_s)
             ).fetchone()
             after = self._store.db.execute(f"{query} >= ? ORDER BY end_s LIMIT 1", (*name, last_s)).fetchone()
-            if before is not None and (is_next or before[2] >= first.start_s):
+            goes_on = before is not None and before[2] >= first.start_s
+            if before is not None and (is_next or goes_on):
                 known[number] = rescaled(before[0], before[1], channel.exponent)
-            if after is not None:
+            # what it goes on from leaves no doubt, however far the meter moved since: the newest of weeks comes first
+            if after is not None and not goes_on:
                 later[number] = rescaled(after[0], after[1], channel.exponent)
         return lifted(schema, columns, known, later)
 

@@ -25,7 +25,8 @@ SITE_MOST: Final = 60
 TEST_EVENT: Final = "sms_test"
 GONE_EVENT: Final = "sms_gap"
 GONE_MOST: Final = 4096
-UNREAD_S: Final = 14 * 86_400
+UNREAD_S: Final = 55 * 86_400
+"""Longer than it takes until the message that it waits for is given up (`gateway_acks`)."""
 
 
 class UnreadError(WireError):

@@ -165,26 +165,64 @@ def test_over_a_missing_report_in_which_a_meter_moved_far_no_index_is_made_up(se
     }
 
 
-def test_only_what_was_asked_for_twice_is_given_up_and_not_what_was_lost_meanwhile(server: Server) -> None:
+@pytest.mark.parametrize("moved", [1000, 65_536, 200_000])
+def test_what_follows_a_known_index_is_read_however_far_the_meter_has_moved_since(server: Server, moved: int) -> None:
+    """After weeks without a gateway what is newest comes first: it says nothing against a report that is repeated."""
+    box = server.box("b0117")
+    server.bring(box, box.report(full=True, is_first=True))
+    server.step()
+    late = [box.report() for _ in range(3)]
+    box.report(full=True)  # never comes
+    box.account = {row for row in box.account if row[0] < NOW_S + 16 * 3600}
+    box.index += moved
+    newest = box.report(full=True)
+    server.bring(box, newest, *reversed(late))
+    server.step()
+    server.step()
+    rows = server.rows("b0117")
+    assert {row for row in rows if row[0] < NOW_S + 16 * 3600} == {
+        row for row in box.account if row[0] < NOW_S + 16 * 3600
+    }
+    assert server.gateway.store.db.execute("SELECT count(*) FROM unread").fetchone() == (0,)
+
+
+def test_only_what_was_asked_for_in_vain_is_given_up_and_not_what_was_lost_meanwhile(server: Server) -> None:
     box = server.box("b0117")
     server.bring(box, box.report(full=True, is_first=True))
     server.step()
     box.report()  # lost for ever
     server.bring(box, box.report())
-    server.run(2 * 86_400, 600)
-    late = box.report()  # lost when the first one has been asked for twice already
+    server.run(40 * 86_400, 3600)
+    late = box.report()  # lost when the first one has been asked for six times already
     server.bring(box, box.report())
-    server.run(86_400, 600)
+    server.run(9 * 86_400, 3600)
     (given_up,) = server.journal("given_up")
     assert '"count": 1' in given_up
     assert box.acks()[-1].missing == (counter_of(late),)
     server.bring(box, late)
-    server.run(86_400, 600)
+    server.run(86_400, 3600)
     assert len(server.journal("given_up")) == 1
     assert len(server.rows("b0117")) == 2 * 16
 
 
-def test_what_never_comes_is_given_up_after_two_questions(server: Server) -> None:
+def test_a_box_whose_budget_is_used_up_is_waited_for_as_long_as_anything_comes(server: Server) -> None:
+    """It was asked for all that it holds, and sends one message in three weeks."""
+    box = server.box("b0117")
+    server.bring(box, box.report(full=True, is_first=True))
+    server.step()
+    waiting = [box.report(full=True) for _ in range(5)]
+    server.bring(box, box.report(full=True))
+    for octets in waiting:
+        server.run(21 * 86_400, 3600)
+        server.bring(box, octets)
+    server.step()
+    server.step()
+    assert server.journal("given_up") == []
+    assert {row[:3] for row in server.rows("b0117")} == {row[:3] for row in box.account}
+    assert len([one for one in box.acks() if one.missing]) == 5 + 4 * 4, "at once, after 1, 2, 4 and 8 days"
+
+
+def test_what_never_comes_is_given_up_after_six_questions_and_later_than_a_months_budget(server: Server) -> None:
     box = server.box("b0117")
     server.bring(box, box.report(full=True, is_first=True))
     server.step()
@@ -192,8 +230,10 @@ def test_what_never_comes_is_given_up_after_two_questions(server: Server) -> Non
     box.report()
     dropped = box.account - before
     server.bring(box, box.report())
-    server.run(4 * 86_400, 600)
-    assert len([one for one in box.acks() if one.missing]) == 2
+    server.run(46 * 86_400, 3600)
+    assert server.journal("given_up") == []
+    server.run(4 * 86_400, 3600)
+    assert len([one for one in box.acks() if one.missing]) == 6
     (given_up,) = server.journal("given_up")
     assert '"count": 1' in given_up
     stored = server.rows("b0117")
