@@ -1,4 +1,4 @@
-"""What the initramfs says of the data partition, whatever lies there: it always hands over to systemd, in its bound.
+"""What the initramfs makes of a card, whatever lies on it: hands over to systemd in its bound, or gives way.
 
 Each start goes as far as the hand-over (half a minute of guest time); then the power is taken away.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.core.autoboot import Autoboot, octets, parsed
 from image.card import layout
 from image.card.build import BLANK_DATA
 from image.card.host import PATH, run
@@ -155,6 +156,27 @@ def test_system_that_is_not_there_restarts_and_waits_for_nobody(card: Card) -> N
         assert "reboot: Restarting system" in card.said()
     finally:
         lay(card, system, before)
+
+
+def test_committed_system_that_fails_three_times_gives_way_to_the_other(card: Card) -> None:
+    for name in ("boot", "system"):
+        (start, size), (target, _) = card.part(f"{name}_a"), card.part(f"{name}_b")
+        blocks = (f"skip={start >> 20}", f"seek={target >> 20}", f"count={size >> 20}", "bs=1M", "status=none")
+        run("dd", f"if={card.path}", f"of={card.path}", *blocks, "conv=notrunc,sparse")
+    card.write("cmdline.txt", card.read("cmdline.txt", 2).replace(b"-05", b"-06").replace(b"slot=a", b"slot=b"), 3)
+    before = lay(card, layout.named(layout.parts(), "system_a").start_bytes, bytes(1 << 20))
+    try:
+        for failures in (1, 2, 3):
+            card.start()
+            card.wait_for("cannot be mounted; restarting in 10 s", WITHIN_S)
+            card.ended(WITHIN_S)
+            assert parsed(card.read("autoboot.txt")) == (Autoboot("a", "a") if failures < 3 else Autoboot("b", "b"))
+        card.start()
+        card.wait_for("vigie-card: system b on", WITHIN_S)
+        card.wait_for(HANDED_OVER, WITHIN_S)
+    finally:
+        lay(card, layout.named(layout.parts(), "system_a").start_bytes, before)
+        card.write("autoboot.txt", octets(Autoboot("a", "a")))
 
 
 @pytest.mark.skipif(shutil.which("dumpe2fs", path=PATH) is None, reason="e2fsprogs is not installed here")

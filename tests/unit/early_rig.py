@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -21,12 +20,13 @@ NEEDS_TOOLS = pytest.mark.skipif(
 GAP_SECTORS = 8192
 """Between a partition's table and its first sector, as on the card."""
 PREAMBLE = """
-system=$1 dev=$1/dev sys=$1/sys disk_id=76696731 slot=a boot_cfg=$1/cfg
+system=$1 dev=$1/dev sys=$1/sys run=$1/run disk_id=76696731 slot=${slot:-a}
 say() { echo "$*" >>"$system/said"; }
 in_system() { PATH=$system_path "$@" </dev/null >>"$system/said" 2>&1; }
 find_partition() { [ -e "$sys/p$2" ] && echo "p$2"; }
 umount() { rm -f "$system/data/card.json"; }
-for part in notes data; do . "$early/$part"; done
+for part in notes system data; do . "$early/$part"; done
+at=$1/mnt
 # what the kernel would mount: a whole file system
 data_mount() {
     in_system e2fsck -fn "$dev/$data" && in_system debugfs -R "dump card.json $system/data/card.json" "$dev/$data"
@@ -39,7 +39,7 @@ class EarlyCard:
 
     def __init__(self, root: Path, *, data_mib: int = 10) -> None:
         self.root = root
-        for name in ("dev", "sys", "bin", "data", "devices/disk"):
+        for name in ("dev", "sys", "bin", "data", "devices/disk", "run/vigie-card"):
             (root / name).mkdir(parents=True)
         subprocess.run(["busybox", "--install", "-s", root / "bin"], check=True)
         self.disk = root / "dev/disk"
@@ -66,11 +66,11 @@ class EarlyCard:
                 opened.truncate(size)
         return self.root / "dev" / name
 
-    def run(self, script: str) -> list[str]:
-        """Run a script after the parts of init; return the lines it printed."""
+    def run(self, script: str, **more: str) -> list[str]:
+        """Run a script after the parts of init, with variables of it; return the lines it printed."""
         done = subprocess.run(
             [self.root / "bin/sh", "-c", PREAMBLE + script, "init", self.root],
-            env={"PATH": f"{self.root}/bin", "early": str(EARLY), "system_path": os.fspath(PATH), "LC_ALL": "C"},
+            env={"PATH": f"{self.root}/bin", "early": str(EARLY), "system_path": PATH, "LC_ALL": "C", **more},
             capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
         assert not done.stderr, done.stderr
