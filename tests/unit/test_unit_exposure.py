@@ -1,0 +1,50 @@
+"""What systemd-analyze makes of each unit of ours: no unit may have more than is written here."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+IMAGE: Final = Path(__file__).resolve().parents[2] / "image"
+MOST: Final = {
+    "vigie": 1.5,
+    "vigie-card": 2.5,
+    "vigie-card-sms": 4.2,
+    "vigie-card-status": 2.7,
+    "vigie-console": 1.2,
+    "vigie-gsm-data": 3.5,
+    "vigie-modem-exclusive": 0.6,
+    "vigie-modem-reset": 0.9,
+    "vigie-reboot": 0.2,
+    "vigie-update-bound": 3.5,
+    "vigie-update-confirm": 2.4,
+    "vigie-update-settle": 2.6,
+    "vigie-usb@": 2.4,
+    "vigie-wifi": 2.5,
+}
+"""The exposure level (0 best, 10 worst) of each."""
+
+
+@pytest.fixture(scope="module")
+def exposures() -> dict[str, float]:
+    """Return the level of each unit file, by its name without ending."""
+    if shutil.which("systemd-analyze") is None:
+        assert not os.environ.get("CI"), "CI installs systemd for this gate"
+        pytest.skip("no systemd-analyze on this machine")
+    units = [str(path) for path in sorted(IMAGE.rglob("vigie*.service"))]
+    words = ["systemd-analyze", "security", "--offline=true", "--no-pager", *units]
+    said = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    found = re.findall(r"Overall exposure level for (\S+)\.service: ([0-9.]+)", said.stdout)
+    assert len(found) == len(units), said.stderr
+    return {re.sub("@.*", "@", name): float(level) for name, level in found}
+
+
+def test_no_unit_exposes_more_than_its_work_needs(exposures: dict[str, float]) -> None:
+    assert exposures.keys() == MOST.keys(), "a new unit has its level here"
+    assert {name: level for name, level in exposures.items() if level > MOST[name]} == {}
