@@ -14,7 +14,7 @@ import pytest
 IMAGE: Final = Path(__file__).resolve().parents[2] / "image"
 MOST: Final = {
     "vigie": 1.5,
-    "vigie-card": 2.5,
+    "vigie-card": 1.8,
     "vigie-card-sms": 4.2,
     "vigie-card-status": 2.7,
     "vigie-console": 1.2,
