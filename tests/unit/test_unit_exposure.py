@@ -16,7 +16,7 @@ MOST: Final = {
     "vigie": 1.5,
     "vigie-card": 1.8,
     "vigie-card-sms": 4.2,
-    "vigie-card-status": 2.7,
+    "vigie-card-status": 2.1,
     "vigie-console": 1.2,
     "vigie-gsm-data": 3.5,
     "vigie-modem-exclusive": 0.6,
