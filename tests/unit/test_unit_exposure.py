@@ -17,7 +17,7 @@ MOST: Final = {
     "vigie-card": 1.8,
     "vigie-card-sms": 4.2,
     "vigie-card-status": 2.1,
-    "vigie-console": 1.2,
+    "vigie-console": 1.0,
     "vigie-gsm-data": 3.5,
     "vigie-modem-exclusive": 0.6,
     "vigie-modem-reset": 0.9,
