@@ -26,7 +26,7 @@ MOST: Final = {
     "vigie-update-confirm": 2.4,
     "vigie-update-settle": 2.6,
     "vigie-usb@": 2.4,
-    "vigie-wifi": 2.5,
+    "vigie-wifi": 2.1,
 }
 """The exposure level (0 best, 10 worst) of each."""
 
