@@ -51,6 +51,8 @@ def lines(facts: Mapping[str, Any], say: Words) -> list[str]:
     """Return what runs, what is on trial or waits for it, and what became of the last update."""
     told = [say("update.runs", version=facts["version"], slot=facts["slot"])]
     trial, last = facts["trial"], facts["last"]
+    if facts.get("lost") is not None:
+        told.append(say("update.lost", slot=facts["lost"]))
     if facts["is_try"]:
         told.append(say("update.on_trial"))
     elif trial is not None and trial["phase"] in {"installed", "trying"}:

@@ -33,7 +33,7 @@ CODES: Final = (
     "card_worn", "no_link", "link_down", "unacknowledged", "readable_secret", "weak_signal", "sms_used_up",
     "sms_damaged",
     "card_no_data", "card_refused", "card_absent", "card_restore",
-    "update_on_trial", "update_waits", "update_rolled_back", "update_refused",
+    "update_on_trial", "update_waits", "update_rolled_back", "update_refused", "system_lost",
 )  # fmt: skip
 """The findings that have no other name; the others are reasons of samples and codes of links."""
 
@@ -109,7 +109,9 @@ def _card(card: Mapping[str, Any] | None) -> Iterator[Finding]:
 def _update(facts: Facts) -> Iterator[Finding]:
     if facts.update is None:
         return
-    trial, last = facts.update["trial"], facts.update["last"]
+    trial, last, lost = facts.update["trial"], facts.update["last"], facts.update.get("lost")
+    if lost is not None:
+        yield found("warn", "system_lost", "system", slot=lost, version=facts.update["version"])
     if trial is not None and facts.update["is_try"]:
         yield found("warn", "update_on_trial", "system", version=trial["version"])
     elif trial is not None and trial["phase"] == "installed":
@@ -117,7 +119,7 @@ def _update(facts: Facts) -> Iterator[Finding]:
     elif last is not None and last["outcome"] != "committed":
         version = {"version": last["version"]} if last["version"] else {}
         yield found("warn", f"update_{last['outcome']}", "system", why=last["why"], **version)
-    else:
+    elif lost is None:
         yield ok("system", "system_good", version=facts.update["version"], slot=facts.update["slot"])
 
 

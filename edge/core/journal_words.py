@@ -123,6 +123,7 @@ KINDS: Final[dict[str, Kind]] = {
     "update_committed": _kind("version slot was"),
     "update_rolled_back": _kind("version slot why"),
     "update_refused": _kind("why", "version"),
+    "system_lost": _kind("slot runs version"),
     "store_damaged": _kind("log file what done", "first last aside"),
     "store_small": _kind("log asked_mb got_mb"),
     "history_degraded": _kind("why"),

@@ -61,6 +61,8 @@ class UpdateState(msgspec.Struct, frozen=True):
     trial: Trial | None = None
     last: Last | None = None
     news: tuple[News, ...] = ()
+    lost: Slot | None = None
+    """The system that was committed and could not be started any more: the other one was taken in its place."""
 
     def said(self, news: News) -> UpdateState:
         """Return it with one more thing to tell, the oldest of too many left out."""
@@ -123,9 +125,19 @@ def refused(state: UpdateState, version: str, why: str, utc_ms: int, news_id: st
 
 
 def settled(
-    state: UpdateState, slot: Slot, running: str, *, is_try: bool, autoboot: Autoboot, utc_ms: int, news_id: str
-) -> Settled:
-    """Return what this start, of this slot, makes of what was going on. `running`: the version of this slot."""
+    state: UpdateState, slot: Slot, running: str, *,
+    is_try: bool, autoboot: Autoboot, lost: Slot | None, utc_ms: int, news_id: str,
+) -> Settled:  # fmt: skip
+    """Return what this start, of this slot, makes of what was going on. `running`: the version of this slot.
+
+    `lost`: the system that the initramfs gave up. The one that runs in its place was not tried and is no update.
+    """
+    if lost != state.lost:
+        state = msgspec.structs.replace(state, lost=lost)
+        if lost is not None:
+            if state.trial is not None and state.trial.slot == slot:
+                state = msgspec.structs.replace(state, trial=None)
+            state = state.said(News(f"{news_id}-lost", "system_lost", {"slot": lost, "runs": slot, "version": running}))
     trial = state.trial
     if trial is None:
         if is_try and slot != autoboot.primary:  # installed past `vigie update`, or what was kept of it is lost
@@ -155,6 +167,7 @@ def public(state: UpdateState, slot: Slot | None, running: str, *, is_try: bool)
         "trial": None if trial is None else {"version": trial.version, "slot": trial.slot, "phase": trial.phase},
         "is_try": is_try and trial is not None and trial.slot == slot,
         "last": None if state.last is None else msgspec.to_builtins(state.last),
+        "lost": state.lost,
         "news": msgspec.to_builtins(state.news),
     }
 

@@ -21,6 +21,7 @@ from edge.store.fs import Fs, RealFs
 
 BOOT: Final = "boot/cfg"
 RELEASE: Final = "etc/vigie-release"
+LOST: Final = "run/vigie-card/lost"
 
 
 class Booted(msgspec.Struct, frozen=True):
@@ -52,6 +53,11 @@ class Slots:
         slot = next((slot for slot in SLOTS if named[-1:] == [slot]), None)
         flag = self._octets("proc/device-tree/chosen/bootloader/tryboot")
         return Booted(slot, is_try=slot is not None and any(flag))
+
+    def lost(self) -> Slot | None:
+        """Return the committed system that the initramfs could not start, and took the other one for."""
+        words = self._text(LOST).split()
+        return next((slot for slot in SLOTS if words == [slot]), None)
 
     def release(self) -> Release | None:
         """Return what runs here; None where no card was made of it. Raises ValueError for a damaged file."""

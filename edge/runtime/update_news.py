@@ -65,4 +65,4 @@ def _news(facts: Mapping[str, Any] | None) -> list[News]:
     except msgspec.ValidationError as exc:
         log.warning("what became of an update is not understood: %s", exc)
         return []
-    return [each for each in found if each.kind.startswith("update_") and each.kind in KINDS]
+    return [each for each in found if each.kind.startswith(("update_", "system_")) and each.kind in KINDS]

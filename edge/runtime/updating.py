@@ -136,7 +136,8 @@ class Updating:
         least = self._least(release)
         if bundle.version < least:
             raise UpdateError("older", str(least), version)
-        if bundle.version == least and not again:
+        # what was committed and is lost may be written again; what runs only when that is asked for
+        if bundle.version == least and not again and self.slots.lost() is None:
             raise UpdateError("same", str(least), version)
         return bundle
 
@@ -195,12 +196,14 @@ class Updating:
         state, autoboot = self.store.load(), self.slots.autoboot()
         found = steps.settled(
             state, slot, str(release.version),
-            is_try=self.slots.booted().is_try, autoboot=autoboot, utc_ms=self._utc_ms(), news_id=self._new_id(),
+            is_try=self.slots.booted().is_try, autoboot=autoboot, lost=self.slots.lost(),
+            utc_ms=self._utc_ms(), news_id=self._new_id(),
         )  # fmt: skip
         if found.autoboot != autoboot:
             self.slots.change(lambda _: found.autoboot)
         last = found.state.last
         is_back = last is not None and last != state.last and last.outcome == "rolled_back"
+        is_back = is_back or (found.state.lost is not None and found.state.lost != state.lost)
         if is_back or (self.folder / WANTED).exists():
             give_back()
         if found.state != state:

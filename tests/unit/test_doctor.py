@@ -100,6 +100,8 @@ def test_a_box_that_is_well_lets_the_installer_leave_and_every_part_says_so() ->
     assert [f.subject for f in findings] == ["service", "settings", "power", "clock", "gpio", "disk", "mqtt", "secrets"]
 
 
+UPDATE = {"version": "0.1.0+5", "slot": "b", "trial": None, "is_try": False, "last": None, "lost": None}
+REFUSED = {"outcome": "refused", "version": "", "why": "empty", "utc_ms": 0}
 CASES: list[tuple[Facts, tuple[str, str, str]]] = [
     (but(live=None, why_no_box="No such file"), ("fail", "no_box", "service")),
     (but(faults=2, first_fault="f.toml:3:1 x"), ("fail", "settings_refused", "settings")),
@@ -115,6 +117,8 @@ CASES: list[tuple[Facts, tuple[str, str, str]]] = [
     (but(is_unread=True), ("warn", "settings_unread", "settings")),
     (but(extras=["modbus"]), ("fail", "extra_missing", "settings")),
     (but(cut_ago_ms=3_600_000.0), ("warn", "unclean_stop", "service")),
+    (but(update={**UPDATE, "lost": "a"}), ("warn", "system_lost", "system")),
+    (but(update={**UPDATE, "last": REFUSED}), ("warn", "update_refused", "system")),
     (but(buses=[{**GPIO, "unknown": [STRANGER]}]), ("warn", "unknown_device", "28-3c01f0950a77")),
     (but(buses=[{**GPIO, "late_ms": {"ticks": 20, "p99": 500.0}}]), ("warn", "bus_slow", "gpio")),
     (but(buses=[{**GPIO, "condition": {"w1_bus_master1": "parasite"}}]), ("warn", "probes_one_by_one", "gpio")),

@@ -9,12 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.core.autoboot import Autoboot
+from edge.core.autoboot import Autoboot, octets
 from edge.core.release import Version, release_of, version_of
+from edge.core.types import EventBatch
 from edge.core.update_state import KEPT_NEWS, News, UpdateState
 from edge.runtime.rauc import UpdateError
 from edge.runtime.update_confirm import confirm
+from edge.runtime.update_news import UpdateNews
+from edge.store.autoboot_file import FILE
 from edge.store.update_store import published
+from tests.support import ManualClock
 from tests.update_rig import Box, Power, PowerCutError, live
 
 OLD, NEW = "0.1.0+1795166000", "0.2.0+1795166001"
@@ -329,3 +333,71 @@ def test_what_is_to_be_told_is_bounded_and_told_once() -> None:
     for n in range(100):
         state = state.said(News(str(n), "update_refused", {})).said(News(str(n), "update_refused", {}))
     assert [each.id for each in state.news] == [str(n) for n in range(100 - KEPT_NEWS, 100)]
+
+
+# --- the committed system can't be started, and the initramfs took the other one
+
+
+def lost(box: Box, *, runs: str = OLD) -> None:
+    """System a is given up: the initramfs commits b and says so."""
+    box.card.systems["b"] = runs
+    (box.root / "boot/cfg" / FILE).write_bytes(octets(Autoboot("b", "b")))
+    (box.root / "run/vigie-card").mkdir(exist_ok=True)
+    (box.root / "run/vigie-card/lost").write_text("a\n")
+    assert box.card.start() == "b"
+
+
+def test_a_system_that_took_the_place_of_another_is_told_once_and_is_no_update(box: Box) -> None:
+    box.card.systems["a"] = NEW
+    lost(box)
+    called: list[int] = []
+    state = box.updating().settle(lambda: called.append(1))
+    assert (state.lost, state.trial, state.last, state.floor) == ("a", None, None, "")
+    assert called == [1], "what the other one wrote may have to be made readable"
+    facts = published(box.root)
+    assert facts is not None
+    assert (facts["lost"], facts["is_try"], facts["slot"]) == ("a", False, "b")
+    assert [(each["kind"], each["values"]) for each in facts["news"]] == [
+        ("system_lost", {"slot": "a", "runs": "b", "version": OLD})
+    ]
+    journal: list[EventBatch] = []
+    UpdateNews(lambda: facts, ManualClock(), journal.append, None).step(0.0)
+    assert [event.kind for event in journal[0].entries] == ["system_lost"]
+    assert confirmed(box)
+    assert box.card.autoboot == Autoboot("b", "b")
+    box.card.start()
+    box.updating().settle(lambda: called.append(2))
+    assert told(box) == ["system_lost"]
+    assert called == [1]
+
+
+def test_a_version_that_waited_for_its_try_is_not_committed_by_taking_its_place(box: Box) -> None:
+    box.updating().install(box.bundle(NEW))
+    lost(box, runs=NEW)
+    state = box.updating().settle()
+    assert (state.trial, state.floor, state.last) == (None, "", None)
+    assert told(box) == ["update_installed", "system_lost"]
+
+
+def test_the_lost_version_is_taken_again_tried_and_then_nothing_is_lost_any_more(box: Box) -> None:
+    tried(box)  # b with the new version is committed, then lost
+    assert confirmed(box)
+    (box.root / "boot/cfg" / FILE).write_bytes(octets(Autoboot("a", "a")))
+    (box.root / "run/vigie-card").mkdir()
+    (box.root / "run/vigie-card/lost").write_text("b\n")
+    assert box.card.start() == "a"
+    box.updating().settle()
+    assert refusal(box, box.bundle("0.1.5+7")) == "older"
+    tried(box)
+    (box.root / "run/vigie-card/lost").unlink()  # its initramfs came so far
+    assert box.updating().settle().lost is None
+    assert confirmed(box)
+    assert box.card.start() == "b"
+    assert box.updating().settle().lost is None
+
+
+@pytest.mark.parametrize("text", ["", "c\n", "a b\n", "\xff"])
+def test_what_is_no_slot_is_no_loss(box: Box, text: str) -> None:
+    (box.root / "run/vigie-card").mkdir()
+    (box.root / "run/vigie-card/lost").write_text(text)
+    assert box.updating().settle() == UpdateState()
