@@ -1,4 +1,4 @@
-"""Fixtures of every test: none may leave a thread behind, and campaigns run only when asked for."""
+"""Fixtures of every test: none may leave a thread or a database behind, and campaigns run only when asked for."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
+from tests.open_databases import Databases
 from tests.support import eventually
 
 hypothesis.settings.register_profile("no clock", deadline=None)  # how long an example takes is the machine's matter
@@ -18,6 +19,8 @@ hypothesis.settings.load_profile("no clock")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background: our commands would not hear Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["LC_ALL"] = "C.UTF-8"  # ours and that of the commands we start: people's texts follow it
+
+databases = Databases()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,7 +46,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True)
-def no_thread_left_behind() -> Iterator[None]:
+def no_database_left_open() -> Iterator[None]:
+    """Fail the test that leaves one open: the collector would find it in a later one, which is not the one to blame."""
+    databases.begin()
+    yield
+    assert databases.left_open() == []
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left_behind(no_database_left_open: None) -> Iterator[None]:
     """Fail the test that leaves a thread running."""
     before = set(threading.enumerate())
     yield

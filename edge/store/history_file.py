@@ -102,7 +102,7 @@ class HistoryFile:
         with self._lock:
             idle, self._idle = self._idle, []
             self._generation += 1
-        made, self.connection = self.connection, None
+            made, self.connection = self.connection, None
         for connection in [*idle, *([made] if made is not None else [])]:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
@@ -111,7 +111,11 @@ class HistoryFile:
 
     @contextmanager
     def reader(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection within one read transaction, so that all it is asked is of one instant."""
+        """Give a connection within one read transaction, so that all it is asked is of one instant.
+
+        It is kept for the next question only while the file is open: nobody would close it later, where somebody asks
+        at the end of a box.
+        """
         with self._lock:
             generation = self._generation
             connection = self._idle.pop() if self._idle else None
@@ -125,7 +129,8 @@ class HistoryFile:
             is_sound = True
         finally:
             with self._lock:
-                is_kept = is_sound and generation == self._generation and len(self._idle) < READERS
+                is_same = self.connection is not None and generation == self._generation
+                is_kept = is_sound and is_same and len(self._idle) < READERS
                 if is_kept:
                     self._idle.append(connection)
             if not is_kept:

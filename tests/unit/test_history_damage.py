@@ -158,7 +158,8 @@ def test_damage_that_is_met_while_it_works_sets_the_file_aside_then(tmp_path: Pa
         for offset in range(4096, size, 4096):
             file.seek(offset)
             file.write(b"\xff" * 4096)
-    rig.history.file._idle.clear()
+    while rig.history.file._idle:
+        rig.history.file._idle.pop().close()
     with pytest.raises(OSError, match="can't be used"):
         rig.held("e.main")
     assert rig.history.is_suspect

@@ -292,6 +292,21 @@ def test_the_file_says_what_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "history.reserve").stat().st_size == 2 << 20
 
 
+@pytest.mark.parametrize("is_over", [True, False])
+def test_an_answer_that_outlives_the_file_leaves_no_connection_open(tmp_path: Path, *, is_over: bool) -> None:
+    rig = HistoryRig(tmp_path)
+    rig.save(*hourly(1))
+    rig.turn()
+    if is_over:  # a question of the page, when the box has ended already
+        rig.close()
+    with rig.history.file.reader() as connection:
+        if not is_over:
+            rig.close()
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+        connection.execute("SELECT 1")
+
+
 def test_a_newer_file_is_refused_by_name_and_not_touched(tmp_path: Path) -> None:
     rig = HistoryRig(tmp_path)
     rig.save(*hourly(1))
