@@ -18,8 +18,8 @@ from edge.cli.words import Words, own_words
 from edge.runtime.card_restore import SECRETS_NAME
 from edge.runtime.card_state import STATE as CARD_MEMORY
 from edge.runtime.wiping import Known, known
-from edge.store.erasing import Hit, Search, erase, fill, flush_folder, own_files
-from edge.store.fs import RealFs
+from edge.store.erasing import Hit, Search, erase, fill, own_files
+from edge.store.fs import RealFs, flush_folder
 from sms.mailbox import MailboxError
 from sms.smsd_erasing import erased
 

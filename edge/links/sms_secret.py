@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Final
 
 from edge.core.reply_codes import SECRET_OCTETS
+from edge.links.sms_entry import Kept
 
 MAGIC: Final = "vigie-sms-codes"
 PATH: Final = "sms/codes"
-
-
-class Kept(Protocol):
-    """A small file: `save` returns when it is durable."""
-
-    def load(self) -> dict[str, Any] | None:
-        """Return what was saved last, None when nothing was."""
-
-    def save(self, document: dict[str, Any], /) -> None:
-        """Make it durable."""
 
 
 def secret_of(kept: Kept, octets: Callable[[int], bytes] = secrets.token_bytes) -> bytes:

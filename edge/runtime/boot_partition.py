@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from edge.store.fs import flush_folder
+
 MOUNT: Final = "/bin/mount"
 LOCK: Final = "/run/vigie-boot-cfg.lock"
 WITHIN_S: Final = 30.0
@@ -36,7 +38,7 @@ def writable(folder: Path) -> Iterator[None]:
             yield
         finally:
             if was_read_only:
-                _flush(folder)
+                flush_folder(folder)
                 try:
                     _remount(folder, "ro")
                 except OSError as exc:  # the next start mounts it read-only; it is flushed
@@ -63,12 +65,3 @@ def _remount(folder: Path, how: str) -> None:
     except (OSError, subprocess.SubprocessError) as exc:
         why = getattr(exc, "stderr", b"") or str(exc).encode()
         raise OSError(None, f"{folder} can't be mounted {how}: {why.decode('utf-8', 'replace').strip()}") from exc
-
-
-def _flush(folder: Path) -> None:
-    """Have everything of this file system on the card."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

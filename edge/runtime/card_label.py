@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -22,6 +21,8 @@ from edge.settings.label import Label, label_svg
 from edge.settings.model import Settings
 from edge.settings.model_card import Modem
 from edge.settings.packaged import product_version
+from edge.store.checked import replace_file
+from edge.store.fs import RealFs
 
 FILE: Final = "vigie-label.svg"
 LEFT: Final = "label-left"
@@ -74,20 +75,6 @@ def leave_label(
     if due is None:
         return False
     with open_boot(boot):
-        _written(boot, due.octets)
+        replace_file(RealFs(boot), FILE, due.octets)
     keep_secret(root / SECRETS, LEFT, due.mark)
     return True
-
-
-def _written(boot: Path, octets: bytes) -> None:
-    beside = boot / f"{FILE}.tmp"
-    with beside.open("wb") as file:
-        file.write(octets)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(boot / FILE)
-    descriptor = os.open(boot, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -14,7 +14,8 @@ from edge.settings.faults import Fault, SettingsError
 from edge.settings.load import MOST_CARD_BYTES, of_card
 from edge.settings.model import Settings
 from edge.settings.places import KeyPath, scan
-from edge.settings.rules_card import BESIDE
+from edge.settings.rules_card import BESIDE, SECRETS
+from edge.settings.tables import SINGLE
 from edge.store.fs import Fs, NotAFileError
 
 SECRETS_AT: Final = SECRETS_FOLDER.removeprefix("/")
@@ -90,6 +91,20 @@ class CardReader:
                 faults.append(Fault(place.line, place.column, key_name(secret.path), "card.no_pem", {"name": name}))
         return found, faults
 
+    def secrets_gone(self, settings: Settings, parts: CardText) -> list[Fault]:
+        """Return a fault for each secret that is neither in the file nor on the box: the card of another box."""
+        faults = []
+        for secret in (*SECRETS, *BESIDE):
+            path = secret.path if secret in BESIDE else (*secret.path[:-1], f"{secret.path[-1]}_file")
+            is_here = secret.file in parts.secrets or secret.file in parts.files
+            if is_here or _at(settings, path) != f"{SECRETS_FOLDER}/{secret.file}":
+                continue
+            if not self._root.exists(f"{SECRETS_AT}/{secret.file}"):
+                place = scan(parts.plain).key(path)
+                values = {"name": str(secret.path[-1])}
+                faults.append(Fault(place.line, place.column, key_name(path), "card.secret_gone", values))
+        return faults
+
     def page(self, name: str, most: int = MOST_CARD_BYTES) -> bytes:
         """Return a file of the card; empty where it can't be read, or is larger."""
         try:
@@ -108,3 +123,12 @@ class CardReader:
 def key_name(path: KeyPath) -> str:
     """Return a key as people read it, such as link.mqtt.password."""
     return ".".join(map(str, path))
+
+
+def _at(settings: Settings, path: KeyPath) -> Any:
+    """Return the file that settings name for a secret."""
+    key = str(path[-1])
+    if path[0] == "link":
+        link = getattr(settings.links, str(path[1]))
+        return "" if link is None else getattr(link, key)
+    return getattr(settings.one(SINGLE[str(path[0])]), key)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from edge.settings.access_code import is_code, new_code
-from edge.store.fs import RealFs
+from edge.store.fs import RealFs, flush_folder
 from edge.store.kept_file import KeptFile
 
 SECRETS: Final = "etc/vigie/secrets"
@@ -45,7 +45,7 @@ def keep_secret(folder: Path, name: str, octets: bytes) -> Path:
         os.fchmod(descriptor, FILE_MODE)  # after the group is right
         os.fsync(descriptor)
     beside.replace(file)
-    _durable(folder)
+    flush_folder(folder)
     return file
 
 
@@ -103,16 +103,8 @@ def _made(folder: Path) -> None:
             os.chown(folder, 0, folder.parent.stat().st_gid)
     if _mode(folder) != FOLDER_MODE:
         folder.chmod(FOLDER_MODE)
-        _durable(folder.parent)
+        flush_folder(folder.parent)
 
 
 def _mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
-
-
-def _durable(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

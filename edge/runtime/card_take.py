@@ -15,25 +15,22 @@ import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from edge.runtime.card_read import SECRETS_AT, CardReader, Read, key_name
+from edge.runtime.card_read import SECRETS_AT, CardReader, Read
 from edge.runtime.card_state import CardMemory, CardState, KnownAct
+from edge.runtime.card_write import CardWriter
 from edge.settings.card_bare import bare_settings, id_of, is_bare, new_id
 from edge.settings.card_choice import ERRORS, candidates, chosen
 from edge.settings.card_pages import LANGUAGES, errors_page, fault_line, is_same, stamp
-from edge.settings.card_text import SECRETS_FOLDER, CardText, Outcome, print_of
+from edge.settings.card_text import CardText, Outcome, print_of
 from edge.settings.card_verdict import LASTING, State, Verdict
 from edge.settings.faults import Fault, SettingsError
 from edge.settings.load import loads
-from edge.settings.model import Settings
-from edge.settings.places import KeyPath, scan
-from edge.settings.rules_card import BESIDE, SECRETS
-from edge.settings.tables import SINGLE
-from edge.store.checked import replace_file
-from edge.store.fs import Fs, read_file, write_all
+from edge.store.checked import replace_file, write_file
+from edge.store.fs import Fs, read_file
 
 SETTINGS: Final = "etc/vigie/vigie.toml"
 MOST_FILES: Final = 8
@@ -62,7 +59,7 @@ class Taking:
         self._boot = boot
         self._root = root
         self._card = CardReader(boot, root)
-        self._open_boot = open_boot
+        self._writer = CardWriter(boot, open_boot)
         self._utc_s = utc_s
         self._data = data
         self._memory = CardMemory(root)
@@ -72,12 +69,12 @@ class Taking:
         """Do it, and return what came of it."""
         read = self._read()
         if read is not None and read.settings is not None and read.parts is not None:
-            gone = [*read.faults, *self._secrets_gone(read.settings, read.parts)]
+            gone = [*read.faults, *self._card.secrets_gone(read.settings, read.parts)]
             if not gone:
                 return self._taken(read, read.parts)
             read = msgspec.structs.replace(read, faults=gone)
         if read is None:
-            self._forget_errors()
+            self._writer.remove(ERRORS)
             return self._verdict("absent")
         self._tell_errors(read)
         return self._verdict("refused", read.name, read.faults)
@@ -114,7 +111,7 @@ class Taking:
         """Write a page on the card where it says something else than the one that lies there; tell whether it did."""
         page = text.encode()
         is_new = not (self._boot.exists(name) and is_same(page, self._card.page(name)))
-        return is_new and self._write_boot(name, page)
+        return is_new and self._writer.write(name, page)
 
     @property
     def state(self) -> CardState:
@@ -138,20 +135,6 @@ class Taking:
             return Read("", faults=[Fault(0, 0, "", "card.several", {"files": left})])
         return found[left[0]]
 
-    def _secrets_gone(self, settings: Settings, parts: CardText) -> list[Fault]:
-        """Return a fault for each secret that is neither in the file nor on the box: the card of another box."""
-        faults = []
-        for secret in (*SECRETS, *BESIDE):
-            path = secret.path if secret in BESIDE else (*secret.path[:-1], f"{secret.path[-1]}_file")
-            is_here = secret.file in parts.secrets or secret.file in parts.files
-            if is_here or _at(settings, path) != f"{SECRETS_FOLDER}/{secret.file}":
-                continue
-            if not self._root.exists(f"{SECRETS_AT}/{secret.file}"):
-                place = scan(parts.plain).key(path)
-                values = {"name": str(secret.path[-1])}
-                faults.append(Fault(place.line, place.column, key_name(path), "card.secret_gone", values))
-        return faults
-
     # -- taking
 
     def _taken(self, read: Read, parts: CardText) -> Verdict:
@@ -162,7 +145,6 @@ class Taking:
         self._keep_secrets(secrets)
         if is_new:
             self._keep_settings(parts.settings)
-        if is_new:
             state.earlier = [*(one for one in state.earlier if one not in {parts.print, state.taken}), state.taken]
             state.taken, state.name, state.t = parts.print, read.name, self._utc_s
         if is_lasting:
@@ -171,7 +153,7 @@ class Taking:
                 state.acts.setdefault(act.id, KnownAct(act.verb, act.args, unknown))
         self._memory.save(state)
         self._clean(read, parts, is_lasting=is_lasting)
-        self._forget_errors()
+        self._writer.remove(ERRORS)
         return self._verdict("applied" if is_new or secrets else "unchanged", read.name)
 
     def _has_good_settings(self) -> bool:
@@ -195,13 +177,7 @@ class Taking:
             return
         self._root.mkdir(SECRETS_AT)
         for name, octets in secrets.items():
-            file = self._root.open(f"{SECRETS_AT}/{name}.tmp", create=True)
-            try:
-                file.truncate(0)
-                write_all(file, octets, 0)
-                file.fdatasync()
-            finally:
-                file.close()
+            write_file(self._root, f"{SECRETS_AT}/{name}.tmp", octets)
         for name in secrets:
             self._root.rename(f"{SECRETS_AT}/{name}.tmp", f"{SECRETS_AT}/{name}")
         self._root.fsync_dir(SECRETS_AT)
@@ -217,63 +193,18 @@ class Taking:
         if b"\r\n" in read.content:
             wanted = wanted.replace("\n", "\r\n")
         octets = (b"\xef\xbb\xbf" if read.content.startswith(b"\xef\xbb\xbf") else b"") + wanted.encode()
-        if parts.files.get(KEY) in self._boot.listdir(
-            ""
-        ):  # before the file that names it: nobody would look for it then
-            self._erase_boot(parts.files[KEY])
+        if parts.files.get(KEY) in self._boot.listdir(""):
+            # before the file that names it: nobody would look for it then
+            self._writer.erase(parts.files[KEY])
         if octets != read.content:
-            self._write_boot(read.name, octets, is_erased=bool(parts.secrets))
+            self._writer.write(read.name, octets, is_erased=bool(parts.secrets))
 
-    # -- the card
-
-    def _write_boot(self, name: str, octets: bytes, *, is_erased: bool = False) -> bool:
-        """Write a file on the card; one that takes nothing is no reason to stop. What was there can be erased."""
-        try:
-            with self._open_boot():
-                old = self._boot.open(name) if is_erased else None
-                try:
-                    replace_file(self._boot, name, octets)
-                    if old is not None:
-                        write_all(old, bytes(old.size()), 0)
-                        old.fdatasync()
-                finally:
-                    if old is not None:
-                        old.close()
-        except OSError as exc:
-            log.warning("%s can't be written on the card: %s", name, exc)
-            return False
-        return True
-
-    def _erase_boot(self, name: str) -> None:
-        """Overwrite a file on the card and remove it."""
-        try:
-            with self._open_boot():
-                file = self._boot.open(name)
-                try:
-                    write_all(file, bytes(file.size()), 0)
-                    file.fdatasync()
-                finally:
-                    file.close()
-                self._boot.unlink(name)
-                self._boot.fsync_dir("")
-        except OSError as exc:
-            log.warning("%s can't be erased on the card: %s", name, exc)
+    # -- telling
 
     def _tell_errors(self, read: Read) -> None:
         when = stamp(self._utc_s, self.zone())
         since = stamp(self._state.t, self.zone()) if self._state.taken else ""
         self.write_page(ERRORS, errors_page(read.name, read.faults, box=self.box(), when=when, since=since))
-
-    def _forget_errors(self) -> None:
-        try:
-            if self._boot.exists(ERRORS):
-                with self._open_boot():
-                    self._boot.unlink(ERRORS)
-                    self._boot.fsync_dir("")
-        except OSError as exc:
-            log.warning("%s can't be removed from the card: %s", ERRORS, exc)
-
-    # -- telling
 
     def _verdict(self, state: State, file: str = "", faults: Sequence[Fault] = ()) -> Verdict:
         first = {lang: fault_line(faults[0], lang) for lang in LANGUAGES} if faults else {}
@@ -296,15 +227,6 @@ class Taking:
         """Return the time zone of the settings in force."""
         found = re.search(r'^tz\s*=\s*"([^"]+)"', self._settings_text(), re.MULTILINE)
         return found[1] if found else "Europe/Paris"
-
-
-def _at(settings: Settings, path: KeyPath) -> Any:
-    """Return the file that settings name for a secret."""
-    key = str(path[-1])
-    if path[0] == "link":
-        link = getattr(settings.links, str(path[1]))
-        return "" if link is None else getattr(link, key)
-    return getattr(settings.one(SINGLE[str(path[0])]), key)
 
 
 def provisional(utc_s: int) -> Verdict:

@@ -23,7 +23,7 @@ from edge.settings.secrets import secrets_of
 from edge.settings.site_rows import NAME_PATTERN, RowFault, SiteRow, SiteRows
 from edge.settings.syntax import tables_of, text_of
 from edge.settings.tables import REPEATED
-from edge.settings.templates import expanded
+from edge.settings.templates import expanded, texts_in
 from hal import drivers
 
 PLACEHOLDER: Final = re.compile(rf"\{{\{{|\}}\}}|\{{(=?)({NAME_PATTERN})\}}|[{{}}]")
@@ -69,7 +69,7 @@ def card_template(content: bytes, name: str) -> CardTemplate:
     if data is None or faults:
         raise SettingsError(name, faults.known)
     found = tuple(
-        (path, value) for path, value in _texts(data, ()) if path[0] != "template" and PLACEHOLDER.search(value)
+        (path, value) for path, value in texts_in(data, ()) if path[0] != "template" and PLACEHOLDER.search(value)
     )
     box = data.get("box")
     if not isinstance(box, dict) or box.get("id") != "{id}":
@@ -97,14 +97,6 @@ def columns_in(text: str) -> list[str]:
     return [found[2] for found in PLACEHOLDER.finditer(text) if found[2]]
 
 
-def _texts(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, dict | list):
-        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _texts(inner, (*path, name))
-
-
 def _check_braces(path: KeyPath, value: str, faults: Faults) -> None:
     for found in PLACEHOLDER.finditer(value):
         if found[0] in "{}":
@@ -125,7 +117,7 @@ def _check_secrets(data: Mapping[str, Any], faults: Faults) -> None:
     access = data.get("access")
     if isinstance(access, dict) and access.get("code"):
         faults.at_key(("access", "code"), "render.code")
-    for path, value in _texts(data, ()):
+    for path, value in texts_in(data, ()):
         if "PRIVATE KEY" in value:
             faults.at_key(path, "render.secret", plain="{column}")
 

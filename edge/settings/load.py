@@ -63,12 +63,7 @@ def of_card(content: bytes, name: str) -> tuple[model.Settings, str]:
 
     The text is without byte order mark, its lines end with LF.
     """
-    if len(content) > MOST_CARD_BYTES:
-        raise SettingsError(name, [_too_large(MOST_CARD_BYTES)])
-    faults = Faults()
-    text = text_of(content, faults)
-    if text is None:
-        raise SettingsError(name, faults.known)
+    text = _text(content, name, MOST_CARD_BYTES)
     found, _ = _checked(text, name, with_advice=False, is_card=True)
     return found, text.removeprefix("\ufeff").replace("\r\n", "\n")
 
@@ -83,13 +78,17 @@ def _loaded(path: str | os.PathLike[str], *, with_advice: bool) -> tuple[model.S
     except OSError as exc:
         fault = Fault(0, 0, "", "file.unreadable", {"why": exc.strerror or str(exc)})
         raise SettingsError(name, [fault]) from exc
-    if len(content) > MOST_BYTES:
-        raise SettingsError(name, [_too_large(MOST_BYTES)])
+    return _checked(_text(content, name, MOST_BYTES), name, with_advice=with_advice, is_card=with_advice)
+
+
+def _text(content: bytes, name: str, most: int) -> str:
+    if len(content) > most:
+        raise SettingsError(name, [_too_large(most)])
     faults = Faults()
     text = text_of(content, faults)
     if text is None:
         raise SettingsError(name, faults.known)
-    return _checked(text, name, with_advice=with_advice, is_card=with_advice)
+    return text
 
 
 def _too_large(most: int) -> Fault:

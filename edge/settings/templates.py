@@ -108,20 +108,20 @@ def _definition(path: KeyPath, raw: Mapping[str, Any], tables: Collection[str], 
         else:
             template.rows += [(table, index, row) for index, row in enumerate(rows)]
     for table, index, row in template.rows:
-        for where, text in _texts(row, (*path, table, index)):
+        for where, text in texts_in(row, (*path, table, index)):
             _note_placeholders(where, text, template, faults)
     if not inner:
         faults.missing(path, "fault.template_empty", known=[f"[[template.{name}]]" for name in tables])
     return template
 
 
-def _texts(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+def texts_in(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     """Yield every text that stands within a value."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, dict | list):
         for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _texts(inner, (*path, name))
+            yield from texts_in(inner, (*path, name))
 
 
 def _note_placeholders(path: KeyPath, text: str, template: _Definition, faults: Faults) -> None:
@@ -182,7 +182,7 @@ def _fits(path: KeyPath, values: Mapping[str, Any], template: _Definition, fault
             faults.at_key((*path, name), key, near=near or "", known=sorted(template.names))
             fits = False
     for table, index, row in template.rows if fits else ():
-        for place, text in _texts(row, (*template.path, table, index)):
+        for place, text in texts_in(row, (*template.path, table, index)):
             for name in _unwritable(text, values):
                 faults.at_value((*path, name), "fault.value_in_text", line=LineOf(place))
                 fits = False

@@ -36,19 +36,24 @@ def _crc(start: str, body: bytes) -> str:
     return f"{zlib.crc32(body, zlib.crc32(start.encode())):08x}"
 
 
-def replace_file(fs: Fs, path: str, octets: bytes, *, keep: str = "") -> None:
-    """Give a file new content in one step: after a power cut it is the old one or the new one. Raises OSError.
-
-    With `keep` the old one stays under that name; a cut between the two renames leaves it there, and none at `path`.
-    """
-    beside = f"{path}.tmp"
-    file = fs.open(beside, create=True)
+def write_file(fs: Fs, path: str, octets: bytes) -> None:
+    """Give a file this content, durable when this returns; a power cut leaves any part of it. Raises OSError."""
+    file = fs.open(path, create=True)
     try:
         file.truncate(0)
         write_all(file, octets, 0)
         file.fdatasync()
     finally:
         file.close()
+
+
+def replace_file(fs: Fs, path: str, octets: bytes, *, keep: str = "") -> None:
+    """Give a file new content in one step: after a power cut it is the old one or the new one. Raises OSError.
+
+    With `keep` the old one stays under that name; a cut between the two renames leaves it there, and none at `path`.
+    """
+    beside = f"{path}.tmp"
+    write_file(fs, beside, octets)
     if keep and fs.exists(path):
         fs.rename(path, keep)
     fs.rename(beside, path)

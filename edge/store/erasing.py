@@ -18,6 +18,8 @@ from typing import BinaryIO, Final
 
 import msgspec
 
+from edge.store.fs import flush_folder
+
 CHUNK: Final = 1 << 20
 READ: Final = 4 << 20
 BLOCK: Final = 4096
@@ -78,15 +80,6 @@ def _overwrite(path: Path, status: os.stat_result) -> int:
             left -= file.write(zeros[: min(left, CHUNK)])
         os.fdatasync(file.fileno())
     return length
-
-
-def flush_folder(folder: Path) -> None:
-    """Return when the names in a folder are durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def fill(folder: Path, told: Callable[[int, int], None] = lambda _done, _all: None) -> int:

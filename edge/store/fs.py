@@ -215,16 +215,21 @@ class RealFs:
 
     def fsync_dir(self, path: str) -> None:
         """See Fs."""
-        fd = os.open(self._at(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        flush_folder(self._at(path))
 
     def room_left(self, path: str) -> Room:
         """See Fs. What the file system keeps for root is not ours."""
         found = os.statvfs(self._at(path))
         return Room(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
+
+
+def flush_folder(folder: str | Path) -> None:
+    """Return when the names in a folder are durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def read_file(fs: Fs, path: str) -> bytes:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from edge.store.fs import flush_folder
 from edge.store.history_schema import TABLES, connected, is_damage, opened
 
 NAME: Final = "history.db"
@@ -78,7 +79,7 @@ class HistoryFile:
         for suffix in ("-wal", "-shm", ""):  # the file last: as long as it has its name, this is not over
             with contextlib.suppress(FileNotFoundError):
                 self.path.with_name(NAME + suffix).rename(aside.with_name(aside.name + suffix))
-        _sync(self.path.parent)
+        flush_folder(self.path.parent)
 
     def is_sound(self) -> bool:
         """Return whether the file passes SQLite's check, read anew: a connection at work has pages of its own.
@@ -181,11 +182,3 @@ def check(connection: sqlite3.Connection) -> None:
     missing = set(re.findall(r"CREATE TABLE (\w+)", TABLES)) - there
     if missing:
         raise sqlite3.DatabaseError(f"no table {min(missing)}")
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

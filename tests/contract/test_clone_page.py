@@ -34,23 +34,23 @@ def commands(page: str) -> list[tuple[list[str], str]]:
 
 
 @pytest.mark.parametrize("lang", ["en", "fr"])
-def test_template_list_commands_and_faults_are_as_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, lang: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_template_list_commands_and_faults_are_as_written(tmp_path: Path, capsys: Any, lang: str) -> None:
     page = PAGES[lang].read_text(encoding="utf-8")
     (template,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     (sites,) = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)
     names = NAMES[lang]
-    Path(names[0]).write_text(template, encoding="utf-8")
-    Path(names[1]).write_text(sites, encoding="utf-8")
-    Path(names[2]).write_text(sites.replace("0,5", names[3]).replace("b0002", "b0001"), encoding="utf-8")
+    (tmp_path / names[0]).write_text(template, encoding="utf-8")
+    (tmp_path / names[1]).write_text(sites, encoding="utf-8")
+    (tmp_path / names[2]).write_text(sites.replace("0,5", names[3]).replace("b0002", "b0001"), encoding="utf-8")
     (good, made), (bad, told) = commands(page)
+    folder = good[-1]
     for words, answer, code in ((good, made, 0), (bad, told, 2)):
         assert words[0] == "vigie"
-        assert main([*words[1:], "--lang", lang]) == code
-        assert capsys.readouterr().out.replace("\u00a0", " ") == answer.replace("\u00a0", " ")
-    assert {path.name for path in Path(good[-1]).iterdir()} == {"b0001", "b0002", "labels.html"}
+        here = [str(tmp_path / word) if word in {*names, folder} else word for word in words[1:]]
+        assert main([*here, "--lang", lang]) == code
+        said = capsys.readouterr().out.replace(f"{tmp_path}/", "")
+        assert said.replace("\u00a0", " ") == answer.replace("\u00a0", " ")
+    assert {path.name for path in (tmp_path / folder).iterdir()} == {"b0001", "b0002", "labels.html"}
 
 
 def test_both_pages_have_the_same_headings_tables_and_steps() -> None:

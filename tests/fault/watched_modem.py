@@ -19,6 +19,7 @@ from edge.settings.model_sms import SmsLink as SmsSettings
 from hal.fake.modem_sim import Sim
 from sms import modem_child
 from sms.smsd import Smsd
+from tests.memory_kept import MemoryKept
 from tests.sms_rig import Air, Post
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,19 +46,6 @@ class RealClock:
 
     def trust(self) -> str:
         return "ntp"
-
-
-class Memory:
-    """A small file that is none."""
-
-    def __init__(self) -> None:
-        self.tables: dict[str, Any] | None = None
-
-    def load(self) -> dict[str, Any] | None:
-        return self.tables
-
-    def save(self, tables: dict[str, Any], /) -> None:
-        self.tables = tables
 
 
 class Units:
@@ -133,7 +121,7 @@ class WatchedModem:
         self.said: list[tuple[float, str, dict[str, Any]]] = []
         self.said_before = False
         clock = RealClock()
-        self.queue = Queue(self.mailbox, Budget(200, 2000), clock=clock, zone=UTC, kept=Memory(), say=self._say)
+        self.queue = Queue(self.mailbox, Budget(200, 2000), clock=clock, zone=UTC, kept=MemoryKept(), say=self._say)
         self.watch = SmsWatch(self.mailbox, say=self._say, hands=hands, now_s=time.monotonic(), sends=self.queue)
         self.link = SmsLink(SmsSettings(), self.mailbox, self.queue, [self.watch], clock=clock, say=self._say)
         self._due_s = 0.0

@@ -15,18 +15,11 @@ from tests.hil.inside.chips import probe_name
 from tests.hil.inside.hardened import NINE_BITS, PERIOD_S, PROBES, TURNS
 from tests.hil.modules.build import build
 from tests.hil.results import Results
+from tests.hil.site import HEAD
 
 pytestmark = pytest.mark.hil
 
-SITE = """
-[box]
-id = "b0042"
-trust_clock = true
-buffer_mb = 8
-[site]
-name = "Gymnase Sud"
-tz = "Europe/Paris"
-[bus.w1]
+SITE = f"""{HEAD}[bus.w1]
 kind = "onewire"
 [bus.i2c]
 kind = "i2c"

@@ -22,21 +22,14 @@ from hal.fake.modem_sim import Sim
 from tests.hil.guest import Guest
 from tests.hil.modules.build import build
 from tests.hil.results import Results
+from tests.hil.site import HEAD
 
 pytestmark = pytest.mark.hil
 
 BOX, CARETAKER = "+33600000001", "+33600000002"
 TITLE: Final = "What wakes a modem, under systemd"
 HOST_S: Final = 1800.0
-SITE: Final = f"""
-[box]
-id = "b0042"
-trust_clock = true
-buffer_mb = 8
-[site]
-name = "Gymnase Sud"
-tz = "Europe/Paris"
-[bus.i2c]
+SITE: Final = f"""{HEAD}[bus.i2c]
 kind = "i2c"
 number = 1
 [[point]]

@@ -16,20 +16,13 @@ from hal.fake.meter import Meter, PtyMeter
 from tests.hil.guest import Guest
 from tests.hil.guest.guest import Job
 from tests.hil.results import Results
+from tests.hil.site import HEAD
 
 pytestmark = pytest.mark.hil
 
 # a real adapter keeps its serial number in whichever socket it is plugged; QEMU's would hold the number of the socket
 ADAPTER = {"driver": "usb-serial", "id": "ftdi", "chardev": "tic", "always_plugged": True, "serial": "TIC00001"}
-SITE = """
-[box]
-id = "b0042"
-trust_clock = true
-buffer_mb = 8
-[site]
-name = "Gymnase Sud"
-tz = "Europe/Paris"
-[bus.linky]
+SITE = f"""{HEAD}[bus.linky]
 kind = "serial"
 port = "@PORT@"
 [[point]]

@@ -11,6 +11,7 @@ import pytest
 from tests.hil.guest import Guest
 from tests.hil.modules.build import build
 from tests.hil.results import Results
+from tests.hil.site import HEAD
 
 pytestmark = pytest.mark.hil
 
@@ -18,15 +19,7 @@ WATCHDOG_S = 60  # image/vigie.service
 RESTART_S = 10
 HARDWARE_S = 30
 TITLE = "The watchdogs, under systemd"
-SITE = """
-[box]
-id = "b0042"
-trust_clock = true
-buffer_mb = 8
-[site]
-name = "Gymnase Sud"
-tz = "Europe/Paris"
-[bus.gpio]
+SITE = f"""{HEAD}[bus.gpio]
 kind = "gpio"
 [bus.w1]
 kind = "onewire"

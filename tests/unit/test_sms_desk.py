@@ -19,10 +19,10 @@ from edge.links.sms_guard import ALL_ANSWERS, FREE_MOST, OWN_ANSWERS, PAUSES_S, 
 from edge.links.sms_senders import listed
 from edge.settings.model_sms import Recipient
 from sms.mailbox import Received
+from tests.memory_kept import MemoryKept
 from tests.sms_desk_rig import BOSS, CARE, GUEST, PEOPLE, SITE, KeepingOutlet, Texted
 from tests.support import ManualClock
 from tests.unit.test_report import made
-from tests.unit.test_sms_queue import MemoryKept
 
 STRANGER = "+33600000099"
 

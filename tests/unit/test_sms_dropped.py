@@ -12,24 +12,12 @@ from edge.links.sms_memory import HELD, Outbound
 from edge.settings.model_sms import SmsLink as SmsSettings
 from sms.wire import LOCAL_DAY, STEPS, Header, Type
 from tests.gateway_rig import RealFar
+from tests.memory_kept import MemoryKept
 from tests.sms_link_rig import DAY_S, Rig
 from tests.unit.test_gateway_sync import judge
 
 HOUR_MS = 3_600_000
 BASE_S = 1_795_132_800
-
-
-class Document:
-    """A small file in RAM."""
-
-    def __init__(self) -> None:
-        self.tables: dict[str, Any] | None = None
-
-    def load(self) -> dict[str, Any] | None:
-        return self.tables
-
-    def save(self, tables: dict[str, Any], /) -> None:
-        self.tables = tables
 
 
 class Nobody:
@@ -41,7 +29,7 @@ class Nobody:
         return 0
 
 
-def outbound(kept: Document) -> Outbound:
+def outbound(kept: MemoryKept) -> Outbound:
     return Outbound(kept, "key", "+33600000100", Nobody())
 
 
@@ -60,7 +48,7 @@ def hours(*ranges: tuple[int, int]) -> list[tuple[int, int]]:
 
 
 def test_what_had_no_place_goes_again_once_the_gateway_says_that_it_misses_it() -> None:
-    kept = Document()
+    kept = MemoryKept()
     out = outbound(kept)
     hold(out, range(HELD + 40))
     assert (len(out.memory.held), len(out.memory.dropped)) == (HELD, 40)
@@ -76,14 +64,14 @@ def test_what_had_no_place_goes_again_once_the_gateway_says_that_it_misses_it() 
 
 
 def test_what_the_gateway_had_after_all_does_not_go_again() -> None:
-    out = outbound(Document())
+    out = outbound(MemoryKept())
     hold(out, range(HELD + 40))
     out.acknowledged(HELD + 39, ())
     assert (out.memory.dropped, out.memory.backlog, out.memory.held) == ([], [], [])
 
 
 def test_alarms_are_not_made_again_days_cover_their_25_hours_and_a_foreign_head_stops_nothing() -> None:
-    out = outbound(Document())
+    out = outbound(MemoryKept())
     out.hold(0, sealed(0, Type.ALARM), "alarm", 0)
     out.hold(1, b"", "report", 0)
     out.hold(2, sealed(2, Type.REPORT, 13), "report", 0)
@@ -95,7 +83,7 @@ def test_alarms_are_not_made_again_days_cover_their_25_hours_and_a_foreign_head_
 
 
 def test_a_gateway_that_is_gone_for_years_costs_the_box_no_more_memory() -> None:
-    out = outbound(Document())
+    out = outbound(MemoryKept())
     hold(out, range(HELD + KEPT + 7))
     assert len(out.memory.dropped) == KEPT
     assert out.memory.dropped[0][0] == 7

@@ -17,29 +17,12 @@ from edge.links.sms_queue import COPIES, Queue
 from edge.settings.model_sms import SmsLink as SmsSettings
 from sms.mailbox import MailboxError, Received
 from sms.memory_mailbox import MemoryMailbox
+from tests.memory_kept import MemoryKept
 from tests.support import ManualClock
 
 PARIS = ZoneInfo("Europe/Paris")
 NOON_MS = 1_795_172_400_000  # 2026-11-20 12:00 in Paris
 PHONE = "+33600000001"
-
-
-class MemoryKept:
-    """A small file in RAM; `refuses` is a card that can't be written."""
-
-    def __init__(self) -> None:
-        self.tables: dict[str, Any] | None = None
-        self.refuses = False
-        self.saves = 0
-
-    def load(self) -> dict[str, Any] | None:
-        return self.tables
-
-    def save(self, tables: dict[str, Any], /) -> None:
-        if self.refuses:
-            raise OSError(28, "No space left on device")
-        self.tables = tables
-        self.saves += 1
 
 
 class Bench:
