@@ -18,7 +18,7 @@ MOST: Final = {
     "vigie-card-sms": 4.2,
     "vigie-card-status": 2.1,
     "vigie-console": 1.0,
-    "vigie-gsm-data": 3.5,
+    "vigie-gsm-data": 2.2,
     "vigie-modem-exclusive": 0.6,
     "vigie-modem-reset": 0.9,
     "vigie-reboot": 0.2,
