@@ -15,7 +15,7 @@ IMAGE: Final = Path(__file__).resolve().parents[2] / "image"
 MOST: Final = {
     "vigie": 1.5,
     "vigie-card": 1.8,
-    "vigie-card-sms": 4.2,
+    "vigie-card-sms": 1.8,
     "vigie-card-status": 2.1,
     "vigie-console": 1.0,
     "vigie-gsm-data": 2.2,
