@@ -23,7 +23,7 @@ MOST: Final = {
     "vigie-modem-reset": 0.9,
     "vigie-reboot": 0.2,
     "vigie-update-bound": 3.5,
-    "vigie-update-confirm": 2.4,
+    "vigie-update-confirm": 1.3,
     "vigie-update-settle": 2.6,
     "vigie-usb@": 2.4,
     "vigie-wifi": 2.1,
