@@ -1,6 +1,7 @@
 """`vigie card settle`: what stands in [start], once the box runs; then the box's own page on the card.
 
-The page is written at most once a start, and only where it says something else than the one that lies there.
+The page is written only where it says something else than the one that lies there: at most once a start, and once more
+when a test that the card asked for is over. A new version on trial writes none before it is committed.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ import argparse
 import logging
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from edge.cli import scan
 from edge.cli.client import Client, NotRunningError, RefusedError
@@ -27,26 +28,43 @@ from edge.settings.card_pages import LANGUAGES, StatusFacts, stamp, status_page
 from edge.settings.card_verdict import Verdict, verdict_of
 from edge.settings.event_text import is_doubtful
 from edge.settings.packaged import product_version
+from edge.settings.trial_text import FILE
+from edge.store.update_store import published
 
 SETTLED: Final = f"{FOLDER}/settled"
 """There once nothing is left to do at this start: vigie-card-settle.service waits for its absence."""
 EXIT_NOT_YET: Final = 1
+REPORT: Final = f"var/lib/vigie/{FILE}"
+MOST_LETTERS: Final = 20_000
 MOST_ACTS: Final = 12
 WIDTH: Final = 78
 
 log = logging.getLogger(__name__)
 
 
+class Asked(Protocol):
+    """The running box. Raises NotRunningError or RefusedError, as `Client` does."""
+
+    def get(self, name: str) -> Any:
+        """Return what the API tells."""
+
+    def post(self, name: str, body: Any) -> Any:
+        """Hand an order over and return the answer."""
+
+
 def settle(
-    boot: Path, root: Path, socket: Path, *, open_boot: Opens = writable,
+    boot: Path, root: Path, socket: Path, *, open_boot: Opens = writable, box: Asked | None = None,
     addresses: Callable[[], Sequence[str]] | None = None, wired: Callable[[], dict[str, list[str]]] | None = None,
     now_s: Callable[[], float] = time.time,
 ) -> int:  # fmt: skip
-    """Do what waits, write the page; return 1 where something waits still."""
+    """Do what waits, write the page; return 1 where something waits still. `box`: who is asked on the socket."""
     verdict = verdict_of(root)
     if verdict is None:
         return 0
-    client, utc_s = Client(socket), int(now_s())
+    update = published(root)
+    if update is not None and update.get("is_try"):
+        return EXIT_NOT_YET  # what becomes of it is to be told, and until then nothing
+    client, utc_s = box or Client(socket), int(now_s())
     taking = taking_of(boot, root, utc_s, open_boot)
     clock = _clock(client)
     if clock is None and verdict.is_configured:
@@ -56,21 +74,30 @@ def settle(
         return stamp(utc_s, taking.zone()) if clock == "sure" else "-"
 
     left = carry_out(taking, lambda command: _order(client, command), when)
-    facts = _facts(taking, verdict, root, boot, (addresses or own_addresses)(), wired or own_wiring)
+    left += _is_trying_out(client)
+    facts = _facts(taking, verdict, root, boot, (addresses or own_addresses)(), wired or own_wiring, update)
     taking.write_page(STATUS, status_page(facts, stamp(utc_s, taking.zone()), clock or "unsure"))
     if left == 0:
         (root / SETTLED).touch()
     return EXIT_NOT_YET if left else 0
 
 
-def _order(client: Client, command: Any) -> Any:
+def _order(client: Asked, command: Any) -> Any:
     try:
         return client.post("commands", command)
     except RefusedError as exc:
         raise LookupError(str(exc)) from exc
 
 
-def _clock(client: Client) -> str | None:
+def _is_trying_out(client: Asked) -> bool:
+    """Return whether a test of the whole chain runs: its outcome is still to be told."""
+    try:
+        return bool(client.get("trial")["state"] == "running")
+    except (NotRunningError, RefusedError):
+        return False
+
+
+def _clock(client: Asked) -> str | None:
     """Return whether the box vouches for the time; None where no box answers."""
     try:
         return "unsure" if is_doubtful(client.get("box")["clock"]) else "sure"
@@ -81,7 +108,7 @@ def _clock(client: Client) -> str | None:
 
 def _facts(
     taking: Taking, verdict: Verdict, root: Path, boot: Path, addresses: Sequence[str],
-    wired: Callable[[], dict[str, list[str]]],
+    wired: Callable[[], dict[str, list[str]]], update: Mapping[str, Any] | None,
 ) -> StatusFacts:  # fmt: skip
     settings = settings_in_force(root)
     acts = list(taking.state.acts.values())[-MOST_ACTS:]
@@ -97,9 +124,20 @@ def _facts(
             else (act.verb, act.args, "done" if act.outcome.is_done else "refused", act.outcome.when)
             for act in acts
         ],
+        update=update,
+        report=_report(root),
         addresses=addresses,
         wired={} if verdict.is_configured else wired(),
     )  # fmt: skip
+
+
+def _report(root: Path) -> str:
+    """Return what came of the last test of the whole chain, as the box wrote it down; empty without one."""
+    try:
+        with (root / REPORT).open(encoding="utf-8", errors="replace", newline="") as file:
+            return file.read(MOST_LETTERS)
+    except OSError:
+        return ""
 
 
 def own_addresses() -> list[str]:

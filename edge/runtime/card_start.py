@@ -123,6 +123,8 @@ def _restored(taking: Taking, verdict: Verdict, boot: Path, root: Path, utc_s: i
     if named and found.outcome in RESTORED:
         taking.conclude(named[0], is_done=True, when=stamp(utc_s, taking.zone()))
         taking.strike()
+    elif found.outcome == "restored":
+        taking.remember("restore", {"file": found.file}, stamp(utc_s, taking.zone()))
     if not found.is_mistake or found.text is None:
         return verdict
     log.warning("%s", written("en", found.text))

@@ -101,6 +101,11 @@ class Taking:
         self._state.acts[act] = msgspec.structs.replace(known, outcome=Outcome(is_done, when), why=why)
         self._memory.save(self._state)
 
+    def remember(self, verb: str, args: dict[str, str], when: str) -> None:
+        """Remember, for the page, what was done without being asked for; no act has its id. Raises OSError."""
+        self._state.acts[f"unasked {verb} {' '.join(args.values())}"] = KnownAct(verb, args, Outcome(True, when))
+        self._memory.save(self._state)
+
     def strike(self) -> None:
         """Strike out on the card what has an outcome; nothing where that stands there already."""
         read = self._read()

@@ -21,6 +21,7 @@ from edge.settings.report import message
 LANGUAGES: Final = ("en", "fr")
 BETWEEN: Final = "--"
 MOST_FAULTS: Final = 12
+MOST_LINES: Final = 30
 LONGEST: Final = 300
 EARLIEST_S: Final = 1_735_689_600  # 2025: a clock before that was never set
 
@@ -87,6 +88,10 @@ class StatusFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A file on the card that was probably meant to be the installer's."""
     acts: Sequence[tuple[str, Mapping[str, str], str, str]] = ()
     """Verb, args, outcome (done, refused, waits) and when."""
+    update: Mapping[str, Any] | None = None
+    """What everybody may know of updates (`edge.core.update_state.public`); None where there are none."""
+    report: str = ""
+    """What came of the last test of the whole chain: the page `vigie-report.txt`, empty before the first."""
     addresses: Sequence[str] = ()
     wired: Mapping[str, Sequence[str]] = {}
     """What `vigie scan` finds, by language; empty where a site's settings are in force."""
@@ -120,7 +125,32 @@ def _status(facts: StatusFacts, lang: str) -> Iterator[str]:
         yield f"{render(lang, f'card_outcome.{outcome}', {'at': at})} {what}"
     if verdict.restore:
         yield verdict.restore.get(lang, "")
+    yield from of_update(facts.update, lang)
+    yield from of_test(facts.report, lang)
     yield say("addresses", addresses=", ".join(facts.addresses)) if facts.addresses else say("no_address")
     if facts.wired:
         yield say("wired")
         yield from (f"  {line}" for line in facts.wired.get(lang, ()))
+
+
+def of_update(update: Mapping[str, Any] | None, lang: str) -> Iterator[str]:
+    """Yield what became of the last update, what waits to be tried, and which system is lost."""
+    if update is None:
+        return
+    lost, trial, last = (update.get(name) for name in ("lost", "trial", "last"))
+    if lost is not None:
+        yield render(lang, "doctor.system_lost", {"slot": lost, "version": update["version"]})
+        yield render(lang, "doctor_remedy.system_lost", {})
+    if trial is not None and trial["phase"] == "installed":
+        yield render(lang, "update.waits", {"version": trial["version"], "slot": trial["slot"]}).strip()
+    if last is not None:
+        values = {name: last[name] for name in ("version", "why") if last[name]}
+        yield render(lang, f"update.last_{last['outcome']}", values).strip()
+
+
+def of_test(report: str, lang: str) -> Iterator[str]:
+    """Yield this language's part of the report of the last test, its first lines."""
+    parts = report.removeprefix("\ufeff").replace("\r\n", "\n").split(f"\n{BETWEEN}\n")
+    if len(parts) == len(LANGUAGES):
+        lines = [line for line in parts[LANGUAGES.index(lang)].split("\n") if line.strip()]
+        yield from (line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…" for line in lines[:MOST_LINES])

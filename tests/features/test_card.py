@@ -55,10 +55,10 @@ def test_a_file_on_the_boot_partition_gives_the_box_its_id_and_its_acts_are_done
     assert card.take() == 0
     with card.meter.box(card.root / "state", socket=card.socket) as box:
         assert box.settings.box.id == wanted
-        assert card.settle() == 0
+        assert card.settle() == 1, "the test runs; its outcome is to be told"
         eventually(lambda: index(box) == 482.137, what="the index of the card")
         card.meter.count(box, 3)
-        assert (card.settle(), index(box)) == (0, 482.14), "and not once more"
+        assert (card.settle(), index(box)) == (1, 482.14), "and not once more"
     struck = (card.boot / "vigie.toml").read_text("utf-8")
     assert struck.count("# done ") == 4
     told = card.status()
@@ -67,7 +67,7 @@ def test_a_file_on_the_boot_partition_gives_the_box_its_id_and_its_acts_are_done
     assert "index of water: 482.137\r\n" in told
     assert "index de water\u00a0: 482.137\r\n" in told
     assert "Addresses: eth0 192.168.1.40\r\n" in told
-    assert (card.root / SETTLED).exists()
+    assert not (card.root / SETTLED).exists()
 
 
 def test_without_a_file_the_box_runs_unconfigured_and_publishes_nothing(card: Card) -> None:

@@ -13,13 +13,19 @@ from typing import Any
 import pytest
 
 from edge.cli.card_console import CLEAR, console
-from edge.cli.card_settle import settle
+from edge.cli.card_settle import SETTLED, settle
+from edge.core.trial import Failing
+from edge.core.trial import Verdict as TrialVerdict
 from edge.runtime.boot_partition import writable
 from edge.runtime.card_start import data_state, start_from_card
-from edge.settings.card_choice import ERRORS
+from edge.settings.card_choice import ERRORS, STATUS
 from edge.settings.card_verdict import DATA, Verdict, verdict_of
 from edge.settings.load import load
+from edge.settings.trial_text import TrialFacts, trial_page
+from edge.store.backup_file import encode
+from edge.store.update_store import publish
 from tests.card_rig import GOOD, NOW_S
+from tests.unit.test_restore import backup
 
 
 class Machine:
@@ -120,6 +126,137 @@ def test_what_is_to_be_done_waits_while_no_box_answers(machine: Machine, tmp_pat
     machine.start()
     before = machine.lasting()
     assert settle(machine.boot, machine.root, tmp_path / "none.sock", **nothing) == 1
+    assert machine.lasting() == before
+
+
+# -- the box's own page tells what became of things
+
+
+class Running:
+    """A box that does what it is asked, with a test of the whole chain that takes its time."""
+
+    def __init__(self) -> None:
+        self.trial = "none"
+
+    def get(self, name: str) -> Any:
+        return {"box": {"clock": "ntp"}, "trial": {"state": self.trial}}[name]
+
+    def post(self, _name: str, command: Any) -> Any:
+        if command.verb == "test":
+            self.trial = "running"
+        return {"done": True, "text": {"key": "meter_number", "values": {}}}
+
+
+def settled(machine: Machine, box: Running) -> int:
+    (machine.root / SETTLED).unlink(missing_ok=True)
+    return settle(
+        machine.boot, machine.root, machine.root / "none.sock", open_boot=lambda _: nullcontext(), box=box,
+        addresses=list, wired=dict, now_s=lambda: NOW_S,
+    )  # fmt: skip
+
+
+def page(machine: Machine) -> str:
+    return (machine.boot / STATUS).read_bytes().decode("utf-8-sig")
+
+
+def failed_test() -> str:
+    verdict = TrialVerdict(
+        passed=False, points=3, failing=[Failing("t.flow", "no_answer")] * 90, stored_s=None, link="",
+        author="card", channel="card", at_ms=0,
+    )  # fmt: skip
+    return trial_page(verdict, TrialFacts("b0042", "Gymnase", "20/11/2026 10:36"))
+
+
+def test_the_page_tells_the_outcome_of_the_test_in_both_languages_once_it_is_over(machine: Machine) -> None:
+    (machine.boot / "vigie.toml").write_text(GOOD, "utf-8")
+    machine.start()
+    box = Running()
+    assert settled(machine, box) == 1, "the test runs"
+    assert "Do not leave yet" not in page(machine)
+    report = machine.root / "var/lib/vigie/vigie-report.txt"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.write_bytes(failed_test().encode())
+    box.trial = "failed"
+    assert settled(machine, box) == 0
+    english, french = page(machine).split("\r\n--\r\n")
+    assert "Test of box b0042, Gymnase, 20/11/2026 10:36" in english
+    assert "0 of 3" not in french
+    assert "Essai" in french
+    assert page(machine).count("\r\n") == page(machine).count("\n")
+    assert page(machine).count("\n") < 90, "a page, not a list"
+    before = machine.lasting()
+    box.trial = "none"  # the next start
+    assert settled(machine, box) == 0
+    assert machine.lasting() == before
+
+
+@pytest.mark.parametrize(
+    "octets", [b"", b"\xff\xfe\0", b"--\r\n", b"one\r\n--\r\ntwo\r\n--\r\nthree\r\n", b"x" * 100_000]
+)
+def test_a_report_that_is_none_is_left_out(machine: Machine, octets: bytes) -> None:
+    machine.start()
+    report = machine.root / "var/lib/vigie/vigie-report.txt"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.write_bytes(octets)
+    assert settled(machine, Running()) == 0
+    assert len(page(machine)) < 1500
+    assert "three" not in page(machine)
+
+
+UPDATE: dict[str, Any] = {
+    "version": "0.1.0+5", "slot": "a", "is_try": False, "trial": None, "last": None, "lost": None, "news": [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("facts", "english", "french"),
+    [
+        ({"last": {"outcome": "committed", "version": "0.2.0+6", "why": "", "utc_ms": 1}},
+         "last update: 0.2.0+6, committed", "dernière mise à jour\u00a0: 0.2.0+6, validée"),
+        ({"last": {"outcome": "rolled_back", "version": "0.2.0+6", "why": "points_lost", "utc_ms": 1}},
+         "last update: 0.2.0+6, taken back: fewer points", "0.2.0+6, retirée\u00a0: moins de voies"),
+        ({"last": {"outcome": "refused", "version": "", "why": "foreign_key", "utc_ms": 1}},
+         "last update not taken: it is signed by a key", "dernière mise à jour refusée\u00a0: "),
+        ({"trial": {"version": "0.2.0+6", "slot": "b", "phase": "installed"}}, "waits to be tried", "attend son essai"),
+        ({"lost": "b"}, "system b can't be started any more; 0.1.0+5 runs", "le système b ne démarre plus"),
+    ],
+)  # fmt: skip
+def test_the_page_tells_what_became_of_an_update(
+    machine: Machine, facts: dict[str, Any], english: str, french: str
+) -> None:
+    machine.start()
+    assert settled(machine, Running()) == 0
+    assert "update" not in page(machine)
+    publish(machine.root, {**UPDATE, **facts})
+    assert settled(machine, Running()) == 0
+    parts = page(machine).split("\r\n--\r\n")
+    assert english in parts[0]
+    assert french in parts[1]
+    before = machine.lasting()
+    assert settled(machine, Running()) == 0
+    assert machine.lasting() == before
+
+
+def test_a_version_on_trial_writes_no_page_before_it_is_committed(machine: Machine) -> None:
+    machine.start()
+    trial = {"version": "0.1.0+5", "slot": "a", "phase": "tried"}
+    publish(machine.root, {**UPDATE, "is_try": True, "trial": trial})
+    before = machine.lasting()
+    assert settled(machine, Running()) == 1
+    assert machine.lasting() == before
+    publish(machine.root, {**UPDATE, "last": {"outcome": "committed", "version": "0.1.0+5", "why": "", "utc_ms": 1}})
+    assert settled(machine, Running()) == 0
+    assert "0.1.0+5, committed" in page(machine)
+
+
+def test_a_restore_that_nobody_asked_for_is_told_too(machine: Machine) -> None:
+    (machine.boot / "b0042.vigie").write_bytes(encode(backup()))
+    machine.start()
+    assert settled(machine, Running()) == 0
+    assert "restore from b0042.vigie" in page(machine).split("\r\n--\r\n")[0]
+    before = machine.lasting()
+    machine.start()
+    assert settled(machine, Running()) == 0
     assert machine.lasting() == before
 
 
