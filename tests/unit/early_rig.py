@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -34,19 +36,47 @@ data_mount() {
 """
 
 
+def busybox(folder: Path) -> Path:
+    """Lay busybox's programs into a folder: once for many cards, they are 400 links."""
+    subprocess.run(["busybox", "--install", "-s", folder], check=True)
+    return folder
+
+
+def written(file: Path) -> dict[int, bytes]:
+    """Return what stands in a file that is mostly holes, by its place."""
+    found: dict[int, bytes] = {}
+    with file.open("rb") as opened:
+        end = 0
+        while True:
+            try:
+                begin = os.lseek(opened.fileno(), end, os.SEEK_DATA)
+            except OSError as exc:
+                if exc.errno != errno.ENXIO:
+                    raise
+                return found
+            end = os.lseek(opened.fileno(), begin, os.SEEK_HOLE)
+            found[begin] = os.pread(opened.fileno(), end - begin, begin)
+
+
+def write(file: Path, at: int, octets: bytes) -> None:
+    """Write into a file, in its place."""
+    with file.open("r+b") as opened:
+        opened.seek(at)
+        opened.write(octets)
+
+
 class EarlyCard:
     """A card's partitions as files below a folder."""
 
-    def __init__(self, root: Path, *, data_mib: int = 10) -> None:
+    def __init__(self, root: Path, programs: Path, *, data_mib: int = 10) -> None:
         self.root = root
-        for name in ("dev", "sys", "bin", "data", "devices/disk", "run/vigie-card"):
+        for name in ("dev", "sys", "data", "devices/disk", "run/vigie-card"):
             (root / name).mkdir(parents=True)
-        subprocess.run(["busybox", "--install", "-s", root / "bin"], check=True)
+        (root / "bin").symlink_to(programs)
         self.disk = root / "dev/disk"
         self.sectors = 0
         self.data = self.partition(7, data_mib << 20)
-        with self.data.open("r+b") as opened:
-            opened.write(BLANK_DATA)
+        write(self.data, 0, BLANK_DATA)
 
     def partition(self, number: int, size_bytes: int) -> Path:
         """Add one behind the others; return the file that is its content."""
