@@ -23,13 +23,16 @@ from edge.cli.site_file import settings_of
 from edge.cli.words import Words, own_words, zone_of
 from edge.core.doctor import Facts, Finding, examine, is_ready
 from edge.settings.card_verdict import verdict_of
+from edge.settings.model import Led
 from edge.store.update_store import published
+from hal.lamp import has_board_led
 
 FIRST_READINGS_S: Final = 20.0  # a box that has just started is given so long to have read everything once
 LOOK_EACH_S: Final = 0.5
 FIRST: Final = frozenset({"not_open", "no_frame", "stale"})
 """Reasons that a device has before its first answer, too."""
 DAY_MS: Final = 86_400_000
+LEDS: Final = "sys/class/leds"
 EXIT_NOT_READY: Final = 1
 EXIT_BAD_INPUT: Final = 2
 
@@ -97,7 +100,16 @@ def _facts(args: argparse.Namespace, client: Client) -> tuple[Facts, Words]:
         ports=listening_ports(),
         update=published(),
         card=_card(),
+        has_lamp=has_lamp(settings.led if settings else Led()),
     ), Words(lang)
+
+
+def has_lamp(led: Led, root: Path = Path("/")) -> bool:
+    """Return whether something can show how the box is; True where nobody wants it, or this was made from no card."""
+    if verdict_of(root) is None or not led.enabled or led.pin is not None:
+        return True
+    leds = root / LEDS
+    return (leds / led.name).is_dir() if led.name else has_board_led(leds)
 
 
 def _card() -> Mapping[str, Any] | None:

@@ -130,13 +130,13 @@ def taken(stick: Path, updating: Updating) -> Version | None:
     return None
 
 
-def show(state: str) -> None:
+def show(state: str, leds: Path = LEDS) -> None:
     """Let the board's LED say it for a while; the running box shows its own state again after that. Never raises."""
     from edge.runtime.lamp import LASTS_S
     from edge.settings.lamp import lamp_table
     from hal.lamp import board_lamp
 
     try:
-        board_lamp(LEDS).play(lamp_table().pattern_ms(state), LASTS_S)
+        board_lamp(leds).play(lamp_table().pattern_ms(state), LASTS_S)
     except (OSError, ValueError) as exc:
         log.info("%s", exc)

@@ -34,6 +34,7 @@ CODES: Final = (
     "sms_damaged",
     "card_no_data", "card_refused", "card_absent", "card_restore",
     "update_on_trial", "update_waits", "update_rolled_back", "update_refused", "system_lost",
+    "lamp_none",
 )  # fmt: skip
 """The findings that have no other name; the others are reasons of samples and codes of links."""
 
@@ -46,6 +47,7 @@ def examine(facts: Facts) -> list[Finding]:
         *_card(facts.card),
         *_update(facts),
         *_supply(facts.machine),
+        *_lamp(facts),
         *_clock(facts),
         *devices(facts),
         *outputs(facts),
@@ -121,6 +123,11 @@ def _update(facts: Facts) -> Iterator[Finding]:
         yield found("warn", f"update_{last['outcome']}", "system", why=last["why"], **version)
     elif lost is None:
         yield ok("system", "system_good", version=facts.update["version"], slot=facts.update["slot"])
+
+
+def _lamp(facts: Facts) -> Iterator[Finding]:
+    if not facts.has_lamp:
+        yield found("warn", "lamp_none", "lamp")
 
 
 def _supply(machine: Mapping[str, float | None]) -> Iterator[Finding]:

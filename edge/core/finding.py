@@ -60,6 +60,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Which of the card's two systems runs, and what became of the last update; None on another installation."""
     card: Mapping[str, Any] | None = None
     """What came of the installer's file at this boot; None on a machine that was not made from a card."""
+    has_lamp: bool = True
+    """False on a board that has no LED of its own, where the settings name no other: nothing shows how the box is."""
     why_no_box: str = ""
     """A word of the catalogue's table no_box, or the system's own words."""
 

@@ -117,6 +117,7 @@ CASES: list[tuple[Facts, tuple[str, str, str]]] = [
     (but(is_unread=True), ("warn", "settings_unread", "settings")),
     (but(extras=["modbus"]), ("fail", "extra_missing", "settings")),
     (but(cut_ago_ms=3_600_000.0), ("warn", "unclean_stop", "service")),
+    (but(has_lamp=False), ("warn", "lamp_none", "lamp")),
     (but(update={**UPDATE, "lost": "a"}), ("warn", "system_lost", "system")),
     (but(update={**UPDATE, "last": REFUSED}), ("warn", "update_refused", "system")),
     (but(buses=[{**GPIO, "unknown": [STRANGER]}]), ("warn", "unknown_device", "28-3c01f0950a77")),

@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 
+from edge.cli.doctor import LEDS, has_lamp
+from edge.cli.update_usb import show
 from edge.core.health import BAD_FOR_MS, DOWN_FOR_MS, health
+from edge.runtime.card_start import tell
 from edge.runtime.lamp import HEARD_S, LASTS_S, LOOK_S, RENEW_S, RETRY_S, Ears, StatusLamp
 from edge.runtime.signals import heard_as, lamp_opener, show_refused
+from edge.settings.card_verdict import Verdict
 from edge.settings.lamp import lamp_page, lamp_table
 from edge.settings.load import loads
 from edge.settings.model import Led
@@ -345,6 +349,32 @@ def test_a_box_has_the_lamp_of_its_settings(leds: Path) -> None:
     assert isinstance(lamp, PinLamp)
     lamp.close()
     gpio.close()
+
+
+@pytest.mark.parametrize("names", [[], ["PWR"], ["PWR", "mmc0::"], None])
+def test_a_board_without_its_led_runs_without_a_lamp_and_only_doctor_says_it(
+    tmp_path: Path, names: list[str] | None
+) -> None:
+    """As a Pi 400, whose one LED is the supply's, and a CM3, which has none."""
+    leds = tmp_path / LEDS
+    for name in names or ():
+        (leds / name).mkdir(parents=True)
+    assert lamp_opener(Led(), leds, {}, {}) is None
+    show_refused(leds)
+    show("look", leds)
+    assert has_lamp(Led(), tmp_path), "no machine of a card: nothing is said"
+    tell(tmp_path, Verdict(state="unchanged"))
+    assert not has_lamp(Led(), tmp_path)
+    assert has_lamp(Led(enabled=False), tmp_path)
+    assert has_lamp(Led(pin=26, bus="gpio"), tmp_path)
+    assert has_lamp(Led(name="PWR"), tmp_path) == ("PWR" in (names or ()))
+
+
+def test_a_board_with_its_led_has_a_lamp(leds: Path, tmp_path: Path) -> None:
+    (tmp_path / "sys/class").mkdir(parents=True)
+    leds.rename(tmp_path / LEDS)
+    tell(tmp_path, Verdict(state="unchanged"))
+    assert has_lamp(Led(), tmp_path)
 
 
 def test_refused_settings_show_on_the_boards_led(leds: Path, tmp_path: Path) -> None:
