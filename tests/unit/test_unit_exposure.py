@@ -24,7 +24,7 @@ MOST: Final = {
     "vigie-reboot": 0.2,
     "vigie-update-bound": 3.5,
     "vigie-update-confirm": 1.3,
-    "vigie-update-settle": 2.6,
+    "vigie-update-settle": 1.6,
     "vigie-usb@": 2.4,
     "vigie-wifi": 2.1,
 }
