@@ -22,7 +22,7 @@ MOST: Final = {
     "vigie-modem-exclusive": 0.6,
     "vigie-modem-reset": 0.9,
     "vigie-reboot": 0.2,
-    "vigie-update-bound": 3.5,
+    "vigie-update-bound": 0.7,
     "vigie-update-confirm": 1.3,
     "vigie-update-settle": 1.6,
     "vigie-usb@": 2.4,
