@@ -25,7 +25,7 @@ MOST: Final = {
     "vigie-update-bound": 0.7,
     "vigie-update-confirm": 1.3,
     "vigie-update-settle": 1.6,
-    "vigie-usb@": 2.4,
+    "vigie-usb@": 1.5,
     "vigie-wifi": 2.1,
 }
 """The exposure level (0 best, 10 worst) of each."""
