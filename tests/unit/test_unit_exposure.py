@@ -48,3 +48,9 @@ def exposures() -> dict[str, float]:
 def test_no_unit_exposes_more_than_its_work_needs(exposures: dict[str, float]) -> None:
     assert exposures.keys() == MOST.keys(), "a new unit has its level here"
     assert {name: level for name, level in exposures.items() if level > MOST[name]} == {}
+
+
+def test_a_unit_that_is_exposed_more_than_the_service_says_why() -> None:
+    for name in (name for name, most in MOST.items() if most > MOST["vigie"]):
+        (file,) = IMAGE.rglob(f"{name}.service")
+        assert "above 1.5" in file.read_text("utf-8"), name
