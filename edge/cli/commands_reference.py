@@ -36,7 +36,8 @@ Every channel gives the same orders through one registry: the command line, the 
   characters; it is done when that code comes back from the same sender within 15 minutes (`confirm`). Five wrong
   codes, a newer order of that sender or a restart forget it.
 - **Taken back**: what can cut off who ordered it from afar (`reload`) is taken back after 15 minutes unless that sender
-  says `keep`. A restart meanwhile reads the settings file as it is.
+  says `keep`. A restart or a power cut meanwhile gives as long again, the third one nothing; what was taken back
+  stays so at each start until the settings file is another or somebody reloads it on the spot.
 - **Refused orders** change nothing and say what was wrong. The first of a sender stands in the journal, further ones
   are counted and told once a minute.
 - Each order is in the journal with author, channel, args (secrets left out), what was and what is.

@@ -67,7 +67,7 @@ class Engine:
         """The clock entries of all starts, also those on their way to the card; the station's."""
         self.zone = zone
         self.alarms = AlarmDesk(saved_events.get("alarms"), alarm_rules)
-        self.commands = Registry(VERBS, saved_events.get("commands"))
+        self.commands = Registry(VERBS, saved_events.get("commands"), saved_events.get("trials"))
         self.outputs = outputs or OutputList([], boot=boot, now_ms=now_ms)
         self.commands.on("relay", self._relay, would=partial(self._relay, is_dry=True))
         self.points: dict[str, Point] = {}

@@ -13,23 +13,19 @@ import msgspec
 
 from edge.core.answers import Answers
 from edge.core.bad_args import Expected, why
-from edge.core.commands import AFAR, WHY_MAX, Command, Result, Verb, told
+from edge.core.commands import WHY_MAX, Command, Result, Verb, told
+from edge.core.on_trial import OnTrial
 from edge.core.proposals import EXPIRES_MS, Proposals, RandomBelow
 from edge.core.refusals import Refusals
 from edge.core.text import Text
-from edge.core.types import NEVER, Event
+from edge.core.types import Event
 
 CONFIRM: Final = "confirm"
 KEEP: Final = "keep"
-KEEP_MS: Final = 900_000
-"""How long what may cut the box off stands without a word from its sender."""
 
 Handler: TypeAlias = Callable[[Command, Any], Result]
 Would: TypeAlias = Callable[[Command, Any], Result]
 """Like a handler, and changes nothing: its text says what would change, or why that is refused."""
-
-Undo: TypeAlias = Callable[[], bool]
-"""Takes back what an order changed; False where that is nothing any more."""
 
 
 class Confirm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,19 +49,13 @@ class Done(NamedTuple):
 class _Hands(NamedTuple):
     handler: Handler
     would: Would | None
-    undo: Undo | None
-
-
-class _Trial(NamedTuple):
-    until_ms: int
-    undo: Undo
-    sender: tuple[str, str]
 
 
 class Registry:
-    """Checks, carries out once, remembers the answer. `due_ms` is when `step` has something to do."""
+    """Checks, carries out once, remembers the answer."""
 
-    def __init__(self, verbs: Mapping[str, Verb], saved: list[Any] | None = None) -> None:
+    def __init__(self, verbs: Mapping[str, Verb], saved: list[Any] | None = None, trials: Any = None) -> None:
+        """`saved`, `trials`: the registers of the answers, and of what is on trial."""
         self.verbs = verbs
         self.random_below: RandomBelow | None = None
         """Where codes come from; without it no channel can propose."""
@@ -73,27 +63,31 @@ class Registry:
         """Says what an argument takes; without it a refusal quotes the check's own words."""
         self.utc_s: Callable[[int], int] = lambda _now_ms: 0
         """Dates answers: monotonic ms -> UTC in s, 0 while nothing does."""
-        self.due_ms: float = NEVER
         self._hands: dict[str, _Hands] = {}
         self._answers = Answers(saved)
         self._proposals = Proposals()
         self._refusals = Refusals()
-        self._trials: dict[str, _Trial] = {}
+        self.on_trial = OnTrial(trials)
+        """What may cut off who ordered it from afar: its handler puts it there before it comes into force."""
 
-    def on(self, verb: str, handler: Handler, *, would: Would | None = None, undo: Undo | None = None) -> None:
+    def on(self, verb: str, handler: Handler, *, would: Would | None = None) -> None:
         """Say who carries out a verb. Raises KeyError when the table has none of that name.
 
-        `would` says what an order would change. `undo` takes back what may have cut off who ordered it from afar: it is
-        called unless he said `keep` within 15 minutes; surviving a restart meanwhile is the handler's own matter.
+        `would` says what an order would change.
         """
         if verb not in self.verbs:
             raise KeyError(verb)
-        self._hands[verb] = _Hands(handler, would, undo)
+        self._hands[verb] = _Hands(handler, would)
 
     def off(self, verbs: Iterable[str]) -> None:
         """Have nobody carry out these verbs any more: who did has left the site."""
         for verb in verbs:
             self._hands.pop(verb, None)
+
+    @property
+    def due_ms(self) -> float:
+        """When `step` has something to do."""
+        return min(self._proposals.due_ms, self._refusals.due_ms, self.on_trial.due_ms)
 
     @property
     def carried(self) -> set[str]:
@@ -134,17 +128,12 @@ class Registry:
             return Result(command.id, done=False, text=text)
 
     def _do(self, command: Command, args: Any, now_ms: int) -> Done:
-        hands = self._hands[command.verb]
-        result = hands.handler(command, args)
-        if result.done and hands.undo is not None and command.channel in AFAR:
-            self._trials[command.id] = _Trial(now_ms + KEEP_MS, hands.undo, _sender(command))
-        return self._finished(command, result, now_ms)
+        return self._finished(command, self._hands[command.verb].handler(command, args), now_ms)
 
     def _finished(self, command: Command, result: Result, now_ms: int) -> Done:
         """Remember the answer; a refusal that is one of many is counted, and durable with the next that is told."""
         is_told = result.done or self._refusals.admit(command.author, command.channel, now_ms)
         self._answers.keep(result, self.utc_s(now_ms))
-        self._plan()
         return Done(result, command if is_told else None)
 
     # -- in two steps
@@ -161,7 +150,6 @@ class Registry:
         if self.random_below is None:
             return self._finished(command, Result(command.id, done=False, text=Text("command_no_codes")), now_ms)
         made = self._proposals.add(_sender(command), command, now_ms, self.random_below)
-        self._plan()
         values = {"what": what, "code": made.code, "expires_ms": EXPIRES_MS}
         return Done(Result(command.id, done=True, text=Text("command_proposed", values), values=values), None)
 
@@ -193,31 +181,16 @@ class Registry:
 
     # -- time
 
-    def keep(self, id_: str) -> bool:
-        """Let stand for good what this order changed; False when it is not on trial."""
-        return self._trials.pop(id_, None) is not None
-
     def _keep(self, command: Command, now_ms: int) -> Done:
         """Let stand all of this sender that is on trial."""
-        kept = [id_ for id_, trial in self._trials.items() if trial.sender == _sender(command)]
-        for id_ in kept:
-            self.keep(id_)
-        result = Result(command.id, done=bool(kept), text=Text("command_kept" if kept else "command_nothing_to_keep"))
+        is_kept = self.on_trial.keep(_sender(command))
+        result = Result(command.id, done=is_kept, text=Text("command_kept" if is_kept else "command_nothing_to_keep"))
         return self._finished(command, result, now_ms)
 
     def step(self, now_ms: int) -> list[Event]:
         """Let codes expire and take back what nobody kept; return what the journal hears."""
         self._proposals.step(now_ms)
-        events = self._refusals.step(now_ms)
-        for id_ in [id_ for id_, trial in self._trials.items() if now_ms >= trial.until_ms]:
-            if self._trials.pop(id_).undo():
-                events.append(Event("command_undone", now_ms, "", {"id": id_}))
-        self._plan()
-        return events
-
-    def _plan(self) -> None:
-        trials = min((trial.until_ms for trial in self._trials.values()), default=NEVER)
-        self.due_ms = min(self._proposals.due_ms, self._refusals.due_ms, trials)
+        return [*self._refusals.step(now_ms), *self.on_trial.step(now_ms)]
 
     def register(self) -> list[Any]:
         """Return what must be durable: the answers already given."""

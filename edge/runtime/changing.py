@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import queue
+import threading
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from edge.core.engine import Engine
@@ -18,6 +22,7 @@ from edge.runtime.notebook_keeper import moment
 from edge.runtime.signals import wiring
 from edge.runtime.sms_box import sms_worker_of
 from edge.runtime.sms_worker import SmsWorker
+from edge.runtime.station import Question
 from edge.runtime.supervisor import Bell
 from edge.settings.alarm_rules import alarm_rules
 from edge.settings.model import Settings
@@ -28,7 +33,12 @@ from edge.settings.specs import output_spec, specs
 if TYPE_CHECKING:
     from edge.runtime.box import Box
 
+T = TypeVar("T")
+
 LINK_WITHIN_S: Final = 2.0
+STATION_WITHIN_S: Final = 20.0
+CARD_WITHIN_S: Final = 20.0
+CARD_LOOK_S: Final = 0.5
 
 
 class Changing:
@@ -52,6 +62,32 @@ class Changing:
     def once(self, name: str, task: Callable[[], None]) -> bool:
         """Run a task on a thread of its own; return False while one of that name runs."""
         return self._box.supervisor.once(name, task)
+
+    def ask(self, task: Callable[[Engine], T]) -> T:
+        """Return what this gives on the station's thread, between two cycles. Raises what it raises."""
+        answers: queue.SimpleQueue[tuple[T | None, Exception | None]] = queue.SimpleQueue()
+
+        def answer(engine: Engine) -> tuple[T | None, Exception | None]:
+            try:
+                return task(engine), None
+            except Exception as exc:  # noqa: BLE001 - raised again by who waits
+                return None, exc
+
+        self.station.post(Question(answer, answers.put))
+        found, exc = answers.get(timeout=STATION_WITHIN_S)
+        if exc is not None:
+            raise exc
+        return cast("T", found)
+
+    def await_durable(self) -> None:
+        """Return once all that was posted to the card is on it. Raises OSError when it isn't in time."""
+        done = threading.Event()
+        self._box.writer.post(EventBatch(self.clock.boot, []), done.set)
+        end_s = time.monotonic() + CARD_WITHIN_S
+        while not done.wait(CARD_LOOK_S):
+            if self._box.writer.trouble() is not None or time.monotonic() > end_s:
+                why = "the card takes nothing, so these settings could not be taken back after a power cut"
+                raise OSError(errno.EIO, why)
 
     def buses_for(self, after: Settings) -> ChangingBuses:
         """Return what of the buses changes; nothing is touched."""

@@ -16,7 +16,8 @@ from edge.core.notes import RegisterCopy
 from edge.core.types import Event
 
 COUNTER: Final = "counter/"
-NOT_COPIED: Final = frozenset({"running"})
+NOT_COPIED: Final = frozenset({"running", "trials"})
+"""Of this very run: whether it was cut, and what of its settings nobody has kept yet."""
 
 
 class Kept(Protocol):

@@ -9,7 +9,6 @@ power cut at any instant the box starts with the file as it is then.
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -19,7 +18,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from edge.core.clock import Clock
-from edge.core.commands import AFAR, Command, Result
+from edge.core.commands import Command, Result
 from edge.core.engine import Engine
 from edge.core.reload import Reload, ReloadReport
 from edge.core.replacing import Site
@@ -27,13 +26,13 @@ from edge.core.text import Text
 from edge.core.types import Event
 from edge.runtime.changing_buses import ChangingBuses
 from edge.runtime.outputs import has_same_pins
-from edge.runtime.station import Order, Question, Station
+from edge.runtime.station import Order, Station
+from edge.runtime.trying_out import SettingsText, T, tried_out
 from edge.settings.differing import Difference, difference
 from edge.settings.faults import SettingsError
-from edge.settings.load import load
+from edge.settings.load import load, loads
 from edge.settings.model import Settings
 
-STATION_WITHIN_S: Final = 20.0
 SIGNAL: Final = "signal"
 """The channel of SIGHUP."""
 BACK: Final = "undo"
@@ -79,6 +78,12 @@ class Changeable(Protocol):
     def once(self, name: str, task: Callable[[], None]) -> bool:
         """Run a task on a thread of its own; return False while one of that name runs."""
 
+    def ask(self, task: Callable[[Engine], T]) -> T:
+        """Return what this gives on the station's thread, between two cycles. Raises what it raises."""
+
+    def await_durable(self) -> None:
+        """Return once all that was posted to the card is on it. Raises OSError when it isn't in time."""
+
 
 class Reloading:
     """Carries out orders to reload, one at a time; `report` is what became of the last."""
@@ -89,12 +94,16 @@ class Reloading:
         self.report = ReloadReport()
         self._lock = threading.Lock()
         self._turn = 0
+        self._changing = threading.Lock()
+        """Held while settings change: those that are taken back have a thread of their own."""
         self._is_busy = False
         self._next: Command | None = None
         """A signal that came while a reload ran: the file may have changed after it was read."""
-        self._before: Settings | None = None
-        """What an order from afar replaced, until it is kept or taken back."""
-        box.station.engine.commands.on("reload", self.begin, undo=self.take_back)
+        self._read = SettingsText.of_file(config)
+        """What the file held when it was last read."""
+        self._in_force = self._read
+        box.station.engine.commands.on("reload", self.begin)
+        box.station.engine.commands.on_trial.on("reload", self.take_back)
 
     def ask(self, author: str, channel: str, number: int) -> None:
         """Order a reload as a signal does; any thread may ask."""
@@ -120,19 +129,23 @@ class Reloading:
             return Result(command.id, done=False, text=Text("reload_busy"))
         return Result(command.id, done=True, text=Text("reload_begun"))
 
-    def take_back(self) -> bool:
-        """Begin to go back to the settings before the last order from afar, which nobody kept; False: there are none.
+    def take_back(self, noted: Any) -> bool:
+        """Begin to go back to the settings before an order from afar, which nobody kept; False: it is nothing any more.
 
-        On the station's thread. The file stays as it is: what is wrong in it is its author's to mend, and a restart
-        reads it.
+        `noted` is what `_try_out` noted, maybe before a restart. On the station's thread. The file stays as it is: what
+        is wrong in it is its author's to mend, and until then these settings go before it, also at a start.
         """
-        before, self._before = self._before, None
-        return before is not None and self._box.once("reload-back", partial(self._go_back, before))
+        before = SettingsText.of_note(noted)
+        if before is None or self._read is None or self._read.sum != noted["file"]:
+            return False
+        return self._box.once("reload-back", partial(self._go_back, before))
 
-    def _go_back(self, before: Settings) -> None:
+    def _go_back(self, before: SettingsText) -> None:
         command = Command("taken-back", "reload", channel=BACK)
         try:
-            self._go_over(before, command)
+            with self._changing:
+                self._go_over(loads(before.text), command)
+                self._in_force = before
         except Exception as exc:  # a bug: what runs goes on, and the journal says so
             log.exception("the settings before could not be taken again")
             self._journal("reload_refused", command, {"state": "failed", "text": f"{type(exc).__name__}: {exc}"})
@@ -150,7 +163,8 @@ class Reloading:
     def _reported(self, command: Command, config: Path, *, is_trial: bool) -> ReloadReport:
         report = ReloadReport(command.id, "failed", str(config))
         try:
-            report = self._reload(command, report, config, is_trial=is_trial)
+            with self._changing:
+                report = self._reload(command, report, config, is_trial=is_trial)
         except Exception as exc:  # a bug: the old settings run on, and whoever asked hears of it
             log.exception("the settings could not be reloaded")
             report = msgspec.structs.replace(report, why=f"{type(exc).__name__}: {exc}")
@@ -158,7 +172,7 @@ class Reloading:
         return report
 
     def _reload(self, command: Command, report: ReloadReport, config: Path, *, is_trial: bool) -> ReloadReport:
-        box = self._box
+        box, read = self._box, SettingsText.of_file(config)
         replaced = partial(msgspec.structs.replace, report)
         try:
             after = load(config)
@@ -183,12 +197,14 @@ class Reloading:
         reopened = buses.reopened | _moved_outputs(box.settings, after)
         site = box.site_for(after, reopened)
         if box.settings == after:
+            self._read = self._in_force = read
             box.note_read()
             return named(state="unchanged")
         if is_trial:
             return named(state="checked", reopened=sorted(reopened))
-        self._before = box.settings if command.channel in AFAR else None
-        self._take(after, command, found, buses, site)
+        with tried_out(box, command, self._in_force, read):
+            self._take(after, command, found, buses, site)
+        self._read = self._in_force = read
         box.note_read()
         return named(state="done", reopened=sorted(reopened))
 
@@ -201,26 +217,10 @@ class Reloading:
 
     def _take(self, after: Settings, command: Command, found: Difference, buses: ChangingBuses, site: Site) -> None:
         """Go over to other settings that were tried, and say so."""
-        self._box.take(after, buses, partial(self._swap, site, after))
-        self._box.tell([self._event("reload", command, _counted(found))], after)
-        log.info("settings reloaded: %s", ", ".join(f"{name} {value}" for name, value in _counted(found).items()))
-
-    def _swap(self, site: Site, after: Settings) -> None:
-        """Let the station go over, on its own thread, and wait for it. Raises what that raised."""
-        answers: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
         box = self._box
-
-        def go_over(_engine: Engine) -> Exception | None:
-            try:
-                box.go_over(site, after)
-            except Exception as exc:  # noqa: BLE001 - raised again by who waits
-                return exc
-            return None
-
-        box.station.post(Question(go_over, answers.put))
-        exc = answers.get(timeout=STATION_WITHIN_S)
-        if exc is not None:
-            raise exc
+        box.take(after, buses, lambda: box.ask(lambda _engine: box.go_over(site, after)))
+        box.tell([self._event("reload", command, _counted(found))], after)
+        log.info("settings reloaded: %s", ", ".join(f"{name} {value}" for name, value in _counted(found).items()))
 
     def _journal(self, kind: str, command: Command, values: Mapping[str, Any]) -> None:
         self._box.tell([self._event(kind, command, values)])

@@ -149,6 +149,7 @@ class Supervisor:
         """Replaced as a whole where workers come or go while others look through it."""
         self._is_started = False
         self._once: dict[str, threading.Thread] = {}
+        self._all_run = threading.Event()
 
     def add(self, worker: Worker, bell: Bell, *, first: bool = False) -> Callable[[], None]:
         """Take a worker in, to be stopped after those added before, or `first` of all; return what wakes it.
@@ -162,11 +163,19 @@ class Supervisor:
         return bell.ring
 
     def once(self, name: str, task: Callable[[], None]) -> bool:
-        """Run a task on a thread of its own, which ends with it; return False while one of that name runs."""
+        """Run a task on a thread of its own, which ends with it; return False while one of that name runs.
+
+        It begins once all workers run: it may end some.
+        """
         running = self._once.get(name)
         if not self._is_started or (running is not None and running.is_alive()):
             return False
-        self._once[name] = threading.Thread(target=task, name=name, daemon=True)
+
+        def run() -> None:
+            self._all_run.wait()
+            task()
+
+        self._once[name] = threading.Thread(target=run, name=name, daemon=True)
         self._once[name].start()
         return True
 
@@ -190,6 +199,7 @@ class Supervisor:
         self._is_started = True
         for runner in reversed(self._runners):
             runner.start()
+        self._all_run.set()
 
     def blocked(self, now_s: float, longer_than_s: float) -> list[str]:
         """Return the names of workers that have been inside one step for longer than this."""

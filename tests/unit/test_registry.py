@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from edge.core.answers import Answers
 from edge.core.commands import Command, Result, Right, Verb
+from edge.core.on_trial import KEEP_MS, RESTARTS_MOST
 from edge.core.proposals import CODE_LETTERS, EXPIRES_MS, WRONG_MOST
 from edge.core.refusals import SENDERS_MOST
-from edge.core.registry import KEEP_MS, Confirm, Registry
+from edge.core.registry import Confirm, Registry
 from edge.core.text import Text
 from edge.settings import catalogue
 from edge.settings.expect import expected
@@ -36,12 +37,14 @@ SMS = "sms"
 class Modem:
     """One thing to set, by a registry of its own."""
 
-    def __init__(self, saved: Any = None, seed: int = 1) -> None:
-        self.apn = "old"
+    def __init__(self, saved: Any = None, seed: int = 1, trials: Any = None, apn: str = "old") -> None:
+        self.apn = apn
         self.set = 0
-        self.registry = Registry(TABLE, saved)
+        self.now_ms = 0
+        self.registry = Registry(TABLE, saved, trials)
         self.registry.random_below = random.Random(seed).randrange
-        self.registry.on("apn", self.carry_out, would=self.would, undo=self.undo)
+        self.registry.on("apn", self.carry_out, would=self.would)
+        self.registry.on_trial.on("apn", self.undo)
         self.registry.on("look", lambda command, _args: Result(command.id, done=True, text=Text("k", {"v": self.apn})))
 
     def would(self, command: Command, args: Apn) -> Result:
@@ -50,18 +53,20 @@ class Modem:
         return Result(command.id, done=True, text=Text("would", {"before": self.apn, "after": args.name}))
 
     def carry_out(self, command: Command, args: Apn) -> Result:
+        if command.channel == SMS:
+            self.registry.on_trial.begin(command, self.apn, self.now_ms)
         before, self.apn, self.set = self.apn, args.name, self.set + 1
         return Result(command.id, done=True, text=Text("set"), values={"before": before, "after": self.apn})
 
-    def undo(self) -> bool:
-        was, self.apn = self.apn, "old"
-        return was != "old"
+    def undo(self, noted: Any) -> bool:
+        was, self.apn = self.apn, noted
+        return was != noted
 
     def order(
         self, id_: str, verb: str = "apn", now_ms: int = 0, author: str = "+33600000001",
         right: Right = "configure", **args: Any,
     ) -> Result:  # fmt: skip
-        command = Command(id_, verb, args, author, SMS, right, proposes=verb == "apn")
+        command, self.now_ms = Command(id_, verb, args, author, SMS, right, proposes=verb == "apn"), now_ms
         return self.registry.carry_out(command, now_ms).result
 
 
@@ -192,14 +197,88 @@ def test_what_may_cut_the_box_off_is_taken_back_unless_kept() -> None:
     assert modem.registry.step(9 * KEEP_MS) == []
 
 
-def test_what_was_kept_stands() -> None:
-    modem = Modem()
-    code = modem.order("1", name="new").values["code"]
-    modem.order("2", "confirm", 1000, code=code)
-    assert modem.registry.keep("1") is True
-    assert modem.registry.keep("1") is False
-    modem.registry.step(9 * KEEP_MS)
+def changed(modem: Modem, name: str = "new", now_ms: int = 1000) -> Modem:
+    number = modem.set * 2
+    code = modem.order(f"{number}", name=name).values["code"]
+    assert modem.order(f"{number + 1}", "confirm", now_ms, code=code).done
+    return modem
+
+
+def restarted(modem: Modem) -> Modem:
+    registry = modem.registry
+    return Modem(registry.register(), trials=registry.on_trial.register(), apn=modem.apn)
+
+
+def test_over_a_restart_it_is_on_trial_as_long_again_and_taken_back_once() -> None:
+    modem = restarted(changed(Modem()))
+    assert modem.registry.step(500) == []
+    assert modem.registry.step(500 + KEEP_MS - 1) == []
     assert modem.apn == "new"
+    (undone,) = modem.registry.step(500 + KEEP_MS)
+    assert (modem.apn, undone.values) == ("old", {"id": "0"})
+    assert modem.registry.step(9 * KEEP_MS) == []
+
+
+def test_a_change_after_which_the_box_starts_again_and_again_is_not_waited_for() -> None:
+    modem = changed(Modem())
+    for _ in range(RESTARTS_MOST):
+        modem = restarted(modem)
+        assert modem.registry.step(1) == []
+        assert modem.apn == "new"
+    modem = restarted(modem)
+    (undone,) = modem.registry.step(1)
+    assert (modem.apn, undone.kind) == ("old", "command_undone")
+
+
+def test_what_was_taken_back_is_taken_back_at_each_start_and_told_no_more() -> None:
+    modem = changed(Modem())
+    modem.registry.step(1000 + KEEP_MS)
+    for _ in range(3):
+        modem = Modem(trials=modem.registry.on_trial.register(), apn="new")  # the file says so still
+        assert modem.registry.step(1) == []
+        assert modem.apn == "old"
+    modem = Modem(trials=modem.registry.on_trial.register(), apn="old")  # the file was mended
+    assert modem.registry.step(1) == []
+    assert modem.registry.on_trial.register() == {}
+
+
+def test_what_was_kept_stands_over_a_restart_too() -> None:
+    modem = changed(Modem())
+    assert modem.order("k", "keep", 2000).done
+    modem = restarted(modem)
+    assert modem.registry.on_trial.register() == {}
+    assert modem.registry.step(9 * KEEP_MS) == []
+    assert modem.apn == "new"
+    assert modem.order("k", "keep", 2000).done, "a repeat is answered as before"
+
+
+def test_a_second_change_that_nobody_keeps_goes_back_to_what_was_before_the_first() -> None:
+    modem = changed(changed(Modem()), "newer", 2000)
+    assert modem.registry.step(1000 + KEEP_MS) == [], "it is part of the second"
+    (undone,) = modem.registry.step(2000 + KEEP_MS)
+    assert (modem.apn, undone.values) == ("old", {"id": "2"})
+
+
+def test_a_change_that_failed_leaves_the_one_before_on_trial() -> None:
+    modem = changed(Modem())
+    never_mind = modem.registry.on_trial.begin(Command("9", "apn", {}, "b", SMS), "new", 5000)
+    never_mind()
+    (undone,) = modem.registry.step(1000 + KEEP_MS)
+    assert (modem.apn, undone.values) == ("old", {"id": "0"})
+
+
+def test_what_somebody_on_the_spot_changes_settles_it() -> None:
+    modem = changed(Modem())
+    modem.registry.on_trial.settle("look")
+    assert modem.registry.on_trial.register()
+    modem.registry.on_trial.settle("apn")
+    assert modem.registry.step(9 * KEEP_MS) == []
+    assert modem.apn == "new"
+
+
+@pytest.mark.parametrize("saved", [None, {}, [], "x", {"trials": 1}, {"trials": {"1": {"verb": 2}}}, {"back": []}])
+def test_a_register_of_another_version_stops_no_start(saved: Any) -> None:
+    assert Modem(trials=saved).registry.step(1) == []
 
 
 def test_its_sender_keeps_what_he_ordered_and_nobody_else_does() -> None:

@@ -121,6 +121,11 @@ def test_a_trial_says_what_would_change_and_changes_nothing(tmp_path: Path) -> N
         assert told(box, "reload_refused") == []
 
 
+def trial_of(box: Box) -> Any:
+    """Return what is durable of what is on trial."""
+    return box.events.registers.get("trials")
+
+
 def test_settings_that_were_read_by_order_from_afar_go_back_when_nobody_keeps_them(tmp_path: Path) -> None:
     plant = Plant(tmp_path)
     with plant.box(tmp_path / "state") as box:
@@ -130,13 +135,16 @@ def test_settings_that_were_read_by_order_from_afar_go_back_when_nobody_keeps_th
         box.station.post(Order(Command("s1", "reload", {}, "boss", "sms", "configure"), results.append))
         eventually(lambda: results and box.reloading.report.state == "done")
         assert box.settings != before
-        assert box.reloading.take_back()
+        noted = trial_of(box)["trials"]["s1"]["noted"]
+        assert box.reloading.take_back(noted)
         eventually(lambda: box.settings == before, what="as before")
         assert box.station.engine.limits["volts.high"].spec.value == 2.0
         eventually(lambda: [event.get("channel") for event in told(box, "reload")] == ["sms", "undo"])
-        assert not box.reloading.take_back(), "once"
         assert reload(box).state == "done", "what is ordered on the spot stays"
-        assert not box.reloading.take_back()
+        eventually(lambda: trial_of(box) == {})
+        plant.config.write_text(plant.config.read_text() + "\n")
+        assert reload(box).state == "unchanged"
+        assert not box.reloading.take_back(noted), "it is another file now"
 
 
 def test_only_the_device_that_changed_is_opened_anew(tmp_path: Path) -> None:

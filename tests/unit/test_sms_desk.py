@@ -286,14 +286,16 @@ def reloading(undone: list[int]) -> Texted:
     """Return a site on which a reload was ordered by text and confirmed."""
     box = Texted()
 
-    def undo() -> bool:
-        undone.append(1)
+    def undo(noted: Any) -> bool:
+        undone.append(noted)
         return True
 
     def reload(command: Command, _args: Reload) -> Result:
+        box.engine.commands.on_trial.begin(command, 1, box.engine.now_ms)
         return Result(command.id, done=True, text=Text("reload_begun"))
 
-    box.engine.commands.on("reload", reload, undo=undo)
+    box.engine.commands.on("reload", reload)
+    box.engine.commands.on_trial.on("reload", undo)
     told = box.text(f"YES {code_in(box.text('RELOAD'))}")
     assert "Reply KEEP within 15 min" in told
     return box
