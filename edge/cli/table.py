@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from edge.cli import banner, consumption, costs, rows
-from edge.cli.cells import Line, Piece, both_ends, cells, filled, plain
+from edge.cli.cells import Line, Piece, both_ends, cells, filled
 from edge.cli.trend import Trends
 from edge.cli.words import Words
 
@@ -34,13 +34,6 @@ class Sight(msgspec.Struct):
     silent_s: float = 0.0
     """How long the box has not answered: what is shown is that old."""
     is_help: bool = False
-
-
-def render(
-    live: Mapping[str, Any], trends: Trends, page: int, size: tuple[int, int], zone: tzinfo, now_ms: int, lang: str
-) -> list[str]:
-    """Return the table's plain text: exactly size[1] lines of exactly size[0] cells."""
-    return [plain(line) for line in compose(Sight(live, trends, page), size, zone, now_ms, lang)]
 
 
 def compose(sight: Sight, size: tuple[int, int], zone: tzinfo, now_ms: int, lang: str) -> list[Line]:

@@ -80,7 +80,6 @@ class Memory(msgspec.Struct):
     settled: int = -1
     heard_ms: int | None = None
     """UTC ms at which the gateway was heard last."""
-    asked_ms: int = 0
     gone: list[tuple[int, int]] = []
     """Ranges of counters of which the gateway was told that they never come."""
     lessons: list[bytes] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from datetime import tzinfo
 from itertools import repeat
@@ -22,8 +21,6 @@ BACKLOG_DAYS: Final = 30
 EMPTY_MOST: Final = 4 * COUNT_MAX  # intervals; whole messages of nothing are told for so many, in a row
 AT_ONCE: Final = 24  # messages of backlog that are made at one instant at most
 DAY_MS: Final = 86_400_000
-
-log = logging.getLogger(__name__)
 
 
 class Part(NamedTuple):

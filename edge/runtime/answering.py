@@ -41,10 +41,6 @@ class _Answer:
             result = msgspec.structs.replace(result, text=text, values={**result.values, KEPT: False})
         reply(result)
 
-    @property
-    def is_given(self) -> bool:
-        return not self._once
-
 
 class _Batch:
     """The answers that wait for one batch."""

@@ -7,7 +7,6 @@ an unchanged box writes nothing.
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -27,8 +26,6 @@ from edge.store.fs import RealFs
 FILE: Final = "vigie-label.svg"
 LEFT: Final = "label-left"
 MODEL: Final = "proc/device-tree/model"
-
-log = logging.getLogger(__name__)
 
 
 class Due(msgspec.Struct, frozen=True):

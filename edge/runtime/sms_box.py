@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from edge.links.modem_hands import FileHands
 from edge.links.sms import SmsLink
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 ANSWERS: Final = (Path("/run/vigie-modem"), Path("/run/vigie-modem-reset"))
 """Where the two units that may touch the modem leave their answers."""
-
-Open: TypeAlias = Callable[[SmsSettings], Mailbox]
 
 
 def gammu(sms: SmsSettings) -> Mailbox:

@@ -58,8 +58,11 @@ def fault_line(fault: Fault, lang: str) -> str:
     """Return one fault in one line: where, what, what to write."""
     where = render(lang, "card_page.line", {"line": fault.line}) if fault.line else ""
     key = f"{fault.path}{render(lang, 'card_page.colon', {})}" if fault.path else ""
-    told = f"{where}{key}{message(fault, lang)}"
-    return told if len(told) <= LONGEST else f"{told[: LONGEST - 1]}…"
+    return _short(f"{where}{key}{message(fault, lang)}")
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 
 def _head(name: str, when: str, box: str) -> str:
@@ -153,4 +156,4 @@ def of_test(report: str, lang: str) -> Iterator[str]:
     parts = report.removeprefix("\ufeff").replace("\r\n", "\n").split(f"\n{BETWEEN}\n")
     if len(parts) == len(LANGUAGES):
         lines = [line for line in parts[LANGUAGES.index(lang)].split("\n") if line.strip()]
-        yield from (line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…" for line in lines[:MOST_LINES])
+        yield from map(_short, lines[:MOST_LINES])

@@ -16,8 +16,6 @@ INSTANTS: Final = (
 )  # fmt: skip
 """A value that is UTC ms, the one that says where it came from ("": it was planned so), and the name of both as a local
 time in a sentence."""
-ALARM_TEXTS: Final = {"this": "per", "sign": "or_equal", "level": "at"}
-"""What a sentence of an alarm calls values that it says in another way -> the value's name."""
 DOUBT: Final = "~"
 """Before a time that nobody vouches for."""
 

@@ -26,7 +26,6 @@ from edge.upstream.gateway_log import StreamReader, dating
 from edge.upstream.gateway_points import VIA, is_ours, points_of
 
 OPEN_S: Final = 20.0
-TICK_S: Final = 10.0
 FULL_S: Final = 0.02
 LOOK_S: Final = 1.0  # what the gateway wrote since
 STEADY_S: Final = 10.0

@@ -38,6 +38,4 @@ FILES: Final = (
 """Beside them the keyring: `etc/rauc/keyring.pem`, made by `image.update.keys.keyring`."""
 ENABLED: Final = ("vigie-update-settle.service", "vigie-update-confirm.service", "vigie-update-bound.timer")
 """To be enabled; the others are started by these, by RAUC or by udev."""
-PACKAGES: Final = ("rauc", "rauc-service", "dbus")
-"""What it needs of Debian; and of the kernel dm-verity, loop, squashfs, vfat, exfat."""
 KEYRING: Final = "etc/rauc/keyring.pem"

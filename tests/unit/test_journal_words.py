@@ -14,7 +14,7 @@ from edge.core.ports import Reader
 from edge.core.types import Event
 from edge.runtime.station import Order
 from edge.settings import catalogue, packaged
-from edge.settings.event_text import ALARM_TEXTS, INSTANTS, sentence
+from edge.settings.event_text import INSTANTS, sentence
 from edge.settings.load import load
 from edge.sim.simulation import Simulation
 from edge.sim.upstream import Outage
@@ -22,6 +22,8 @@ from tests.plant import Plant
 from tests.support import ROOT, eventually
 
 LANGUAGES = sorted(path.name for path in (ROOT / "config" / "text").iterdir() if (path / "LC_MESSAGES").is_dir())
+ALARM_TEXTS = {"this": "per", "sign": "or_equal", "level": "at"}
+"""What a sentence of an alarm calls values that it says in another way -> the value's name."""
 FIELD = re.compile(r"\{(\w+)(?::([^{}]*))?\}")
 PARIS = ZoneInfo("Europe/Paris")
 

@@ -11,7 +11,7 @@ import pytest
 from edge.cli import rows, table
 from edge.cli.cells import cells, plain
 from edge.cli.screen import STYLES
-from edge.cli.table import Sight, compose, render
+from edge.cli.table import Sight, compose
 from edge.cli.trend import Trends
 from edge.core.view import LimitView
 from tests.fake_desk import NOW_MS, FakeDesk, value
@@ -37,11 +37,16 @@ def live(desk: FakeDesk) -> dict[str, Any]:
     return live_of(desk)
 
 
+def render(live: dict[str, Any], trends: Trends, now_ms: int = NOW_MS, **sight: Any) -> list[str]:
+    size, lang = sight.pop("size", SIZE), sight.pop("lang", "en")
+    return [plain(line) for line in compose(Sight(live, trends, **sight), size, PARIS, now_ms, lang)]
+
+
 def shown(live: dict[str, Any], size: tuple[int, int] = SIZE, page: int = 0, lang: str = "en") -> list[str]:
     trends = Trends()
     for t_s in range(0, 60, 6):
         trends.take(live["values"], t_s)
-    return render(live, trends, page, size, PARIS, NOW_MS, lang)
+    return render(live, trends, page=page, size=size, lang=lang)
 
 
 def row_of(lines: list[str], point: str) -> str:
@@ -263,7 +268,7 @@ def test_a_state_lies_flat_until_it_changes(live: dict[str, Any]) -> None:
     trends = Trends()
     for t_s, state in ((0, 1), (6, 0), (12, None), (18, 1)):
         trends.take([door | {"value": state, "quality": "good" if state is not None else "bad"}], t_s)
-    assert row_of(render(live, trends, 0, SIZE, PARIS, NOW_MS, "en"), "door.north").endswith(" █▁·█")
+    assert row_of(render(live, trends), "door.north").endswith(" █▁·█")
 
 
 def test_narrow_screens_lose_the_trend_then_the_limit_but_never_the_quality() -> None:
@@ -291,8 +296,8 @@ def test_every_style_that_a_line_names_exists(live: dict[str, Any]) -> None:
 
 def test_the_clock_is_the_sites_also_when_summer_time_ends() -> None:
     live = live_of(FakeDesk())
-    before = render(live, Trends(), 0, SIZE, PARIS, 1_792_889_999_000, "en")[0]  # 25 October 2026 00:59:59 UTC
-    after = render(live, Trends(), 0, SIZE, PARIS, 1_792_890_000_000, "en")[0]
+    before = render(live, Trends(), 1_792_889_999_000)[0]  # 25 October 2026 00:59:59 UTC
+    after = render(live, Trends(), 1_792_890_000_000)[0]
     assert "Sun 25 Oct 02:59:59" in before
     assert "Sun 25 Oct 02:00:00" in after
 
