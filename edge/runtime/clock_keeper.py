@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from edge.core.calendar import instant_ms
-from edge.core.clock import DATED_FROM, TRUST, Clock, ClockEntry, Dating, TimeSources
+from edge.core.clock import DATED_FROM, TRUST, Clock, ClockEntry, Dating, TimeSources, is_dated
 from edge.core.commands import Command, Result
 from edge.core.text import Text
 from edge.core.timekeeping import TimeSet, step_of
@@ -64,9 +64,13 @@ class ClockKeeper:
         self._date_past(now_ms)
 
     def hear(self, fix: Fix, witness: str) -> None:
-        """Take the time of day that a device tells."""
-        if self._sources is not None:
-            self._sources.offer(fix, witness)
+        """Take the time of day that a device tells; the first that is believed is entered with the next step."""
+        if self._sources is None:
+            return
+        self._sources.offer(fix, witness)
+        known = self.entered.entry(self._clock.boot, fix.t_ns // 1_000_000)
+        if known is None or not is_dated(known.source):
+            self.due_ms = 0
 
     def _look_at_clock(self, now_ms: int, more: Mapping[str, Any]) -> None:
         source = self._clock.trust()

@@ -21,7 +21,8 @@ SLOWEST_FRAME_MS: Final = 10_000
 ABSENT_MS: Final = 45_000  # an overloaded three-phase meter sends its long frame only each 15 s
 FRAMES_TO_MISS: Final = 3  # before a label that never came is called not_sent
 MIDDLE_MS: Final = 500  # DATE tells whole seconds, begun ones
-DATE_EACH_MS: Final = 10_000  # a time a frame would wake the box for nothing
+DATE_EACH_MS: Final = 10_000  # a time a frame would wake the box for nothing …
+DATES_AT_FIRST: Final = 3  # … but a box may wait for it at its start, and believes what so many frames say
 DATE_ERROR_MS: Final = 2000  # half a second of that, and a frame may tell a time that is a second old
 
 
@@ -45,7 +46,8 @@ class MeterView:
         """Counters that have not yet said that their register is another one's: a higher one would look like use."""
         self._interval_ms = 0.0
         self._frames = 0
-        self._told_ms: float | None = None
+        self._told_ms = 0.0
+        self._times_told = 0
 
     @property
     def sums(self) -> list[str]:
@@ -93,10 +95,10 @@ class MeterView:
         that of the frame's first byte: a frame lasts most of a second on the line.
         """
         told = self.judge.clock_s()
-        is_due = self._told_ms is None or end.t_ms - self._told_ms >= DATE_EACH_MS
+        is_due = self._times_told < DATES_AT_FIRST or end.t_ms - self._told_ms >= DATE_EACH_MS
         if told is None or told[1] != end.t_ms or not is_due:
             return None
-        self._told_ms = end.t_ms
+        self._told_ms, self._times_told = end.t_ms, self._times_told + 1
         octets = 2 + sum(len(group.raw) + 2 for group in end.groups)  # STX, LF and CR of each group, ETX
         began_ms = end.t_ms - octets * byte_ms
         return Fix("tic", round(began_ms * 1e6), told[0] * 1000 + MIDDLE_MS, DATE_ERROR_MS)

@@ -176,6 +176,24 @@ def set_time(rig: Rig, at: str) -> Result:
     return rig.keeper.set_by_person(command, TimeSet(at), ZoneInfo("Europe/Paris"))
 
 
+def test_the_first_time_that_is_believed_is_entered_with_the_next_step_and_later_ones_at_their_time() -> None:
+    clock = Told("unconfirmed")
+    rig = told(clock)
+    rig.step(3)
+    fix = Fix("tic", clock.now_ns, 1_795_500_000_000, 2000)
+    rig.keeper.hear(fix, "linky")
+    rig.step()
+    assert rig.batches == [], "one alone is not believed"
+    clock.verdict = "used"
+    rig.keeper.hear(fix, "linky")
+    rig.step()
+    assert rig.entered() == [(4, "tic")]
+    due_ms, looks = rig.keeper.due_ms, clock.looks
+    rig.keeper.hear(fix, "linky")
+    rig.step(1)
+    assert (rig.keeper.due_ms, clock.looks) == (due_ms, looks), "who has a date is not woken by the next"
+
+
 @pytest.mark.parametrize("step_ms", [-10 * 31_557_600_000, -86_400_000, -3_600_000, -2000, 2000, 3_600_000, 86_400_000])
 def test_a_step_is_entered_with_its_size_and_what_was_before(step_ms: int) -> None:
     rig = Rig("ntp")
