@@ -40,6 +40,17 @@ MASKED: Final = (
     "systemd-networkd-wait-online.service",
     "systemd-firstboot.service",
     "proc-sys-fs-binfmt_misc.automount",
+    # each of these is a process or two at the start, and nothing here looks at them
+    "dev-hugepages.mount",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
+    "sys-kernel-config.mount",
+    "sys-fs-fuse-connections.mount",
+    "modprobe@configfs.service",
+    "modprobe@drm.service",
+    "modprobe@efi_pstore.service",
+    "modprobe@fuse.service",
+    "systemd-pstore.service",
     "ssh.socket",
     "sshd@.service",
 )

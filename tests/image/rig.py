@@ -15,6 +15,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import paho.mqtt.client as paho
+
 from hal.fake.meter import PtyMeter
 from tests.fault.harness import Command, receive_command
 from tests.hil.guest.qmp import Qmp
@@ -114,6 +116,32 @@ def playing(meter: PtyMeter) -> Iterator[None]:
     finally:
         is_over.set()
         thread.join()
+
+
+class Acknowledgements:
+    """When the first acknowledgement of a record passed the broker: to ask the board itself would cost it seconds."""
+
+    def __init__(self, port: int, box: str = "b0042") -> None:
+        self._streams: set[str] = set()
+        self.first_s: float | None = None
+        """On this machine's monotonic clock."""
+        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        self._client.on_message = self._hear
+        self._client.connect("127.0.0.1", port)
+        self._client.subscribe([(f"vigie/v1/{box}/up/m", 1), (f"vigie/v1/{box}/down/ack", 1)])
+        self._client.loop_start()
+
+    def _hear(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        told = json.loads(message.payload)
+        if message.topic.endswith("/up/m"):
+            self._streams.add(told["stream"])
+        elif told["stream"] in self._streams and self.first_s is None:
+            self.first_s = time.monotonic()
+
+    def close(self) -> None:
+        """Leave the broker."""
+        self._client.disconnect()
+        self._client.loop_stop()
 
 
 def file_of(card: Card, part: str, path: str) -> bytes:

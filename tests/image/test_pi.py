@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,14 @@ def test_a_card_reads_its_meter_and_its_records_are_acknowledged(
         card.meter = "tic"
         card.start()
         question = "SELECT value FROM records WHERE point = ? AND value IS NOT NULL"
-        eventually(lambda: rig.stored(tmp_path, question, "tic.index"), rig.BOOT_S, "a record of the meter is stored")
-        told = 'until vigie buffer --json | grep -q \'"acknowledged":{[^}]*"mqtt":[1-9]\'; do sleep 1; done'
-        first_s = float(card.shell(f"PATH=/opt/vigie/bin:$PATH; {told}; cut -d' ' -f1 /proc/uptime", 120).split()[-1])
+        with closing(rig.Acknowledgements(broker.port)) as acknowledged:
+            eventually(lambda: acknowledged.first_s is not None, rig.BOOT_S, "a record is acknowledged")
+        assert acknowledged.first_s is not None
+        asked_s = time.monotonic()
+        first_s = float(card.shell("cat /proc/uptime").split()[0]) - (asked_s - acknowledged.first_s)
+        held = rig.told(card, "/opt/vigie/bin/vigie buffer --json")
+        assert held["records"]["acknowledged"]["mqtt"] > 0
+        eventually(lambda: rig.stored(tmp_path, question, "tic.index"), 60, "a record of the meter is stored")
         print(f"\nRaspberry Pi 3B, emulated: first acknowledged record after {first_s:.0f} s of its own time")
         eventually(lambda: rig.stored(tmp_path, question, "water"), 60, "the GPIO is open: a count of 0 is a value")
         line = card.shell("stty -a -F /dev/ttyAMA0").replace(";", " ")
