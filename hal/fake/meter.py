@@ -118,6 +118,14 @@ class PtyMeter(PtyPort):
         with contextlib.suppress(BlockingIOError):  # nobody reads: a line keeps nothing
             self.bytes_sent += os.write(self._master, data)
 
+    def lose_unread(self, most: int) -> None:
+        """Drop what lies in the port unread when it is more than so many octets, as a closed UART drops all of it.
+
+        For a reader that has the port open for somebody else: an emulated board takes nothing while its port is closed.
+        """
+        if self._slave is not None and self.waiting() > most:
+            termios.tcflush(self._slave, termios.TCIFLUSH)
+
     def waiting(self) -> int:
         """Return how many bytes lie in the port unread: the kernel hands over what was written when it gets to it."""
         if self._slave is None:

@@ -26,7 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self
 
-from image.card import initramfs, layout
+from image.card import initramfs, layout, trees
 from image.card.host import run
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -268,6 +268,8 @@ class Card:
         # the card leaves the pins to the PL011; the console of the harness is the mini UART, without pins
         run("fdtput", "-t", "s", tree, MINI_UART, "status", "okay")
         run("fdtput", "-d", tree, MINI_UART, "pinctrl-0", "pinctrl-names")
+        # an input of the emulated GPIO reads 0: a shorted bus, whose search is done 64 times each ten seconds
+        run("fdtput", "-t", "s", tree, trees.ONE_WIRE, "status", "disabled")
         return self._told(tree)
 
     def _told(self, tree: Path) -> Path:

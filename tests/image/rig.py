@@ -26,6 +26,8 @@ from tests.support import eventually
 
 HOST = "10.0.2.2"
 """This machine, as a guest of QEMU's own network sees it."""
+UNREAD_OCTETS = 1000
+"""Of a meter's line: about a second of it, older is gone when a board opens its port."""
 BOOT_S = 420
 """A board under emulation, while the machine does other work as well."""
 
@@ -107,6 +109,7 @@ def playing(meter: PtyMeter) -> Iterator[None]:
 
     def turn() -> None:
         while not is_over.is_set():
+            meter.lose_unread(UNREAD_OCTETS)
             is_over.wait(max(0.01, meter.step(time.monotonic()) - time.monotonic()))
 
     thread = threading.Thread(target=turn, name="the meter's line")

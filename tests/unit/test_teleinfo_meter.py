@@ -10,6 +10,7 @@ import pytest
 from hal.decode.teleinfo.frames import Decoder, FrameEnd
 from hal.fake.meter import PtyMeter
 from hal.fake.meter_frames import Meter, Mode, local_time
+from tests.support import eventually
 
 KINDS: list[dict[str, object]] = [
     {"mode": "historique"},
@@ -85,6 +86,21 @@ def test_the_line_carries_its_bit_rate_and_no_more(tmp_path: Path, mode: Mode, b
             assert line.step(100.0 + n / 10) == pytest.approx(100.2 + n / 10)
         expected = bytes_a_second * 4.9
         assert 0.85 * expected <= line.bytes_sent <= expected
+    finally:
+        line.close()
+
+
+def test_a_port_that_is_closed_can_lose_what_is_old(tmp_path: Path) -> None:
+    line = PtyMeter(Meter("standard"), tmp_path / "tty")
+    try:
+        for n in range(5):
+            line.step(float(n))
+        sent = line.bytes_sent
+        eventually(lambda: line.waiting() == sent > 1000, 5, "all of it lies there")
+        line.lose_unread(sent)
+        assert line.waiting() == sent
+        line.lose_unread(sent - 1)
+        assert line.waiting() == 0
     finally:
         line.close()
 
