@@ -1,7 +1,7 @@
 """Which of the two systems of a card runs here, how it was started, and what starts next.
 
-The kernel's command line says the slot (`vigie.slot=a`), the firmware's device tree whether this start is a try
-(`chosen/bootloader/tryboot`), autoboot.txt what an ordinary start takes. Another installation has no slots.
+The kernel's command line says the slot (`vigie.slot=a`), autoboot.txt what an ordinary start takes: the other one is
+started for a try alone. Another installation has no slots.
 """
 
 from __future__ import annotations
@@ -47,12 +47,18 @@ class Slots:
         self.boot = root / BOOT
 
     def booted(self) -> Booted:
-        """Return what was started; a start whose device tree says nothing is an ordinary one."""
+        """Return what was started: a try is a start of the slot that autoboot.txt does not name.
+
+        Where that can't be read, the firmware's device tree says it; without either the start is an ordinary one.
+        """
         words = self._text("proc/cmdline").split()
         named = [word.removeprefix("vigie.slot=") for word in words if word.startswith("vigie.slot=")]
         slot = next((slot for slot in SLOTS if named[-1:] == [slot]), None)
-        flag = self._octets("proc/device-tree/chosen/bootloader/tryboot")
-        return Booted(slot, is_try=slot is not None and any(flag))
+        try:
+            return Booted(slot, is_try=slot is not None and self.autoboot().primary != slot)
+        except (OSError, ValueError):
+            flag = self._octets("proc/device-tree/chosen/bootloader/tryboot")
+            return Booted(slot, is_try=slot is not None and any(flag))
 
     def lost(self) -> Slot | None:
         """Return the committed system that the initramfs could not start, and took the other one for."""

@@ -96,6 +96,8 @@ def lay_files(root: Path, made: Release, keyring: str) -> None:
     put(ROOT / "config/gammu-smsdrc", root / "etc/gammu-smsdrc")
     (root / update.KEYRING).write_text(keyring, "ascii")
     put(HERE / "grow.py", root / "usr/lib/vigie-card/grow.py")
+    put(HERE / "early/restart", root / "usr/lib/vigie-card/restart")
+    put(HERE / "vigie-next-start", root / "usr/lib/systemd/system-shutdown/vigie-next-start", 0o755)
     # users that were there before shadow was have "x" there: no password fits it, and it is said as for the others
     shadow = root / "etc/shadow"
     shadow.write_text(re.sub(r"(?m)^([a-z]+):x:", r"\1:!:", shadow.read_text("ascii")), "ascii")
