@@ -32,7 +32,7 @@ from edge.settings.trial_text import FILE
 from edge.store.update_store import published
 
 SETTLED: Final = f"{FOLDER}/settled"
-"""There once nothing is left to do at this start: vigie-card-settle.service waits for its absence."""
+"""There once nothing is left to do at this start: vigie-card-status.service waits for its absence."""
 EXIT_NOT_YET: Final = 1
 REPORT: Final = f"var/lib/vigie/{FILE}"
 MOST_LETTERS: Final = 20_000

@@ -25,6 +25,17 @@ def test_each_example_of_the_pages_is_taken(block: str) -> None:
     assert rig.take().state == "applied"
 
 
+def test_the_examples_of_both_pages_have_the_same_keys_and_their_tables_the_same_rows() -> None:
+    shapes = []
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        keys = [re.findall(r"^(\w+|\[.*?\]+)", block, re.MULTILINE) for block in BLOCK.findall(text)]
+        shapes.append(
+            (keys, re.findall(r"^\| (`.*?`) ", text, re.MULTILINE), len(re.findall(r"^## ", text, re.MULTILINE)))
+        )
+    assert shapes[0] == shapes[1]
+
+
 def test_the_pages_have_an_example_of_each_kind_of_network() -> None:
     for page in PAGES:
         kinds = [
