@@ -35,6 +35,8 @@ TRIED: Final = "reboot: Restarting system with command '0 tryboot'"
 MEMORY_MIB: Final = {"virt": 1024, "raspi3b": 1024}
 CARD_BYTES: Final = 4 << 30
 """The emulated card reader of the Pi takes powers of two only."""
+LOOK_EACH_S: Final = 0.1
+"""At a console that is a file: oftener takes time from the board."""
 SHELL_LINE: Final = {"virt": "hvc0", "raspi3b": "ttyS1"}
 SHELL: Final = """mkdir -p /run/systemd/system/sysinit.target.wants
 cat >/run/systemd/system/harness.service <<'UNIT'
@@ -199,12 +201,12 @@ class Card:
         """Return what the console said that matches. Raises CardError when it has not after so long, or QEMU ended."""
         until = time.monotonic() + within_s
         while True:
-            is_over = self._qemu is None or self._qemu.poll() is not None
+            is_over = self._is_over()
             if found := re.search(pattern, self.said()):
                 return found[0]
             if is_over or time.monotonic() > until:
                 raise CardError(f"no {pattern!r} after {within_s:.0f} s: {self.said()[-1500:]}")
-            time.sleep(0.1)
+            self._is_over(LOOK_EACH_S)
 
     def ended(self, within_s: float) -> None:
         """Wait for the board to be off, or about to start again. Raises CardError."""
@@ -227,8 +229,10 @@ class Card:
     def shell(self, command: str, within_s: float = 60) -> str:
         """Return what a command of the root shell printed. Raises CardError when it fails or does not end."""
         token = secrets.token_hex(4)
-        self._send(f"{{ {command}\n}} 2>&1; printf '%s-%s=%d=\\n' {token} end $?\n", within_s)
-        found = self._hear(rf"(?s)(.*?){token}-end=(\d+)=\r?\n", within_s)
+        # from its own mark on: what a slow shell was asked before it answered at all may come late
+        begin = f"printf '%s-%s\\n' {token} begin"
+        self._send(f"{begin}; {{ {command}\n}} 2>&1; printf '%s-%s=%d=\\n' {token} end $?\n", within_s)
+        found = self._hear(rf"(?s){token}-begin\r?\n(.*?){token}-end=(\d+)=\r?\n", within_s)
         printed = re.sub(r"^(bash-[\d.]+# |> )*", "", found[1].decode(errors="replace").replace("\r\n", "\n"))
         if int(found[2]):
             raise CardError(f"{command!r} gave {int(found[2])}: {printed[-1500:]}")
@@ -245,6 +249,16 @@ class Card:
         return float(stamps[-1]) if stamps else 0.0
 
     # --- inside
+
+    def _is_over(self, within_s: float = 0.0) -> bool:
+        """Return whether no board runs, or ends within so long: what it does meanwhile is looked at afterwards."""
+        if self._qemu is None:
+            return True
+        try:
+            self._qemu.wait(within_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def _boot_partition(self) -> int:
         section, chosen = "all", {"all": 1, "tryboot": 1}
@@ -305,16 +319,15 @@ class Card:
                 line.connect(str(self._folder / "shell.sock"))
             except (FileNotFoundError, ConnectionRefusedError):
                 line.close()
-                if time.monotonic() > until or self._qemu is None or self._qemu.poll() is not None:
+                if time.monotonic() > until or self._is_over(LOOK_EACH_S):
                     raise
-                time.sleep(0.1)
             else:
                 return line
 
     def _hear(self, pattern: str, within_s: float) -> re.Match[bytes]:
         until = time.monotonic() + within_s
         while not (found := re.search(pattern.encode(), self._heard)):
-            if time.monotonic() > until or self._qemu is None or self._qemu.poll() is not None or self._line is None:
+            if time.monotonic() > until or self._is_over() or self._line is None:
                 raise CardError(f"no answer after {within_s:.0f} s: {self._heard[-500:]!r} {self.said()[-1000:]}")
             try:
                 self._heard += self._line.recv(65536)
