@@ -45,7 +45,6 @@ class Line:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("VIGIE_SOCKET", str(tmp_path / "no.sock"))
-    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
@@ -158,10 +157,10 @@ def test_the_command_says_what_it_hears_and_never_writes_over_a_file(
         port = str(line.pty.port)
         assert tic_record.run(parsed(port, "--for", "1", "-o", str(place / "there.bin"))) == 2
         assert "there.bin: File exists" in capsys.readouterr().err
-        assert tic_record.run(parsed(port, "--for", "1", "-o", "new.bin", "--json")) == 1
+        assert tic_record.run(parsed(port, "--for", "1", "-o", str(place / "new.bin"), "--json")) == 1
         assert json.loads(capsys.readouterr().out)["mode"] == ""
     assert (place / "there.bin").read_bytes() == b"before"
-    assert tic_record.run(parsed(str(place / "none"), "--for", "1", "-o", "third.bin")) == 2
+    assert tic_record.run(parsed(str(place / "none"), "--for", "1", "-o", str(place / "third.bin"))) == 2
     assert "there is no such port" in capsys.readouterr().err
     assert not (place / "third.bin").exists(), "nothing was written to it"
 
