@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from edge.cli.broker import add_broker_arguments
+
 STATE: Final = "/var/lib/vigie-gateway/gateway.db"
 ACTS: Final[dict[str, str]] = {
     "boxes": "all boxes: who is silent, what each costs, who asks to join",
@@ -36,12 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", choices=["jsonl"], help="what is to be sent goes to standard output as JSON lines")
     parser.add_argument("--db", type=Path, metavar="FILE", help="without a broker: store here, as vigie receive does")
     parser.add_argument("--broker", metavar="HOST[:PORT]", help="publish to this MQTT broker, such as localhost:1883")
-    parser.add_argument("--user", default="", help="user name at the broker")
-    parser.add_argument("--password-file", default="", metavar="FILE", help="its first line is the password")
-    parser.add_argument("--tls", action="store_true", help="use TLS; also when one of the next three is given")
-    parser.add_argument("--ca", default="", metavar="FILE", help="authorities (PEM); the system's where absent")
-    parser.add_argument("--cert", default="", metavar="FILE", help="our own certificate (PEM)")
-    parser.add_argument("--key", default="", metavar="FILE", help="its key (PEM)")
+    add_broker_arguments(parser)
     parser.add_argument("--price", type=float, metavar="P", help="of one message, kept for vigie gateway boxes")
     parser.add_argument("--currency", metavar="C", help="such as EUR")
     parser.add_argument("--budget", type=int, metavar="N", help="messages a box may send in a month, for the table")

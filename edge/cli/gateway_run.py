@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import secrets
 import select
 import sys
 import time
@@ -13,10 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from edge.cli.receive import MAX_PACKET, host_and_port, locked, turn
+from edge.cli.broker import target
+from edge.cli.receive import locked, turn
 from edge.core.ports import Worker
-from edge.links.dialling import Files
-from edge.links.paho_connection import PahoConnection, Target
+from edge.links.paho_connection import PahoConnection
 from edge.upstream.gateway import Gateway
 from edge.upstream.gateway_broker import Publisher
 from edge.upstream.gateway_jsonl import JsonLines
@@ -144,11 +143,4 @@ def _consumer(args: argparse.Namespace, gateway: Gateway) -> Worker:
             return LedgerConsumer(gateway, Ledger(args.db), time.time)
         except Exception as exc:  # whatever is wrong with the file, its name and the cause are the answer
             raise StoreError(f"{args.db}: can't be used as a database: {exc}") from exc
-    tls = args.tls or bool(args.ca or args.cert)
-    host, port = host_and_port(args.broker, 8883 if tls else 1883)
-    where = Target(
-        host=host, port=port, client_id=f"vigie-gateway-{secrets.token_hex(4)}",
-        tls=Files(args.ca, args.cert, args.key) if tls else None, username=args.user,
-        password_file=args.password_file, max_packet=MAX_PACKET,
-    )  # fmt: skip
-    return Publisher(gateway, PahoConnection(where))
+    return Publisher(gateway, PahoConnection(target(args, "vigie-gateway")))

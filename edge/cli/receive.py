@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import fcntl
 import logging
-import secrets
 import select
 import signal
 import sys
@@ -18,17 +17,16 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final
 
+from edge.cli.broker import add_broker_arguments, target
 from edge.core.batch_forms import Batch, EventPack
 from edge.core.ports import Worker
-from edge.links.dialling import Files
-from edge.links.paho_connection import PahoConnection, Target
+from edge.links.paho_connection import PahoConnection
 from edge.upstream.catalogue import Catalogue
 from edge.upstream.ledger import Ledger, Stored
 from edge.upstream.lines import box_line, entry_lines, event_lines
 from edge.upstream.receive import Receiver
 
 EVERY_S: Final = 2.0
-MAX_PACKET: Final = 4_000_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,34 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--box", action="append", default=[], metavar="ID", help="only this box; may be given often")
     parser.add_argument("--json", action="store_true", help="print each entry that is stored as a line of JSON")
-    parser.add_argument("--user", default="", help="user name at the broker")
-    parser.add_argument("--password-file", default="", metavar="FILE", help="its first line is the password")
-    parser.add_argument("--tls", action="store_true", help="use TLS; also when one of the next three is given")
-    parser.add_argument("--ca", default="", metavar="FILE", help="authorities (PEM); the system's where absent")
-    parser.add_argument("--cert", default="", metavar="FILE", help="our own certificate (PEM)")
-    parser.add_argument("--key", default="", metavar="FILE", help="its key (PEM)")
-
-
-def host_and_port(broker: str, default: int) -> tuple[str, int]:
-    """Return both parts of HOST[:PORT]; an IPv6 address stands in brackets.
-
-    >>> host_and_port("localhost", 1883), host_and_port("[::1]:8883", 1883)
-    (('localhost', 1883), ('::1', 8883))
-    """
-    host, colon, port = broker.rpartition(":")
-    if not colon or broker.endswith("]"):
-        host, port = broker, str(default)
-    if "/" in broker or not host or not port.isdecimal() or not 0 < int(port) < 65_536:
-        raise ValueError(f"--broker {broker}: HOST or HOST:PORT is expected, without mqtt://")
-    return host.strip("[]"), int(port)
+    add_broker_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Receive until a signal comes."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    tls = args.tls or bool(args.ca or args.cert)
     try:
-        host, port = host_and_port(args.broker, 8883 if tls else 1883)
+        where = target(args, "vigie-receive")
         lock = locked(args.db, "vigie receive")
     except (ValueError, OSError) as exc:
         print(exc, file=sys.stderr)
@@ -80,11 +58,6 @@ def run(args: argparse.Namespace) -> int:
         except Exception as exc:  # noqa: BLE001 - whatever is wrong with the file, its name and the cause are the answer
             print(f"{args.db}: can't be used as a database: {exc}", file=sys.stderr)
             return 2
-        where = Target(
-            host=host, port=port, client_id=f"vigie-receive-{secrets.token_hex(4)}",
-            tls=Files(args.ca, args.cert, args.key) if tls else None, username=args.user,
-            password_file=args.password_file, max_packet=MAX_PACKET,
-        )  # fmt: skip
         receiver = Receiver(
             PahoConnection(where), ledger, lambda: time.time_ns() // 1_000_000, boxes=tuple(args.box),
             on_stored=_print_entries if args.json else partial(_print_events, ledger.catalogue),

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from edge.cli.client import Client
 from edge.cli.console import EXIT_REFUSED, add_common, asked, write_json, write_lines
-from edge.cli.ordered import answer
+from edge.cli.ordered import answer, told
 from edge.cli.relay import seconds
 from edge.cli.try_out import try_alarm, try_text
 from edge.cli.words import Words
@@ -44,11 +44,7 @@ def _test(client: Client, args: argparse.Namespace) -> int:
     say = Words(client.get("box")["site"]["lang"])
     result = answer(client, "test", {})
     if args.now or not result["done"]:
-        if args.json:
-            write_json(result)
-        else:
-            write_lines([say.result(result["text"])])
-        return 0 if result["done"] else EXIT_REFUSED
+        return told(result, args, say)
     if not args.json:
         write_lines([say.result(result["text"])])
     end_s = time.monotonic() + WITHIN_S

@@ -10,6 +10,7 @@ from edge.settings.draft import BusRow, Draft, PointRow, Row
 from edge.settings.faults import Faults, LineOf
 from edge.settings.hints import nearest
 from edge.settings.pins import HEADER, lines_of, pin_words
+from edge.settings.places import KeyPath
 from edge.settings.rules_load import check_load
 
 DISPLAY_ADDRESS: Final = 0x3C  # model.Display's own, when the file says nothing
@@ -142,14 +143,7 @@ def _check_display(display: Row, draft: Draft, faults: Faults) -> None:
         faults.at_value(display.key("bus"), "fault.display_bus", found=bus.good["kind"], line=LineOf(bus.path))
     for row in draft.points:
         if row.good.get("bus") == name and getattr(row.options, "address", None) == address:
-            faults.at_value(
-                display.key("address"),
-                "fault.address_used",
-                address=f"0x{address:02x}",
-                owner=_owner(row),
-                driver=row.good.get("driver", ""),
-                line=LineOf(row.key("address")),
-            )
+            _note_address(display.key("address"), address, row, faults)
             break
     known = {row.good.get("id"): row for row in draft.points}
     for place, point in enumerate(display.good.get("points", [])):
@@ -226,14 +220,14 @@ def _check_addresses(draft: Draft, faults: Faults) -> None:
             continue
         first = claimed.setdefault((row.good.get("bus", ""), address), row)
         if first.driver is not row.driver:
-            faults.at_value(
-                row.key("address"),
-                "fault.address_used",
-                address=f"0x{address:02x}",
-                owner=_owner(first),
-                driver=first.good.get("driver", ""),
-                line=LineOf(first.key("address")),
-            )
+            _note_address(row.key("address"), address, first, faults)
+
+
+def _note_address(path: KeyPath, address: int, owner: PointRow, faults: Faults) -> None:
+    faults.at_value(
+        path, "fault.address_used", address=f"0x{address:02x}", owner=_owner(owner),
+        driver=owner.good.get("driver", ""), line=LineOf(owner.key("address")),
+    )  # fmt: skip
 
 
 def _check_channels(draft: Draft, faults: Faults) -> None:

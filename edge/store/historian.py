@@ -20,7 +20,7 @@ from edge.store.history import CONSUMER, HEAD_OCTETS, History
 from edge.store.history_blocks import BlockPacker
 from edge.store.history_opening import Opening, Tell
 from edge.store.history_room import drop_above, drop_aged, make_room
-from edge.store.history_schema import cause_of, is_card, is_damage
+from edge.store.history_schema import cause_of, is_card, is_damage, transaction
 from edge.store.history_slices import Slice
 from edge.store.history_write import Writing
 
@@ -155,18 +155,12 @@ class Historian:
         history, connection = self.history, self.history.file.connection
         if connection is None:
             return
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(connection):
             writing.store(history.records_log.stream)
             events = history.events.store(connection)
             if is_dated(self._clock.trust()):
                 drop_aged(connection, self._clock.utc_ms(), self._raw_days)
             drop_above(connection, self._max_octets)
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
         self._writing = None
         self._events_s = now_s
         history.damaged_blocks += writing.blocks.damaged

@@ -50,10 +50,10 @@ class Opening:
         elif is_empty and was_there:
             self._rebuilt(f"{history.file.path.name} is missing", "missing")
         elif aside is not None:
-            salvage = Salvage(connection, history.known, history.zone, aside)
-            self._salvage = salvage if salvage.resume() else None
-            if self._salvage is None:
-                salvage.close()
+            self._salvage = Salvage(connection, history.known, history.zone, aside)
+            if not self._salvage.resume():
+                self._salvage.close()
+                self._salvage = None
         self._begin_at_cursor(connection)
         return True
 

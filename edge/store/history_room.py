@@ -10,7 +10,7 @@ import sqlite3
 from typing import Final
 
 from edge.core.calendar import DAY_MS
-from edge.store.history_schema import used_octets
+from edge.store.history_schema import transaction, used_octets
 from edge.store.history_write import block_key, key_hour
 
 HOURS: Final = 24  # at once: a clock that is years ahead must not empty history in an hour
@@ -64,17 +64,11 @@ def make_room(connection: sqlite3.Connection, octets: int) -> int:
     page = int(connection.execute("PRAGMA page_size").fetchone()[0])
     count = 0
     _empty_ahead(connection)  # what stands in it already is room for what deleting writes
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection):
         while int(connection.execute("PRAGMA freelist_count").fetchone()[0]) * page < wanted:
             if not _drop_oldest(connection):
                 break
             count += 1
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
     _empty_ahead(connection)
     return count
 

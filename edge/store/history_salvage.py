@@ -21,7 +21,7 @@ from edge.core.record_columns import columns_of
 from edge.core.series import HistoryRecord
 from edge.store.history_blocks import BlockPacker, DamagedError, hour_of, unpack_block
 from edge.store.history_points import PointRow, Points
-from edge.store.history_schema import POINT_BITS, connected
+from edge.store.history_schema import POINT_BITS, connected, transaction
 from edge.store.history_sums import SUM_COLUMNS, Sums, store_sums, sum_in
 from edge.store.history_write import Blocks, key_hour
 
@@ -72,18 +72,12 @@ class Salvage:
         connection = self._connection
         points, _ = self._read("SELECT id, name, kind, unit, boot, first_ms, end_ms FROM point")
         streams, _ = self._read("SELECT id, name FROM stream")
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(connection):
             connection.executemany("INSERT INTO point VALUES(?, ?, ?, ?, ?, ?, ?)", points)
             connection.executemany("INSERT INTO stream VALUES(?, ?)", streams)
             self._step, self._before_ms = BLOCKS, before_ms
             row = (self.path.name, BLOCKS, self._next, before_ms)
             connection.execute("INSERT INTO salvage VALUES(?, ?, ?, ?, 0, 0, 0, 0)", row)
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
         self._points.load(connection)
 
     def resume(self) -> bool:
@@ -98,8 +92,7 @@ class Salvage:
     def work(self) -> bool:
         """Carry over some rows, in a transaction of their own; return whether that was all."""
         connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(connection):
             if self._old is None:
                 self._step = DONE
             if self._step < DONE:
@@ -109,11 +102,6 @@ class Salvage:
                 connection.execute(query, (self._step, self._next, *found))
             if self._step == DONE:
                 connection.execute("DELETE FROM salvage")
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
         if self._step < DONE:
             return False
         self.close()

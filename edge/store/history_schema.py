@@ -9,6 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -138,17 +140,24 @@ def opened(path: Path, cache_kib: int) -> sqlite3.Connection:
 def _bring_up(made: sqlite3.Connection, version: int) -> None:
     """Make the tables, or of an older version this one, in one transaction."""
     steps = [TABLES] if version == 0 else [MIGRATIONS[step] for step in range(version, VERSION)]
-    made.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(made):
         for statement in ";".join(steps).split(";"):
             if statement.strip():
                 made.execute(statement)
         made.execute(f"PRAGMA application_id={APPLICATION_ID}")
         made.execute(f"PRAGMA user_version={VERSION}")
-        made.execute("COMMIT")
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit what a block writes, or leave nothing of it. Raises sqlite3.Error."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
     except BaseException:
-        if made.in_transaction:
-            made.execute("ROLLBACK")
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
 
 

@@ -97,16 +97,23 @@ class GatewayStore(AbstractContextManager["GatewayStore"]):
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # it holds the gateway's key
         try:
             self.db = opened(path, TABLES, VERSION)
-            if not self.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'shut_once'").fetchone():
-                with self:  # of two that open it at once the second finds it done
-                    for statement in ADDED:
-                        self.db.execute(statement)
+            try:
+                self._add()
+            except BaseException:
+                self.db.close()
+                raise
         except ValueError as exc:
             raise StoreError(str(exc)) from exc
         except sqlite3.Error as exc:
             is_there = str(path) == ":memory:" or Path(path).exists()
             cure = "`vigie gateway restore` puts a backup in its place" if is_there else NO_FILE
             raise StoreError(f"{path}: {exc}; {cure}") from exc
+
+    def _add(self) -> None:
+        if not self.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'shut_once'").fetchone():
+            with self:  # of two that open it at once the second finds it done
+                for statement in ADDED:
+                    self.db.execute(statement)
 
     def close(self) -> None:
         """Close the file."""

@@ -129,10 +129,7 @@ def build_system(base: Path, root: Path, deb: Path, made: Release, keyring: str,
     run("cp", "-a", "--reflink=auto", base, root)
     # the kernel, the device trees and the firmware lie on the boot partition
     for path in (*root.glob("boot/*"), *root.glob("usr/lib/linux-image-*"), root / "usr/lib/raspi-firmware"):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+        _remove(path)
     programs.install(root, deb)
     (root / "etc/vigie/vigie.toml").unlink()  # its id would be that of every box of this image
     lay_files(root, made, keyring)
@@ -140,14 +137,18 @@ def build_system(base: Path, root: Path, deb: Path, made: Release, keyring: str,
     settle(root, epoch)
 
 
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
 def settle(root: Path, epoch: int) -> None:
     """Take away what tells of this run, and give nothing a later time than that of our commit: two runs are alike."""
     for name in ("var/log", "var/cache/debconf", "var/cache/ldconfig", "tmp"):
         for path in (root / name).glob("*"):
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+            _remove(path)
     for path in [root, *root.rglob("*")]:
         if path.lstat().st_mtime > epoch:
             os.utime(path, (epoch, epoch), follow_symlinks=False)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge.cli import receive
+from edge.cli.broker import host_and_port
 from edge.core.types import Record
 from edge.upstream.ledger import Ledger
 from hal.sample import BAD, UNCERTAIN
@@ -89,4 +90,4 @@ def test_the_options_of_the_page_are_those_of_the_command() -> None:
 @pytest.mark.parametrize("broker", ["mqtt://localhost", "localhost:", "localhost:x", "localhost:99999", ""])
 def test_a_broker_that_is_no_host_is_refused(broker: str) -> None:
     with pytest.raises(ValueError, match="--broker"):
-        receive.host_and_port(broker, 1883)
+        host_and_port(broker, 1883)

@@ -159,6 +159,13 @@ def test_a_file_of_before_gets_what_it_lacks_and_keeps_what_came_once(tmp_path: 
             store.db.execute("INSERT INTO shut (box, mailbox, phone, octets) VALUES ('b0', 'b', '', ?)", (b"one",))
 
 
+def test_a_file_that_lacks_a_table_is_refused_and_given_back(tmp_path: Path) -> None:
+    with closing(GatewayStore(tmp_path / "g.db")) as store:
+        store.db.execute("DROP TABLE shut")
+    with pytest.raises(StoreError, match="no such table"):
+        GatewayStore(tmp_path / "g.db")
+
+
 def test_what_could_not_be_read_is_kept_up_to_a_limit(store: GatewayStore) -> None:
     with store:
         for place in range(RAW_MOST + 5):
