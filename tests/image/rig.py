@@ -164,12 +164,15 @@ def modes_of(card: Card, folder: str, names: str = "") -> dict[str, tuple[str, s
 
 
 def listening(card: Card) -> set[str]:
-    """Return what listens on the network of the running box: protocol, address, port."""
+    """Return what listens on the network of the running box: protocol, address, port.
+
+    Without the interface: ss says it only where the kernel has its module for it.
+    """
     found: set[str] = set()
     for line in card.shell("ss -H -lntu").splitlines():
         words = line.split()
         if len(words) > 4:
-            found.add(f"{words[0]} {words[4]}")
+            found.add(f"{words[0]} {re.sub(r'%[^:]*', '', words[4])}")
     return found
 
 
