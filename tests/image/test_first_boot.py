@@ -68,7 +68,7 @@ def test_no_two_have_a_secret_or_a_name_in_common(boxes: list[dict[str, Any]]) -
     assert made[0]
     assert made[0].keys() == made[1].keys()
     assert not set(made[0].values()) & set(made[1].values())
-    assert b"K" in first["label"]
+    assert b"b0042" in first["label"]
     assert first["label"] != second["label"]
     assert 'id = "b0042"' in first["settings"]
     assert 'id = "b0042"' not in bare["settings"]
