@@ -7,6 +7,7 @@ is remembered in a table of our own, in the same transaction: handed over twice,
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -50,8 +51,9 @@ class Smsd:
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         log: Path = LOG,
+        flush: Callable[[int], None] = os.fdatasync,
     ) -> None:
-        self._file = SmsdFile(path)
+        self._file = SmsdFile(path, flush)
         self._wall = wall
         self._log = log
         self._ages = Ages(monotonic, wall)
@@ -64,6 +66,8 @@ class Smsd:
             try:
                 yield connection
                 connection.execute("COMMIT")
+                if how == "IMMEDIATE":
+                    self._file.sync()
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -71,16 +75,31 @@ class Smsd:
         except sqlite3.Error as exc:
             raise self._file.said(exc) from exc
 
+    @contextmanager
+    def _statements(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection for statements each of which is a transaction of its own, durable together at the end.
+
+        The daemon waits for no lock: what need not be one transaction must not hold it from one statement to the next.
+        """
+        connection = self._file.connection()
+        try:
+            yield connection
+        except sqlite3.Error as exc:
+            raise self._file.said(exc) from exc
+        self._file.sync()
+
     def enqueue(self, message: Outgoing) -> None:
         """Hand a message over. Raises MailboxError; ValueError for a message that does not fit one SMS."""
         check(message)
-        with self._transaction() as db:
+        with self._transaction("DEFERRED") as db:
             known = db.execute("SELECT noted FROM vigie_message WHERE key = ?", (message.key,)).fetchone()
-            if known is not None:
-                if known[0] and not known[0].startswith(AGAIN):  # who asks has forgotten what he was told
-                    again = "UPDATE vigie_message SET settled = 0, noted = ? WHERE key = ?"
+        if known is not None:
+            if known[0] and not known[0].startswith(AGAIN):  # who asks has forgotten what he was told
+                again = "UPDATE vigie_message SET settled = 0, noted = ? WHERE key = ?"
+                with self._statements() as db:
                     db.execute(again, (f"{AGAIN}{known[0]}", message.key))
-                return
+            return
+        with self._transaction() as db:
             row = db.execute(
                 "INSERT INTO outbox (CreatorID, DestinationNumber, Coding, Text, UDH, TextDecoded, Class, MultiPart,"
                 " RelativeValidity, DeliveryReport, Priority, SendingDateTime, SendingTimeOut)"
@@ -100,7 +119,7 @@ class Smsd:
 
     def cancel(self, key: str) -> bool:
         """Take back a message that the daemon has not touched yet; one that it tried once is on its way."""
-        with self._transaction() as db:
+        with self._statements() as db:
             taken = db.execute(
                 "DELETE FROM outbox WHERE SendingTimeOut = ? AND ID = (SELECT id FROM vigie_message WHERE key = ?)",
                 (LONG_AGO, key),
@@ -136,7 +155,7 @@ class Smsd:
 
     def noted(self, outcomes: list[Outcome]) -> None:
         """Forget these: the text is deleted, the key is kept. What a phone may still confirm is kept for some days."""
-        with self._transaction() as db:
+        with self._statements() as db:
             for outcome in outcomes:
                 db.execute(
                     "UPDATE vigie_message SET noted = ?, code = ? WHERE key = ?",
@@ -171,8 +190,9 @@ class Smsd:
         """Delete these; an id that is not there any more is passed over."""
         rows = [(row,) for name in ids for row in rows_of(name)]
         if rows:
-            with self._transaction() as db:
-                db.executemany("DELETE FROM inbox WHERE ID = ?", rows)
+            with self._statements() as db:
+                for row in rows:
+                    db.execute("DELETE FROM inbox WHERE ID = ?", row)
 
     def health(self) -> Health:
         """Return what the daemon last wrote of its modem."""

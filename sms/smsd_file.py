@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -32,10 +33,32 @@ CREATE INDEX IF NOT EXISTS vigie_message_report ON vigie_message(id) WHERE wants
 class SmsdFile:
     """The file, opened when it is first used and again when another one stands in its place."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, flush: Callable[[int], None] = os.fdatasync) -> None:
         self.path = Path(path)
+        self._flush = flush
         self._connection: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None
+        self._is_wal = False
+
+    def sync(self) -> None:
+        """Make what was committed durable, when nobody waits for us any more.
+
+        The daemon gives up at once where another writes: its driver waits for no lock, and it takes seconds to come
+        back, or stops for good. A commit that flushes holds the lock for as long as the card takes; this one is as
+        durable, and held it for the time of a write into RAM. Raises MailboxError.
+        """
+        if not self._is_wal:
+            return
+        try:
+            written = os.open(f"{self.path}-wal", os.O_RDONLY)
+            try:
+                self._flush(written)
+            finally:
+                os.close(written)
+        except FileNotFoundError:  # another database stands here since: what is in it is looked at anew
+            return
+        except OSError as exc:
+            raise MailboxError(f"{self.path}-wal can't be flushed: {exc.strerror}; see `vigie doctor`") from exc
 
     def connection(self) -> sqlite3.Connection:
         """Return the connection, in autocommit. Raises MailboxError when the file can't be used, with what to do."""
@@ -82,9 +105,11 @@ class SmsdFile:
                 f"{self.path} has schema {row[0]}, this vigie knows {SCHEMA} (gammu-smsd 1.42, Debian 12 and 13);"
                 f" {CURE}"
             )
+        mode = made.execute("PRAGMA journal_mode").fetchone()[0]
         with contextlib.suppress(sqlite3.OperationalError):  # the daemon is at it just now: the next time
-            made.execute("PRAGMA journal_mode = WAL")
-        made.execute("PRAGMA synchronous = FULL")
+            mode = made.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        self._is_wal = mode == "wal"
+        made.execute(f"PRAGMA synchronous = {'NORMAL' if self._is_wal else 'FULL'}")
         if "vigie_message" not in tables:
             made.executescript(_OURS)
 

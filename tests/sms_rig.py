@@ -51,10 +51,11 @@ def missing() -> str:
 
 
 def new_database(path: Path) -> None:
-    """Make gammu-smsd's database from the schema that came with it."""
+    """Make gammu-smsd's database from the schema that came with it, in WAL mode as `sms.smsd_making` does."""
     text = SCHEMA.read_bytes() if SCHEMA.exists() else gzip.decompress(SCHEMA.with_suffix(".sql.gz").read_bytes())
     with contextlib.closing(sqlite3.connect(path)) as database, database:
         database.executescript(text.decode())
+        database.execute("PRAGMA journal_mode = WAL")
 
 
 class Post:

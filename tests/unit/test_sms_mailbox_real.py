@@ -37,6 +37,7 @@ def test_messages_leave_once_by_priority_and_what_comes_in_is_taken_once(tmp_pat
         assert came == {"+33600000001": ("ETAT é", b""), "+33600000100": ("", b"\x16\x00\x01\xff")}
         mailbox.noted(mailbox.outcomes())
         mailbox.done([message.id for message in mailbox.received()])
+        eventually(lambda: not post.rows("SELECT 1 FROM outbox"), 5, "another transaction of the daemon")
         post.kill()
         again = Smsd(post.database)  # both began anew: nothing is sent a second time, and nothing told unless asked for
         assert again.outcomes() == []

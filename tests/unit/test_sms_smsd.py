@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -428,11 +430,38 @@ def test_a_database_damaged_while_it_is_used_is_said_and_a_new_one_in_its_place_
     assert again.sql("SELECT CreatorID FROM outbox") == [("a3",)]
 
 
-def test_it_is_durable_as_soon_as_it_returns(daemon: Daemon) -> None:
-    daemon.mailbox.enqueue(text())
-    connection = daemon.mailbox._file.connection()
+def test_it_is_durable_as_soon_as_it_returns_and_the_daemon_may_write_while_the_card_is_slow(daemon: Daemon) -> None:
+    flushed: list[tuple[str, int]] = []
+
+    def flush(number: int) -> None:
+        daemon.sql("UPDATE phones SET Signal = Signal")  # takes the lock, and waits for none
+        (waiting,) = daemon.sql("SELECT count(*) FROM outbox")[0]
+        flushed.append((os.path.basename(os.readlink(f"/proc/self/fd/{number}")), waiting))  # noqa: PTH115, PTH119
+
+    daemon.beats()
+    mailbox = Smsd(daemon.path, flush=flush)
+    mailbox.enqueue(text())
+    assert flushed == [("smsd.db-wal", 1)]
+    daemon.sends(1)
+    mailbox.noted(mailbox.outcomes())
+    daemon.receives("x")
+    mailbox.done([message.id for message in mailbox.received()])
+    assert flushed == [("smsd.db-wal", 1), ("smsd.db-wal", 0), ("smsd.db-wal", 0)]
+    connection = mailbox._file.connection()
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    mailbox.close()
+
+
+def test_a_card_that_cannot_be_flushed_is_said(daemon: Daemon) -> None:
+    def flush(_number: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    mailbox = Smsd(daemon.path, flush=flush)
+    with pytest.raises(MailboxError, match="can't be flushed: Input/output error"):
+        mailbox.enqueue(text())
+    mailbox.close()
+    daemon.mailbox.enqueue(text())
+    assert daemon.sql("SELECT count(*) FROM outbox") == [(1,)], "handed over again it is the same one"
 
 
 def test_what_fails_in_a_row_and_what_nobody_confirms_is_counted(daemon: Daemon) -> None:
