@@ -15,12 +15,14 @@ from typing import Any, Final
 from edge.core.batch_points import SiteFacts
 from edge.core.clock import ClockEntry, Dating
 from edge.core.types import NEVER, Event, PointSpec
+from edge.links.modem_hands import FileHands
 from edge.links.retained import Feed
 from edge.links.sms import SmsLink
 from edge.links.sms_account import Budget
 from edge.links.sms_queue import Queue
 from edge.links.sms_sealing import Pairing
 from edge.links.sms_sync import Sync
+from edge.links.sms_watch import SmsWatch
 from edge.settings.model_sms import SmsLink as SmsSettings
 from edge.sim.loop import Loop, VirtualClock
 from edge.store.fs_memory import MemoryFs
@@ -37,8 +39,9 @@ from sms.keys import Identity
 from sms.mailbox import Mailbox
 from sms.memory_mailbox import MemoryMailbox
 from sms.smsd import Smsd
+from tests.fault.watched_modem import Units
 from tests.sms_link_rig import BEGIN_MS, PARIS, FakeOffice, MemoryLog, NoRecords, Past
-from tests.sms_rig import Air
+from tests.sms_rig import Air, Post
 
 OFFICE: Final = "+33600000100"
 
@@ -251,26 +254,70 @@ class Fleet:
         self.server.close()
 
 
+WATCHED: Final = 6.0
+"""So much faster than on a box the watchdog's time goes; the daemon's heartbeat comes twelve times as often."""
+
+
+class Watched:
+    """The box's own watchdog over one daemon, with the units that it asks."""
+
+    def __init__(self, post: Post) -> None:
+        self.said: list[tuple[str, dict[str, Any]]] = []
+        self.units = Units(post)
+        mailbox = Smsd(post.database, self._now_s, log=post.logfile)
+        hands = FileHands(self.units.requests, [self.units.answers], lambda: "")
+        self._mailbox = mailbox
+        self._watch = SmsWatch(mailbox, say=self._say, hands=hands, now_s=self._now_s())
+
+    @staticmethod
+    def _now_s() -> float:
+        return time.monotonic() * WATCHED
+
+    def _say(self, kind: str, **values: Any) -> None:
+        self.said.append((kind, values))
+
+    def step(self) -> None:
+        self.units.step()
+        self._watch.step(self._now_s())
+
+    def close(self) -> None:
+        self.units.join()
+        self._mailbox.close()
+
+
 class RealFleet(Fleet):
-    """The same on real gammu-smsd and simulated modems, in time-lapse: `lapse` virtual seconds a real one."""
+    """The same on real gammu-smsd and simulated modems, in time-lapse: `lapse` virtual seconds a real one.
+
+    Each daemon has its watchdog, at both ends.
+    """
 
     server_each_s = 300.0
 
     def __init__(self, folder: Path, air: Air, lapse: float) -> None:
         self._air = air
         self._lapse = lapse
+        self.watched: list[Watched] = []
         super().__init__(folder, air.network, poll_s=300.0)
 
     def _begin(self) -> None:
         """The air has its own thread."""
 
     def _mailbox(self, number: str) -> Mailbox:
-        return Smsd(self._air.smsd(number, loopsleep="0", commtimeout="0").database)
+        post = self._air.smsd(number, loopsleep="0", commtimeout="0")
+        self.watched.append(Watched(post))
+        return Smsd(post.database)
 
     def run(self, seconds: float) -> None:
         begin_s, real_s = self.clock.now_ns / 1e9, time.monotonic()
         tick = threading.Event()
         while (passed_s := (time.monotonic() - real_s) * self._lapse) < seconds:
             self.loop.run_until(begin_s + passed_s)
+            for each in self.watched:
+                each.step()
             tick.wait(0.02)
         self.loop.run_until(begin_s + seconds)
+
+    def close(self) -> None:
+        for each in self.watched:
+            each.close()
+        super().close()
