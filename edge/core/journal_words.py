@@ -101,7 +101,7 @@ KINDS: Final[dict[str, Kind]] = {
     "counter_rollover": _kind("was index"),
     "meter_read": _kind("value index drift u author channel", "pulses percent at"),
     "meter_set": _kind("value index drift was now u author channel", "pulses percent at"),
-    "meter_exchange": _kind("old new index u author channel", "pulses"),
+    "meter_exchange": _kind("old new index u author channel", "was now pulses"),
     "meter_coefficient": _kind("factor from u per author channel", "was"),
     "index_held": _kind("index u"),
     "meter_changed": _kind("", "was index bus label before after"),

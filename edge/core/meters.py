@@ -212,6 +212,8 @@ class Meters(Part):
         told: dict[str, Any] = {
             "point": args.point, "old": float(old), "new": float(new), "index": register.index, "u": counter.spec.unit,
         }  # fmt: skip
+        if isinstance(register, Volatile):
+            told |= {"was": register.index, "now": float(new)}
         if isinstance(register, Volatile) and self._set_last(args.point) is not None:
             told["pulses"] = round(float(Decimal(repr(register.index)) - old) / counter.spec.scale)
         if is_proposed:

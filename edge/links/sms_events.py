@@ -33,8 +33,8 @@ FELLOWS: Final = frozenset(
 )
 """Wait for company: for an alarm, or for the values of the plan."""
 LEFT_OUT: Final = frozenset({"v", "u", "text"})
-LEFT_OUT_OF: Final = {"meter_set": LEFT_OUT | {"index", "drift", "pulses", "percent"}}
-"""So that `was` and `now`, which the gateway reckons with, have room in any case."""
+LEFT_OUT_OF: Final = dict.fromkeys(INDEX_MOVED, LEFT_OUT | {"index", "drift", "pulses", "percent"})
+"""So that what the gateway reckons with has room in any case: `was` and `now`, `old` and `new`."""
 PAGE: Final = 500
 WAIT_MOST: Final = 24
 

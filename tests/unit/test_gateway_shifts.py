@@ -53,6 +53,67 @@ def test_what_an_index_was_set_by_is_counted_in_no_order_of_event_and_reports(tm
     server.close()
 
 
+def test_a_pulse_meter_that_was_exchanged_goes_on_with_the_new_ones_index(tmp_path: Path) -> None:
+    """What the person says the old one ended with is no consumption: the box has counted its own."""
+    server = Server(tmp_path)
+    for place, order in enumerate([*permutations(range(4))][::5]):
+        box = server.box(f"b{place}", f"+336000{place:05}")
+        box.jumps = {5: -69_000}
+        was = 70_500.5
+        values = {"old": 70_498.0, "new": was - 69_000, "was": was, "now": was - 69_000}
+        event = box.events(forms.Event(5 * 3600 + 600, "meter_exchange", "elec", None, "", values))
+        messages = [box.report(full=True, is_first=True), box.report(full=True), event, box.report(full=True)]
+        for which in order:
+            server.bring(box, messages[which])
+            server.step()
+        server.bring(box, *messages)  # each once more
+        settle(server)
+        assert server.rows(box.id) == box.account, order
+    server.close()
+
+
+@pytest.mark.parametrize("told_s", [600, 2000, 50_000], ids=["before", "in that hour", "the day after"])
+def test_of_a_meter_with_its_own_register_both_ends_are_counted_whatever_comes_first(
+    tmp_path: Path, told_s: int
+) -> None:
+    """It was read last at 30 below its end, and first at 20 above where the new one began."""
+    server = Server(tmp_path)
+    for place, order in enumerate([*permutations(range(4))][::5]):
+        box = server.box(f"b{place}", f"+336000{place:05}")
+        box.jumps = {5: -69_000}
+        changed = {"was": 70_500.0, "index": 1_550.0}
+        ends = {"old": 70_530.0, "new": 1_530.0}
+        messages = [
+            box.events(forms.Event(5 * 3600 + 1200, "meter_changed", "elec", None, "", changed)),
+            box.events(forms.Event(5 * 3600 + told_s, "meter_exchange", "elec", None, "", ends)),
+            box.report(full=True, is_first=True),
+            box.report(full=True),
+        ]
+        for which in order:
+            server.bring(box, messages[which])
+            server.step()
+        server.bring(box, *messages)
+        settle(server)
+        assert server.rows(box.id) == box.account, order
+    server.close()
+
+
+@pytest.mark.parametrize("ends", [{"old": 70_499.0, "new": 0.0}, {"old": 70_600.0, "new": 1_551.0}, {"old": "x"}, {}])
+def test_ends_that_contradict_what_was_read_make_no_consumption(server: Server, ends: dict[str, Any]) -> None:
+    box = server.box("b0117")
+    box.jumps = {5: -69_000}
+    server.bring(box, box.report(full=True, is_first=True), box.report(full=True))
+    server.bring(
+        box,
+        box.events(forms.Event(5 * 3600, "meter_changed", "elec", None, "", {"was": 70_500.0, "index": 1_550.0})),
+        box.events(forms.Event(5 * 3600 + 60, "meter_exchange", "elec", None, "", ends)),
+    )
+    settle(server)
+    changed_s = NOW_S + 5 * 3600
+    (row,) = [row for row in server.rows("b0117") if row[:2] == (changed_s, "elec")]
+    assert row[3] is None, "what was used in that hour is not known"
+
+
 def test_an_event_that_was_stored_long_before_is_corrected_once_and_acknowledged(server: Server) -> None:
     box = server.box("b0117")
     box.jumps = {2: 500}
