@@ -119,17 +119,27 @@ def test_without_another_whole_system_it_tries_seldom_and_writes_no_more(card: T
     elif what == "none":
         (card.root / "sys/p6").unlink()
     of: Slot = "a" if what == "of this slot" else "b"
-    assert [card.fails(of=of, broken=broken) for _ in range(3)] == [10, 10, 600]
+    assert [card.fails(of=of, broken=broken) for _ in range(9)] == [10] * 2 + [600] * 7
     before = written(card.disk), card.autoboot.read_bytes()
     assert [card.fails(of=of, broken=broken) for _ in range(2)] == [600, 600]
     assert (written(card.disk), card.autoboot.read_bytes()) == before
     assert card.committed == "a"
 
 
+def test_a_version_that_was_taken_back_or_is_half_written_is_the_last_resort(card: TwoSystems) -> None:
+    card.autoboot.write_bytes(octets(Autoboot("a", "a")))
+    assert [card.fails() for _ in range(8)] == [10] * 2 + [600] * 6
+    assert card.committed == "a"
+    assert card.fails() == 10
+    assert card.committed == "b"
+
+
 def test_two_systems_that_fail_in_turn_do_not_chase_each_other(card: TwoSystems) -> None:
     assert [card.fails("a") for _ in range(3)] == [10, 10, 10]
     card.autoboot.write_bytes(octets(Autoboot("b", "b")))
-    assert [card.fails("b") for _ in range(3)] == [10, 10, 600], "the way back is not gone each minute"
+    assert [card.fails("b") for _ in range(8)] == [10] * 2 + [600] * 6
+    assert card.committed == "b"
+    assert card.fails("b") == 600, "the way back is not gone each minute"
     assert card.committed == "a"
     assert card.starts("a") == ["b"]
 
