@@ -14,7 +14,7 @@ import pytest
 IMAGE: Final = Path(__file__).resolve().parents[2] / "image"
 MOST: Final = {
     "vigie": 1.5,
-    "vigie-card": 1.8,
+    "vigie-card": 1.9,
     "vigie-card-sms": 1.8,
     "vigie-card-status": 2.1,
     "vigie-console": 1.0,
