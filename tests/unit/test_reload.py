@@ -189,6 +189,7 @@ def test_points_limits_and_buses_come_and_go(tmp_path: Path) -> None:
         assert report.added == ["bus.i2c2", "limit.more.high", "point.more"]
         eventually(lambda: box.station.engine.points["more"].value == 0.25)
         eventually(lambda: box.desk.view("alarms"))
+        eventually(lambda: told(box, "reload"))  # the log may take it a moment after the alarm shows
         (reloaded,) = told(box, "reload")
         assert reloaded == {"added": "bus.i2c2, limit.more.high, point.more", "author": "marie", "channel": "local"}
         eventually(lambda: {change["key"] for change in told(box, "settings_changed")} == set(report.added))
