@@ -1,4 +1,4 @@
-"""What a run of `make hil` measured: tables, printed at its end and, after a full one, kept in docs/hil.md."""
+"""What a run of `make hil` measured: tables, printed at its end and, after one with --full, kept in docs/hil.md."""
 
 from __future__ import annotations
 
@@ -37,7 +37,11 @@ class Results:
         return "\n\n".join(parts)
 
     def keep(self, command: str, machine: str, page: Path = PAGE) -> None:
-        """Write the tables into the page, in the place of those of the run before."""
+        """Write the tables into the page, in the place of those of the same titles; the others stay."""
         text = page.read_text("utf-8")
-        block = f"{BEGIN}\nMade by `{command}`: {machine}.\n\n{self.text()}\n{END}"
+        found = text.partition(BEGIN)[2].partition(END)[0]
+        tables = {part.partition("\n")[0]: part.strip() for part in found.split("### ")[1:]}
+        tables |= {part.partition("\n")[0]: part.strip() for part in f"\n{self.text()}".split("\n### ")[1:]}
+        kept = "\n\n".join(f"### {part}" for part in tables.values())
+        block = f"{BEGIN}\nMade by `{command}`: {machine}.\n\n{kept}\n{END}"
         page.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: block, text, flags=re.DOTALL), "utf-8")
