@@ -121,30 +121,31 @@ def playing(meter: PtyMeter) -> Iterator[None]:
         thread.join()
 
 
-class Acknowledgements:
-    """When the first acknowledgement of a record passed the broker: to ask the board itself would cost it seconds."""
+@contextmanager
+def subscribed(port: int, *topics: str) -> Iterator[list[tuple[str, str, float]]]:
+    """Give what the broker hands to a subscriber of these topics: topic, payload, when on this machine's clock (s)."""
+    told: list[tuple[str, str, float]] = []
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2)
 
-    def __init__(self, port: int, box: str = "b0042") -> None:
-        self._streams: set[str] = set()
-        self.first_s: float | None = None
-        """On this machine's monotonic clock."""
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
-        self._client.on_message = self._hear
-        self._client.connect("127.0.0.1", port)
-        self._client.subscribe([(f"vigie/v1/{box}/up/m", 1), (f"vigie/v1/{box}/down/ack", 1)])
-        self._client.loop_start()
+    def hear(_client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        told.append((message.topic, message.payload.decode(), time.monotonic()))
 
-    def _hear(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
-        told = json.loads(message.payload)
-        if message.topic.endswith("/up/m"):
-            self._streams.add(told["stream"])
-        elif told["stream"] in self._streams and self.first_s is None:
-            self.first_s = time.monotonic()
+    client.on_message = hear
+    client.connect("127.0.0.1", port)
+    client.subscribe([(topic, 1) for topic in topics])
+    client.loop_start()
+    try:
+        yield told
+    finally:
+        client.disconnect()
+        client.loop_stop()
 
-    def close(self) -> None:
-        """Leave the broker."""
-        self._client.disconnect()
-        self._client.loop_stop()
+
+def first_acknowledged_s(told: list[tuple[str, str, float]]) -> float | None:
+    """Return when the first acknowledgement of a record passed the broker; to ask the board would cost it seconds."""
+    streams = {json.loads(payload)["stream"] for topic, payload, _ in told if topic.endswith("/up/m")}
+    acks = ((json.loads(payload), at_s) for topic, payload, at_s in told if topic.endswith("/down/ack"))
+    return next((at_s for ack, at_s in acks if ack["stream"] in streams), None)
 
 
 def file_of(card: Card, part: str, path: str) -> bytes:

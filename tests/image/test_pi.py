@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -36,11 +35,11 @@ def test_a_card_reads_its_meter_and_its_records_are_acknowledged(
         card.meter = "tic"
         card.start()
         question = "SELECT value FROM records WHERE point = ? AND value IS NOT NULL"
-        with closing(rig.Acknowledgements(broker.port)) as acknowledged:
-            eventually(lambda: acknowledged.first_s is not None, rig.BOOT_S, "a record is acknowledged")
-        assert acknowledged.first_s is not None
-        asked_s = time.monotonic()
-        first_s = float(card.shell("cat /proc/uptime").split()[0]) - (asked_s - acknowledged.first_s)
+        with rig.subscribed(broker.port, "vigie/v1/b0042/up/m", "vigie/v1/b0042/down/ack") as told:
+            eventually(lambda: rig.first_acknowledged_s(told) is not None, rig.BOOT_S, "a record is acknowledged")
+        acknowledged_s, asked_s = rig.first_acknowledged_s(told), time.monotonic()
+        assert acknowledged_s is not None
+        first_s = float(card.shell("cat /proc/uptime").split()[0]) - (asked_s - acknowledged_s)
         held = rig.told(card, "/opt/vigie/bin/vigie buffer --json")
         assert held["records"]["acknowledged"]["mqtt"] > 0
         eventually(lambda: rig.stored(tmp_path, question, "tic.index"), 60, "a record of the meter is stored")
