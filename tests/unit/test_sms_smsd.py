@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from sms.gsm7 import ALPHABET
 from sms.mailbox import URGENT, MailboxError, Outgoing
-from sms.smsd import Smsd, validity
+from sms.smsd import Smsd
 from sms.smsd_inbox import PATIENCE_S, Row, messages, rows_of
 from sms.smsd_log import unreadable
 from sms.smsd_making import made
+from sms.smsd_outbox import validity
 from tests.smsd_rig import UTC_S, Daemon, needs_schema
 
 pytestmark = needs_schema()
