@@ -303,7 +303,7 @@ class RealFleet(Fleet):
         """The air has its own thread."""
 
     def _mailbox(self, number: str) -> Mailbox:
-        post = self._air.smsd(number, loopsleep="0", commtimeout="0")
+        post = self._air.smsd(number, loopsleep="0", commtimeout="0", debuglevel="0")  # else a gigabyte of log
         self.watched.append(Watched(post))
         return Smsd(post.database)
 
