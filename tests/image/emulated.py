@@ -303,10 +303,10 @@ class Card:
             self._line, self._heard = line, b""
             token = secrets.token_hex(4)
             while time.monotonic() < until:  # until a shell is there that answers
-                line.sendall(f"\nprintf '%s-%s\\n' {token} here\n".encode())
                 try:
+                    line.sendall(f"\nprintf '%s-%s\\n' {token} here\n".encode())
                     self._hear(rf"{token}-here", 3)
-                except CardError:
+                except (CardError, TimeoutError):  # nobody reads the line yet: what was asked before fills it
                     continue
                 return line
             raise CardError(f"no shell after {within_s:.0f} s: {self.said()[-1500:]}")
