@@ -92,7 +92,7 @@ need-disks:
 
 # everything below runs without root: a guest is a program like another
 need-hil:
-	@.ci/need $(PYTHON) tzdata qemu-system-x86_64 mmdebstrap mkfs.ext4 cpio depmod fakeroot newuidmap
+	@.ci/need $(PYTHON) tzdata qemu-system-x86_64 mmdebstrap mkfs.ext4 cpio depmod fakeroot newuidmap mkfs.vfat mcopy rauc mksquashfs openssl
 
 # a card for another processor is filled through its emulation, as root
 need-image:

@@ -23,6 +23,8 @@ from typing import Final
 
 import msgspec
 
+from image.update import files as update
+
 HERE: Final = Path(__file__).resolve().parent
 ROOT: Final = HERE.parents[2]
 CACHE: Final = ROOT / ".run" / "hil"
@@ -36,7 +38,10 @@ PROGRAMS: Final = {
 }
 
 SUITE: Final = "bookworm"
-PACKAGES: Final = ("systemd-sysv", "udev", "kmod", "python3", "tzdata", "gammu-smsd", "libdbd-sqlite3")
+PACKAGES: Final = (
+    "systemd-sysv", "udev", "kmod", "python3", "tzdata", "gammu-smsd", "libdbd-sqlite3",
+    "dbus", "dosfstools", "iproute2", "ppp", "rauc", "wpasupplicant",  # for the units of a card
+)  # fmt: skip
 LEFT_OUT: Final = ("doc", "man", "info", "locale")  # of /usr/share
 KEPT: Final = "doc/gammu-smsd"  # its schema
 ROOT_MIB: Final = 1024  # sparse
@@ -52,19 +57,33 @@ MODULES: Final = (
     "drivers/hwmon",
     "drivers/iio",
     "drivers/virtio",
+    "drivers/block/loop.ko",
     "drivers/block/virtio_blk.ko",
     "drivers/char/virtio_console.ko",
     "drivers/char/hw_random",
+    "drivers/net/ppp",
+    "drivers/net/slip/slhc.ko",
     "drivers/net/virtio_net.ko",
+    "drivers/net/wireless/mac80211_hwsim.ko",
+    "drivers/scsi/scsi_common.ko",
+    "drivers/scsi/scsi_mod.ko",
+    "drivers/scsi/sd_mod.ko",
     "fs/9p",
     "fs/configfs",
     "fs/ext4",
+    "fs/fat",
     "fs/jbd2",
     "fs/mbcache.ko",
     "fs/netfs",
+    "fs/nls",
     "fs/fscache",
     "net/9p",
     "net/core",
+    "net/mac80211",
+    "net/packet",
+    "net/rfkill",
+    "net/wireless",
+    "block",
     "crypto",
     "lib",
     "arch/x86/crypto",
@@ -346,7 +365,7 @@ def _station() -> Path:
             place_of_it = folder / "root" / target
             place_of_it.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, place_of_it)
-            place_of_it.chmod(0o755 if "sbin" in target else 0o644)
+            place_of_it.chmod(0o755 if "sbin" in target or source.stat().st_mode & 0o100 else 0o644)
         (folder / "tree").mkdir()
         shutil.copy(ROOT / "pyproject.toml", folder / "tree")
         shutil.copytree(ROOT / "tests", folder / "tree" / "tests", ignore=shutil.ignore_patterns("__pycache__"))
@@ -364,13 +383,17 @@ def _station() -> Path:
 
 
 def installed() -> dict[Path, str]:
-    """Return the files that `image/install.sh --gsm` puts into a system, beside the environment, and where."""
+    """Return the files that `image/install.sh --gsm` and a card have beside the environment, and where."""
     units = "etc/systemd/system"
     image, config = ROOT / "image", ROOT / "config"
     found = {file: f"{units}/{file.name}" for file in image.glob("vigie*.*")}
     found |= {config / name: f"etc/udev/rules.d/{name}" for name in ("60-vigie.rules", "61-vigie-modem.rules")}
     found |= {image / name: f"usr/local/sbin/{name}" for name in ("vigie-modem-reset", "vigie-sms-setup")}
+    card = image / "card" / "root"
+    found |= {file: str(file.relative_to(card)) for file in card.glob("usr/lib/vigie-card/*")}
+    found |= {placed.source: placed.target for placed in update.FILES}
     return found | {
+        card / "etc/ppp/ip-up.d/vigie": "etc/ppp/ip-up.d/vigie",
         config / "modules-load.conf": "etc/modules-load.d/vigie.conf",
         config / "gammu-smsdrc": "etc/gammu-smsdrc",
         image / "gammu-smsd.conf": f"{units}/gammu-smsd.service.d/vigie.conf",

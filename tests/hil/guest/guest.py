@@ -70,7 +70,8 @@ class Guest:
     `clock` is "virtual"; "polled", where idle time is spent and not skipped, so that what the host answers is not late;
     or "host" for streams that the host sends at their own pace. `init` is "bare" (our agent alone, ready at once) or
     "systemd". `modules` are names of the kernel's own modules, and .ko files built for
-    `Guest.release()`, loaded in this order with what they need. `options` are further words for QEMU.
+    `Guest.release()`, loaded in this order with what they need. `options` are further words for QEMU,
+    `words` for the kernel.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Guest:
         init: Literal["bare", "systemd"] = "bare",
         modules: Sequence[str | Path] = (),
         options: Sequence[str] = (),
+        words: str = "",
         shift: int = 2,
         cpus: int = 1,
         memory_mib: int = 512,
@@ -95,6 +97,7 @@ class Guest:
         self._boots = 0
         self._parts = build()
         self._clock, self._init, self._modules, self._options = clock, init, tuple(modules), tuple(options)
+        self._words = words
         self._shift, self._cpus, self._memory_mib = shift, cpus, memory_mib
         self._process: subprocess.Popen[bytes] | None = None
         self._agent: socket.socket | None = None
@@ -323,7 +326,9 @@ class Guest:
 
     def _command(self, agent: int, monitor: int) -> list[str]:
         parts: Parts = self._parts
-        words = f"{KERNEL_WORDS} hil.init={self._init}{' idle=poll' if self._clock == 'polled' else ''}"
+        words = f"{KERNEL_WORDS} hil.init={self._init} {self._words}"
+        if self._clock == "polled":
+            words += " idle=poll"
         if self._clock != "host":
             clock = ["-accel", "tcg", "-icount", f"shift={self._shift},sleep=off", "-smp", "1"]
             clock += ["-rtc", f"clock=vm,base=2026-11-{20 + self._boots:02d}T06:00:00"]
