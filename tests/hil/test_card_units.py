@@ -22,6 +22,7 @@ from image.update.keys import keyring, made
 from tests.hil.guest import Guest
 from tests.hil.guest.build import PATH
 from tests.hil.results import Results
+from tests.unit_exposure import MOST
 
 pytestmark = pytest.mark.hil
 
@@ -89,11 +90,11 @@ def guest(guest_folder: Path, *, is_full: bool) -> Iterator[Guest]:
         made_one.close()
 
 
-def script(words: str) -> str:
-    """Run `inside/card.py`. No second is skipped while it waits for a disk: something idle runs beside it."""
+def script(words: str, of: str = "card") -> str:
+    """Run a program of `inside`. No second is skipped while it waits for a disk: something idle runs beside it."""
     return (
         "cd /opt/vigie/tree; chrt --idle 0 sh -c 'while :; do :; done' & trap \"kill $!\" EXIT; "
-        f"/opt/vigie/bin/python -m tests.hil.inside.card {words}"
+        f"/opt/vigie/bin/python -m tests.hil.inside.{of} {words}"
     )
 
 
@@ -101,8 +102,8 @@ def plug(guest: Guest) -> None:
     guest.qmp.ask("device_add", driver="usb-storage", bus="usb.0", drive="stick", id="stick")
 
 
-def does(guest: Guest, words: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in guest.run(script(words), HOST_S).lines if line.startswith("{")]
+def does(guest: Guest, words: str, of: str = "card") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in guest.run(script(words, of), HOST_S).lines if line.startswith("{")]
 
 
 @pytest.fixture(scope="module")
@@ -174,3 +175,15 @@ def test_a_stick_is_looked_at_and_what_could_not_be_written_is_not_tried(
         assert told in said
     assert (found["why"], found["partitions"], found["mounted"]) == ("failed", ["2", "2"], "ro")
     results.add(TITLE, unit="vigie-usb@", did="judged three bundles, took back what was not written")
+
+
+def test_every_unit_is_walled_in_as_its_file_says(guest: Guest, results: Results) -> None:
+    """As systemd has loaded them, with their drop-ins."""
+    (found,) = does(guest, "exposures", "modem")
+    most = {name.replace("@", "@sda") + ".service": level for name, level in MOST.items()}
+    most["gammu-smsd.service"] = MOST["vigie"]
+    rows = {name: level for name, level in found.items() if name != "step"}
+    for name, level in rows.items():
+        results.add("What systemd-analyze security says", unit=name, exposure=level)
+    assert rows.keys() == most.keys()
+    assert {name: level for name, level in rows.items() if level > most[name]} == {}

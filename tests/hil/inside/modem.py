@@ -192,7 +192,7 @@ def cured() -> None:
 def exposures() -> None:
     """Print what systemd makes of each service of ours that is installed."""
     found = {}
-    for name in [*sorted(path.name for path in UNITS.glob("vigie*.service")), DAEMON]:
+    for name in [*sorted(path.name.replace("@.", "@sda.") for path in UNITS.glob("vigie*.service")), DAEMON]:
         words = ["systemd-analyze", "security", "--no-pager", name]
         said = subprocess.run(words, capture_output=True, text=True, check=False)
         found[name] = float(said.stdout.rpartition(f"level for {name}: ")[2].split()[0])
