@@ -76,9 +76,9 @@ def test_a_data_partition_that_is_not_as_it_should_be(
                 disk.write(os.urandom(1 << 20))
         card.start()
         card.shell(RUNS, rig.BOOT_S)
-        state = card.shell("cat /run/vigie-card/data").strip()
+        state, _, why = card.shell("cat /run/vigie-card/data").strip().partition("\n")
         verdict = card.shell("cat /run/vigie-card/verdict.json")
-        print(f"\n{what}: {state}")
+        print(f"\n{what}: {state} {why}")
         assert state == {"unformatted": "formatted"}.get(what, what)
         if what == "unformatted":
             assert '"applied"' in verdict
