@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.settings.catalogue import render
 from tests.image import rig
 from tests.image.emulated import Card
 
@@ -85,10 +86,15 @@ def test_a_data_partition_that_is_not_as_it_should_be(
             assert '"applied"' in verdict
         else:
             assert '"no_data"' in verdict or what == "full", verdict
-            assert card.shell("/opt/vigie/bin/vigie doctor || true", 120)
+            found = card.shell("/opt/vigie/bin/vigie doctor --json || true", 120)
+            assert ("disk_full" if what == "full" else "card_no_data") in found, found
+        card.shell("systemctl start vigie-card-status.service || true", 300)  # its timer would be a minute later
         card.cut()
-        if what in {"damaged", "foreign"}:
-            assert "vigie-errors.txt" in card.names()
+        page = card.read("vigie-status.txt").decode("utf-8-sig")
+        for lang in ("en", "fr"):
+            told = render(lang, "doctor.card_no_data", {"data": state})
+            assert (told in page) == (what in {"damaged", "foreign"}), (told, page)
+        print(page.splitlines()[2:6])
 
 
 def test_power_that_comes_and_goes_leaves_a_box_that_boots(
