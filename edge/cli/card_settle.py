@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+import msgspec
+
 from edge.cli import scan
 from edge.cli.client import Client, NotRunningError, RefusedError
 from edge.cli.scanned import lines_of
@@ -40,6 +42,15 @@ MOST_ACTS: Final = 12
 WIDTH: Final = 78
 
 log = logging.getLogger(__name__)
+
+
+class _Address(msgspec.Struct):
+    local: str = ""
+
+
+class _Interface(msgspec.Struct):
+    ifname: str = ""
+    addr_info: list[_Address] = []
 
 
 class Asked(Protocol):
@@ -144,14 +155,19 @@ def own_addresses() -> list[str]:
     """Return this machine's addresses, each with its interface, such as "eth0 192.168.1.40"."""
     try:
         found = subprocess.run(
-            ["/usr/sbin/ip", "-brief", "-family", "inet", "address", "show", "scope", "global"],
-            capture_output=True, text=True, check=True, timeout=10, stdin=subprocess.DEVNULL,
+            ["/usr/sbin/ip", "-json", "-family", "inet", "address", "show", "scope", "global"],
+            capture_output=True, check=True, timeout=10, stdin=subprocess.DEVNULL,
         )  # fmt: skip
-    except (OSError, subprocess.SubprocessError) as exc:
+        return addresses_in(found.stdout)
+    except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as exc:
         log.info("%s", exc)
         return []
-    rows = [line.split() for line in found.stdout.splitlines()]
-    return [f"{row[0]} {address.partition('/')[0]}" for row in rows for address in row[2:]]
+
+
+def addresses_in(told: bytes) -> list[str]:
+    """Return them from what `ip -json address` printed. Raises msgspec.DecodeError."""
+    found = msgspec.json.decode(told, type=list[_Interface])
+    return [f"{one.ifname} {address.local}" for one in found for address in one.addr_info if address.local]
 
 
 def own_wiring() -> dict[str, list[str]]:

@@ -10,10 +10,11 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from edge.cli.card_console import CLEAR, console
-from edge.cli.card_settle import SETTLED, settle
+from edge.cli.card_settle import SETTLED, addresses_in, settle
 from edge.core.trial import Failing
 from edge.core.trial import Verdict as TrialVerdict
 from edge.runtime.boot_partition import writable
@@ -235,6 +236,18 @@ def test_the_page_tells_what_became_of_an_update(
     before = machine.lasting()
     assert settled(machine, Running()) == 0
     assert machine.lasting() == before
+
+
+def test_the_machines_addresses_are_told_with_their_interface_and_nothing_else_is() -> None:
+    dhcp = (
+        b'[{"ifname":"lo","addr_info":[]},{"ifname":"eth0","flags":["UP"],"addr_info":[{"family":"inet",'
+        b'"local":"192.168.1.40","prefixlen":24,"metric":1024},{"local":"10.0.0.1","peer":"10.0.0.2"}]},{}]'
+    )
+    assert addresses_in(dhcp) == ["eth0 192.168.1.40", "eth0 10.0.0.1"]
+    assert addresses_in(b"[]") == []
+    for broken in (b"", b"eth0 UP 192.168.1.40/24", b'{"ifname": 3}', b'[{"addr_info": 1}]'):
+        with pytest.raises(msgspec.DecodeError):
+            addresses_in(broken)
 
 
 def test_a_version_on_trial_writes_no_page_before_it_is_committed(machine: Machine) -> None:
