@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,10 @@ def off_ms(fix: Fix) -> int:
 def test_a_standard_meter_tells_the_time_within_its_stated_error(tmp_path: Path, phases: int) -> None:
     with closing(Bench(tmp_path, Meter("standard", phases=phases), "EAST")) as bench:
         told = fixes(bench, 300)
-        assert 25 <= len(told) <= 30, "each 10 s"
+        apart_s = [(later.t_ns - fix.t_ns) / 1e9 for fix, later in pairwise(told)]
+        assert 25 <= len(told[2:]) <= 30, "the first ones at once, then each 10 s"
+        assert max(apart_s[:2]) < 5.0
+        assert min(apart_s[2:]) > 9.0
         assert {fix.source for fix in told} == {"tic"}
         assert max(abs(off_ms(fix)) for fix in told) <= told[0].error_ms
         keeper = Timekeeper(Floor(EPOCH_MS - 10**9))
