@@ -119,8 +119,8 @@ def must_be_refused(own: Identity, gateway_public: bytes, salt: bytes, octets: b
 
 
 def is_refusal(octets: bytes) -> bool:
-    """Return whether a message in the clear says that it is one."""
-    return octets[HEAD : HEAD + 1] == bytes((REFUSED,))
+    """Return whether a message is in the clear and says that it is one: of a sealed one any octet may look so."""
+    return is_in_the_clear(header_of(octets)) and octets[HEAD : HEAD + 1] == bytes((REFUSED,))
 
 
 def must_be_tagged(octets: bytes, key: bytes) -> None:

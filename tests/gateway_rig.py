@@ -90,7 +90,7 @@ class TextingBox:
 
     def hear(self, octets: bytes) -> list[bytes]:
         """Take a message of the gateway; return what is answered at once."""
-        if is_refusal(octets) and header_of(octets).type is Type.HELLO:
+        if is_refusal(octets):
             self.refused += 1  # maybe another box's hello from the same number
             return []
         opened = self.session.open(octets)

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from sms.hello import HELLO, SALT
+from sms.hello import HELLO, REFUSED, SALT, is_refusal
 from sms.keys import Identity
 from sms.seal import FAILED_MAX, SealError
 from sms.session import BLOCK, Session, floor_at, open_hello
@@ -43,6 +43,14 @@ def test_after_a_roll_both_use_the_new_key_and_what_was_under_way_still_opens() 
     assert box.take(order(gateway, b"after")) == b"after"
     assert box.take(down_before) == b"before"
     assert generations(box) == generations(gateway) == 2
+
+
+def test_a_roll_is_never_taken_for_a_refusal_whatever_its_sealed_octets_look_like() -> None:
+    box, gateway = paired()
+    rolls = (gateway.session.roll() for _ in range(10_000))
+    likely = next(octets for octets in rolls if octets[HEAD] == REFUSED)
+    assert not is_refusal(likely)
+    assert box.agree(likely) is not None
 
 
 def test_the_old_key_opens_nothing_sealed_after_the_new_one_and_is_forgotten_a_window_later() -> None:
