@@ -29,6 +29,7 @@ LONGEST: Final = 256
 READ: Final = 512
 QUIET_CHARACTERS: Final = 3.5  # Modbus over Serial Line V1.02, §2.5.1.1
 FAST_QUIET_S: Final = 0.00175  # the same, above 19200 Bd
+NUMBERS: Final = 65_000  # of requests over TCP, in pymodbus
 STRAY_CHARACTERS: Final = 20  # a pause this long ends what a slave had left to say; adapters hand bytes on in lumps
 
 Hear = Callable[[bytes], None]
@@ -152,9 +153,14 @@ class TcpWire:
         self.gone = "check the network and the device's power"
         self._target = (host, port)
         self._timeout_s = timeout_s
+        self._client: ModbusBaseSyncClient | None = None
 
     def open(self, hear: Hear) -> ModbusBaseSyncClient:
-        """Return a connected client; what comes is told to `hear`. Raises DriverError."""
+        """Return a connected client; what comes is told to `hear`. Raises DriverError.
+
+        Its requests are numbered on from those of the connection before, and of the process before: some gateways hand
+        a late answer to whoever is connected by then, and pymodbus begins with 1 each time.
+        """
         from pymodbus.client import ModbusTcpClient
 
         class Client(ModbusTcpClient):
@@ -171,6 +177,11 @@ class TcpWire:
             client.socket = socket.create_connection(self._target, timeout=max(1.0, self._timeout_s))
         except OSError as exc:
             raise _no_connection(host, port, exc) from exc
+        before = self._client
+        client.transaction.next_tid = (
+            before.transaction.next_tid if before is not None else time.monotonic_ns() // 1_000_000 % NUMBERS
+        )
+        self._client = client
         _quieten()
         return client
 

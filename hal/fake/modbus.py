@@ -22,6 +22,7 @@ from hal.sample import Value
 IDLE_S: Final = 0.2
 REQUEST: Final = 8
 MBAP: Final = 7  # transaction, protocol, length, unit
+NOBODY: Final = -1
 TABLES: Final[dict[int, Table]] = {1: "coil", 2: "discrete", 3: "holding", 4: "input"}
 
 
@@ -171,10 +172,14 @@ class TcpSlaves(_Slaves, TcpDoor):
     def __init__(self, slaves: Mapping[int, FakeSlave]) -> None:
         _Slaves.__init__(self, slaves)
         TcpDoor.__init__(self)
+        self.hands_on = False
+        """Whether an answer whose guest has gone is given to the next one, as by a gateway with one queue for all."""
 
     def step(self, now_s: float) -> float:
         """Let guests in and answer what was asked; return when to be called again."""
         self._let_in()
+        if self._guests:
+            self._readdress(NOBODY, max(self._guests))
         for descriptor in list(self._guests):
             self._hear(descriptor, now_s)
         return self._leave(now_s)
@@ -192,6 +197,16 @@ class TcpSlaves(_Slaves, TcpDoor):
             frame, heard = heard[: 6 + length], heard[6 + length :]
             self._answer(frame[6], frame[MBAP:], now_s, descriptor, frame[:4])
         self._guests[descriptor] = (guest, heard)
+
+    def _let_go(self, descriptor: int) -> None:
+        super()._let_go(descriptor)  # the kernel gives the next guest the same number
+        self._readdress(descriptor, NOBODY)
+        if not self.hands_on:
+            self._leaving = [one for one in self._leaving if one[1] != NOBODY]
+
+    def _readdress(self, old: int, new: int) -> None:
+        """Let what was for one guest be for another."""
+        self._leaving = [(due_s, new if to == old else to, frame) for due_s, to, frame in self._leaving]
 
     def unplug(self) -> None:
         """Close door and connections, with the answers that were on their way."""
