@@ -110,6 +110,12 @@ def trials(disk: MemoryFs) -> tuple[dict[str, Any], int]:
     return found, told
 
 
+def after_each(calls: list[Any], start: MemoryFs) -> Iterator[tuple[int, dict[str, Any], int]]:
+    """Yield how many of the calls were made before the power went, and what `trials` says then."""
+    for place, disk in enumerate(prefixes(calls, start)):
+        yield place, *trials(disk.after_cut(MODELS[place % len(MODELS)], place))
+
+
 def test_a_cut_at_every_write_leaves_them_on_trial_or_taken_back_and_told_once(tmp_path: Path) -> None:
     site = Site(tmp_path)
     with site.start() as box:
@@ -121,8 +127,7 @@ def test_a_cut_at_every_write_leaves_them_on_trial_or_taken_back_and_told_once(t
         eventually(lambda: box.reloading.report.state == "done", 10)
         eventually(lambda: site.noting.first, 5, "the new device is read")
         calls, in_force = list(site.disk.calls), site.noting.first or 0
-    for place, disk in enumerate(prefixes(calls, start)):
-        found, told = trials(disk.after_cut(MODELS[place % len(MODELS)], place))
+    for place, found, told in after_each(calls, start):
         assert told == 0
         assert place < in_force or set(found["trials"]) == {"sms-1"}, f"{place} of {len(calls)}, {in_force} in force"
     for number in range(RESTARTS_MOST):
@@ -138,8 +143,7 @@ def test_a_cut_at_every_write_leaves_them_on_trial_or_taken_back_and_told_once(t
         eventually(lambda: trials(site.disk.after_cut("lost"))[1], 5)
         calls = list(site.disk.calls)
     states = set()
-    for place, disk in enumerate(prefixes(calls, start)):
-        found, told = trials(disk.after_cut(MODELS[place % len(MODELS)], place))
+    for place, found, told in after_each(calls, start):
         assert (set(found), told) in (({"trials"}, 0), ({"back"}, 1)), f"{place} of {len(calls)}"
         states.add(told)
     assert states == {0, 1}
@@ -167,8 +171,7 @@ def test_what_was_kept_is_kept_once_that_was_answered(tmp_path: Path) -> None:
         assert site.order(box, "sms-2", "keep").done
         answered = len(site.disk.calls)
         calls = list(site.disk.calls)
-    for place, disk in enumerate(prefixes(calls, start)):
-        found, told = trials(disk.after_cut(MODELS[place % len(MODELS)], place))
+    for place, found, told in after_each(calls, start):
         assert (set(found), told) in (({"trials"}, 0), (set(), 0))
         assert place < answered or not found
     for _ in range(RESTARTS_MOST + 2):

@@ -33,6 +33,16 @@ def settle(server: Server) -> None:
         server.step()
 
 
+def counts_in(order: tuple[int, ...], messages: list[bytes], server: Server, box: TextingBox) -> bool:
+    """Say whether the gateway's rows are the box's account after these messages in this order, and each once more."""
+    for which in order:
+        server.bring(box, messages[which])
+        server.step()
+    server.bring(box, *messages)
+    settle(server)
+    return server.rows(box.id) == box.account
+
+
 place_of = {40: 0, 300: 1, 70_000: 3, -60: 5, -3_000: 6}  # all 24 orders would take half a minute
 
 
@@ -44,12 +54,7 @@ def test_what_an_index_was_set_by_is_counted_in_no_order_of_event_and_reports(tm
         box = server.box(f"b{place}", f"+336000{place:05}")
         box.jumps = {5: by}
         messages = [box.report(full=True, is_first=True), box.report(full=True), told(box, 5), box.report()]
-        for which in order:
-            server.bring(box, messages[which])
-            server.step()
-        server.bring(box, *messages)  # each once more
-        settle(server)
-        assert server.rows(box.id) == box.account, order
+        assert counts_in(order, messages, server, box), order
     server.close()
 
 
@@ -63,12 +68,7 @@ def test_a_pulse_meter_that_was_exchanged_goes_on_with_the_new_ones_index(tmp_pa
         values = {"old": 70_498.0, "new": was - 69_000, "was": was, "now": was - 69_000}
         event = box.events(forms.Event(5 * 3600 + 600, "meter_exchange", "elec", None, "", values))
         messages = [box.report(full=True, is_first=True), box.report(full=True), event, box.report(full=True)]
-        for which in order:
-            server.bring(box, messages[which])
-            server.step()
-        server.bring(box, *messages)  # each once more
-        settle(server)
-        assert server.rows(box.id) == box.account, order
+        assert counts_in(order, messages, server, box), order
     server.close()
 
 
