@@ -12,24 +12,21 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
 from sms.mailbox import Fate, Health, Outcome, Outgoing, Received
 from sms.smsd_age import Ages
 from sms.smsd_file import SmsdFile
+from sms.smsd_health import health
 from sms.smsd_inbox import Row, messages, rows_of, utc_s
-from sms.smsd_log import LOG, unreadable
+from sms.smsd_log import LOG
 from sms.smsd_outbox import check, validity
 
 KEYS_KEPT: Final = 5_000
 """Keys that are remembered after their message was settled: the newest."""
 REPORT_WAIT_S: Final = 8 * 86_400
 """A phone's receipt that did not come in this time does not come."""
-RECEIPT_S: Final = 600
-FRESH_S: Final = 180.0
-"""A heartbeat older than this is none: three of its periods (statusfrequency = 60)."""
 AGAIN: Final = "again "
 """Before what was noted of a key that was handed over once more: its fate is told again."""
 TOLD: Final = {"sent": "SendingOK", "delivered": "DeliveryOK"}
@@ -160,6 +157,11 @@ class Smsd:
                     "UPDATE vigie_message SET noted = ?, code = ? WHERE key = ?",
                     (outcome.fate, outcome.code, outcome.key),
                 )
+            # a daemon killed between its two transactions left the row that it has sent, and would send it once more
+            db.execute(
+                "DELETE FROM outbox WHERE EXISTS"
+                " (SELECT 1 FROM vigie_message m WHERE m.id = outbox.ID AND m.noted IN ('sent', 'delivered'))"
+            )
             over = int(self._wall()) - REPORT_WAIT_S
             db.execute(
                 "UPDATE vigie_message SET settled = 1 WHERE settled = 0 AND (noted IN ('delivered', 'failed')"
@@ -196,55 +198,8 @@ class Smsd:
     def health(self) -> Health:
         """Return what the daemon last wrote of its modem."""
         with self._transaction("DEFERRED") as db:
-            phone = db.execute(
-                "SELECT TimeOut, Signal, NetCode, NetName, IMEI, IMSI FROM phones ORDER BY TimeOut DESC LIMIT 1"
-            ).fetchone()
-            sent, received = db.execute("SELECT total(Sent), total(Received) FROM phones").fetchone()
-            waiting = db.execute("SELECT ID, InsertIntoDB, Priority, StatusCode FROM outbox ORDER BY ID").fetchall()
-            newest = db.execute(
-                "SELECT noted, code FROM vigie_message WHERE noted NOT IN ('', 'cancelled') ORDER BY id DESC LIMIT 10"
-            ).fetchall()
-            unconfirmed = db.execute(
-                "SELECT count(*) FROM vigie_message WHERE wants_report = 1 AND noted = 'sent' AND handed_utc_s < ?"
-                " AND id > (SELECT max(id) FROM vigie_message WHERE wants_report = 1 AND noted = 'delivered')",
-                (int(self._wall()) - RECEIPT_S,),
-            ).fetchone()[0]
-        beat, signal, code, name, imei, imsi = (None, -1, "", "", "", "")
-        if phone is not None:
-            beat, (signal, code, name, imei, imsi) = self._ages.heartbeat(phone[0]), phone[1:]
-        codes = [code for *_, code in reversed(waiting) if code is not None and code > 0]
-        refused = len(codes)
-        codes += [code for _, code in takewhile(lambda row: row[0] == "failed", newest)]
-        oldest_s, urgent_s = self._ages.waiting([row[:3] for row in waiting])
-        return Health(
-            is_running=beat is not None and beat <= FRESH_S,
-            heartbeat_age_s=beat,
-            signal=signal if 0 <= signal <= 100 else None,
-            operator=operator(code, name),
-            imei=imei,
-            imsi=imsi,
-            waiting=len(waiting),
-            oldest_waiting_s=oldest_s,
-            sent=int(sent),
-            received=int(received),
-            urgent_waiting_s=urgent_s,
-            refused=refused,
-            failed_in_a_row=len(codes),
-            failed_code=codes[0] if codes else None,
-            unconfirmed=unconfirmed,
-            unreadable=unreadable(self._log),
-        )
+            return health(db, self._ages, int(self._wall()), self._log)
 
     def close(self) -> None:
         """Give the database back."""
         self._file.close()
-
-
-def operator(code: str | None, name: str | None) -> str:
-    """Return what the network calls itself, its code where it does not; empty without a network.
-
-    >>> operator("208 01", "Orange F"), operator("208 01", ""), operator("ERROR", "ERROR"), operator(None, None)
-    ('Orange F', '208 01', '', '')
-    """
-    words = [word.strip() for word in (name, code) if word and word.strip() not in {"", "ERROR"}]
-    return words[0] if words else ""

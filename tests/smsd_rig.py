@@ -38,7 +38,9 @@ class Daemon:
         finally:
             connection.close()
 
-    def sends(self, row: int, status: str = "SendingOKNoReport", code: int = -1) -> None:
+    def sends(
+        self, row: int, status: str = "SendingOKNoReport", code: int = -1, *, is_killed_between: bool = False
+    ) -> None:
         """The row goes to sentitems and leaves outbox, in two transactions as the daemon does it."""
         self.sql(
             "INSERT INTO sentitems (CreatorID, ID, SequencePosition, Status, SendingDateTime, SenderID, Text,"
@@ -47,7 +49,8 @@ class Daemon:
             " WHERE ID = ?",
             status, code, row,
         )  # fmt: skip
-        self.sql("DELETE FROM outbox WHERE ID = ?", row)
+        if not is_killed_between:
+            self.sql("DELETE FROM outbox WHERE ID = ?", row)
 
     def receives(self, text: str = "", *, octets: bytes = b"", number: str = "+33600000001", udh: str = "",
                  stored: str = "2026-11-20 09:13:20", received: str = "2026-11-20 09:13:00") -> None:  # fmt: skip

@@ -168,6 +168,17 @@ def test_each_fate_is_told_once_and_its_text_is_gone_from_the_card_when_noted(da
     assert daemon.sql("SELECT CreatorID FROM sentitems") == [("k3",)]  # a phone may still confirm it
 
 
+@pytest.mark.parametrize("wants_report", [False, True])
+def test_what_a_killed_daemon_sent_and_left_in_the_outbox_is_not_sent_again(daemon: Daemon, wants_report: bool) -> None:
+    daemon.mailbox.enqueue(text(wants_report=wants_report))
+    daemon.mailbox.enqueue(text("a2"))
+    daemon.mailbox.enqueue(text("a3"))
+    daemon.sends(1, "SendingOK", is_killed_between=True)
+    daemon.sends(2, "SendingError", 38, is_killed_between=True)
+    daemon.mailbox.noted(daemon.mailbox.outcomes())
+    assert daemon.sql("SELECT CreatorID FROM outbox") == [("a2",), ("a3",)]  # what failed may still be tried
+
+
 def test_a_phone_s_receipt_comes_as_a_second_fate(daemon: Daemon) -> None:
     daemon.mailbox.enqueue(text(wants_report=True))
     daemon.sends(1, "SendingOK")
