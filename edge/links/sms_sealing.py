@@ -61,16 +61,17 @@ class Sealing:
         """Have the gateway acknowledge at once, by a message of its own."""
         self.seal(Type.ALARM, body(Events((), is_test=True)), "machine", base_s=base_of(self.clock.utc_ms()))
 
-    def say_hello(self) -> None:
+    def say_hello(self, again: str = "") -> None:
         """Offer the hello once a day, the same one, until it is answered; one that was refused also at each start.
 
         So a box that replaces another need not wait for tomorrow when the operator has forgotten the dead one's key.
+        `again` names one that is not to wait for tomorrow either.
         """
         octets = self.session.hello(self._version)
         when = f"{self.clock.utc_ms() // 86_400_000}"
         if self.memory.refused_boot not in {None, self.clock.boot}:
             when += f"-{self.clock.boot}"
-        self.out.offer_now(f"hello-{octets[-8:].hex()}-{when}", octets)
+        self.out.offer_now(f"hello-{octets[-8:].hex()}-{when}{again}", octets)
 
     def keep(self) -> None:
         """Make durable what was taken together with what it did. Raises OSError."""

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, TypeAlias
 from edge.core.series import HistoryReader
 from edge.links.retained import Feed
 from edge.links.sms_events import EventTail
+from edge.links.sms_greeting import Greeting
 from edge.links.sms_hearing import Hearing
 from edge.links.sms_incoming import Incoming
 from edge.links.sms_memory import Outbound
@@ -71,6 +72,7 @@ class Sync:
         self._out = Outbound(pairing.kept, settings.gateway_key, settings.gateway, outlet)
         self._session = session_of(pairing, public_of(settings.gateway_key), feed.box, self._out)
         self._sealing = Sealing(self._out, self._session, feed.clock, version)
+        self._greeting = Greeting(self._sealing)
         self._values = Values(settings, feed, history, zone, sealing=self._sealing, outlet=outlet)
         self._tail = EventTail(feed.events, feed.dating, feed.clock)
         self._tail.begin(self._out.memory.events)
@@ -90,7 +92,7 @@ class Sync:
     def step(self, now_s: float) -> float:
         """See Member."""
         if self._session.needs_hello:
-            self._sealing.say_hello()
+            self._greeting.step(now_s, self._wanted_seq)
             return now_s + 3600.0
         self._tail.read()
         if self._tail.index_moved_s:

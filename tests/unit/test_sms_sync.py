@@ -11,6 +11,7 @@ from edge.core.types import PointSpec
 from edge.links.messages import TimeHeard
 from edge.settings.model_sms import SmsLink as SmsSettings
 from sms.forms import Answer, Order, Train, body, form_of
+from sms.mailbox import Outgoing
 from sms.wire import Type
 from tests.sms_link_rig import BEGIN_MS, DAY_S, HOUR_MS, POINTS, Rig, hours_of, twin
 
@@ -388,3 +389,41 @@ def test_a_trial_is_acknowledged_within_its_minutes_also_when_the_first_message_
     rig.run(120)
     assert rig.events.acknowledged >= seq
     assert [kind for _, kind, _ in rig.gateway.events].count("test_begin") == 1
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_box_whose_hello_was_lost_is_paired_and_has_stored_within_the_minutes_of_a_trial(lost: int) -> None:
+    rig = Rig(poll_s=5.0, loss=1.0)
+    rig.run(3600)
+    assert not rig.link.status()["paired"]
+    rig.happen("test_begin")
+    seq = rig.events.next_seq() - 1
+    rig.air._loss = float(lost)
+    for second in range(0, 240, 5):
+        if second == 60:
+            rig.air._loss = 0.0
+        rig.link.ask_stored(seq)  # as a trial does, again and again
+        rig.run(5)
+    assert rig.link.status()["paired"]
+    assert rig.events.acknowledged >= seq
+    assert len(hellos(rig)) == 2 + lost
+
+
+def test_a_box_that_nobody_accepts_says_two_hellos_a_trial_and_one_a_day() -> None:
+    rig = Rig(poll_s=5.0, loss=1.0)
+    said = []
+    for _trial in range(3):
+        rig.happen("test_begin")
+        for _ in range(60):
+            rig.link.ask_stored(rig.events.next_seq() - 1)
+            rig.run(5)
+        said.append(len(hellos(rig)))
+        rig.run(1200)
+    assert said == [2, 4, 6], "the first trial has that of the start"
+    rig.run(3 * DAY_S)
+    assert len(hellos(rig)) == 9
+    assert len({message.octets for message in hellos(rig)}) == 1
+
+
+def hellos(rig: Rig) -> list[Outgoing]:
+    return [message for message in rig.mailbox.left if message.octets[1:3] == b"\0\0"]
