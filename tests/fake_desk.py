@@ -68,6 +68,7 @@ class FakeDesk:
         self.t_s = 0.0
         self.lang = "en"
         self.fails: Exception | None = None
+        self.box_fails: Exception | None = None
         self.orders: list[Command] = []
         self.link: dict[str, Any] = {
             "link": "mqtt", "state": "up", "code": "", "problems": [],
@@ -85,7 +86,9 @@ class FakeDesk:
         self.views: dict[str, Any] = {}
 
     def box(self) -> dict[str, Any]:
-        """Return who this box is."""
+        """Return who this box is; raises what the test asked for."""
+        if self.box_fails is not None:
+            raise self.box_fails
         return {
             "id": "b0042", "site": {"name": "Gymnase Sud", "tz": "Europe/Paris", "lang": self.lang}, "version": "0.1.0",
             "boot": 3, "started_utc_ms": NOW_MS - 3_900_000, "settings_utc_ms": NOW_MS - 3_900_000,

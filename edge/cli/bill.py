@@ -56,9 +56,9 @@ def run(args: argparse.Namespace) -> int:
         except BillError as exc:
             complain(say(f"bill.{exc.key.removeprefix('bill_')}", **exc.values))
             return EXIT_BAD_INPUT
-        except RefusedError as exc:
-            complain(str(exc))
-            return EXIT_REFUSED
+    except RefusedError as exc:
+        complain(str(exc))
+        return EXIT_REFUSED
     except NotRunningError as exc:
         complain(str(exc))
         return EXIT_NO_BOX

@@ -15,7 +15,10 @@ from typing import Final
 
 import msgspec
 
+from edge.cli.console import complain
 from edge.cli.defaults import DEFAULT_SOCKET
+from edge.cli.words import own_words
+from edge.runtime.slots import Slots
 
 BOOT: Final = Path("/boot/cfg")
 ROOT: Final = Path("/")
@@ -45,6 +48,9 @@ def run(args: argparse.Namespace) -> int:
         from edge.cli.card_console import console
 
         return console()
+    if not _is_card(args.boot, args.root):
+        complain(own_words()("card.no_card", folder=args.boot))
+        return EXIT_NOT_TAKEN
     _as_group(args.root)
     if args.act == "settle":
         from edge.cli.card_settle import settle
@@ -58,6 +64,14 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(" ".join(filter(None, (verdict.state, verdict.file, verdict.first.get("en", "")))))
     return 0 if verdict.state in GOOD else EXIT_NOT_TAKEN
+
+
+def _is_card(boot: Path, root: Path) -> bool:
+    """Return whether this machine was started from a card: on another one network and settings are somebody else's.
+
+    A card whose first partition can't be read has the folder for it all the same.
+    """
+    return boot.is_dir() or Slots(root).booted().slot is not None
 
 
 def _as_group(root: Path) -> None:

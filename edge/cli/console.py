@@ -31,10 +31,12 @@ WIDTH_MOST: Final = 120  # beyond, the eye loses the line
 Ask = Callable[[Client, argparse.Namespace], int]
 
 
-def add_common(parser: argparse.ArgumentParser) -> None:
-    """Declare what every command that asks a box takes."""
-    parser.add_argument("--socket", help=f"the box's local API (default $VIGIE_SOCKET or {DEFAULT_SOCKET})")
-    parser.add_argument("--json", action="store_true", help="print the API's answer as JSON")
+def add_common(parser: argparse.ArgumentParser, *, is_act: bool = False) -> None:
+    """Declare what every command that asks a box takes; `is_act`: as one act of a command that takes it too."""
+    # a default of its own would overwrite what stands before the act
+    absent: dict[str, Any] = {"default": argparse.SUPPRESS} if is_act else {}
+    parser.add_argument("--socket", help=f"the box's local API (default $VIGIE_SOCKET or {DEFAULT_SOCKET})", **absent)
+    parser.add_argument("--json", action="store_true", help="print the API's answer as JSON", **absent)
 
 
 add_status_arguments = add_points_arguments = add_buffer_arguments = add_common

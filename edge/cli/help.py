@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import difflib
 
+from edge.cli.cells import printable
 from edge.cli.console import EXIT_BAD_INPUT, complain, write_lines
 from edge.core.verbs import VERBS as ORDERS
 
@@ -30,6 +31,14 @@ def order_of(word: str) -> list[str]:
     ]
 
 
+def unknown(word: str, *orders: str) -> str:
+    """Return what to tell who wrote a word that is no command, nor one of these orders."""
+    from edge.cli.main import VERBS
+
+    near = difflib.get_close_matches(word, [*VERBS, *orders], NEAREST)
+    return f"there is no command {printable(word)}" + (f"; did you mean {', '.join(near)}?" if near else "")
+
+
 def run(args: argparse.Namespace) -> int:
     """Print the help of one command, or of all."""
     from edge.cli.commands_reference import help_lines
@@ -42,8 +51,7 @@ def run(args: argparse.Namespace) -> int:
     orders = order_of(args.of)
     command = args.of if args.of in VERBS else next((name for name in map(_front, orders) if name in VERBS), None)
     if command is None and not orders:
-        near = difflib.get_close_matches(args.of, [*VERBS, *ORDERS], NEAREST)
-        complain(f"there is no command {args.of}" + (f"; did you mean {', '.join(near)}?" if near else ""))
+        complain(unknown(args.of, *ORDERS))
         return EXIT_BAD_INPUT
     if command is not None:
         with contextlib.suppress(SystemExit):

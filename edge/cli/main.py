@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import io
 import os
 import re
 import sys
@@ -18,7 +19,11 @@ import msgspec
 
 from edge.settings.packaged import product_version
 
+EXIT_FAILED: Final = 1
+EXIT_BAD_INPUT: Final = 2
+
 _AGO: Final = re.compile(r"-\d")
+_MOMENTS: Final = frozenset({"--from", "--to", "--since", "--until"})
 _NEGATIVE: Final = re.compile(r"-\d+,\d+", re.ASCII)
 
 
@@ -137,7 +142,7 @@ def _joined(words: Sequence[str]) -> list[str]:
         if _NEGATIVE.fullmatch(word):  # nor may -2,5 be one
             joined.append(word.replace(",", "."))
             continue
-        if joined and joined[-1] in {"--from", "--to"} and _AGO.match(word):
+        if joined and joined[-1] in _MOMENTS and _AGO.match(word):
             joined[-1] += f"={word}"
         else:
             joined.append(word)
@@ -149,6 +154,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = _joined(sys.argv[1:] if arguments is None else arguments)
     if not words:
         words = ["status"]
+    if words[0] not in VERBS and not words[0].startswith("-"):
+        return _unknown(words[0])
+    _speak()
     args: Any = _parser([word for word in words if word in VERBS]).parse_args(words)
     if args.verb is None:
         args = _parser(["status"]).parse_args(["status"])
@@ -159,9 +167,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # `vigie values | head`
-        with contextlib.suppress(OSError, ValueError):  # what is still to be flushed goes nowhere
-            os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), sys.stdout.fileno())
+        _say_no_more()
         return 0
+    except UnicodeEncodeError as exc:
+        if not any(map(_is_no_text, words)):
+            raise
+        return _complain(f"a word of this command line is no text ({exc.object!r}): write it in UTF-8", EXIT_BAD_INPUT)
+    except OSError as exc:
+        if _can_speak():
+            raise  # a fault of ours
+        _say_no_more()
+        return _complain(f"what is printed can't be written: {exc.strerror or exc}", EXIT_FAILED)
+    return code
+
+
+def _speak() -> None:
+    """Print in UTF-8 wherever it goes but to a terminal of another kind, which gets ? for what it can't show."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding=None if sys.stdout.isatty() else "utf-8", errors="replace")
+
+
+def _can_speak() -> bool:
+    """Return whether standard output takes anything: a full disk fails again, also at a line end."""
+    try:
+        sys.stdout.flush()
+        os.write(sys.stdout.fileno(), b"\n")
+    except io.UnsupportedOperation:  # it is no file
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _say_no_more() -> None:
+    """Let what is still to be flushed go nowhere."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), sys.stdout.fileno())
+
+
+def _is_no_text(word: str) -> bool:
+    """Return whether a word holds octets that are no letters: Python carries them as lone surrogates."""
+    return any("\udc80" <= letter <= "\udcff" for letter in word)
+
+
+def _unknown(word: str) -> int:
+    from edge.cli.help import unknown
+
+    return _complain(f"{unknown(word)}; `vigie --help` lists all", EXIT_BAD_INPUT)
+
+
+def _complain(text: str, code: int) -> int:
+    from edge.cli.console import complain
+
+    complain(text)
     return code
 
 

@@ -52,6 +52,9 @@ def run(args: argparse.Namespace) -> int:
             found = msgspec.convert(client.get(f"report?{urlencode(query)}"), Report)
         except RefusedError as exc:
             return _refused(exc, args, say)
+    except RefusedError as exc:
+        complain(str(exc))
+        return EXIT_REFUSED
     except NotRunningError as exc:
         complain(str(exc))
         return EXIT_NO_BOX

@@ -27,29 +27,32 @@ FILE_MOST: Final = 4096
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the acts."""
-    acts = parser.add_subparsers(dest="act", metavar="ACT", required=True)
+    acts = parser.add_subparsers(dest="act", metavar="ACT")
     decode = acts.add_parser("decode", help="what a message says", description="What a binary message says.")
     decode.add_argument("message", metavar="HEX|FILE", help="hexadecimal or base64, a file of them or of its octets, -")
     decode.add_argument("--db", type=Path, metavar="FILE", help="the gateway's file, which has the keys")
     decode.add_argument("--json", action="store_true", help="as JSON")
-    status = acts.add_parser("status", help="of a running box: what was sent and what it cost", description="The link.")
-    add_common(status)
+    status = acts.add_parser(
+        "status", help="of a running box: what was sent and what it cost (default)", description="The link."
+    )
+    add_common(status, is_act=True)
     pair = acts.add_parser(
         "pair", help="of a running box: its fingerprint, and whether it is accepted", description="The pairing."
     )
-    add_common(pair)
+    add_common(pair, is_act=True)
     forget = acts.add_parser(
         "forget", help="give up the keys shared with the gateway at the next start",
         description="After an image of its card was put back: the box pairs anew with the same print.",
     )  # fmt: skip
     forget.add_argument("--state", type=Path, default=DEFAULT_STATE, help="default /var/lib/vigie")
+    add_common(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Decode one message, ask a running box for its link, or have the next start forget."""
     if args.act == "forget":
         return _forget(args.state)
-    return _decode(args) if args.act == "decode" else asked(args, _status if args.act == "status" else _pair)
+    return _decode(args) if args.act == "decode" else asked(args, _pair if args.act == "pair" else _status)
 
 
 def _link(client: Client) -> tuple[dict[str, Any] | None, Words, dict[str, Any]]:

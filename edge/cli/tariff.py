@@ -29,9 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     change.add_argument("amounts", nargs="+", metavar="NAME=PRICE", help="such as HP=0.2146; subscription=16.20")
     change.add_argument("--correct", action="store_true", help="allow a day that has begun: costs already shown change")
     add_common(parser)
-    for each in (show, change):  # a default of its own would overwrite what stands before the verb
-        each.add_argument("--socket", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-        each.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    for each in (show, change):
+        add_common(each, is_act=True)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -86,3 +86,22 @@ def test_without_a_file_the_box_runs_unconfigured_and_publishes_nothing(card: Ca
     octets = (card.boot / STATUS).stat().st_mtime_ns
     assert card.settle() == 0
     assert (card.boot / STATUS).stat().st_mtime_ns == octets, "an unchanged page is not written again"
+
+
+@pytest.mark.parametrize("act", ["take", "settle"])
+def test_a_machine_that_was_not_started_from_a_card_is_left_as_it_is(
+    card: Card, act: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card.boot.rmdir()
+    before = sorted(card.root.rglob("*"))
+    assert main(["card", act, "--boot", str(card.boot), "--root", str(card.root)]) == 1
+    assert "not started from a card" in capsys.readouterr().err
+    assert sorted(card.root.rglob("*")) == before
+
+
+def test_a_card_whose_first_partition_is_gone_starts_a_box_all_the_same(card: Card) -> None:
+    card.boot.rmdir()
+    (card.root / "proc").mkdir()
+    (card.root / "proc/cmdline").write_text("console=tty1 vigie.slot=a rauc.slot=a ro\n")
+    assert card.take() == 1
+    assert load(card.root / "etc/vigie/vigie.toml").links.mqtt is None

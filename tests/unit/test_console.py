@@ -287,6 +287,72 @@ def test_output_cut_off_by_a_pipe_is_no_error(path: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("words", [["check", "config/vigie.toml"], ["schema"]], ids=["little", "much"])
+def test_output_that_finds_no_room_is_a_sentence_and_exit_1(words: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "edge.cli.main", *words],
+            cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "vigie: what is printed can't be written: No space left on device\n")
+
+
+def test_a_pipe_gets_utf_8_whatever_the_locale_says_and_letters_that_are_none_as_a_question_mark() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "edge.cli.main", "check", "--lang", "fr", b"/none/\xff"],
+        cwd=ROOT, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, b"")
+    assert done.stdout.decode("utf-8").splitlines()[0] == "/none/?"
+    assert "1 défaut." in done.stdout.decode("utf-8")
+
+
+@pytest.mark.parametrize("words", [["explain", "caf\udce9"], ["history", "caf\udce9"], ["check", "--json", "\udcff"]])
+def test_octets_that_are_no_letters_are_bad_input(
+    path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    asking = [] if words[0] == "check" else ["--socket", str(path)]
+    assert main([*words, *asking]) == 2
+    assert "write it in UTF-8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("word", "near"), [("stauts", "; did you mean status?"), ("caf\udce9", ""), ("--stauts", None)]
+)
+def test_a_word_that_is_no_command_is_answered_with_the_nearest(
+    word: str, near: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if near is None:
+        with pytest.raises(SystemExit, match="2"):
+            main([word])
+        return
+    assert main([word]) == 2
+    complaint = capsys.readouterr().err
+    assert complaint.startswith("vigie: there is no command ")
+    assert near in complaint
+    assert complaint.endswith("`vigie --help` lists all\n")
+
+
+@pytest.mark.parametrize("words", [["report"], ["report", "--bill", "2026-01-01", "2026-02-01"], ["sms"], ["meter"]])
+def test_a_box_that_fails_to_say_who_it_is_fails_with_a_sentence(vigie: Any, desk: FakeDesk, words: list[str]) -> None:
+    desk.box_fails = ZeroDivisionError()
+    assert vigie(*words)[::2] == (1, "vigie: the box failed to answer; its traceback is in the log\n")
+
+
+def test_the_sms_link_is_told_without_naming_an_act(vigie: Any, desk: FakeDesk) -> None:
+    assert vigie("sms") == vigie("sms", "status") == (2, "", "vigie: this box has no [link.sms]\n")
+
+
+@pytest.mark.parametrize("words", [["meter", "peaks"], ["sms", "pair"]])
+def test_the_socket_may_stand_before_the_act_or_after_it(
+    path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    verb, *act = words
+    code, before = main([verb, "--socket", str(path), *act]), capsys.readouterr()
+    assert (main([verb, *act, "--socket", str(path)]), capsys.readouterr()) == (code, before)
+    assert code != 3, before.err
+
+
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.0 200 OK\r\n\r\n", b"HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n{"])
 def test_a_box_that_ends_midway_is_one_that_does_not_answer(tmp_path: Path, answer: bytes) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
