@@ -129,7 +129,7 @@ def octets_of_argument(text: str) -> bytes:
 
     if text == "-":
         raw = sys.stdin.buffer.read(FILE_MOST)
-    elif Path(text).is_file():
+    elif _is_file(text):
         with Path(text).open("rb") as file:
             raw = file.read(FILE_MOST)
     else:
@@ -138,6 +138,13 @@ def octets_of_argument(text: str) -> bytes:
         return octets_of(raw.decode("ascii"))
     except ValueError:
         return raw
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except OSError:  # the digits of a long message are more than a file's name has letters
+        return False
 
 
 def lines(found: dict[str, Any], say: Words) -> list[str]:

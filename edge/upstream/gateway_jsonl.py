@@ -45,7 +45,7 @@ def octets_of(text: str) -> bytes:
 def message_of(line: str) -> Received | Outcome:
     """Return what a line says. Raises ValueError, saying what is wrong with it."""
     try:
-        said: Any = json.loads(line)
+        said: Any = json.loads(line, object_hook=_whole)
     except (ValueError, RecursionError) as exc:
         raise ValueError(f"no JSON: {exc}") from exc
     if not isinstance(said, dict):
@@ -69,6 +69,17 @@ def message_of(line: str) -> Received | Outcome:
         found = b""
     is_ours = len(found) >= 20 and found[0] >> 4 == 1  # a platform that has only texts gives base64 in one
     return Received(said["id"], said["from"], "" if is_ours else text, found if is_ours else b"", at_s)
+
+
+def _whole(said: dict[str, Any]) -> dict[str, Any]:
+    """Return an object whose words can be written down: of a text that was cut in an emoji half of it is no letter.
+
+    Its id stays as it is: the provider must know it again.
+    """
+    return {
+        name: value.encode("utf-8", "replace").decode() if isinstance(value, str) and name != "id" else value
+        for name, value in said.items()
+    }
 
 
 def _utc_s(at: Any) -> int | None:

@@ -36,6 +36,8 @@ class Pairing:
             said = open_hello(self._sessions.identity, message.octets)
         except SealError as exc:
             return str(exc)
+        if not message.number:
+            return f"a hello of {said.box_id} from no number: there is nobody to answer"
         box = self._store.box(said.box_id)
         if box is None:
             waiting = sum(one.state == "new" for one in self._store.boxes())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
@@ -73,7 +74,7 @@ class Post:
         with self._store:
             for outcome in outcomes:
                 key, mark, tries = outcome.key.rpartition("#")
-                if not mark or not tries.isdecimal():
+                if not mark or not _TRY.fullmatch(tries):
                     continue  # of another program on this modem
                 if outcome.fate == "failed":
                     wait_s = AGAIN_S[min(int(tries), len(AGAIN_S)) - 1]
@@ -84,4 +85,5 @@ class Post:
         mailbox.noted(outcomes)
 
 
+_TRY: Final = re.compile(r"[1-9]\d{0,5}", re.ASCII)
 _FAILED: Final = "UPDATE outgoing SET fate = 'waits', next_s = ? WHERE key = ? AND tries = ? AND fate = 'handed'"

@@ -116,6 +116,19 @@ def test_a_second_claimant_of_an_id_is_refused_and_named(server: Server) -> None
     assert server.rows("b0117") == box.account
 
 
+def test_a_hello_of_no_number_is_named_and_stops_nothing(server: Server) -> None:
+    """A network may leave a sender out, or a provider: there is nobody to answer."""
+    box, other = server.box("b0117"), TextingBox("b0117", server.gateway.sessions.identity.public, "")
+    new = TextingBox("b0118", server.gateway.sessions.identity.public, "")
+    server.bring(other, other.hello())
+    server.bring(new, new.hello())
+    server.bring(box, box.report(full=True, is_first=True))
+    server.step()
+    assert [one.id for one in server.gateway.store.boxes()] == ["b0117"]
+    assert sum("no number" in words for words in server.journal("refused")) == 2
+    assert server.rows("b0117") == box.account
+
+
 def test_another_number_is_the_same_box_and_is_answered_there_by_the_modem_that_hears_it(server: Server) -> None:
     box = server.box("b0117")
     box.number = "+33600000043"

@@ -263,6 +263,34 @@ def test_lines_pair_report_and_are_done_only_when_they_are_stored(tmp_path: Path
     gateway.close()
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        r'{"id":"m1","from":"+33600000042","text":"half an emoji \ud83d"}',
+        r'{"id":"m1\ud83d","from":"+336\ud83d","text":"x"}',
+        r'{"key":"g1-1-1-0#99999999999999999999","fate":"failed"}',
+        r'{"key":"g1-1-1-0#\u0661","fate":"failed"}',
+        r'{"key":"\ud83d#1","fate":"failed"}',
+        '{"key":"g1#' + "9" * 5000 + '","fate":"failed"}',
+        '{"id":"m1","from":"+33600000042","octets":"' + "10" * 40_000 + '"}',
+    ],
+)  # fmt: skip
+def test_no_line_stops_the_gateway_and_each_message_is_done_with(tmp_path: Path, line: str) -> None:
+    written: list[str] = []
+    lines = JsonLines(written.append, lambda: NOW_S)
+    gateway = Gateway(GatewayStore(tmp_path / "g.db"), {"jsonl": lines}, lambda: NOW_S)
+    lines.feed(line.encode() + b"\n")
+    gateway.step(0.0)
+    gateway.step(1.0)
+    id_ = json.loads(line).get("id")
+    assert [json.loads(line) for line in written] == ([{"done": id_}] if id_ else [])
+    (kept,) = gateway.store.db.execute("SELECT count(*) FROM raw").fetchone()
+    assert kept == (1 if id_ else 0)
+    (faults,) = gateway.store.db.execute("SELECT count(*) FROM journal WHERE kind = 'fault'").fetchone()
+    assert faults == 0
+    gateway.close()
+
+
 def test_the_command_takes_lines_from_a_pipe_and_stores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     state, db = tmp_path / "g.db", tmp_path / "site.db"
     with closing(GatewayStore(state)) as store:

@@ -48,6 +48,11 @@ def test_a_message_has_its_head_always_and_its_body_with_the_key(
     assert found["columns"][0]["values"] == [(70406 + 104) % 65536]
 
 
+def test_a_message_of_140_octets_is_read_from_its_digits_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sms", "decode", "11" * 140]) == 1  # longer than any file's name
+    assert capsys.readouterr().out.startswith("report, box 4369, message 1118481, version 1\n")
+
+
 def test_events_an_answer_and_hello_are_read_too(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     box = server.box("b0117")
     event = forms.Event(-30, "alarm_begin", "boiler.flow", 92.5, "Cel", {"id": 7})
