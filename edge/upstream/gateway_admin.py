@@ -64,13 +64,91 @@ def resend(store: GatewayStore, id_: str) -> int:
 
 
 def backup(store: GatewayStore, target: Path) -> None:
-    """Write the whole file as it is now to another one, which holds the gateway's key. Raises OSError."""
+    """Write the whole file as it is now to another one, which holds the gateway's key. Raises OSError, StoreError."""
+    if target.exists() and (not target.is_file() or target.samefile(store.path)):
+        # in its place a gateway that runs would write on into a file that nobody finds any more
+        what = "is the gateway's own file" if target.is_file() else "is no file"
+        raise StoreError(f"{target}: {what}; name another one, which is made or replaced")
+    partial = _beside(target)
+    try:
+        _copy(store.db, partial)
+        _place(partial, target)
+    finally:
+        _beside(target)
+
+
+def restore(source: Path, path: Path) -> int:
+    """Make a gateway's file of a backup; return how many boxes it has. Raises StoreError, OSError.
+
+    Numbers of entries that the consumer may have seen are not given again: what comes goes to new streams. Each box is
+    told with one message, and until its answer nothing of it is taken: no replay window is opened again. The file takes
+    its place when all that stands in it: one that a cut leaves half done is none.
+    """
+    if path.exists():
+        raise StoreError(f"{path}: is there already; move it away first, it may know more than the backup")
+    partial = _beside(path)
+    try:
+        with closing(_backup_at(source)) as old:
+            _copy(old, partial)
+        try:
+            with closing(GatewayStore(partial)) as store:
+                count = _restored(store)
+                store.db.execute("PRAGMA journal_mode=DELETE")
+        except (StoreError, sqlite3.Error) as exc:
+            raise StoreError(f"{source}: can't be restored: {exc}; take an older backup") from exc
+        _place(partial, path)
+    finally:
+        _beside(path)
+    return count
+
+
+def _restored(store: GatewayStore) -> int:
+    """Have all that comes from here on told from what came before; return how many boxes there are."""
+    with store:
+        GatewayLog(store).close_all()
+        store.db.execute("UPDATE box SET is_restored = 1 WHERE state = 'accepted'")
+        # what was to go then is of then; counters of before are not used again
+        store.db.execute("DELETE FROM outgoing")
+        store.db.execute("UPDATE asked SET fate = 'lost' WHERE fate IN ('waits', 'sent')")
+        return sum(box.state == "accepted" for box in store.boxes())
+
+
+def _backup_at(source: Path) -> sqlite3.Connection:
+    """Return a backup, of which nothing is changed. Raises StoreError for what is none."""
+    if not source.is_file():
+        raise StoreError(f"{source}: no such file")
+    found: sqlite3.Connection | None = None
+    try:
+        found = sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
+        is_one = found.execute("SELECT 1 FROM setting WHERE key = 'identity'").fetchone() is not None
+        if is_one and found.execute("PRAGMA quick_check").fetchone() == ("ok",):
+            return found
+    except sqlite3.Error:
+        pass  # whatever it is
+    if found is not None:
+        found.close()
+    raise StoreError(f"{source}: is no backup of a gateway, or damaged; `vigie gateway backup FILE` makes one")
+
+
+def _beside(target: Path) -> Path:
+    """Return where a file is made before it is whole; what was left there is gone."""
     partial = target.with_name(target.name + ".partial")
-    partial.unlink(missing_ok=True)
-    os.close(os.open(partial, os.O_CREAT | os.O_WRONLY, 0o600))
-    with closing(sqlite3.connect(partial)) as copy:
-        store.db.backup(copy)
-        copy.execute("PRAGMA journal_mode=DELETE")
+    for name in ("", "-wal", "-shm", "-journal"):
+        partial.with_name(partial.name + name).unlink(missing_ok=True)
+    return partial
+
+
+def _copy(source: sqlite3.Connection, target: Path) -> None:
+    os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o600))
+    try:
+        with closing(sqlite3.connect(target)) as copy:
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
+    except sqlite3.Error as exc:
+        raise StoreError(f"{target}: {exc}") from exc
+
+
+def _place(partial: Path, target: Path) -> None:
     with partial.open("rb") as made:
         os.fsync(made.fileno())
     partial.replace(target)
@@ -79,24 +157,3 @@ def backup(store: GatewayStore, target: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def restore(source: Path, path: Path) -> int:
-    """Make a gateway's file of a backup; return how many boxes it has. Raises StoreError, OSError.
-
-    Numbers of entries that the consumer may have seen are not given again: what comes goes to new streams. Each box is
-    told with one message, and until its answer nothing of it is taken: no replay window is opened again.
-    """
-    if path.exists():
-        raise StoreError(f"{path}: is there already; move it away first, it may know more than the backup")
-    if not source.exists():
-        raise StoreError(f"{source}: no such file")
-    with closing(GatewayStore(source)) as old:
-        backup(old, path)
-    with closing(GatewayStore(path)) as store, store:
-        GatewayLog(store).close_all()
-        store.db.execute("UPDATE box SET is_restored = 1 WHERE state = 'accepted'")
-        # what was to go then is of then; counters of before are not used again
-        store.db.execute("DELETE FROM outgoing")
-        store.db.execute("UPDATE asked SET fate = 'lost' WHERE fate IN ('waits', 'sent')")
-        return sum(box.state == "accepted" for box in store.boxes())

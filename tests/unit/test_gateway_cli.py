@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -219,6 +220,34 @@ def test_restored_from_last_nights_backup_nobody_pairs_again_and_nothing_is_lost
         "SELECT r.t_ms / 1000, p.point, r.value, r.increment FROM record r JOIN point p ON p.id = r.point"
     ).fetchall()
     assert set(rows) == box.account
+
+
+def test_what_is_no_backup_is_not_restored_and_no_backup_takes_the_place_of_what_it_is_made_of(
+    server: Server, said: Said, tmp_path: Path
+) -> None:
+    server.box("b0117")
+    night, empty, junk, cut, half, new = (tmp_path / name for name in ("night", "empty", "junk", "cut", "half", "new"))
+    backup(server.gateway.store, night)
+    empty.touch()
+    junk.write_bytes(b"no database at all")
+    cut.write_bytes(night.read_bytes()[:60_000])
+    with closing(sqlite3.connect(half)) as db:  # it fails where it is nearly done
+        db.executescript("CREATE TABLE setting (key, value); INSERT INTO setting VALUES ('identity', '{}')")
+        db.execute("PRAGMA user_version = 1")
+    for source, why in (
+        (empty, "is no backup"), (junk, "is no backup"), (tmp_path / "site.db", "is no backup"),
+        (cut, "is no backup"), (half, "can't be restored"),
+    ):  # fmt: skip
+        before = source.read_bytes()
+        with pytest.raises(StoreError, match=f"{source.name}: {why}"):
+            restore(source, new)
+        assert source.read_bytes() == before
+        assert not new.exists(), "a gateway that starts now must not take it for its own"
+    for target, why in ((server.path, "is the gateway's own file"), (tmp_path, "is no file")):
+        code, text = said("backup", str(target))
+        assert (code, why in text) == (2, True), text
+    assert not list(tmp_path.glob("*.partial*"))
+    assert restore(night, new) == 1
 
 
 # -- JSON lines
