@@ -36,6 +36,7 @@ class LineMemory(Memory):
     meters: dict[str, Memory] = msgspec.field(default_factory=dict)
     told: dict[str, int] = msgspec.field(default_factory=dict)
     baud: int = 0
+    replaced: list[str] = msgspec.field(default_factory=list)
 
 
 class Teleinfo:
@@ -78,7 +79,7 @@ class Teleinfo:
         self._fix: Fix | None = None
         self._kept = LineMemory()
         self._kept_ms: float | None = None
-        self._shape: list[tuple[object, ...]] = []
+        self._shape: list[object] = []
         self._trace = b""
         self._has_begun = False
         self._heard: FrameEnd | None = None
@@ -153,12 +154,13 @@ class Teleinfo:
             return None
         told = {point: utc_s for view in self._meters.values() for point, utc_s in view.told().items()}
         is_due = self._kept_ms is None or heard_ms - self._kept_ms >= REMEMBER_EACH_MS
-        shape = [view.judge.shape() for view in self._meters.values()]
+        shape: list[object] = [(view.judge.shape(), view.replaced) for view in self._meters.values()]
         if not is_due and shape == self._shape and told == self._kept.told:
             return None
         memories = {number: view.judge.memory() for number, view in self._meters.items()}
         one = memories.pop("", Memory())
-        memory = LineMemory(one.mode, one.identity, one.indexes, memories, told, self._tuning.baud)
+        replaced = sorted(point for view in self._meters.values() for point in view.replaced)
+        memory = LineMemory(one.mode, one.identity, one.indexes, memories, told, self._tuning.baud, replaced)
         self._shape = shape
         if memory == self._kept or not any(each.identity for each in (one, *memories.values())):
             return None
@@ -172,7 +174,7 @@ class Teleinfo:
         except (msgspec.DecodeError, UnicodeError):
             return
         for number, view in self._meters.items():
-            view.restore(memory.meters.get(number, Memory()) if number else memory, memory.told)
+            view.restore(memory.meters.get(number, Memory()) if number else memory, memory.told, memory.replaced)
         self._tuning = Tuning(self._mode, memory.baud or (BAUD.get(memory.mode, 0) if memory.mode else 0))
         if memory.mode:  # told before it was unplugged, or the service restarted
             self._said = (memory.mode, BAUD[memory.mode])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from hal.decode.teleinfo import fields
@@ -41,9 +41,14 @@ class MeterView:
         self._words = {point: {word: n for n, word in enumerate(words(o))} for point, o in points.items()}
         self._totals = {point: Total() for point, options in points.items() if options.is_summed}
         self.curves = {point: Curve(options.label) for point, options in points.items() if options.label in CURVE}
-        self._kept = {point for point, o in points.items() if channel(o).kind == "counter"} - self._totals.keys()
-        self._replaced: set[str] = set()
-        """Counters that have not yet said that their register is another one's: a higher one would look like use."""
+        self._kept = (
+            frozenset(point for point, o in points.items() if channel(o).kind == "counter") - self._totals.keys()
+        )
+        self.replaced: frozenset[str] = frozenset()
+        """Counters that have not yet said that their register is another one's: a higher one would look like use.
+
+        A label that the new meter sends in another mode only is said when it comes, weeks later.
+        """
         self._interval_ms = 0.0
         self._frames = 0
         self._told_ms = 0.0
@@ -54,9 +59,10 @@ class MeterView:
         """The points that are counted here, from 0 on."""
         return list(self._totals)
 
-    def restore(self, memory: Memory, told: Mapping[str, int]) -> None:
+    def restore(self, memory: Memory, told: Mapping[str, int], replaced: Collection[str] = ()) -> None:
         """Take back what was known of the meter, and up to when its load curve was told: point -> UTC seconds."""
         self.judge = Judge(memory)
+        self.replaced = self._kept.intersection(replaced)
         for point, utc_s in told.items():
             if point in self.curves:
                 self.curves[point].told_s = self.curves[point].handed_s = utc_s
@@ -67,7 +73,7 @@ class MeterView:
         if changes:
             labels = {change.label for change in changes}
             is_meter = not labels.isdisjoint(IDENTITY)
-            self._replaced |= {point for point in self._kept if is_meter or self._labels[point] in labels}
+            self.replaced |= {point for point in self._kept if is_meter or self._labels[point] in labels}
             for total in self._totals.values():
                 total.forget()
             for curve in self.curves.values():
@@ -134,8 +140,8 @@ class MeterView:
             doubt, value = total.take_doubt() or doubt, int(total.total)
         elif total is not None:  # what it counted so far stands, whatever the register may say now
             value = int(total.total)
-        if point in self._replaced and doubt != "unconfirmed":
-            self._replaced.discard(point)
+        if point in self.replaced and doubt != "unconfirmed":
+            self.replaced -= {point}
             doubt = "meter_changed"
         return Sample(point, round(shown.t_ms * 1e6), value, UNCERTAIN if doubt else GOOD, doubt)
 

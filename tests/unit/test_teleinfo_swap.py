@@ -30,8 +30,8 @@ class House:
         self.swap("041876199271", 50_000_000)
         self.restart()
 
-    def swap(self, number: str, index_wh: int) -> None:
-        self.meter = Meter(self.mode, address=number, index_wh=index_wh)
+    def swap(self, number: str, index_wh: int, mode: Literal["", "historique", "standard"] = "") -> None:
+        self.meter = Meter(mode or self.mode, address=number, index_wh=index_wh)
         self.meter.set_power(2000.0)
 
     def restart(self) -> None:
@@ -75,6 +75,30 @@ def test_an_exchanged_meter_counts_what_is_used_and_not_what_stood_on_it(
     assert changed.values["index"] - changed.values["was"] == pytest.approx(index_wh - 50_000_000, rel=0.5, abs=5000)
     doubtful = [record for record in house.rig.records if record.reason == "meter_changed"]
     assert [record.quality for record in doubtful] == [UNCERTAIN]
+
+
+@pytest.mark.parametrize("restarts", [(), ("in the other mode",), ("before",)])
+@pytest.mark.parametrize("number", ["041876199272", "041876199271"])
+def test_a_meter_that_comes_in_another_mode_and_is_switched_back_is_told_from_the_one_before(
+    number: str, restarts: tuple[str, ...]
+) -> None:
+    """A new Linky speaks historique until Enedis switches it: by then its number alone says that it is another one."""
+    house = House("standard")
+    house.run(300)
+    before = house.counted()
+    house.swap(number, 60_000_000, "historique")
+    if "before" in restarts:
+        house.restart()
+    house.run(120)
+    if "in the other mode" in restarts:
+        house.restart()
+    house.swap(number, 60_000_000)
+    house.run(300)
+    is_same = number == "041876199271"
+    told = [event for event in house.rig.events if event.kind == "meter_changed" and event.point == "p"]
+    assert len(told) == (0 if is_same else 1)
+    used_wh = (10_000_000 if is_same else 0) + 2000 * 600 / 3600
+    assert before < house.counted() <= used_wh * 1.05
 
 
 def test_a_register_that_its_driver_calls_anothers_moves_the_mark_with_it() -> None:

@@ -26,6 +26,8 @@ LONGEST_FRAME: Final[dict[Mode, int]] = {"historique": 350, "standard": 1750, "p
 OVERLOAD: Final[dict[Mode, float]] = {"historique": 1.5, "standard": 1.5, "pmepmi": 4.0}
 """Of the subscribed power: a breaker lets 1.3 × pass a while; a PME/PMI meter has none: what is beyond is billed."""
 Slot = Steady | Instant | Register | Clock
+NAMELESS: Final = 20
+"""Frames of a meter that changed its mode whose registers wait for its number: it may be another meter."""
 _INJECTED: Final = frozenset({"EAIT", "ERQ1", "ERQ2", "ERQ3", "ERQ4"})
 _TARIFF: Final = {"EAP_s2": "PTCOUR2"}  # whose register an index is: the running tariff's
 
@@ -56,6 +58,8 @@ class Judge:
         self._subscription: Steady | None = None
         self._end_ms = 0.0
         self._number = b""  # the identifier of the last frame that had one
+        self._former = ""  # number of the meter that spoke in another mode before, until this one's is known
+        self._nameless = 0  # frames since then
         if self.mode is not None:
             self._recall(memory)
 
@@ -81,18 +85,28 @@ class Judge:
                     continue
             if is_one or not isinstance(slot, Steady):
                 slot.see(group, end)
-        changes: list[Change] = []
-        is_this_meter = True
-        for label, identity, before in known:
-            after = identity.good
-            if before is not None and after is not None and after is not before and after.raw != before.raw:
-                changes.append(Change(label, str(before.value), str(after.value)))
-                for register in self._registers:
-                    register.forget()
-            is_this_meter = is_this_meter and (identity.latest is None or after is None or identity.end is not end)
+        changes = [change for label, slot, before in known for change in self._renamed(label, slot, before)]
+        if changes:
+            for register in self._registers:
+                register.forget()
+        is_this_meter = not any(
+            slot.latest is not None and slot.good is not None and slot.end is end for _, slot, _ in known
+        )
         self._compare(end, is_this_meter=self._is_same_number(end))
-        self._judge_registers(end, changes, is_this_meter=is_this_meter)
+        self._nameless += 1
+        if not self._former or self._nameless > NAMELESS:
+            self._former = ""
+            self._judge_registers(end, changes, is_this_meter=is_this_meter)
         return changes
+
+    def _renamed(self, label: str, slot: Steady, before: Group | None) -> list[Change]:
+        """Return what a confirmed identifier says: another meter than before this frame, or before its mode changed."""
+        after = slot.good
+        if after is None:
+            return []
+        was = self._former if before is None else str(before.value)
+        self._former = ""
+        return [Change(label, was, str(after.value))] if was and str(after.value) != was else []
 
     def shown(self, label: str, tariff: str = "") -> Shown | None:
         """Return what is believed of a label; None when it never came. `tariff`: of a PME/PMI meter's index."""
@@ -153,6 +167,8 @@ class Judge:
         if self.mode is not None and self._other_mode < FRAMES_TO_REPLACE:
             return False
         self.mode = mode
+        self._former = next((str(slot.good.value) for slot in self._identities.values() if slot.good), self._former)
+        self._nameless = 0
         self._slots.clear()
         self._subscription = None
         self._identities.clear()
