@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from sms.commands import GIVEN_MOST, NEAR_MOST, Asked, Known, UnclearError, folded, named, near
-from sms.written import day_of, duration_s, moment_of, quantity_of
+from sms.written import day_of, duration_s, moment_of, quantity_of, time_of
 
 MAINTENANCE: Final = "8h"
 """How long a machine is in maintenance for who says nothing: a working day."""
@@ -27,7 +27,9 @@ _LEVELS: Final = {
 }  # fmt: skip
 _DEFAULT: Final = frozenset({"DEFAULT", "DEFAUT"})
 _EXTEND: Final = frozenset({"EXTEND", "PROLONGER"})
-_FILL: Final = frozenset({"TO", "A", "FOR", "PENDANT", "UNTIL", "JUSQU'A"})
+_FILL: Final = frozenset({"TO", "A", "FOR", "PENDANT"})
+_UNTIL: Final = frozenset({"UNTIL", "TILL", "JUSQU'A", "JUSQU'AU", "JUSQUA", "JUSQUE"})
+"""What follows is an end: 18h is no length then."""
 _KINDS: Final = frozenset(
     {"LIMIT", "LIMITE", "SEUIL", "SETPOINT", "CONSIGNE", "PROGRAM", "PROGRAMME", "ALARM", "ALARME"}
 )
@@ -119,12 +121,14 @@ def _maintenance(order: Asked, rest: Sequence[str], known: Known, _parts: Known)
     if word in _OFF:
         return {"equipment": machine, "do": "end"}
     do = "extend" if word in _EXTEND else "start"
-    more = _without(more[1:] if word in _ON | _EXTEND else more, _FILL)
+    more = more[1:] if word in _ON | _EXTEND else more
+    is_end = len(more) > 1 and folded(more[0]) in _UNTIL
+    more = _without(more, _FILL | _UNTIL)
     for count in range(min(len(more), 4), 0, -1):  # the longest: what follows is why
-        if until := _until(" ".join(more[:count])):
+        if until := (_end if is_end else _until)(" ".join(more[:count])):
             found = {"equipment": machine, "do": do, "until": until}
             return found if do == "extend" else {**found, "reason": " ".join(more[count:])[:200] or REASON}
-    if do == "extend" or (more and more[0][0].isdigit()):
+    if do == "extend" or is_end or (more and more[0][0].isdigit()):
         raise UnclearError("how", what=order.what)
     return {"equipment": machine, "do": do, "until": MAINTENANCE, "reason": " ".join(more)[:200] or REASON}
 
@@ -140,6 +144,11 @@ def _until(written: str) -> str:
     if re.fullmatch(r"\d{1,2}[:hH]\d{2}", written, re.ASCII):
         return written.replace("H", "h")
     return moment_of(written) or day_of(written) or ""
+
+
+def _end(written: str) -> str:
+    """Return what stands behind "until" as the order takes it, empty for none: 18h is 18:00."""
+    return time_of(written) or moment_of(written) or day_of(written) or ""
 
 
 def _meter(order: Asked, rest: Sequence[str], known: Known, _parts: Known) -> dict[str, Any]:

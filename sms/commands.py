@@ -44,7 +44,10 @@ EXAMPLES: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """What is answered to who wrote something that can't be understood, and stands in the docs."""
 
-_GLUED: Final = re.compile(r"(OK|YES|OUI)([0-9A-Z]{4})")
+_GLUED: Final = re.compile(r"(OK|YES|OUI)[:.,-]?([0-9A-Z]{4})")
+_CODE: Final = re.compile(r"[2-9A-HJKMNP-TV-Z]{4}")
+"""As `edge.core.reply_codes` makes them."""
+_SIGNATURE: Final = re.compile(r"\n\s*(?:--|__|envoy[ée] |sent from ).*", re.DOTALL | re.IGNORECASE)
 _QUOTES: Final = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "«": '"', "»": '"', "=": " ", "−": "-"})
 
 
@@ -57,7 +60,14 @@ class Asked:
 
     @property
     def code(self) -> str:
-        """The rest as a reply code: "4f 7k" is 4F7K."""
+        """The reply code in the rest: "4f 7k" is 4F7K, and so is it before or behind what somebody says to it."""
+        words = ["".join(one for one in folded(word) if one.isalnum()) for word in self.rest]
+        for at in range(len(words)):
+            found = ""
+            for word in words[at:]:
+                found += word
+                if _CODE.fullmatch(found):
+                    return found
         return folded("".join(self.rest))
 
 
@@ -91,7 +101,8 @@ def asked(text: str, words: Mapping[str, Sequence[str]]) -> Asked:
     >>> asked("ok 4f7 k.", {"ack": ["ok"]}).code
     '4F7K'
     """
-    plain = " ".join("".join(_letter(one) for one in text[:TEXT_MOST].translate(_QUOTES)).split())
+    said = _SIGNATURE.sub("", text[:TEXT_MOST].translate(_QUOTES))
+    plain = " ".join("".join(_letter(one) for one in said).split())
     written = plain.strip(" .,;:!?>*\"'").split() or ["?"] * ("?" in plain)
     if not written:
         raise UnclearError("empty")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import date
 from typing import Final
 
 DURATION_MOST_S: Final = 366 * 86_400
@@ -14,8 +14,8 @@ _LENGTH: Final = re.compile(
 )
 _UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "j": 86_400}
 _ISO: Final = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})", re.ASCII)
-_WRITTEN: Final = re.compile(r"(\d{1,2})[/.](\d{1,2})[/.](\d{4})", re.ASCII)
-_TIME: Final = re.compile(r"(\d{1,2})[:hH](\d{2})(?::(\d{2}))?", re.ASCII)
+_WRITTEN: Final = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})", re.ASCII)
+_TIME: Final = re.compile(r"(\d{1,2})(?:[:hH](\d{2})(?::(\d{2}))?|[hH])", re.ASCII)
 
 
 def quantity_of(text: str) -> tuple[str, str] | None:
@@ -53,19 +53,32 @@ def duration_s(text: str) -> float | None:
 def day_of(text: str) -> str | None:
     """Return a day as 2027-02-01, None for none; of 01/02/2027 the day stands first, as all of Europe writes it.
 
-    >>> day_of("01/02/2027"), day_of("2027-2-1"), day_of("31/02/2027"), day_of("1/2")
-    ('2027-02-01', '2027-02-01', None, None)
+    >>> day_of("01/02/2027"), day_of("2027-2-1"), day_of("1-2-27"), day_of("31/02/2027"), day_of("1/2")
+    ('2027-02-01', '2027-02-01', '2027-02-01', None, None)
     """
     if found := _ISO.fullmatch(text):
         year, month, day = map(int, found.groups())
     elif found := _WRITTEN.fullmatch(text):
-        day, month, year = map(int, found.groups())
+        day, month, year = int(found[1]), int(found[3]), int(found[4])
+        year += 2000 if len(found[4]) == 2 else 0
     else:
         return None
     try:
         return date(year, month, day).isoformat()
     except ValueError:
         return None
+
+
+def time_of(text: str) -> str | None:
+    """Return a time of day as 16:20, None for none.
+
+    >>> time_of("16h20"), time_of("7:05"), time_of("18h"), time_of("24:00"), time_of("18")
+    ('16:20', '07:05', '18:00', None, None)
+    """
+    found = _TIME.fullmatch(text)
+    if found is None or int(found[1]) > 23 or int(found[2] or 0) > 59 or int(found[3] or 0) > 59:
+        return None
+    return f"{int(found[1]):02}:{found[2] or '00'}" + (f":{found[3]}" if found[3] else "")
 
 
 def moment_of(text: str) -> str | None:
@@ -79,12 +92,5 @@ def moment_of(text: str) -> str | None:
         del parts[1]
     if len(parts) != 2:
         return None
-    day, found = day_of(parts[0]), _TIME.fullmatch(parts[1])
-    if day is None or found is None:
-        return None
-    at = f"{day} {int(found[1]):02}:{found[2]}" + (f":{found[3]}" if found[3] else "")
-    try:
-        datetime.fromisoformat(at)
-    except ValueError:
-        return None
-    return at
+    day, time = day_of(parts[0]), time_of(parts[1])
+    return None if day is None or time is None else f"{day} {time}"

@@ -43,11 +43,21 @@ def test_the_word_counts_and_not_how_it_is_written(text: str, what: str) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["OK 4F7K", "ok 4f7k", " ok  4f 7k. ", "OK4F7K", "Ok: 4F7K", '"OK 4F7K"', "acquitter 4f7k"]
-)
+    "text",
+    [
+        "OK 4F7K", "ok 4f7k", " ok  4f 7k. ", "OK4F7K", "Ok: 4F7K", '"OK 4F7K"', "acquitter 4f7k", "OK:4F7K", "ok-4f7k",
+        "OK (4F7K)", "OK 4F7K merci !", "Ok 4f7k, j'y vais", "OK 4F7K \U0001f44d", "OK le code 4F7K",
+        "OK 4 f 7 k merci", "OK 4F7K\n-- \nJean Dupont", "OK 4F7K\nEnvoyé de mon téléphone", "ok\n4f7k",
+    ],
+)  # fmt: skip
 def test_a_code_is_read_in_any_form(text: str) -> None:
     order = asked(text, WORDS)
     assert (order.what, order.code) == ("ack", "4F7K")
+
+
+@pytest.mark.parametrize("code", ["4F7KX", "4F7", "XX4F7K", "4F7K4F7K"])
+def test_what_is_no_code_is_not_cut_to_one(code: str) -> None:
+    assert asked(f"OK {code}", WORDS).code == code
 
 
 @pytest.mark.parametrize(
@@ -82,12 +92,26 @@ def test_a_code_is_read_in_any_form(text: str) -> None:
             {"equipment": "boiler1", "do": "start", "until": "2026-11-22 17:00", "reason": "SMS"},
         ),
         ("MAINT boiler1 off", {"equipment": "boiler1", "do": "end"}),
+        ("MAINT boiler1 jusqu'à 18h", {"equipment": "boiler1", "do": "start", "until": "18:00", "reason": "SMS"}),
+        (
+            "maint boiler1 marche jusqu’à 18h30 joint",
+            {"equipment": "boiler1", "do": "start", "until": "18:30", "reason": "joint"},
+        ),
+        ("MAINT boiler1 until 7:05", {"equipment": "boiler1", "do": "start", "until": "07:05", "reason": "SMS"}),
+        ("MAINT boiler1 prolonger jusqu'au 22/11/26", {"equipment": "boiler1", "do": "extend", "until": "2026-11-22"}),
+        ("MAINT boiler1 pendant 18h", {"equipment": "boiler1", "do": "start", "until": "18h", "reason": "SMS"}),
         ("maint boiler1 prolonger 2h", {"equipment": "boiler1", "do": "extend", "until": "2h"}),
         ("INDEX water.c 482.1", {"point": "water.cold", "value": "482.1", "unit": ""}),
         ("index eau froide 14 253,7 m3", {"point": "water.cold", "value": "14253.7", "unit": "m3"}),
         ("RELEVÉ eau froide 482,1", {"point": "water.cold", "value": "482.1", "unit": ""}),
         ("TIME 2026-11-21 16:20", {"at": "2026-11-21 16:20"}),
         ("heure 21/11/2026 16h20", {"at": "2026-11-21 16:20"}),
+        ("heure 21/11/26 à 16h", {"at": "2026-11-21 16:00"}),
+        ("heure 21-11-2026 16:20", {"at": "2026-11-21 16:20"}),
+        (
+            "TARIF elec peak 0,2146 à partir du 1/2/27",
+            {"id": "elec", "valid_from": "2027-02-01", "prices": {"peak": "0.2146"}},
+        ),
         ("OUI 2m8p", {"code": "2M8P"}),
         ("READ eau fr", {"point": "water.cold"}),
         ("LIRE froide", {"point": "water.cold"}),
@@ -111,6 +135,10 @@ def test_each_verb_takes_its_words(text: str, args: dict[str, Any]) -> None:
         ("READ water", "which"), ("READ eau", "which"), ("SET flow 90", "which"), ("READ flw.high", "none"),
         ("RELAY pomp99 on", "none"), ("READ", "none"), ("TARIFF elec night 0.2 from 2027-02-01", "none"),
         ("SET \u202e\u200f 5", "how"), ("STATUS" * 200, "unknown"),
+        # an end is no length: 18 hours is not what was meant
+        ("RELAIS pompe marche jusqu'à 18h", "how"), ("RELAY pump on until 18h", "how"),
+        ("SOMMEIL 12 jusqu'à 18h", "how"), ("SHELVE 12 until 6h", "how"), ("MAINT boiler1 jusqu'à demain", "how"),
+        ("MAINT boiler1 until 25:00", "how"), ("TIME 21/11/26", "how"), ("TIME 21/11/2026 24h", "how"),
     ],
 )  # fmt: skip
 def test_what_is_unclear_says_what_is_wrong(text: str, key: str) -> None:
