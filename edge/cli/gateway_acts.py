@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
 import re
 import sys
@@ -16,6 +17,10 @@ import msgspec
 from edge.cli import gateway_boxes
 from edge.cli.format import number
 from edge.cli.words import Words, own_words
+from edge.core.bad_args import why
+from edge.core.verbs import VERBS
+from edge.settings import catalogue
+from edge.settings.expect import expected
 from edge.upstream import gateway_admin, gateway_orders
 from edge.upstream.gateway_fleet import fleet
 from edge.upstream.gateway_sessions import identity_of
@@ -133,11 +138,25 @@ def order_of(words: list[str]) -> tuple[str, dict[str, Any]]:
     return verb, args
 
 
+def check(verb: str, args: dict[str, Any], say: Words) -> None:
+    """Raise ValueError for an order that every box would refuse: each would cost two messages."""
+    known = VERBS.get(verb)
+    if known is None:
+        near = difflib.get_close_matches(verb, VERBS, 1) or VERBS
+        raise ValueError(f"{verb}: no box knows this order; {', '.join(near)} there is (docs/reference/commands.md)")
+    try:
+        msgspec.convert(args, known.args)
+    except msgspec.ValidationError as exc:
+        said = why(str(exc), known.args, expected)
+        shown = str(exc) if said is None else catalogue.render(say.lang, said.key, dict(said.values))
+        raise ValueError(f"{verb}: {shown}") from exc
+
+
 def _order(store: GatewayStore, args: argparse.Namespace, say: Words) -> int:
     accepted = [box.id for box in store.boxes() if box.state == "accepted"]
     boxes, words = (accepted, args.words) if args.all else (args.words[:1], args.words[1:])
     if not words:
-        raise ValueError(f"{args.words[0]}: a verb is expected after it, such as: vigie gateway order b0042 status")
+        raise ValueError(f"{args.words[0]}: a verb is expected after it, such as: vigie gateway order b0042 test")
     for box in boxes:
         if box not in accepted:
             raise ValueError(say("gateway.unknown", box=box))
@@ -147,6 +166,7 @@ def _order(store: GatewayStore, args: argparse.Namespace, say: Words) -> int:
     if not 0 < args.valid_h <= 24 * 30:
         raise ValueError(f"--valid-h {args.valid_h:g}: more than 0, at most 720")
     verb, values = order_of(words)
+    check(verb, values, say)
     if args.all and not args.yes and not _agreed(store, len(boxes), say):
         return 1
     now_s = int(time.time())

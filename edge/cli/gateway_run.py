@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import select
 import sys
 import time
@@ -104,6 +105,10 @@ def run(args: argparse.Namespace) -> int:
 def _keep(store: GatewayStore, args: argparse.Namespace) -> None:
     if args.price is not None and not 0 <= args.price <= 10:
         raise ValueError(f"--price {args.price:g}: of one message, 0 to 10")
+    if args.budget is not None and args.budget < 1:
+        raise ValueError(f"--budget {args.budget}: messages a box may send in a month, 1 or more")
+    if args.currency is not None and not re.fullmatch(r"[A-Z]{3}", args.currency):
+        raise ValueError(f"--currency {args.currency}: three capital letters, such as EUR")
     with store:
         for name in ("price", "currency", "budget"):
             if getattr(args, name) is not None:

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import shlex
 import sqlite3
 import subprocess
 import sys
@@ -18,8 +19,9 @@ import pytest
 
 from edge.cli import gateway_boxes
 from edge.cli.cells import cells
+from edge.cli.gateway_acts import check, order_of
 from edge.cli.main import main
-from edge.cli.words import Words
+from edge.cli.words import Words, own_words
 from edge.upstream.gateway import Gateway
 from edge.upstream.gateway_admin import backup, restore
 from edge.upstream.gateway_fleet import fleet
@@ -123,13 +125,13 @@ def test_a_box_is_accepted_by_name_and_forgotten_by_name(server: Server, said: S
 
 def test_an_order_reaches_its_box_and_its_answer_is_told_and_published(server: Server, said: Said) -> None:
     box = server.box("b0117")
-    code, text = said("order", "b0117", "set", "point=boiler.setpoint", "value=21.5")
+    code, text = said("order", "b0117", "set", "target=boiler.setpoint", "value=21.5")
     assert (code, text) == (0, "1 order waits for the gateway to send it.")
     server.step()
     server.step()
     server.step()
     (order,) = [form for form in box.told if isinstance(form, forms.Order)]
-    assert (order.verb, dict(order.args)) == ("set", {"point": "boiler.setpoint", "value": 21.5})
+    assert (order.verb, dict(order.args)) == ("set", {"target": "boiler.setpoint", "value": 21.5})
     assert order.expires_utc_s > server.utc_s
     (row,) = server.gateway.store.db.execute("SELECT fate, text FROM asked").fetchall()
     assert row == ("done", "set is done")
@@ -140,15 +142,33 @@ def test_an_order_that_makes_no_sense_or_is_for_nobody_is_refused(server: Server
     server.box("b0117")
     for words, reason in (
         (("b0666", "status"), "no accepted box"), (("b0117",), "a verb is expected"),
-        (("b0117", "set", "21"), "k=v"), (("b0117", "set", "x=" + "".join(map(str, range(300)))), "fewer or shorter"),
+        (("b0117", "set", "21"), "k=v"),
+        (("b0117", "maintenance", "equipment=b", "do=start", "reason=" + "".join(map(chr, range(48, 248)))), "shorter"),
+        # each would cost two messages, and be refused
+        (("b0117", "status"), "no box knows this order"), (("--all", "--yes", "tarif"), "tariff there is"),
+        (("b0117", "set", "setpoint=heating", "value=19"), "no setpoint here; known: default, target, value"),
+        (("b0117", "relay", "output=pump"), "to is missing"),
+        (("b0117", "tariff", "id=grid", "valid_from=2027-01-01", 'prices={"base": 0.21}'), "prices is not right"),
     ):  # fmt: skip
         code, text = said("order", *words)
         assert code == 2
-        assert reason in text
+        assert reason in text, words
+    (count,) = server.gateway.store.db.execute("SELECT count(*) FROM asked").fetchone()
+    assert count == 0
+
+
+def test_the_orders_of_the_page_are_ones_that_a_box_takes() -> None:
+    page = (ROOT / "docs/gateway.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^vigie gateway order (.+)$", page, re.MULTILINE)
+    assert len(lines) == 2
+    for line in lines:
+        words = [word for word in shlex.split(line) if not word.startswith("-") and not word.isdecimal()]
+        verb, args = order_of(words if "--all" in line else words[1:])
+        check(verb, args, own_words())
 
 
 def test_an_order_for_all_says_its_price_and_asks_first(server: Server) -> None:
-    command = (sys.executable, "-m", "edge.cli.main", "gateway", "order", "tariff", "id=hp", "--all", "--state")
+    command = (sys.executable, "-m", "edge.cli.main", "gateway", "order", "reload", "--all", "--state")
     for place in range(3):
         server.box(f"b{place}", f"+3360000000{place}")
     with server.gateway.store as store:
@@ -347,3 +367,18 @@ def test_the_command_takes_lines_from_a_pipe_and_stores(tmp_path: Path, capsys: 
 def test_a_gateway_without_a_source_or_a_goal_says_what_is_missing(tmp_path: Path) -> None:
     for words in ([], ["--in", "jsonl"], ["--smsd", str(tmp_path / "none.db"), "--db", str(tmp_path / "x.db")]):
         assert main(["gateway", "--state", str(tmp_path / "g.db"), *words]) == 2
+
+
+def test_a_price_a_budget_or_a_currency_that_is_none_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state, db = str(tmp_path / "g.db"), str(tmp_path / "x.db")
+    for words in (
+        ("--price", "nan"),
+        ("--price", "-1"),
+        ("--budget", "0"),
+        ("--budget", "-3"),
+        ("--currency", "euro;"),
+    ):
+        assert main(["gateway", "--state", state, "--in", "jsonl", "--db", db, *words]) == 2, words
+        assert capsys.readouterr().err.startswith(words[0])
