@@ -16,7 +16,7 @@ from edge.core.batch_forms import NEXT, VERSION, ZLIB, Ack, Batch, EventPack, Nu
 from edge.core.types import Event
 
 MAX_UNPACKED: Final = 4_000_000  # a compressed payload may not fill the memory of who opens it
-_T_MAX: Final = 253_402_300_800  # year 10000
+_T_MAX: Final = 253_370_764_800  # year 9999: in no time zone is its first day the year 10000
 _ENVELOPE: Final = frozenset({"i", "k", "n", "t", "vs"})
 
 _batch = msgspec.json.Decoder(Batch)

@@ -16,6 +16,7 @@ INSTANTS: Final = (
 )  # fmt: skip
 """A value that is UTC ms, the one that says where it came from ("": it was planned so), and the name of both as a local
 time in a sentence."""
+YEAR_9999_MS: Final = 253_370_764_800_000
 DOUBT: Final = "~"
 """Before a time that nobody vouches for."""
 
@@ -39,10 +40,15 @@ def moment(lang: str, utc_ms: int, zone: tzinfo, this_year: int | None = None) -
     return f"{local_date(lang, utc_ms, zone, this_year)} {datetime.fromtimestamp(utc_ms / 1000, zone):%H:%M:%S}"
 
 
+def is_instant(value: object) -> bool:
+    """Return whether UTC ms lie in a year that people write: an event may come from elsewhere, with anything in it."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < YEAR_9999_MS
+
+
 def of_alarm(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an alarm's sentence is made of: a state is said by its word, a leak by how long it has lasted."""
     kind, shown = values.get("kind"), dict(values)
-    if "word" in shown or kind in {"never_zero", "expression"}:
+    if "word" in shown or kind in ("never_zero", "expression"):  # it may be no word at all
         shown = {name: value for name, value in shown.items() if name not in {"v", "at", "peak"}}
     if kind == "consumption" and "per" in shown:
         shown["this"] = shown.pop("per")
@@ -66,7 +72,7 @@ def sentence(lang: str, zone: tzinfo, kind: str, point: str, values: Mapping[str
     if kind.startswith("alarm_"):
         shown = of_alarm(shown)
     for name, trust, told in INSTANTS:
-        if isinstance(shown.get(name), int):
+        if is_instant(shown.get(name)):
             mark = DOUBT if trust and is_doubtful(str(shown.get(trust, ""))) else ""
             shown[told] = f"{mark}{moment(lang, shown[name], zone)}"
     text = catalogue.render(lang, f"event.{kind}", shown).removeprefix("event.")

@@ -69,7 +69,8 @@ class Catalogue:
         if zone(tz) != self._zones[box]:
             self._zones[box] = zone(tz)
             self._days_again(box)
-        points = [_table(point) for point in document.get("p") or () if _table(point).get("n")]
+        listed = document.get("p")
+        points = [_table(point) for point in (listed if isinstance(listed, list) else ()) if _table(point).get("n")]
         for point in points:
             names = _table(point.get("name"))
             title = names.get(site.get("lang")) or names.get("en") or next(iter(names.values()), point["n"])

@@ -69,6 +69,15 @@ def test_every_kind_has_a_sentence_that_needs_only_what_is_always_there(lang: st
     assert needed <= KINDS[kind].always
 
 
+@pytest.mark.parametrize("odd", [10**30, -(10**20), True, 1.5, 1e300, None, [], {}, {"a": [1]}, "{x}\0", "9" * 3000])
+def test_a_sentence_is_made_of_whatever_a_strange_event_holds(odd: object) -> None:
+    for name in ("id", "kind", "v", "u", "at", "per", "why", "lasted_ms", *(name for name, _trust, _told in INSTANTS)):
+        for kind in sorted(KINDS):
+            assert sentence(
+                "fr", ZoneInfo("Europe/Paris"), kind, "p", {"kind": "high", "v": 1.0, "at": 2.0, "u": "Cel", name: odd}
+            )
+
+
 def test_acts_say_who_and_what_was_and_is() -> None:
     for kind in ("alarm_ack", "command"):
         assert KINDS[kind].may >= ACT

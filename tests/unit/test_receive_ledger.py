@@ -289,7 +289,18 @@ def test_a_unit_that_changes_leaves_what_was_stored_as_it_was(ledger: Ledger) ->
 
 
 @pytest.mark.parametrize(
-    "document", [{}, {"p": None, "site": 3}, {"p": [{}, 5, {"n": "a", "name": "b"}]}, {"p": [{"n": 1}]}]
+    "document",
+    [
+        {},
+        {"p": None, "site": 3},
+        {"p": [{}, 5, {"n": "a", "name": "b"}]},
+        {"p": [{"n": 1}]},
+        {"p": 5},
+        {"p": True},
+        {"p": 1.5},
+        {"p": "abc"},
+        {"p": {"n": "a"}},
+    ],
 )
 def test_a_points_document_with_faults_brings_nothing_down(ledger: Ledger, document: dict[str, Any]) -> None:
     with ledger:
