@@ -21,6 +21,8 @@ class MemoryLog(Generic[Entry]):
         self._first = 1
         self._gaps: list[Gap] = []
         self.cursors: dict[str, int] = {}
+        self.broken: OSError | None = None
+        """What reading it raises."""
 
     def append(self, entries: Sequence[Entry], boot: int = 1) -> None:
         self._entries.extend((boot, entry) for entry in entries)
@@ -38,6 +40,8 @@ class MemoryLog(Generic[Entry]):
         return len(self._entries) + 1
 
     def read(self, seq: int, limit: int) -> Chunk[Entry]:
+        if self.broken is not None:
+            raise self.broken
         if seq < self._first:
             return Chunk(seq, gap=Gap(seq, self._first - 1, "dropped"))
         for gap in self._gaps:

@@ -76,6 +76,7 @@ class MqttLink:
         self._problems = Problems(name, self._say)
         self._refusals: set[str] = set()
         self._status_mids: dict[int, float] = {}
+        self._status_t = 0.0
         self._look_s = 0.0
         self._is_store_degraded = False
 
@@ -92,9 +93,11 @@ class MqttLink:
             self._open(now_s)
         elif self._state == "up":
             # the points first: a batch names the document that explains it
-            self._traffic.count_other(self._retained.points_if_changed())
-            self._traffic.pump(lambda: self._retained.document, now_s)
+            self._retained.points_if_changed()
+            if self._has_sent_documents():
+                self._traffic.pump(lambda: self._retained.document, now_s)
             self._tell(now_s)
+            self._has_sent_documents()
         return self._due_s(now_s)
 
     def filenos(self) -> list[int]:
@@ -104,7 +107,7 @@ class MqttLink:
     def close(self) -> None:
         """Say that the box goes offline, and hang up."""
         if self._state == "up":
-            self._retained.publish(self._topics.online, OFFLINE)
+            self._connection.publish(self._topics.online, OFFLINE, retain=True)
             self._connection.poll()
         self._connection.close()
         self._state = "closed"
@@ -175,8 +178,7 @@ class MqttLink:
         self._traffic.begin(limits, now_s)
         # subscribed before our own status is published: what stands there now is what somebody else left
         self._connection.subscribe([self._topics.ack, self._topics.status, self._topics.alarms])
-        mids = self._retained.begin(Traffic.max_payload(limits, self._topics.alarms), now_s)
-        self._traffic.count_other(mids)
+        self._retained.begin(Traffic.max_payload(limits, self._topics.alarms), now_s)
         self._publish_status(now_s)
         self._say("link_up", down_s=down_s)
 
@@ -232,7 +234,7 @@ class MqttLink:
         elif message.payload and message.retained:
             alarm_id = message.topic.rsplit("/", 1)[1]
             if self._retained.is_leftover(alarm_id):
-                self._traffic.count_other([self._retained.publish(message.topic, b"")])
+                self._retained.publish(message.topic, b"")
 
     def _duplicate_begins(self, seen: str) -> None:
         log.error("%s: another station uses the id %s (%s)", self.name, self._feed.box, seen)
@@ -240,9 +242,18 @@ class MqttLink:
 
     # -- what goes out beside the batches
 
+    def _has_sent_documents(self) -> bool:
+        """Publish the retained documents, as many as the broker takes at once; return whether none is left."""
+        while self._retained.has_waiting and self._traffic.has_room():
+            topic, mid = self._retained.send_next()
+            self._traffic.count_other(mid)
+            if topic == self._topics.status and mid:
+                self._status_mids[mid] = self._status_t
+        return not self._retained.has_waiting
+
     def _tell(self, now_s: float) -> None:
         """Keep the retained documents true, and say once what has gone wrong or right."""
-        self._traffic.count_other(self._retained.alarms_if_changed())
+        self._retained.alarms_if_changed()
         if self._duplicates.is_over(now_s):
             self._say("duplicate_id_end")
         problems = self._traffic.problems(now_s, NOBODY_S) | self._refusals
@@ -252,7 +263,7 @@ class MqttLink:
         if self._problems.changed(problems):
             self._publish_status(now_s)
         elif self._retained.is_due(now_s):
-            self._traffic.count_other(self._retained.hourly())
+            self._retained.hourly()
             self._publish_status(now_s)
 
     def _sees_degraded_store(self, now_s: float) -> bool:
@@ -266,10 +277,8 @@ class MqttLink:
         form = status_form(self._feed, self._settings, self._session, self._retained.document.pts, silent_s)
         form["problems"] = sorted(self._problems.codes)
         form["logs"] = self._traffic.logs()
-        mid = self._retained.publish(self._topics.status, _encode(form))
-        if mid:
-            self._traffic.count_other([mid])
-            self._status_mids[mid] = float(form["t"])
+        self._retained.publish(self._topics.status, _encode(form))
+        self._status_t = float(form["t"])
 
     def _say(self, kind: str, **values: Any) -> None:
         self._feed.post(Notice(kind, self._feed.clock.monotonic_ns(), {"link": self.name, **values}))

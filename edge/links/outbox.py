@@ -22,6 +22,7 @@ NEWEST_S: Final = 1.0
 REPEAT_ENTRIES: Final = 20  # a repeat only asks whether somebody is there
 PAUSE_S: Final = 60.0
 PAUSE_MOST_S: Final = 900.0
+UNREADABLE_S: Final = 15.0  # a card that could not be read is tried again after this
 LAST_SEQ: Final = 2**62
 
 
@@ -32,6 +33,8 @@ class Parcel(msgspec.Struct, frozen=True):
     payload: bytes
     content_type: str
     shipment: Shipment
+    is_alone: bool = False
+    """Nothing else may be on its way with it."""
 
 
 class Parked(msgspec.Struct, frozen=True):
@@ -53,6 +56,8 @@ class Outbox(Generic[Entry]):
         self.undated_boot: int | None = None
         """The start whose clock entry is missing, while it holds up the stream."""
         self.is_paused_by_acl = False
+        self.is_unreadable = False
+        """Whether the card would not let the log be read, the last time that was tried."""
         self.alone: int | None = None
         """Message id of a suspect that nothing else may accompany."""
         self._consumer = consumer
@@ -91,9 +96,20 @@ class Outbox(Generic[Entry]):
     # -- sending
 
     def next_parcel(self, origin: Origin, now_s: float, *, others_in_flight: bool) -> Parcel | None:
-        """Return what is to be published now, or None."""
+        """Return what is to be published now, or None. A card that can't be read is a state, and what waits waits."""
         if self.alone is not None or now_s < self._paused_until_s:
             return None
+        try:
+            parcel = self._next(origin, now_s, others_in_flight=others_in_flight)
+        except OSError as exc:
+            if not self.is_unreadable:
+                log.error("%s: nothing can be sent: %s", self.topic, exc)
+            self.is_unreadable, self._paused_until_s = True, now_s + UNREADABLE_S
+            return None
+        self.is_unreadable = False
+        return parcel
+
+    def _next(self, origin: Origin, now_s: float, *, others_in_flight: bool) -> Parcel | None:
         if self.window.tick(now_s):
             log.info("%s: the consumer has missed something, sending again from %d", self.topic, self.window.acked + 1)
         if now_s >= self.window.repeat_s() and self.window.is_unattended(now_s):
@@ -117,15 +133,25 @@ class Outbox(Generic[Entry]):
         if start >= self.reader.next_seq():
             return None
         suspect = self._suspects.at(start)
-        if suspect is not None and suspect.goes_alone:
-            if others_in_flight or self.window.flights:
-                return None
-            return self._parcel(origin, start, suspect.last)
+        is_alone = suspect is not None and suspect.goes_alone
+        if is_alone and (others_in_flight or self.window.flights):
+            return None
+        if suspect is not None and suspect.wants_proof:
+            start = self._start_of_another(start)
+            suspect = self._suspects.at(start)
         following = self.window.next_sent(start)
         end = LAST_SEQ if following is None else following - 1
         if suspect is not None:
             end = min(end, suspect.last)
-        return self._parcel(origin, start, self._suspects.end_before(start, end))
+        return self._parcel(origin, start, self._suspects.end_before(start, end), is_alone=is_alone)
+
+    def _start_of_another(self, start: int) -> int:
+        """Return where something begins that is not under suspicion like the entry at `start`; `start` if nothing."""
+        seq, suspect = start, self._suspects.at(start)
+        while suspect is not None and suspect.wants_proof:
+            seq = self.window.next_unsent(suspect.last + 1)
+            suspect = self._suspects.at(seq)
+        return seq if seq < self.reader.next_seq() else start
 
     def _is_undated_still(self, start: int) -> bool:
         """Return whether the entry with this seq was found undated and still is, without reading the card again."""
@@ -148,8 +174,9 @@ class Outbox(Generic[Entry]):
         return self.reader.next_seq() - start > DRAINING_FROM
 
     def _parcel(
-        self, origin: Origin, start: int, end: int, most: int = MAX_ENTRIES, *, is_repeat: bool = False
-    ) -> Parcel | None:
+        self, origin: Origin, start: int, end: int, most: int = MAX_ENTRIES,
+        *, is_repeat: bool = False, is_alone: bool = False,
+    ) -> Parcel | None:  # fmt: skip
         outcome = self._cutter.prepare(origin, start, end, most)
         while isinstance(outcome, TooLarge):
             self._park(outcome.seq, "too_large")
@@ -160,12 +187,11 @@ class Outbox(Generic[Entry]):
         if not isinstance(outcome, Prepared):
             return None
         shipment = Shipment(outcome.first, outcome.last, len(outcome.payload), is_repeat)
-        return Parcel(self.topic, outcome.payload, outcome.content_type, shipment)
+        return Parcel(self.topic, outcome.payload, outcome.content_type, shipment, is_alone)
 
     def shipped(self, mid: int, parcel: Parcel, now_s: float) -> None:
         """Take note of the message id that a parcel got."""
-        suspect = self._suspects.at(parcel.shipment.first)
-        if suspect is not None and suspect.goes_alone:
+        if parcel.is_alone:
             self.alone = mid
         self.window.shipped(mid, parcel.shipment, now_s)
 
@@ -188,6 +214,7 @@ class Outbox(Generic[Entry]):
         self.is_paused_by_acl = False
         if self._suspects:
             self._suspects.clear(shipment.first, shipment.last)
+            self._suspects.took_another()
         self._acknowledge()
         return True
 

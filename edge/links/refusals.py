@@ -32,6 +32,7 @@ CODES: Final[dict[str, str]] = {
     "protocol": "the broker does not speak MQTT 5",
     "acl": "the broker does not let this box publish on its topics: check the broker's ACL",
     "acl_ack": "the broker does not let this box read its acknowledgements (down/ack): check the broker's ACL",
+    "store_unreadable": "the card can't be read: what waits can't be sent",
     "taken_over": "another client with this box's id has taken the connection over",
     "too_large": "the broker closed the connection: a message was too large",
     "keepalive": "the link has fallen silent",

@@ -71,6 +71,7 @@ class Retained:
         self._alarms_of: Mapping[str, Mapping[str, Any]] | None = None
         self._alarms: dict[str, bytes] = {}
         self._max_payload = 0
+        self._waiting: dict[str, bytes] = {}
         self._due_s = 0.0
         self.too_large: set[str] = set()
         """Topics whose document is larger than the broker takes."""
@@ -84,50 +85,58 @@ class Retained:
             self._document = points_document(self._feed.box, self._feed.site, points, self._feed.limits())
         return self._document
 
-    def begin(self, max_payload: int, now_s: float) -> list[int]:
-        """Say all of it on a new connection; return the message ids."""
+    def begin(self, max_payload: int, now_s: float) -> None:
+        """Say all of it on a new connection."""
         self._max_payload = max_payload
         self.too_large.clear()
+        self._waiting.clear()
         self._alarms_of = None
         self._alarms.clear()
-        mids = [self.publish(self._topics.online, ONLINE), self.publish(self._topics.points, self.document.body)]
-        mids.append(self._snapshot())
-        mids.extend(self.alarms_if_changed())
+        self.publish(self._topics.online, ONLINE)
+        self.publish(self._topics.points, self.document.body)
+        self._snapshot()
+        self.alarms_if_changed()
         self._due_s = now_s + EVERY_S
-        return [mid for mid in mids if mid]
 
-    def publish(self, topic: str, body: bytes) -> int:
-        """Publish one document, retained; 0 when it is larger than the broker takes."""
+    def publish(self, topic: str, body: bytes) -> None:
+        """Have one document published, in the place of the one for this topic that still waits."""
         if len(body) > self._max_payload:
             self.too_large.add(topic.removeprefix(self._topics.root + "/"))
-            return 0
-        return self._connection.publish(topic, body, retain=True)
+        else:
+            self._waiting[topic] = body
 
-    def points_if_changed(self) -> list[int]:
+    @property
+    def has_waiting(self) -> bool:
+        """Whether documents wait for the broker to take others first."""
+        return bool(self._waiting)
+
+    def send_next(self) -> tuple[str, int]:
+        """Publish the document that has waited longest, retained; return its topic and message id."""
+        topic = next(iter(self._waiting))
+        return topic, self._connection.publish(topic, self._waiting.pop(topic), retain=True)
+
+    def points_if_changed(self) -> None:
         """Publish the points document again when the station's points changed."""
-        if self._points_of is self._feed.points():
-            return []
-        mid = self.publish(self._topics.points, self.document.body)
-        return [mid] if mid else []
+        if self._points_of is not self._feed.points():
+            self.publish(self._topics.points, self.document.body)
 
-    def alarms_if_changed(self) -> list[int]:
+    def alarms_if_changed(self) -> None:
         """Publish the alarms that are new or changed, and clear those that are over.
 
         They don't wait for the card: while it can't be written this is the only way in which an alarm leaves.
         """
         alarms = self._feed.alarms()
         if alarms is self._alarms_of:
-            return []
+            return
         self._alarms_of = alarms
         active = {name: self._body(facts) for name, facts in alarms.items()}
-        mids = [
-            self.publish(self._topics.alarm(name), body)
-            for name, body in active.items()
-            if self._alarms.get(name) != body
-        ]
-        mids.extend(self.publish(self._topics.alarm(name), b"") for name in self._alarms if name not in active)
+        for name, body in active.items():
+            if self._alarms.get(name) != body:
+                self.publish(self._topics.alarm(name), body)
+        for name in self._alarms:
+            if name not in active:
+                self.publish(self._topics.alarm(name), b"")
         self._alarms = active
-        return [mid for mid in mids if mid]
 
     def is_leftover(self, alarm_id: str) -> bool:
         """Return whether an alarm that the broker still holds is not active here: it ended while we were away."""
@@ -144,15 +153,14 @@ class Retained:
         """Return when the hour is over."""
         return self._due_s
 
-    def hourly(self) -> list[int]:
+    def hourly(self) -> None:
         """Publish what is said each hour beside the status."""
-        mid = self._snapshot()
-        return [mid] if mid else []
+        self._snapshot()
 
-    def _snapshot(self) -> int:
+    def _snapshot(self) -> None:
         clock = self._feed.clock
         head = {"v": VERSION, "box": self._feed.box, "t": seconds(clock.utc_ms()), "tq": clock.trust()}
-        return self.publish(self._topics.snapshot, _encode({**head, **self._feed.snapshot()}))
+        self.publish(self._topics.snapshot, _encode({**head, **self._feed.snapshot()}))
 
     def _body(self, facts: Mapping[str, Any]) -> bytes:
         return _encode({"v": VERSION, "box": self._feed.box, "alarm": facts})

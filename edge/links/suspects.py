@@ -1,7 +1,8 @@
 """Batches that were on their way each time the broker hung up: one of them may be what it can't take.
 
-In flight at two disconnects a batch goes alone, at a third it is split, and a single entry is parked at a fifth: one
-message that a broker refuses must not hold up all others, and none of the others may be lost for it.
+In flight at two disconnects a batch goes alone, at a third it is split. A single entry that had five is parked when it
+has one more after the broker took something else: one message that a broker refuses must not hold up all others, none
+of the others may be lost for it, and nothing at all for a broker that hangs up on everything.
 """
 
 from __future__ import annotations
@@ -22,6 +23,13 @@ class Suspect(msgspec.Struct):
     first: int
     last: int
     count: int = 1
+    is_outlier: bool = False
+    """Whether the broker took another batch since it last hung up on this one."""
+
+    @property
+    def wants_proof(self) -> bool:
+        """Whether only the broker's taking something else can tell whose fault it is."""
+        return self.first == self.last and self.count >= PARK_FROM and not self.is_outlier
 
     @property
     def goes_alone(self) -> bool:
@@ -39,7 +47,7 @@ class Suspects:
         return len(self._spans)
 
     def accuse(self, spans: Iterable[tuple[int, int]], weight: int = 1) -> list[int]:
-        """Count a disconnect against what was in flight; return the seqs that can only be parked now."""
+        """Count a disconnect against what was in flight; return the seqs that can only be parked."""
         hopeless = []
         for first, last in sorted(spans):
             known = self._spans.get(first)
@@ -48,16 +56,23 @@ class Suspects:
                 self._spans[first] = Suspect(first, last, weight)
                 continue
             known.count += weight
-            if known.count < (PARK_FROM if first == last else SPLIT_FROM):
+            if first == last:
+                if known.is_outlier:
+                    del self._spans[first]
+                    hopeless.append(first)
+                continue
+            if known.count < SPLIT_FROM:
                 continue
             del self._spans[first]
-            if first == last:
-                hopeless.append(first)
-                continue
             middle = (first + last) // 2
             self._spans[first] = Suspect(first, middle, ALONE_FROM)
             self._spans[middle + 1] = Suspect(middle + 1, last, ALONE_FROM)
         return hopeless
+
+    def took_another(self) -> None:
+        """Take note that the broker is one that takes batches: what it hangs up on next is itself to blame."""
+        for span in self._spans.values():
+            span.is_outlier = span.wants_proof or span.is_outlier
 
     def at(self, seq: int) -> Suspect | None:
         """Return the suspect that begins at `seq`."""

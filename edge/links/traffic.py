@@ -78,9 +78,10 @@ class Traffic:
         self._tell_parked()
         return any(had_batches)
 
-    def count_other(self, mids: list[int]) -> None:
-        """Count messages beside the batches: the broker's limit holds for all of them together."""
-        self._others.update(mid for mid in mids if mid)
+    def count_other(self, mid: int) -> None:
+        """Count a message beside the batches: the broker's limit holds for all of them together."""
+        if mid:
+            self._others.add(mid)
 
     # -- sending
 
@@ -90,7 +91,7 @@ class Traffic:
             points = document()
             for box, other in ((self.events, self.records), (self.records, self.events)):
                 origin = points.origin(self._feed.box, box.reader.stream, is_terse=self._is_terse)
-                while self._has_room() and other.alone is None and not self._connection.is_writing():
+                while self.has_room() and other.alone is None and not self._connection.is_writing():
                     is_busy = bool(other.window.flights)
                     parcel = box.next_parcel(origin, now_s, others_in_flight=is_busy)
                     if parcel is None:
@@ -102,7 +103,8 @@ class Traffic:
             self._tell_parked()
             self._ask_for_clock(now_s)
 
-    def _has_room(self) -> bool:
+    def has_room(self) -> bool:
+        """Return whether the broker takes one more message before it has confirmed another (its Receive Maximum)."""
         return len(self.events.window.flights) + len(self.records.window.flights) + len(self._others) < self._window
 
     def _ask_for_clock(self, now_s: float) -> None:
@@ -165,6 +167,8 @@ class Traffic:
         boxes = (self.events, self.records)
         if any(box.is_paused_by_acl for box in boxes):
             found.add("acl")
+        if any(box.is_unreadable for box in boxes):
+            found.add("store_unreadable")
         if self._undated_for_s(now_s) >= UNDATED_S:
             found.add("undated")
         if self.silent_s(now_s) >= nobody_s:

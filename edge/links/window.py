@@ -80,6 +80,10 @@ class Window:
         """Return the oldest seq that is neither acknowledged nor sent."""
         return self._sent.first_free(self.acked + 1)
 
+    def next_unsent(self, seq: int) -> int:
+        """Return the first seq from this one on that was not sent."""
+        return self._sent.first_free(seq)
+
     def next_sent(self, seq: int) -> int | None:
         """Return where the next range that was already sent begins, or None: a batch must end before it."""
         return self._sent.next_start(seq)
