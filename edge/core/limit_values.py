@@ -70,16 +70,25 @@ class LimitValues(Part):
         """Set what was set; what the settings no longer allow is dropped, and said."""
         self.site = site
         self.file = {name: limit.spec.value for name, limit in site.limits.items()}
-        for name, made in list(self.made.items()):
-            try:
-                self.check(name, made.value)
-            except (KeyError, entered.RefusedValueError):
-                del self.made[name]
-                self.is_changed = True
-                values = {"limit": name, "was": made.value, **({"v": self.file[name]} if name in self.file else {})}
-                site.emit(Event("limit_reset", site.now_ms, "", values))
-            else:
-                site.set_limit_value(name, made.value)
+        waits, before = dict(self.made), -1
+        while len(waits) != before:  # each makes room for others: a low limit may stand above the file's high one
+            before = len(waits)
+            for name, made in list(waits.items()):
+                if self._fits(name, made.value):
+                    site.set_limit_value(name, waits.pop(name).value)
+        for name, made in waits.items():
+            del self.made[name]
+            self.is_changed = True
+            values = {"limit": name, "was": made.value, **({"v": self.file[name]} if name in self.file else {})}
+            site.emit(Event("limit_reset", site.now_ms, "", values))
+
+    def _fits(self, name: str, value: float) -> bool:
+        """Return whether a limit is there that can have this value, beside the others as they are now."""
+        try:
+            self.check(name, value)
+        except (KeyError, entered.RefusedValueError):
+            return False
+        return True
 
     def settable(self) -> dict[str, LimitSpec]:
         """Return the limits that have a value to set, by id, as they are now."""

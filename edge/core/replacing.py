@@ -80,11 +80,16 @@ def replace(
 
 
 def _limits(engine: Engine, site: Site) -> dict[str, Limit]:
-    """Return the limits: those that did not change as they are, the others with the alarm that they began."""
+    """Return the limits: those that did not change as they are, the others with the alarm that they began.
+
+    One whose value alone is another goes on too, by the file's: what a person set comes with the parts.
+    """
     found = {}
     for spec in site.limits:
         before = engine.limits.get(spec.id)
-        if before is not None and before.spec == spec:
+        if before is not None and msgspec.structs.replace(before.spec, value=spec.value) == spec:
+            if before.spec.value != spec.value:
+                before.set_value(spec.value)
             found[spec.id] = before
         else:
             alarm = engine.alarms.by_limit.get(spec.id)

@@ -112,3 +112,34 @@ def test_an_index_that_an_order_moved_is_on_the_card_before_the_answer() -> None
     records, _events = logs(fs.after_cut("lost"))
     register = records.registers["counter/water"]
     assert round(register["base"] + register["count"] * register["scale"], 9) == 482.137
+
+
+def test_values_of_limits_come_back_in_whatever_order_they_were_set() -> None:
+    """The low one stands above the file's high one, and was set first."""
+    low_and_high = """
+[[limit]]
+id = "cold"
+point = "hall.t"
+kind = "low"
+value = 10
+[[limit]]
+id = "hot"
+point = "hall.t"
+kind = "high"
+value = 15
+"""
+    site = Site(low_and_high)
+    for target, value in (("cold", 12), ("hot", 30), ("cold", 20)):
+        assert site.set(target, value).done
+    again = site.restart()
+    assert {name: limit.spec.value for name, limit in again.engine.limits.items()} == {"cold": 20, "hot": 30}
+    assert not again.told("limit_reset")
+    higher = again.restart(toml=low_and_high.replace("value = 10", "value = 20").replace("15", "25"))
+    assert {name: limit.spec.value for name, limit in higher.engine.limits.items()} == {"cold": 20, "hot": 30}
+    without = again.restart(
+        toml=low_and_high.replace('"cold"', '"frost"').replace("value = 10", "value = 40").replace("15", "50")
+    )
+    assert [event.values for event in without.told("limit_reset")] == [
+        {"limit": "cold", "was": 20.0},
+        {"limit": "hot", "was": 30.0, "v": 50.0},
+    ]

@@ -10,10 +10,12 @@ import pytest
 
 from edge.core.commands import Command
 from edge.core.limit_memory import LimitMemory
+from edge.core.limit_values import LimitValues
 from edge.core.output import OutputSpec
 from edge.core.outputs import OutputList
 from edge.core.part import Part
 from edge.core.replacing import Site
+from edge.core.setpoint import Made
 from edge.core.types import LimitSpec, PointSpec, Record
 from tests.unit.rig import Rig, gauge, high, sample
 from tests.unit.test_parts import Echo
@@ -171,6 +173,23 @@ def test_a_limit_that_did_not_change_keeps_its_delay_and_its_alarm() -> None:
     rig.each_second(10, 20)
     assert kinds(rig) == ["alarm_begin", "alarm_end"]
     assert rig.events[1].values["id"] == rig.events[0].values["id"]
+
+
+def test_a_limit_that_a_person_set_keeps_its_value_and_its_delay() -> None:
+    limit = high(30.0, on_delay_ms=5000)
+    parts = {"parts": lambda _saved, events: [LimitValues(events)]}
+    rig = Rig(gauge(), limit, parts=[LimitValues({})])
+    rig.engine.part(LimitValues).set("l", Made(20.0))
+    rig.each_second(0, 25, 25, 25)
+    replace(rig, 2.5, gauge(), other(), limit, **parts)
+    assert (rig.engine.limits["l"].spec.value, rig.engine.part(LimitValues).file) == (20.0, {"l": 30.0})
+    rig.each_second(3, 25, 25, 25)
+    assert [(event.kind, event.at_ms) for event in rig.events] == [("alarm_begin", 5000)]
+    replace(rig, 6.5, gauge(), msgspec.structs.replace(limit, value=40.0), **parts)
+    rig.each_second(7, 25)
+    rig.engine.part(LimitValues).set("l", None)
+    rig.each_second(8, 35)
+    assert kinds(rig) == ["alarm_begin", "alarm_end"]
 
 
 def test_an_alarm_goes_on_under_a_limit_that_changed_and_ends_when_that_says_so() -> None:
