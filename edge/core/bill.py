@@ -14,7 +14,7 @@ from itertools import groupby, pairwise
 
 import msgspec
 
-from edge.core.cost import DIGITS, Line, coins, priced, vat_lines
+from edge.core.cost import DIGITS, Line, priced, totals
 from edge.core.tariff import Tariff, in_force
 
 
@@ -90,13 +90,8 @@ def bill(versions: Sequence[Tariff], begin: date, last: date, indexes: Mapping[s
             lines += priced(version, own, {price: used[price][place] * coefficient for price in version.prices})
         newest = runs[-1][0]
         assert newest is not None  # noqa: S101 - each run was looked at
-        before = sum((line.amount or Decimal(0) for line in lines), Decimal(0))
-        vat = vat_lines(newest, lines)
-        total = before + sum((line.amount or Decimal(0) for line in vat), Decimal(0))
-    return Bill(
-        newest.id, newest.currency, begin, last + timedelta(days=1), [*lines, *vat],
-        None if newest.is_with_tax else coins(before, newest.currency), coins(total, newest.currency),
-    )  # fmt: skip
+        without_tax, total = totals([version for version, _own in runs if version is not None], newest, lines)
+    return Bill(newest.id, newest.currency, begin, last + timedelta(days=1), lines, without_tax, total)
 
 
 def _days(begin: date, last: date) -> list[date]:

@@ -53,7 +53,7 @@ class Line(msgspec.Struct, frozen=True):
     """The first day after it."""
     version: int
     vat: Decimal | None = None
-    """Percent that is due on it."""
+    """Percent that is due on it; None where its amount holds it already."""
 
 
 class Cost(msgspec.Struct, frozen=True):
@@ -130,7 +130,7 @@ def cost(versions: Sequence[Tariff], days: Sequence[date], usage: Callable[[date
         meters = {point for version in versions for point in version.meters()}
         is_used = any(_has_moved(known[day], meters) for day in days if in_force(versions, day) is None)
         is_known = bool(lines) and not is_used and all(line.amount is not None for line in lines)
-        before, amount = _totals(newest, lines) if is_known else (None, None)
+        before, amount = totals(versions, newest, lines) if is_known else (None, None)
         return Cost(
             newest.id, newest.currency, days[0], days[-1] + timedelta(days=1), lines, before, amount,
             newest.is_with_tax or newest.vat is not None, _completeness(versions, known),
@@ -163,7 +163,7 @@ def priced(version: Tariff, days: Sequence[date], used: Mapping[str, Decimal | N
     ) -> Line:  # fmt: skip
         if amount is not None and version.is_rounded_by_line:
             amount = coins(amount, version.currency)
-        vat = standing_vat if kind == "standing" else version.vat
+        vat = None if version.is_with_tax else standing_vat if kind == "standing" else version.vat
         return Line(kind, name, quantity, unit, price, amount, begin, end, version.version, vat)
 
     with localcontext(prec=DIGITS):
@@ -187,30 +187,32 @@ def priced(version: Tariff, days: Sequence[date], used: Mapping[str, Decimal | N
         return lines
 
 
-def vat_lines(version: Tariff, lines: Sequence[Line]) -> list[Line]:
-    """Return a line of value-added tax for each rate, on the sum of the lines at that rate; none where they hold it."""
-    if version.is_with_tax:
-        return []
+def _vat_lines(newest: Tariff, lines: Sequence[Line]) -> list[Line]:
+    """Return a line of value-added tax for each rate, on the sum of the lines at that rate."""
     found = []
     for rate in sorted({line.vat for line in lines if line.vat is not None}):
-        base = sum((line.amount or Decimal(0) for line in lines if line.vat == rate), Decimal(0))
+        own = [line for line in lines if line.vat == rate]
+        base = sum((line.amount or Decimal(0) for line in own), Decimal(0))
         amount = base * rate / HUNDRED
-        if version.is_rounded_by_line:
-            amount = coins(amount, version.currency)
-        begin, end = min(line.begin for line in lines), max(line.end for line in lines)
-        found.append(Line("vat", f"{rate.normalize():f} %", base, version.currency, rate, amount, begin, end, 0))
+        if newest.is_rounded_by_line:
+            amount = coins(amount, newest.currency)
+        begin, end = min(line.begin for line in own), max(line.end for line in own)
+        found.append(Line("vat", f"{rate.normalize():f} %", base, newest.currency, rate, amount, begin, end, 0))
     return found
 
 
-def _totals(newest: Tariff, lines: list[Line]) -> tuple[Decimal | None, Decimal]:
-    """Return the sum without and with tax; the lines of value-added tax join the others."""
+def totals(versions: Sequence[Tariff], newest: Tariff, lines: list[Line]) -> tuple[Decimal | None, Decimal]:
+    """Return the sum without and with tax; the lines of value-added tax join the others.
+
+    Without tax it is not known where the prices of one version hold it already.
+    """
     total = sum((line.amount or Decimal(0) for line in lines), Decimal(0))
-    if newest.is_with_tax:
-        return None, coins(total, newest.currency)
-    vat = vat_lines(newest, lines)
+    used = {line.version for line in lines}
+    is_with_tax = any(version.is_with_tax for version in versions if version.version in used)
+    vat = _vat_lines(newest, lines)
     lines += vat
     with_tax = total + sum((line.amount or Decimal(0) for line in vat), Decimal(0))
-    return coins(total, newest.currency), coins(with_tax, newest.currency)
+    return None if is_with_tax else coins(total, newest.currency), coins(with_tax, newest.currency)
 
 
 def _has_moved(usage: Usage, meters: set[str]) -> bool:

@@ -153,13 +153,13 @@ class TariffBook(Part):
         return Change(args.id, begins, prices, number, command.author, command.channel)
 
     def _told(self, base: Tariff, change: Change) -> dict[str, Any]:
-        """Return what is said of a change; `until`: the version that holds today."""
-        now = in_force(self.versions[change.id], self.local_day())
+        """Return what is said of a change; `until`: the version that holds on the day before."""
+        before = in_force(self.versions[change.id], change.valid_from - timedelta(days=1))
         values: dict[str, Any] = {
             "id": change.id, "version": change.version, "valid_from": change.valid_from.isoformat(),
             "prices": told(base, change.prices),
         }  # fmt: skip
-        return values if now is None else {**values, "until": now.version}
+        return values if before is None else {**values, "until": before.version}
 
     # -- what is kept
 

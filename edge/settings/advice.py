@@ -23,6 +23,7 @@ def advise(draft: Draft, warnings: Faults) -> None:
     _check_flutter(draft, warnings)
     _check_same_names(draft, warnings)
     _check_spellings(draft, warnings)
+    _check_taxes(draft, warnings)
     advise_recipients(draft, warnings)
     for secret, row in plain_secrets(draft):
         name = str(secret.path[-1])
@@ -87,6 +88,13 @@ def _check_spellings(draft: Draft, warnings: Faults) -> None:
             known, other = first.setdefault((key, _plain(text)), (text, row))
             if known != text:
                 warnings.at_value(row.key(key), "warn.spelling", other=known, line=LineOf(other.key(key)))
+
+
+def _check_taxes(draft: Draft, warnings: Faults) -> None:
+    """Note a rate of value-added tax on prices that hold it already: whoever forgot `with_tax` pays too little."""
+    for row in draft.rows["tariff"]:
+        if "vat" in row.good and row.good.get("with_tax", True):
+            warnings.at_value(row.key("vat"), "warn.tariff_vat")
 
 
 def _plain(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from edge.core.cost import Moved, Usage, coins, cost, due
 from edge.core.tariff import Standing, Tariff, in_force
@@ -72,6 +73,18 @@ def test_rounding_of_the_total_alone_rounds_once() -> None:
     total = cost([tariff(is_rounded_by_line=False)], [NOV_21], each(used(hp="0.024", hc="0.033")))
     assert by_line.amount == D("0.33"), "0.333 -> 0.33, 0.0048 -> 0.00, 0.00495 -> 0.00"
     assert total.amount == D("0.34"), "0.34308"
+
+
+def test_tax_is_added_to_the_version_whose_prices_are_without_it_and_to_no_other() -> None:
+    """A supplier whose prices are told with tax from a day on: 6 EUR hold it, 6 EUR become 7.20 EUR."""
+    held = tariff(standing=(), prices={"HP": D("2")}, points={"HP": "hp"}, vat=D(20))
+    bare = tariff(standing=(), prices={"HP": D("2")}, points={"HP": "hp"}, vat=D(20), is_with_tax=False)
+    later = {"valid_from": NOV_21 + timedelta(days=1), "version": 2}
+    for first, second in ((held, bare), (bare, held)):
+        found = cost([first, replace(second, **later)], days(NOV_21, 2), each(used(hp="3")))
+        assert (found.amount, found.before_tax) == (D("13.20"), None)
+        assert [(line.kind, line.amount) for line in found.lines if line.kind == "vat"] == [("vat", D("1.20"))]
+    assert cost([bare], [NOV_21], each(used(hp="3"))).before_tax == D("6.00")
 
 
 def test_a_price_that_begins_tomorrow_leaves_today_as_it_is() -> None:

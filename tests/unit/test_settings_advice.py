@@ -24,6 +24,15 @@ bus = "w1"
 driver = "ds18b20"
 probe = "28-3c01f0950a21"
 """
+WATER = """
+[[tariff]]
+id = "water"
+valid_from = 2026-01-01
+currency = "EUR"
+unit = "m3"
+prices = { water = 4.26 }
+points = { water = "water.cold" }
+"""
 CALM = GOOD  # its one limit on a gauge has a delay
 SHIPPED = sorted([*(ROOT / "config/sites").glob("*.toml"), ROOT / "config/vigie.toml"])
 
@@ -37,6 +46,7 @@ def told(tmp_path: Path, text: str, lang: str = "en") -> list[str]:
 def test_a_calm_file_has_no_warnings(tmp_path: Path) -> None:
     assert told(tmp_path, CALM) == []
     assert told(tmp_path, CALM + W1) == []
+    assert told(tmp_path, CALM + WATER + "vat = 5.5\nwith_tax = false\n") == []
 
 
 @pytest.mark.parametrize("file", SHIPPED, ids=[file.name for file in SHIPPED])
@@ -56,6 +66,7 @@ WARNED = [
         CALM.replace('name = "Door"', 'place = "cellar "').replace('id = "lab.t"', 'id = "lab.t"\nplace = "Cellar"'),
         'point "lab.t".place = "Cellar"', 'written "cellar " in line',
     ),
+    (CALM + WATER + "vat = 5.5\n", 'tariff "water".vat = 5.5', "these prices hold the tax already, so it is not added"),
 ]  # fmt: skip
 
 
