@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -20,6 +20,9 @@ from edge.cli.source import RemoteHistory
 from edge.cli.words import Words, zone_of
 from edge.core.bill import BillError, bill, changes
 from edge.core.tariff import Tariff, in_force
+
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 2198  # a box asks its history no farther
 
 
 def add_arguments(parser: argparse.ArgumentParser, span: argparse._MutuallyExclusiveGroup) -> None:
@@ -70,7 +73,7 @@ def _run(client: Client, args: argparse.Namespace, zone: tzinfo, say: Words) -> 
     begin, last = (_day(text) for text in args.bill)
     versions = _versions(client.get("tariffs")["tariffs"], args.tariff)
     box = _box_indexes(RemoteHistory(client), versions, begin, last, zone)
-    given = {name: [_number(name, part) for part in text.split(":")] for name, text in _pairs(args.indexes).items()}
+    given = {name: [_index(name, part) for part in text.split(":")] for name, text in _pairs(args.indexes).items()}
     billed = {name: _number(name, text) for name, text in _pairs(args.line).items()}
     if args.billed is not None:
         billed["total"] = _number("--billed", args.billed)
@@ -94,9 +97,12 @@ def _run(client: Client, args: argparse.Namespace, zone: tzinfo, say: Words) -> 
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise BillError("bill_no_day", given=text) from None
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise BillError("bill_no_day", given=text)
+    return day
 
 
 def _pairs(texts: Sequence[str]) -> dict[str, str]:
@@ -106,6 +112,13 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
         if not equals or name in found:
             raise BillError("bill_no_pair", given=text)
         found[name] = value
+    return found
+
+
+def _index(name: str, text: str) -> Decimal:
+    found = _number(name, text)
+    if found < 0:
+        raise BillError("bill_index_below", name=name, given=text)
     return found
 
 
