@@ -31,12 +31,13 @@ from edge.core.meter import (
     number_of,
     unit_worth,
 )
+from edge.core.meter_then import MOVES, why_not
 from edge.core.part import Part
 from edge.core.text import Text
 from edge.core.types import Event, Record
 
 REGISTER: Final = "meters"
-ACTS: Final = 8  # kept of each meter
+ACTS: Final = 8  # kept of each meter, and what moved its index last
 
 
 class Told(msgspec.Struct):
@@ -126,7 +127,7 @@ class Meters(Part):
             self._number, kind, self.site.boot, self.site.now_ms, before=before, author=command.author,
             channel=command.channel, **{"value": before, **more},
         )  # fmt: skip
-        self.acts[counter.id] = [*self.acts.get(counter.id, []), act][-ACTS:]
+        self.acts[counter.id] = newest([*self.acts.get(counter.id, []), act])
         self.is_changed = True
         self._carry_out(counter, act)
         self._tell(f"meter_{kind}", command, counter.id, told)
@@ -154,6 +155,9 @@ class Meters(Part):
             return refused(command, "meter_number", point=args.point, value=str(args.value)[:40])
         if (args.at is None) != (args.then is None):
             return refused(command, "meter_then", point=args.point)
+        wrong = None if args.at is None else why_not(self.site, counter, self.acts.get(args.point, ()), args.at)
+        if wrong is not None:
+            return Result(command.id, done=False, text=wrong)
         index = Decimal(repr(counter.register.index if args.then is None else args.then))
         drift = index - value
         found: dict[str, Any] = {
@@ -169,7 +173,7 @@ class Meters(Part):
 
     def _set_last(self, point: str) -> Decimal | None:
         """Return what stood on the meter when its index was set last."""
-        acts = [act for act in self.acts.get(point, []) if act.kind in {"set", "exchange"}]
+        acts = [act for act in self.acts.get(point, []) if act.kind in MOVES]
         return Decimal(acts[-1].value) if acts else None
 
     def _read(self, command: Command, args: MeterRead) -> Result:
@@ -242,7 +246,7 @@ class Meters(Part):
             return refused(command, "meter_no_unit", point=args.point)
         factor, since = number_of(args.factor), day_of(args.since)
         if not factor:
-            return refused(command, "meter_number", point=args.point, value=str(args.factor)[:40])
+            return refused(command, "meter_factor", point=args.point, value=str(args.factor)[:40])
         if since is None:
             return refused(command, "meter_day", point=args.point, value=args.since[:40])
         before = self.coefficients(args.point).on(since)
@@ -265,6 +269,14 @@ class Meters(Part):
     def registers(self) -> dict[str, Any]:
         """Return acts and coefficients, whole: they are few."""
         return {REGISTER: msgspec.to_builtins(Told(self._number, self.acts, self._made))}
+
+
+def newest(acts: Sequence[Act]) -> list[Act]:
+    """Return the newest of a meter's acts, and the last that moved its index however many readings came after it."""
+    kept = list(acts[-ACTS:])
+    if not any(act.kind in MOVES for act in kept):
+        kept = [*[act for act in acts[:-ACTS] if act.kind in MOVES][-1:], *kept]
+    return kept
 
 
 def refused(command: Command, key: str, **values: Any) -> Result:

@@ -99,6 +99,34 @@ def test_a_reading_of_another_time_keeps_what_moved_since() -> None:
     assert not site.order("set", at_ms, point="water.cold", value="1", at="2026-11-21 10:01").done
 
 
+def test_a_reading_from_before_the_index_was_set_or_of_a_time_to_come_is_refused() -> None:
+    """The records of that time hold the index of before: it would be moved by the whole of what was set."""
+    site, at_ms = running()
+    site.order("set", at_ms, point="water.cold", value="482.137")
+    then: dict[str, Any] = {"point": "water.cold", "value": "482.1", "then": 0.06}
+    for verb, at, key in (
+        ("set", "2026-11-21 10:01", "meter_moved_since"),
+        ("read", "2026-11-21 10:01:59", "meter_moved_since"),
+        ("set", "2026-11-22 10:00", "meter_future"),
+        ("set", "this morning", "meter_at"),
+    ):
+        result = site.order(verb, at_ms + 1000, at=at, **then)
+        assert (result.done, result.text.key) == (False, key)
+        assert at in catalogue.render("fr", key, result.text.values)
+    assert site.index() == 482.137
+    later = site.order(
+        "read", at_ms + 5 * MINUTE_MS, point="water.cold", value="482.2", at="2026-11-21 10:04", then=482.137
+    )
+    assert later.values["pulses"] == -63
+
+
+def test_the_drift_is_told_however_many_readings_came_since_the_index_was_set() -> None:
+    site, at_ms = running()
+    site.order("set", at_ms, point="water.cold", value="482.000")
+    told = [site.order("read", at_ms + n, point="water.cold", value="482.1").values for n in range(1, 30)]
+    assert {(one.get("pulses"), one.get("percent")) for one in told} == {(-100, -100.0)}
+
+
 @pytest.mark.parametrize("value", ["", "abc", "-3", "1,2,3", "1e5", "12 m3", "nan", "9" * 16, "0.0000000001"])
 def test_what_is_no_index_is_refused_and_changes_nothing(value: str) -> None:
     site, at_ms = running()
