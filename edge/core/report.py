@@ -19,6 +19,8 @@ from edge.core.facts import PointFacts
 from edge.core.series import JournalLine, Period, PeriodLength
 
 Length = Literal["day", "month"]
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 9990
 INCIDENTS: Final = frozenset({"alarm_begin", "unclean_stop"})
 """Kinds of journal lines that are an incident."""
 
@@ -156,12 +158,16 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def span_of(length: Length, day: date, now_ms: int, zone: tzinfo) -> Span:
-    """Return the day, or the month that holds the day. Raises ValueError ("future") when it has not begun yet.
+    """Return the day, or the month that holds the day.
+
+    Raises ValueError: "future" when it has not begun yet, "no_day" before there was any UTC.
 
     >>> from datetime import UTC
     >>> span_of("month", date(2026, 11, 20), 1_795_166_000_000, UTC).before_ms
     1790812800000
     """
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:  # the calendar's own ends can't be reckoned with
+        raise ValueError("future" if day.year > LAST_YEAR else "no_day")
     noon_ms = round(datetime(day.year, day.month, day.day, 12, tzinfo=zone).timestamp() * 1000)
     begin_ms, end_ms = bounds_ms(noon_ms, length, zone)
     if begin_ms > now_ms:

@@ -148,7 +148,7 @@ def reported(to: Speech, question: Asked, report: Reports) -> str:
         day = day - timedelta(days=1) if span["day"] == "yesterday" else date.fromisoformat(span["day"])
     try:
         return report_sms(report("month" if "month" in span else "day", day), to.lang)
-    except ValueError:
-        return fitting([to.say("future", box=to.box)])
+    except ValueError as exc:
+        return fitting([to.say("future" if str(exc) == "future" else "no_history", box=to.box)])
     except (LookupError, OSError):  # TimeoutError is an OSError
         return fitting([to.say("no_history", box=to.box)])

@@ -61,8 +61,8 @@ class Asked(Protocol):
 def report(desk: Asked, length: Length, day: date) -> Report:
     """Return the report of a local day, or of the month that holds it.
 
-    Raises ValueError ("future") when it has not begun, LookupError when there is no history to report from, OSError
-    when the card can't be read.
+    Raises ValueError ("future") when it has not begun, or "no_day", LookupError when there is no history to report
+    from, OSError when the card can't be read.
     """
     box = desk.box()
     zone = ZoneInfo(box["site"]["tz"])

@@ -81,6 +81,8 @@ class Faults:
 
     def __init__(self) -> None:
         self._noted: list[_Noted] = []
+        self.told = 0
+        """How often something was noted: what has not moved it is sound so far."""
         self.known: list[Fault] = []
         """Faults that came with their place: of the syntax."""
         self.origins: Origins = {}
@@ -104,10 +106,13 @@ class Faults:
 
     def missing(self, path: KeyPath, key: str, **values: Any) -> None:
         """Note that something should stand here and does not."""
-        if not self.is_partial:
+        if self.is_partial:
+            self.told += 1
+        else:
             self.at_key(path, key, **values)
 
     def _note(self, noted: _Noted) -> None:
+        self.told += 1
         if len(self._noted) < MOST and noted not in self._noted:
             self._noted.append(noted)
 

@@ -35,7 +35,7 @@ def check_rules(draft: Draft, faults: Faults) -> None:
         kind = row.good.get("kind")
         if kind is None:
             continue
-        before = len(faults.known)
+        before = faults.told
         for other, names in OF_KIND.items():
             for name in names if other != kind else ():
                 if name in row.raw:
@@ -51,7 +51,7 @@ def check_rules(draft: Draft, faults: Faults) -> None:
             check_reference(row, "target", {**outputs, **setpoints}, faults)
             check_reference(row, "limit", limits, faults)
             _check_alarm(row, limits, outputs, setpoints, faults)
-        if len(faults.known) == before and "target" in row.good:
+        if faults.told == before and all(name in row.good for name in ("id", "target", *NEEDED[kind])):
             sound.append(row)
     _check_thermostats_together([row for row in sound if row.good["kind"] == "thermostat"], faults)
     _check_alarms_together([row for row in sound if row.good["kind"] == "alarm"], outputs, faults)

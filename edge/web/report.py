@@ -37,8 +37,12 @@ def page(desk: Desk, asked: Mapping[str, str]) -> Any:
         raise RefusedError(400, f"no_{length}", f"{asked[length]} is no {length}") from None
     try:
         return desk.report(length, day)
-    except ValueError:
-        raise RefusedError(400, "future", f"{day} has not begun yet") from None
+    except ValueError as exc:
+        if str(exc) == "future":
+            raise RefusedError(400, "future", f"{day} has not begun yet") from None
+        if str(exc) == "no_day":
+            raise RefusedError(400, f"no_{length}", f"{day} is no {length} that a box knows") from None
+        raise
     except LookupError as exc:
         raise RefusedError(503, "no_history", str(exc)) from exc
     except OSError as exc:

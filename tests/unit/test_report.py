@@ -55,6 +55,18 @@ def test_a_day_has_the_hours_of_its_zone(day: date, hours: int) -> None:
     assert len(figures.meter(PointFacts("p", "counter")).parts) == hours
 
 
+@pytest.mark.parametrize("length", ["day", "month"])
+def test_a_day_at_an_end_of_the_calendar_is_still_to_come_or_none(length: Any) -> None:
+    for day, why in (
+        (date.max, "future"),
+        (date(2027, 1, 1), "future"),
+        (date.min, "no_day"),
+        (date(1969, 12, 31), "no_day"),
+    ):
+        with pytest.raises(ValueError, match=f"^{why}$"):
+            span_of(length, day, NOW_MS, PARIS)
+
+
 def test_a_month_is_told_by_any_of_its_days_and_the_year_before_january_is_another() -> None:
     span = span_of("month", date(2026, 1, 17), NOW_MS, PARIS)
     assert span.day == date(2026, 1, 1)
@@ -281,6 +293,9 @@ def test_what_can_not_be_reported_is_said(path: Path, desk: Reporting, capsys: p
     desk.failure = ValueError("future")
     assert vigie(path, "--day", "2030-01-01") == 2
     assert "has not begun" in capsys.readouterr().err
+    desk.failure = ValueError("no_day")
+    assert vigie(path, "--day", "0001-01-01") == 2
+    assert "0001-01-01 is no day" in capsys.readouterr().err
     desk.failure = LookupError("the card can't be read")
     assert vigie(path) == 1
     assert "the card can't be read" in capsys.readouterr().err

@@ -161,3 +161,22 @@ def test_a_rule_does_not_undo_what_the_output_follows() -> None:
     with pytest.raises(SettingsError) as caught:
         loads(head + GOOD.replace('begin = "on"', 'begin = "off"'))
     assert [fault.key for fault in caught.value.faults] == ["fault.rules_fight_limit"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "key"),
+    [
+        (ACT.replace('limit = "{}"\n', "").format("valve", '"on"'), "rule_needs"),
+        (ACT.replace('"{}"\ntarget', '[1, "a"]\ntarget').format("valve", '"on"'), "expected"),
+        (ACT.format("hall.hot", "valve", '"perhaps"'), "set_no_word"),
+        (ACT.replace("other", "x y").format("hall.hot", "valve", '"off"'), "expected"),
+        (COOL.format("true"), "expected"),
+        (COOL.replace('point = "hall.t"\n', "").format("22"), "rule_needs"),
+        (COOL.replace('target = "valve"\n', "").format("22"), "missing"),
+    ],
+)
+def test_a_rule_with_a_fault_of_its_own_is_not_held_against_the_others(rule: str, key: str) -> None:
+    for text in (GOOD + rule, rule + GOOD):
+        found = faults_of(text)
+        assert len(found) == 1, found
+        assert found[0][0].startswith(key), found

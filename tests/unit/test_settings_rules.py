@@ -227,6 +227,7 @@ PLACE_AND_LINK = [
     (HOST, 'host = ‸"a b"', 'link.mqtt.host = "a b"', "a host name or address is expected"),
     (HOST, f'{HOST}\n‸ca_file = "/x.pem"', "link.mqtt.ca_file", "used only with tls = true"),
     (HOST, f'{HOST}\ntls = true\n‸cert_file = "/x"', "link.mqtt.cert_file", "needs key_file as well"),
+    ('kind = "gpio"', "kind = ‸{ a = 1 }", "bus.gpio.kind", "no such kind of bus"),
     (HOST, f"{HOST}\nport = ‸70000", "link.mqtt.port = 70000", "a whole number from 1 to 65535"),
 ]
 

@@ -175,6 +175,12 @@ def test_a_report_that_can_not_be_made_says_why() -> None:
 
     box.report = report
     assert box.text("REPORT 2099-01-01") == "b0042: this day is still to come."
+
+    def no_report(_length: Length, _day: date) -> Report:
+        raise ValueError("no_day")
+
+    box.report = no_report
+    assert box.text("REPORT 1969-12-31") == "b0042: no report: there is no history to report from."
     assert "REPORT month" in box.text("REPORT whatever")
     box.clock.trusted = "none"
     assert "nobody vouches for the date" in box.text("REPORT")
