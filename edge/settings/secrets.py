@@ -109,9 +109,9 @@ def secrets_of(data: Mapping[str, Any]) -> list[KeyPath]:
         found += secrets_in(data.get(name), list[kind], (name,))  # type: ignore[valid-type]
     tables = data.get("bus")
     for name, table in tables.items() if isinstance(tables, Mapping) else ():
-        kind = table.get("kind") if isinstance(table, Mapping) else None
-        if isinstance(kind, str) and kind in buses.KINDS:
-            found += secrets_in(table, buses.KINDS[kind], ("bus", name))
+        sort = table.get("kind") if isinstance(table, Mapping) else None
+        if isinstance(sort, str) and sort in buses.KINDS:
+            found += secrets_in(table, buses.KINDS[sort], ("bus", name))
     points = data.get("point")
     for place, table in enumerate(points) if isinstance(points, list) else ():
         if isinstance(table, Mapping):
