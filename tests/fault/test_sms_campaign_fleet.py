@@ -143,7 +143,7 @@ LAPSE = 900.0
 REAL_DAYS = 18
 
 
-@pytest.mark.campaign("1,000 messages through real gammu-smsd: half an hour")
+@pytest.mark.campaign("1,000 messages through real gammu-smsd: three quarters of an hour")
 def test_a_thousand_messages_through_real_daemons_leave_the_accounts_equal(tmp_path: Path) -> None:
     network = Network(8, loss=0.05, duplication=0.05, delay_s=(0.0, 0.3))
     with Air(tmp_path, network) as air:
