@@ -1,8 +1,9 @@
 """A backup that lies on the card, or on a USB stick: a new box goes on as the dead one, without a terminal.
 
-A box that has never run takes `<its id>.vigie` by itself. One that has run takes only what `[start] restore` names, as
-a file that was forgotten on a card must not turn an index. Each is applied once; a restore that was cut is finished at
-the next start, also where the file is gone: its plan is on the data partition.
+A box that has never run takes `<its id>.vigie` by itself, and so does one that nobody has given settings yet. Any other
+takes only what `[start] restore` names, as a file that was forgotten on a card must not turn an index. Each is applied
+once; a restore that was cut is finished at the next start, also where the file is gone: its plan is on the data
+partition.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from edge.runtime.identity import chosen, id_in, trusts_clock
 from edge.runtime.restore import Plan, target
 from edge.runtime.restore_signs import ENDING, RESTORING, has_run, is_unfinished, own
 from edge.runtime.restoring import backup_in, finish, restored_into
+from edge.settings.card_bare import is_bare
 from edge.store.fs import RealFs
 from edge.store.ring import LockedError
 
@@ -67,17 +69,19 @@ def restore_from(
     """Restore what lies in one of these folders, if anything does. Never raises: a box starts without, too.
 
     `named` is what `[start] restore` says. `box_id` is whose the box is to be, None: as the settings in `config` say,
-    and where there are none yet the backup brings its own, secrets emptied.
+    and where there are none yet, or only those that the box made itself, the backup brings its own, secrets emptied.
     """
     try:
         if (cut := _unfinished(state, config)) is not None:
             return _done(cut, RESTORING, state, config)
         here = config.read_text(encoding="utf-8") if config.is_file() else None
+        is_nobodys = here is not None and is_bare(here)
+        here = None if is_nobodys else here
         wanted = box_id if box_id is not None else id_in(here or "")
         found = _found(places, wanted, named)
         if isinstance(found, CardRestore):
             return found
-        return _restored(found, state, config, here, wanted, is_named=bool(named))
+        return _restored(found, state, config, here, wanted, is_named=bool(named), is_nobodys=is_nobodys)
     except LockedError as exc:
         return CardRestore("busy", why=str(exc))
     except (OSError, ValueError) as exc:  # the settings are no UTF-8, the disk is full …
@@ -132,7 +136,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _restored(
-    file: Path, state: Path, config: Path, here: str | None, wanted: str, *, is_named: bool
+    file: Path, state: Path, config: Path, here: str | None, wanted: str, *, is_named: bool, is_nobodys: bool
 ) -> CardRestore:  # fmt: skip
     try:
         backup = backup_in(file)
@@ -145,7 +149,7 @@ def _restored(
     if not again:
         if backup.id in marks and has_run(state):
             return told
-        if not is_named and not _is_new(state):
+        if not (is_named or is_nobodys or _is_new(state)):
             return msgspec.structs.replace(told, outcome="not_new")
     # marked first: a cut after the last step of the restore must not read like a file that was forgotten
     keep_secret(config.parent / SECRETS_NAME, MARK, "\n".join(dict.fromkeys([*marks, backup.id])).encode())

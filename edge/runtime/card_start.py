@@ -109,14 +109,13 @@ def _restored(taking: Taking, verdict: Verdict, boot: Path, root: Path, utc_s: i
     named = next(((name, act.args["file"]) for name, act in taking.waiting().items() if act.verb == "restore"), None)
     file = named[1] if named else ""
     with ExitStack() as stack:
-        on_sticks = stack.enter_context(look(root)) if is_looked_for(root / STATE, file) else []
+        is_awaited = not verdict.is_configured or is_looked_for(root / STATE, file)
+        on_sticks = stack.enter_context(look(root)) if is_awaited else []
         lies_there = lies_in([boot, *on_sticks])
         if not (named or lies_there or is_unfinished(root / STATE)):
             with contextlib.suppress(OSError):
                 own(root / STATE, None)  # also what a cut left to root at the start before
             return verdict
-        if lies_there:
-            taking.forget_bare_settings()
         from edge.runtime.card_restore import restore_from
 
         found = restore_from([boot, *on_sticks], root / STATE, root / SETTINGS, named=file)

@@ -85,12 +85,6 @@ class Taking:
             self._keep_settings(bare_settings(new_id()))
         return is_bare(self._settings_text())
 
-    def forget_bare_settings(self) -> None:
-        """Take away settings of the box's own: a backup brings others."""
-        if is_bare(self._settings_text()):
-            self._root.unlink(SETTINGS)
-            self._root.fsync_dir(SETTINGS.rpartition("/")[0])
-
     def waiting(self) -> dict[str, KnownAct]:
         """Return the acts that are still to be done, by id, in the order of the file."""
         return self._state.waiting()

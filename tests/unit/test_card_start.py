@@ -18,7 +18,9 @@ from edge.cli.card_settle import SETTLED, addresses_in, settle
 from edge.core.trial import Failing
 from edge.core.trial import Verdict as TrialVerdict
 from edge.runtime.boot_partition import writable
+from edge.runtime.card_secrets import STATE
 from edge.runtime.card_start import data_state, start_from_card
+from edge.runtime.card_take import SETTINGS
 from edge.settings.card_choice import ERRORS, STATUS
 from edge.settings.card_verdict import DATA, Verdict, verdict_of
 from edge.settings.load import load
@@ -270,6 +272,39 @@ def test_a_restore_that_nobody_asked_for_is_told_too(machine: Machine) -> None:
     before = machine.lasting()
     machine.start()
     assert settled(machine, Running()) == 0
+    assert machine.lasting() == before
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({"b0042.vigie": b"nonsense"}, "no sound backup"),
+        ({"b0042.vigie": encode(backup()), "b0077.vigie": encode(backup())}, "several backups"),
+        ({"._b0042.vigie": b"of a Mac"}, ""),
+    ],
+)
+def test_a_box_without_settings_keeps_its_own_id_whatever_backup_can_not_be_taken(
+    machine: Machine, files: dict[str, bytes], told: str
+) -> None:
+    machine.start()
+    own = (machine.root / SETTINGS).read_text("utf-8")
+    for name, octets in files.items():
+        (machine.boot / name).write_bytes(octets)
+    before = machine.lasting()
+    assert told in machine.start().restore.get("en", "")
+    assert (machine.root / SETTINGS).read_text("utf-8") == own
+    assert machine.lasting() == before
+
+
+def test_a_box_that_ran_without_settings_still_takes_the_backup_that_comes_then(machine: Machine) -> None:
+    assert not machine.start().is_configured
+    (machine.root / STATE).mkdir(parents=True)
+    (machine.root / STATE / "history.db").write_bytes(b"")  # the service has been here
+    (machine.boot / "b0042.vigie").write_bytes(encode(backup()))
+    assert machine.start().is_configured
+    assert load(machine.root / SETTINGS).box.id == "b0042"
+    before = machine.lasting()
+    assert machine.start().is_configured
     assert machine.lasting() == before
 
 
