@@ -55,6 +55,11 @@ class CardRestore(msgspec.Struct, frozen=True):
         return self.outcome in {"missing", "no_backup", "other_box", "several", "failed"}
 
     @property
+    def is_left(self) -> bool:
+        """Whether a good file was left alone, which is told and nobody has to correct."""
+        return self.outcome == "not_new"
+
+    @property
     def text(self) -> Text | None:
         """What to tell the installer, None where there is nothing to tell."""
         if self.outcome == "nothing":
@@ -78,7 +83,7 @@ def restore_from(
         is_nobodys = here is not None and is_bare(here)
         here = None if is_nobodys else here
         wanted = box_id if box_id is not None else id_in(here or "")
-        found = _found(places, wanted, named)
+        found = _found(places, wanted, named, is_new=not has_run(state))
         if isinstance(found, CardRestore):
             return found
         return _restored(found, state, config, here, wanted, is_named=bool(named), is_nobodys=is_nobodys)
@@ -105,13 +110,17 @@ def _unfinished(state: Path, config: Path) -> Plan | None:
     return plan
 
 
-def _found(places: Iterable[Path], wanted: str, named: str) -> Path | CardRestore:
-    """Return the one backup that is meant, or why there is none."""
+def _found(places: Iterable[Path], wanted: str, named: str, *, is_new: bool) -> Path | CardRestore:
+    """Return the one backup that is meant, or why there is none.
+
+    Named as the box, else, for a new box, the only one that lies there: whose it is stands in it.
+    """
     if named:
         meant = next((place / named for place in places if _is_file(place / named)), None)
         return meant or CardRestore("missing", named)
     candidates = list(_candidates(places))
-    if wanted:
+    names = {path.name.lower() for path in candidates}
+    if wanted and (f"{wanted}{ENDING}" in names or len(names) != 1 or not is_new):
         candidates = [path for path in candidates if path.name.lower() == f"{wanted}{ENDING}"]
     if not candidates:
         return CardRestore("nothing")

@@ -124,10 +124,11 @@ def _restored(taking: Taking, verdict: Verdict, boot: Path, root: Path, utc_s: i
         taking.strike()
     elif found.outcome == "restored":
         taking.remember("restore", {"file": found.file}, stamp(utc_s, taking.zone()))
-    if not found.is_mistake or found.text is None:
+    if found.text is None or not (found.is_mistake or found.is_left):
         return verdict
     log.warning("%s", written("en", found.text))
-    return msgspec.structs.replace(verdict, restore={lang: written(lang, found.text) for lang in LANGUAGES})
+    told = {lang: written(lang, found.text) for lang in LANGUAGES}
+    return msgspec.structs.replace(verdict, **{"restore" if found.is_mistake else "left": told})
 
 
 def _for_machine(root: Path, settings: Settings) -> None:

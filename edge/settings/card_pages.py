@@ -126,8 +126,8 @@ def _status(facts: StatusFacts, lang: str) -> Iterator[str]:
     for verb, args, outcome, at in facts.acts:
         what = render(lang, f"card_act.{verb}", args)
         yield f"{render(lang, f'card_outcome.{outcome}', {'at': at})} {what}"
-    if verdict.restore:
-        yield verdict.restore.get(lang, "")
+    if told := verdict.restore or verdict.left:
+        yield told.get(lang, "")
     yield from of_update(facts.update, lang)
     yield from of_test(facts.report, lang)
     yield say("addresses", addresses=", ".join(facts.addresses)) if facts.addresses else say("no_address")

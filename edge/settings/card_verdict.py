@@ -31,6 +31,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """The first fault, by language."""
     restore: dict[str, str] = {}
     """What is wrong with a backup that lies beside it, by language; empty where nothing is."""
+    left: dict[str, str] = {}
+    """A backup that was left alone, by language: for the card's own page, and no reason to look."""
     t: int = 0
     """UTC seconds by the clock of the machine, which at that time nobody vouches for."""
     is_configured: bool = True

@@ -141,16 +141,31 @@ def test_another_boxs_backup_and_what_is_none_are_refused_by_name_and_change_not
         assert has("fr", f"card_restore.{outcome}")
     (machine.fat / "b0042.vigie").unlink()
     (machine.fat / "._b0042.vigie").write_bytes(whole)  # a Mac's shadow of a file
-    (machine.fat / "other.vigie").write_bytes(whole)  # of another box: not this one's name
     os.mkfifo(machine.stick / "b0042.vigie")
     (machine.fat / "B0042.vigie").symlink_to("other.vigie")
     assert machine.start().outcome == "nothing"
+    (machine.fat / "other.vigie").write_bytes(whole)
+    assert machine.start().outcome == "other_box"
     assert machine.start(named="b0042.vigie").outcome == machine.start(named="B0042.vigie").outcome == "missing"
     for gone in (machine.stick / "b0042.vigie", machine.fat / "B0042.vigie"):
         gone.unlink()
     (machine.fat / "other.vigie").unlink()
     (machine.fat / "._b0042.vigie").unlink()
     assert machine.files() == before
+
+
+def test_the_only_backup_of_a_new_box_is_taken_by_any_name_and_a_stick_with_many_is_no_guess(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.config.write_text(SETTINGS, encoding="utf-8")
+    lone, other = machine.fat / "b0042 (1).vigie", machine.stick / "sauvegarde.VIGIE"
+    lone.write_bytes(encode(backup()))
+    other.write_bytes(encode(backup()))
+    assert machine.start().outcome == "nothing"
+    other.unlink()
+    assert machine.start().outcome == "restored"
+    other.write_bytes(encode(backup()))
+    lone.unlink()
+    assert machine.start().outcome == "nothing", "it has run: a forgotten file is not even opened"
 
 
 def test_without_settings_two_backups_are_too_many_to_guess(tmp_path: Path) -> None:

@@ -308,6 +308,18 @@ def test_a_box_that_ran_without_settings_still_takes_the_backup_that_comes_then(
     assert machine.lasting() == before
 
 
+def test_a_backup_that_was_left_alone_is_told_on_the_card_and_nobody_has_to_look(machine: Machine) -> None:
+    (machine.boot / "vigie.toml").write_text('[box]\nid = "b0042"\n[site]\nname = "Gymnase Sud"\n', "utf-8")
+    (machine.root / STATE).mkdir(parents=True)
+    (machine.root / STATE / "history.db").write_bytes(b"")
+    (machine.boot / "b0042.vigie").write_bytes(encode(backup()))
+    assert machine.start().is_sound
+    assert settled(machine, Running()) == 0
+    parts = page(machine).split("\r\n--\r\n")
+    assert "b0042.vigie: left alone, as this box has run before." in parts[0]
+    assert 'écrire [start] restore = "b0042.vigie"' in parts[1]
+
+
 # -- the partition
 
 
