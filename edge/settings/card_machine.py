@@ -7,6 +7,7 @@ Nothing here is written to the card. Paths are below the root; a unit that needs
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
@@ -57,7 +58,8 @@ def machine_files(settings: Settings, secret: Callable[[str], str]) -> Iterator[
 
 
 def _fixed(network: Network) -> str:
-    lines = ["", "[Network]", "DHCP=no", "LLMNR=no", f"Address={network.address}"]
+    address = ipaddress.ip_interface(network.address).with_prefixlen  # systemd-networkd knows no mask
+    lines = ["", "[Network]", "DHCP=no", "LLMNR=no", f"Address={address}"]
     lines += [f"Gateway={network.gateway}"] if network.gateway else []
     lines += [f"DNS={server}" for server in network.dns or ([network.gateway] if network.gateway else [])]
     return "\n".join(lines) + "\n"

@@ -123,6 +123,8 @@ def _check_addresses(row: Row, faults: Faults) -> None:
             faults.at_value(row.key("gateway"), "fault.network_no_address")
         elif address is not None and gateway not in address.network:
             faults.at_value(row.key("gateway"), "fault.network_gateway", network=str(address.network))
+        elif address is not None and (gateway == address.ip or not _is_one_machine(gateway, address.network)):
+            faults.at_value(row.key("gateway"), "fault.network_no_router")
     for place, name in enumerate(row.good.get("dns", ())):
         if _address(name) is None:
             faults.at_value((*row.path, "dns", place), "fault.network_no_address")
@@ -133,20 +135,30 @@ def _check_addresses(row: Row, faults: Faults) -> None:
 
 
 def _interface(text: str) -> ipaddress.IPv4Interface | ipaddress.IPv6Interface | None:
-    """Return an address with its prefix; None for what is none, also for one without prefix or of no single machine."""
+    """Return an address with its prefix, or its mask; None for what is none, and for one that no machine may have."""
     try:
         found = ipaddress.ip_interface(text)
     except ValueError:
         return None
-    is_whole = "/" in text and (found.network.num_addresses <= 2 or found.ip != found.network.network_address)
-    return found if is_whole and not found.ip.is_multicast and not found.ip.is_unspecified else None
+    is_usable = "/" in text and "%" not in text and found.network.prefixlen > 0
+    return found if is_usable and _is_one_machine(found.ip, found.network) else None
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(text)
+        return None if "%" in text else ipaddress.ip_address(text)
     except ValueError:
         return None
+
+
+def _is_one_machine(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address, network: ipaddress.IPv4Network | ipaddress.IPv6Network
+) -> bool:
+    """Return whether a single machine can have this address, and be reached there by others."""
+    if address.is_multicast or address.is_unspecified or address.is_loopback or address.is_reserved:
+        return False
+    ends = {network.network_address, network.broadcast_address} if network.version == 4 else {network.network_address}
+    return network.num_addresses <= 2 or address not in ends
 
 
 # -- what is done once

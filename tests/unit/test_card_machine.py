@@ -45,6 +45,12 @@ def test_a_fixed_address_asks_the_gateway_for_names_where_no_server_is_written()
     assert [line for line in network(two) if line.startswith("DNS=")] == ["DNS=9.9.9.9", "DNS=2620:fe::fe"]
 
 
+@pytest.mark.parametrize("mask", ["255.255.255.0", "0.0.0.255", "024", "24"])
+def test_a_mask_in_any_form_reaches_networkd_as_a_prefix(mask: str) -> None:
+    fixed = f'[network]\nkind = "static"\naddress = "192.168.1.40/{mask}"\ngateway = "192.168.1.1"\n'
+    assert {"Address=192.168.1.40/24", "Gateway=192.168.1.1"} <= set(network(fixed))
+
+
 def test_wifi_gets_its_key_as_hexadecimal_for_root_alone_and_the_cable_still_works() -> None:
     name = 'Été "2"'
     text = (
@@ -99,6 +105,17 @@ def test_the_pin_of_the_modem_is_that_of_the_sms_link() -> None:
         ('kind = "static"\naddress = "192.168.1.40"', "the address of one machine with its prefix is expected"),
         ('kind = "static"\naddress = "192.168.1.0/24"', "the address of one machine with its prefix is expected"),
         ('kind = "static"\naddress = "192.168.1.4/24"\ngateway = "192.168.2.1"', "out of reach"),
+        ('kind = "static"\naddress = "192.168.1.255/24"', "the address of one machine with its prefix is expected"),
+        ('kind = "static"\naddress = "192.168.1.4/0"', "the address of one machine with its prefix is expected"),
+        ('kind = "static"\naddress = "127.0.0.5/8"', "the address of one machine with its prefix is expected"),
+        ('kind = "static"\naddress = "192.168.1.4/255.0.255.0"', "the address of one machine with its prefix"),
+        ('kind = "static"\naddress = "fe80::4%eth0/64"', "the address of one machine with its prefix is expected"),
+        ('kind = "static"\naddress = "192.168.1.4/24"\ngateway = "192.168.1.4"', "no router's address"),
+        ('kind = "static"\naddress = "192.168.1.4/24"\ngateway = "192.168.1.0"', "no router's address"),
+        (
+            'kind = "wifi"\nssid = "S"\npassword_file = "p"\naddress = "10.0.0.4/8"\ngateway = "10.255.255.255"',
+            "no rou",
+        ),
         ('kind = "static"\naddress = "192.168.1.4/24"\ndns = ["dns.example"]', "an address in numbers is expected"),
         ('kind = "wifi"\npassword_file = "p"', 'kind = "wifi" needs ssid as well'),
         ('kind = "wifi"\nssid = "S"', 'kind = "wifi" needs password as well'),
