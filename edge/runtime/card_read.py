@@ -21,6 +21,8 @@ from edge.store.fs import Fs, NotAFileError
 SECRETS_AT: Final = SECRETS_FOLDER.removeprefix("/")
 MOST_PEM_BYTES: Final = 1 << 16
 PEM: Final = b"-----BEGIN "
+CARD: Final = "/boot/"
+"""Where the installer's partition lies: root's alone."""
 
 log = logging.getLogger(__name__)
 
@@ -92,18 +94,22 @@ class CardReader:
         return found, faults
 
     def secrets_gone(self, settings: Settings, parts: CardText) -> list[Fault]:
-        """Return a fault for each secret that is neither in the file nor on the box: the card of another box."""
+        """Return a fault for each secret that is neither in the file nor on the box: another's card, or a wish."""
         faults = []
         for secret in (*SECRETS, *BESIDE):
             path = secret.path if secret in BESIDE else (*secret.path[:-1], f"{secret.path[-1]}_file")
-            is_here = secret.file in parts.secrets or secret.file in parts.files
-            if is_here or _at(settings, path) != f"{SECRETS_FOLDER}/{secret.file}":
+            file = _at(settings, path)
+            if secret.file in parts.secrets or secret.file in parts.files or not file or self._is_on_box(file):
                 continue
-            if not self._root.exists(f"{SECRETS_AT}/{secret.file}"):
-                place = scan(parts.plain).key(path)
-                values = {"name": str(secret.path[-1])}
-                faults.append(Fault(place.line, place.column, key_name(path), "card.secret_gone", values))
+            place = scan(parts.plain).key(path)
+            is_pem = secret in BESIDE and not file.startswith(SECRETS_FOLDER)
+            why, name = ("card.no_pem", file) if is_pem else ("card.secret_gone", str(secret.path[-1]))
+            faults.append(Fault(place.line, place.column, key_name(path), why, {"name": name}))
         return faults
+
+    def _is_on_box(self, file: str) -> bool:
+        """Return whether the service finds this file: by its whole name, and not on the card's own partition."""
+        return file.startswith("/") and not file.startswith(CARD) and self._root.exists(file.lstrip("/"))
 
     def page(self, name: str, most: int = MOST_CARD_BYTES) -> bytes:
         """Return a file of the card; empty where it can't be read, or is larger."""

@@ -192,9 +192,10 @@ class Taking:
         if b"\r\n" in read.content:
             wanted = wanted.replace("\n", "\r\n")
         octets = (b"\xef\xbb\xbf" if read.content.startswith(b"\xef\xbb\xbf") else b"") + wanted.encode()
-        if parts.files.get(KEY) in self._boot.listdir(""):
+        key = parts.files.get(KEY, "").lower()  # a FAT finds a file by its name in any case of letters
+        for name in [name for name in self._boot.listdir("") if name.lower() == key]:
             # before the file that names it: nobody would look for it then
-            self._writer.erase(parts.files[KEY])
+            self._writer.erase(name)
         if octets != read.content:
             self._writer.write(read.name, octets, is_erased=bool(parts.secrets))
 

@@ -135,6 +135,27 @@ def test_the_card_of_another_box_lacks_its_secrets_and_says_so(rig: Rig) -> None
     assert 'write password = "…" in its place' in page
 
 
+@pytest.mark.parametrize("file", ["mqtt.txt", "secrets/mqtt.txt", "/etc/vigie/mqtt.txt", "/boot/cfg/mqtt.txt"])
+def test_a_password_in_a_file_that_the_service_would_not_find_is_refused(file: str, rig: Rig) -> None:
+    rig.put("vigie.toml", GOOD.replace('password = "mqtt-secret"', f'password_file = "{file}"'))
+    rig.put("mqtt.txt", "mqtt-secret")
+    rig.root.mkdir("boot/cfg")
+    rig.disk.open("root/boot/cfg/mqtt.txt", create=True).close()
+    assert rig.take().state == "refused"
+    assert "link.mqtt.password_file: this box does not have it" in rig.on_card(ERRORS)
+
+
+def test_certificates_in_a_folder_of_the_card_are_refused_and_those_of_the_system_are_not(rig: Rig) -> None:
+    named = GOOD.replace('username = "b0042"', 'username = "b0042"\ntls = true\nca_file = "certs/ca.pem"')
+    rig.put("vigie.toml", named)
+    assert rig.take().state == "refused"
+    assert 'link.mqtt.ca_file: "certs/ca.pem" does not lie beside this file' in rig.on_card(ERRORS)
+    rig.root.mkdir("etc/ssl")
+    rig.disk.open("root/etc/ssl/ca.pem", create=True).close()
+    rig.put("vigie.toml", named.replace("certs/ca.pem", "/etc/ssl/ca.pem"))
+    assert rig.take().state == "applied"
+
+
 def test_a_folder_of_that_name_is_said_to_be_one(tmp_path: Path, rig: Rig) -> None:
     (tmp_path / "vigie.toml").mkdir()
     taking = Taking(RealFs(tmp_path), rig.root, utc_s=rig.now_s, open_boot=rig.open_boot)

@@ -6,7 +6,7 @@ import pytest
 
 from edge.settings.card_bare import is_bare
 from edge.settings.load import loads
-from tests.card_rig import GOOD, Rig
+from tests.card_rig import GOOD, Rig, Under
 
 
 @pytest.fixture
@@ -82,6 +82,24 @@ def test_the_broker_s_certificates_beside_the_file_are_moved_and_the_key_is_eras
     other = Rig()
     other.put("vigie.toml", rig.on_card())
     assert other.take().faults == 5, "two passwords and three files are on the other box"
+
+
+class Fat(Under):
+    """A folder that finds a file by its name in any case of letters, as the card's first partition does."""
+
+    def _at(self, path: str) -> str:
+        names = self.disk.listdir(self.folder) if path else []
+        return super()._at(next((name for name in names if name.lower() == path.lower()), path))
+
+
+def test_a_key_that_is_named_in_other_letters_is_erased_too(rig: Rig) -> None:
+    rig.boot = Fat(rig.disk, "boot")
+    for name in ("ca.pem", "b0042.pem", "Key.PEM"):
+        rig.put(name, PEM.format(f"of {name}"))
+    rig.put("vigie.toml", GOOD.replace("host = ", TLS))
+    assert rig.take().state == "applied"
+    assert rig.boot.listdir("") == ["b0042.pem", "ca.pem", "vigie.toml"]
+    assert rig.everything().count(b"of Key.PEM") == 1, "on the box"
 
 
 def test_a_cut_behind_the_erased_key_ends_well(rig: Rig) -> None:
