@@ -20,6 +20,7 @@ from edge.cli import scan
 from edge.cli.client import Client, NotRunningError, RefusedError
 from edge.cli.scanned import lines_of
 from edge.cli.words import Words
+from edge.core.text import Text
 from edge.runtime.boot_partition import writable
 from edge.runtime.card_acts import carry_out
 from edge.runtime.card_start import Opens, settings_in_force, taking_of
@@ -131,8 +132,11 @@ def _facts(
         since=stamp(taking.state.t, taking.zone()),
         misnamed=misnamed(path.name for path in boot.glob("*")),
         acts=[
-            (act.verb, act.args, "waits", "") if act.outcome is None
-            else (act.verb, act.args, "done" if act.outcome.is_done else "refused", act.outcome.when)
+            (act.verb, act.args, "waits", "", None) if act.outcome is None
+            else (
+                act.verb, act.args, "done" if act.outcome.is_done else "refused", act.outcome.when,
+                Text(act.why, act.values) if act.why else None,
+            )
             for act in acts
         ],
         update=update,

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from edge.core.commands import Command
+from edge.core.text import Text
 from edge.runtime.card_take import Taking
 
 ORDERED: Final = frozenset({"meter.set", "test"})
@@ -31,7 +34,7 @@ def carry_out(taking: Taking, order: Order, when: Callable[[], str]) -> int:
             result = order(Command(f"card-{name}", act.verb, dict(act.args), author=AUTHOR))
         except (OSError, LookupError):  # no box answers yet, or it is busy: the next look finds it waiting
             break
-        why = "" if result["done"] else result["text"]["key"]
+        why = None if result["done"] else msgspec.convert(result["text"], Text)
         taking.conclude(name, is_done=result["done"], when=when(), why=why)
     taking.strike()
     return sum(act.verb in ORDERED for act in taking.waiting().values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -23,7 +23,8 @@ class KnownAct(msgspec.Struct, frozen=True):
     outcome: Outcome | None = None
     """None while it waits for the service."""
     why: str = ""
-    """Where it was refused: a key of the catalogue."""
+    """Where it was refused: a key of the catalogue, and what its sentence needs."""
+    values: dict[str, Any] = {}
 
 
 class CardState(msgspec.Struct):

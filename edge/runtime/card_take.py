@@ -19,6 +19,7 @@ from typing import Final
 
 import msgspec
 
+from edge.core.text import Text
 from edge.runtime.card_read import SECRETS_AT, CardReader, Read
 from edge.runtime.card_state import CardMemory, CardState, KnownAct
 from edge.runtime.card_write import CardWriter
@@ -89,10 +90,11 @@ class Taking:
         """Return the acts that are still to be done, by id, in the order of the file."""
         return self._state.waiting()
 
-    def conclude(self, act: str, *, is_done: bool, when: str, why: str = "") -> None:
+    def conclude(self, act: str, *, is_done: bool, when: str, why: Text | None = None) -> None:
         """Remember what became of an act, durably: it is never done again. Raises OSError."""
-        known = self._state.acts[act]
-        self._state.acts[act] = msgspec.structs.replace(known, outcome=Outcome(is_done, when), why=why)
+        known, why = self._state.acts[act], why or Text("")
+        outcome = Outcome(is_done, when)
+        self._state.acts[act] = msgspec.structs.replace(known, outcome=outcome, why=why.key, values=why.values)
         self._memory.save(self._state)
 
     def remember(self, verb: str, args: dict[str, str], when: str) -> None:

@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from edge.core.text import Text
 from edge.settings.card_choice import ERRORS, STATUS
 from edge.settings.card_verdict import Verdict
-from edge.settings.catalogue import render
+from edge.settings.catalogue import render, written
 from edge.settings.faults import Fault
 from edge.settings.report import message
 
@@ -89,8 +90,8 @@ class StatusFacts(msgspec.Struct, frozen=True, kw_only=True):
     """When the settings in force were taken, local."""
     misnamed: str = ""
     """A file on the card that was probably meant to be the installer's."""
-    acts: Sequence[tuple[str, Mapping[str, str], str, str]] = ()
-    """Verb, args, outcome (done, refused, waits) and when."""
+    acts: Sequence[tuple[str, Mapping[str, str], str, str, Text | None]] = ()
+    """Verb, args, outcome (done, refused, waits), when, and why it was refused."""
     update: Mapping[str, Any] | None = None
     """What everybody may know of updates (`edge.core.update_state.public`); None where there are none."""
     report: str = ""
@@ -123,9 +124,10 @@ def _status(facts: StatusFacts, lang: str) -> Iterator[str]:
         yield say("misnamed", file=facts.misnamed) if facts.misnamed else say("write_one")
     elif verdict.file:
         yield say("taken", file=verdict.file, since=facts.since)
-    for verb, args, outcome, at in facts.acts:
+    for verb, args, outcome, at, why in facts.acts:
         what = render(lang, f"card_act.{verb}", args)
-        yield f"{render(lang, f'card_outcome.{outcome}', {'at': at})} {what}"
+        reason = f" ({written(lang, why)})" if why is not None else ""
+        yield _short(f"{render(lang, f'card_outcome.{outcome}', {'at': at})} {what}{reason}")
     if told := verdict.restore or verdict.left:
         yield told.get(lang, "")
     yield from of_update(facts.update, lang)

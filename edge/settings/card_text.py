@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from edge.core.meter import decimal_text
 from edge.settings.faults import Fault
 from edge.settings.places import KeyPath, Places, scan
 from edge.settings.rules_card import BESIDE, SECRETS
@@ -192,7 +193,9 @@ def _acts(text: str, data: Mapping[str, Any]) -> Iterator[Act]:
     places = scan(text)
     for number, row in enumerate(start.get("meter", [])):
         path = (START, "meter", number)
-        args = {"point": row["meter"], "value": str(row["index"]).replace(",", ".")}
+        index = row["index"]
+        value = decimal_text(index) if isinstance(index, float) else str(index).replace(",", ".")
+        args = {"point": row["meter"], "value": value}
         yield Act(_id("meter.set", *args.values()), "meter.set", args, _lines(text, places, path))
     if start.get("test"):
         yield Act("", "test", {}, _lines(text, places, (START, "test")))

@@ -123,7 +123,7 @@ class StartMeter(_Table, frozen=True):
 
     meter: Annotated[str, Meta(pattern=ID_PATTERN, description="id of the point that counts", extra={"expect": "id"})]
     index: Annotated[
-        float | Annotated[str, Meta(pattern=r"^[0-9]{1,12}([.,][0-9]{1,9})?$")],
+        Annotated[float, Meta(ge=0, lt=1e12)] | Annotated[str, Meta(pattern=r"^[0-9]{1,12}([.,][0-9]{1,9})?$")],
         Meta(description='in the point\'s unit: 482.137 or "482,137"', extra={"expect": "index"}),
     ]
 

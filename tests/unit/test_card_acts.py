@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from edge.core.commands import Command
+from edge.core.meter import number_of
 from edge.runtime.card_acts import carry_out
 from edge.runtime.card_take import Taking
+from edge.settings.card_text import card_text
 from edge.store.fs_memory import MODELS, MemoryFs, prefixes
 from tests.card_rig import GOOD, Rig
 
@@ -116,6 +119,15 @@ def test_a_cut_at_each_write_does_no_act_twice_and_none_not_at_all(rig: Rig) -> 
         settle(found, desk)
         assert sorted(desk.done) == sorted([INDEX, "test"]), at
         assert found.on_card() == card, at
+
+
+@pytest.mark.parametrize(
+    ("index", "said"), [("0", "0"), ("0.00005", "0.00005"), ("482.137", "482.137"), ("1e3", "1000.0")]
+)
+def test_an_index_reaches_the_box_as_a_number_that_people_write(index: str, said: str) -> None:
+    acts = card_text(GOOD.replace('"482,137"', index)).acts
+    assert [act.args["value"] for act in acts if act.verb == "meter.set"] == [said]
+    assert number_of(said) == Decimal(index)
 
 
 def test_acts_that_share_a_line_are_struck_out_together() -> None:

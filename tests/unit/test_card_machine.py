@@ -13,7 +13,7 @@ import pytest
 from edge.runtime.card_machine_files import OURS, write_machine_files
 from edge.settings.card_machine import CHAT, FOLDER, LOGIN, PEER, SMS, WIFI, MachineFile, machine_files
 from edge.settings.faults import SettingsError
-from edge.settings.load import loads
+from edge.settings.load import loads, of_card
 from tests.support import ROOT
 
 IMAGE = ROOT / "image"
@@ -130,6 +130,15 @@ def test_a_network_that_could_not_work_is_refused(text: str, told: str) -> None:
     with pytest.raises(SettingsError) as caught:
         loads(f"{SITE}[network]\n{text}\n")
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("index", ["-5", "-0.001", "1e12", "99999999999999999999", "nan", '"12,3 m3"', "true"])
+def test_a_base_index_that_no_meter_shows_is_refused(index: str) -> None:
+    meter = '[bus.gpio]\nkind = "gpio"\n[[point]]\nid = "w"\nbus = "gpio"\ndriver = "pulse"\npin = 17\nweight = 1\n'
+    act = f'[[start.meter]]\nmeter = "w"\nindex = {index}\n'
+    with pytest.raises(SettingsError) as caught:
+        of_card(f'{SITE}{meter}weight_unit = "l"\n{act}'.encode(), "vigie.toml")
+    assert [fault.path for fault in caught.value.faults] == ["start.meter[0].index"]
 
 
 @pytest.mark.parametrize(

@@ -252,6 +252,24 @@ def test_the_machines_addresses_are_told_with_their_interface_and_nothing_else_i
             addresses_in(broken)
 
 
+def test_why_the_box_refused_an_act_stands_beside_it_in_both_languages(machine: Machine) -> None:
+    class Refusing(Running):
+        def post(self, _name: str, command: Any) -> Any:
+            values = {"point": "water.cold", "value": "482.137"}
+            return {"done": False, "text": {"key": "meter_number", "values": values}}
+
+    (machine.boot / "vigie.toml").write_text(GOOD, "utf-8")
+    machine.start()
+    assert settled(machine, Refusing()) == 0
+    parts = page(machine).split("\r\n--\r\n")
+    assert "REFUSED 20/11/2026 10:13: index of water.cold: 482.137 (water.cold: 482.137 is no index;" in parts[0]
+    assert "(water.cold\u00a0: 482.137 n'est pas un index" in parts[1]
+    before = machine.lasting()
+    machine.start()
+    assert settled(machine, Refusing()) == 0
+    assert machine.lasting() == before
+
+
 def test_a_version_on_trial_writes_no_page_before_it_is_committed(machine: Machine) -> None:
     machine.start()
     trial = {"version": "0.1.0+5", "slot": "a", "phase": "tried"}
