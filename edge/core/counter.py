@@ -28,11 +28,13 @@ def scaled(raw: float, scale: float) -> float:
 class Kept:
     """A register that the meter keeps; index = register × scale. The index is None until it was read once."""
 
-    __slots__ = ("act", "changed", "index", "mark", "origin", "raw", "scale", "wrap")
+    __slots__ = ("act", "changed", "index", "mark", "origin", "raw", "scale", "unit", "wrap")
 
-    def __init__(self, scale: float, wrap: int, saved: dict[str, Any] | None = None) -> None:
+    def __init__(self, scale: float, wrap: int, saved: dict[str, Any] | None = None, unit: str = "") -> None:
+        """`saved` is in `unit`, see `edge.core.other_units`."""
         saved = saved or {}
         self.scale = scale
+        self.unit = unit
         self.wrap = wrap
         self.raw: float | None = saved.get("raw")
         self.index: float | None = None if self.raw is None else scaled(self.raw, scale)
@@ -87,6 +89,8 @@ class Kept:
     def saved(self) -> dict[str, Any]:
         """Return what must be durable for the next start."""
         found: dict[str, Any] = {"raw": self.raw, "index": self.index, "pending": pending(self)}
+        if self.unit:
+            found |= {"unit": self.unit, "scale": self.scale}
         if self.changed is not None:
             found["changed"] = self.changed
         return {**found, "act": self.act} if self.act else found
@@ -95,17 +99,19 @@ class Kept:
 class Volatile:
     """Pulses since opening; index = base + count × scale, the count an integer so that no rounding adds up."""
 
-    __slots__ = ("act", "base", "count", "index", "is_set", "mark", "origin", "raw", "scale")
+    __slots__ = ("act", "base", "count", "index", "is_set", "mark", "origin", "raw", "scale", "unit")
 
-    def __init__(self, scale: float, saved: dict[str, Any] | None = None) -> None:
+    def __init__(self, scale: float, saved: dict[str, Any] | None = None, unit: str = "") -> None:
+        """`saved` is in `unit`, see `edge.core.other_units`."""
         saved = saved or {}
         self.scale = scale
+        self.unit = unit
         self.raw = 0
         self.act: int = saved.get("act", 0)
         """Number of the last act of a person that is in it."""
         self.is_set: bool = saved.get("set", False)
         """Whether a person read its index off the meter, on this box: no backup knows better."""
-        if saved.get("scale") == scale:
+        if "count" in saved and saved["scale"] == scale:
             self.base, self.count = saved["base"], saved["count"]
         elif "count" in saved:  # a new pulse weight must not re-value the pulses of the past
             self.base, self.count = round(saved["base"] + saved["count"] * saved["scale"], ROUND), 0
@@ -142,7 +148,9 @@ class Volatile:
 
     def saved(self) -> dict[str, Any]:
         """Return what must be durable for the next start."""
-        found = {"base": self.base, "count": self.count, "scale": self.scale, "pending": pending(self)}
+        found: dict[str, Any] = {"base": self.base, "count": self.count, "scale": self.scale, "pending": pending(self)}
+        if self.unit:
+            found["unit"] = self.unit
         if self.is_set:
             found["set"] = True
         return {**found, "act": self.act} if self.act else found

@@ -74,7 +74,9 @@ class Counter(Point):
         """For how long, at most, the meter counted unwatched before this start."""
         self._has_most = spec.max_per_h != NEVER and not spec.volatile
         self._read_ms: int | None = None
-        self.register: Register = Volatile(spec.scale, saved) if spec.volatile else Kept(spec.scale, spec.wrap, saved)
+        self.register: Register = (
+            Volatile(spec.scale, saved, spec.unit) if spec.volatile else Kept(spec.scale, spec.wrap, saved, spec.unit)
+        )
         super().__init__(spec, limits, end_of, now_ms, CounterWindow(self.register))
         self.low = 0.0  # here both are bounds of the register as read
         self.high = spec.wrap - 1 if spec.wrap else LARGEST

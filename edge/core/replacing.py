@@ -14,6 +14,7 @@ import msgspec
 from edge.core.kinds import Counter
 from edge.core.limit import Limit
 from edge.core.making import make_point
+from edge.core.other_units import in_new_units
 from edge.core.output import OutputSpec
 from edge.core.part import Part
 from edge.core.point import Actions, Point
@@ -58,6 +59,9 @@ def replace(
 
     `saved` and `saved_events` are the registers that the logs hold: where a counter of an earlier start goes on.
     """
+    converted = in_new_units(saved, site.points, site.limits)  # of a point that left in an earlier start
+    saved = {**saved, **converted}
+    actions.registers.update(converted)
     registers = engine.parts.saved(in_records=True)  # first: a part may still count, into points that go
     event_registers = engine.parts.saved(in_records=False)
     limits = _limits(engine, site)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from edge.core.clock import Clock, is_dated
 from edge.core.engine import Engine
+from edge.core.other_units import in_new_units
 from edge.core.outputs import OutputList
 from edge.links.mqtt import MqttLink
 from edge.links.paho_connection import PahoConnection, target
@@ -92,6 +93,8 @@ def engine_of(settings: Settings, stores: Stores, clock: Clock, *, was_cut: bool
     points, limits = specs(settings)
     now_ms = clock.monotonic_ns() // 1_000_000
     utc_offset_ms = clock.utc_ms() - now_ms
+    converted = in_new_units(stores.recalled.records, points, limits)
+    records = {**stores.recalled.records, **converted}
     engine = Engine(
         points,
         limits,
@@ -100,16 +103,17 @@ def engine_of(settings: Settings, stores: Stores, clock: Clock, *, was_cut: bool
         utc_offset_ms=utc_offset_ms,
         is_dated=is_dated(clock.trust()),
         zone=ZoneInfo(settings.site.tz),
-        saved=stores.recalled.records,
+        saved=records,
         saved_events=stores.recalled.events,
         power_cut=was_cut,
         outputs=OutputList(
             output_specs(settings), boot=clock.boot, now_ms=now_ms,
             saved=stores.recalled.events.get("outputs"), utc_of=stores.dating().utc_ms, utc_offset_ms=utc_offset_ms,
         ),
-        parts=site_parts(settings, stores.recalled.records, stores.recalled.events),
+        parts=site_parts(settings, records, stores.recalled.events),
         alarm_rules=alarm_rules(settings),
     )  # fmt: skip
+    engine.untaken.registers.update(converted)  # with the first commit: until then the next start does it again
     for point in stores.recalled.doubtful(clock.boot):
         if point in engine.points:
             engine.points[point].mark_first("power_cut")
