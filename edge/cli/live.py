@@ -26,8 +26,10 @@ from edge.cli.client import Client, NotRunningError
 from edge.cli.live_broker import END_WITHIN_S, READY_WITHIN_S, Broker, end, wait_for
 from edge.cli.terminal import LiveTable, PlainReport
 from edge.cli.words import Words
+from edge.settings.faults import SettingsError
+from edge.settings.load import load
 from edge.settings.packaged import find
-from edge.settings.report import language
+from edge.settings.report import language, report
 
 DRAIN_WITHIN_S: Final = 10.0
 
@@ -64,7 +66,7 @@ class Demonstration:
 
     def _site_file(self) -> Path:
         """Write the site's settings with our broker's port, or with no link when there is no broker."""
-        document = tomlkit.parse(self._config.read_text(encoding="utf-8"))
+        document = tomlkit.parse(self._config.read_text(encoding="utf-8-sig"))
         box: Any = document["box"]
         box["trust_clock"] = True
         links: Any = document.setdefault("link", tomlkit.table())
@@ -168,8 +170,15 @@ class Demonstration:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the demonstration; return 0 only when everything read was stored and acknowledged."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Run the demonstration; return 0 only when everything read was stored and acknowledged, 2 for faulty settings."""
+    if args.config is not None:
+        try:
+            load(args.config)
+        except SettingsError as exc:
+            sys.stderr.write(f"{report(str(args.config), exc.faults, language(os.environ, args.config))}\n")
+            return 2
+    for number in (signal.SIGTERM, signal.SIGHUP):  # the window was closed
+        signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="vigie-demo-") as folder:
         demonstration = Demonstration(args, Path(folder))
         if demonstration.broker is None:
@@ -179,11 +188,15 @@ def run(args: argparse.Namespace) -> int:
             _show(args, demonstration)
         except KeyboardInterrupt:
             pass
-        except (RuntimeError, TimeoutError) as exc:
+        except (RuntimeError, OSError) as exc:
             sys.stderr.write(f"vigie: {exc}\n{demonstration.log('run')}")
             return 1
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):  # a second one would leave what is not ended yet
+            for number in (
+                signal.SIGINT,
+                signal.SIGTERM,
+                signal.SIGHUP,
+            ):  # a second one would leave what is not ended yet
                 signal.signal(number, signal.SIG_IGN)
             demonstration.stop()
         line, code = demonstration.verdict()

@@ -17,8 +17,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--demo", action="store_true", help="simulated devices: no hardware, no root")
     parser.add_argument("--live", action="store_true", help="with --demo: a broker, a consumer and the live table too")
     parser.add_argument("--mosquitto", default="mosquitto", metavar="PROGRAM", help="with --live: the broker to start")
-    parser.add_argument("--for", dest="seconds", type=float, metavar="S", help="end by itself after so many seconds")
+    parser.add_argument("--for", dest="seconds", type=_seconds, metavar="S", help="end by itself after so many seconds")
     parser.add_argument("--verbose", action="store_true", help="log more")
+
+
+def _seconds(words: str) -> float:
+    try:
+        seconds = float(words)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{words!r}: a number of seconds above 0 is expected, such as 40")
+    return seconds
 
 
 def run(args: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from edge.cli.client import Client
+from edge.cli.main import main
 from edge.core.types import Record
 from edge.settings.load import load
 from edge.sim.simulation import Simulation
@@ -275,6 +276,25 @@ def test_two_boxes_on_one_state_the_second_refuses_and_the_first_goes_on(demo: S
     eventually(lambda: Client(demo.socket).get("box")["readings"] > before, 30, "the first goes on")
 
 
+@pytest.mark.parametrize("words", ["0", "-1", "nan", "inf", "soon"])
+def test_a_length_that_is_none_is_refused_and_does_not_mean_for_ever(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["run", "--demo", "--for", words])
+    assert f"argument --for: '{words}': a number of seconds above 0 is expected" in capsys.readouterr().err
+
+
+def test_the_live_demonstration_of_a_faulty_file_names_its_faults(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "site.toml"
+    config.write_text("[box]\nid = 7\n", encoding="ascii")
+    for file, fault in ((config, f"{config}:2"), (tmp_path / "none.toml", "there is no such file")):
+        assert main(["run", "--demo", "--live", "--config", str(file)]) == 2
+        assert fault in capsys.readouterr().err
+
+
 # -- without a broker
 
 
@@ -292,6 +312,25 @@ def test_without_mosquitto_the_demonstration_runs_and_says_how_many_records_it_k
     assert int(last[2]) > 0
     assert last[3:] == ["records", "kept"]
     assert "apt install mosquitto" in said.stderr
+    assert list((tmp_path / "tmp").iterdir()) == [], "nothing is left behind"
+
+
+def test_a_window_that_is_closed_ends_all_that_the_demonstration_started(tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    with subprocess.Popen(
+        [*VIGIE_RUN, "--demo", "--live", "--mosquitto", "no-such-broker", "--config", str(water_site(tmp_path))],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path / "tmp")},
+    ) as shown:  # fmt: skip
+        try:
+            assert shown.stdout is not None
+            assert shown.stdout.readline(), "it shows the box"
+            started = children(shown.pid)
+            assert started
+        finally:
+            shown.send_signal(signal.SIGHUP)
+        shown.communicate(timeout=20)
+    assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
     assert list((tmp_path / "tmp").iterdir()) == [], "nothing is left behind"
 
 
