@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from edge.cli.format import amount, bound, with_unit
 from edge.cli.words import Words
+from edge.core.limit import sign
 
 STATES: Final = ("equal", "not_equal")
 
@@ -23,12 +24,7 @@ def compared(kind: str, value: Any, at: float | None, unit: str, details: Mappin
     if "per" in details:
         parts.append(say.word("this" if kind == "consumption" else "per", details["per"]))
     if at is not None:
-        parts.append(limit_text(kind, at, unit, details, say))
+        between = sign(kind, value, at, or_equal=bool(details.get("or_equal")))
+        of = f" ({details['of']})" if "of" in details else ""
+        parts.append(f"{say.word('sign', between)} {bound(at, unit, say.point)}{of}")
     return " ".join(parts)
-
-
-def limit_text(kind: str, at: float, unit: str, details: Mapping[str, Any], say: Words) -> str:
-    """Return sign and limit, with the point that it comes from."""
-    sign = say.word("sign", f"{kind}_or_equal" if details.get("or_equal") else kind)
-    of = f" ({details['of']})" if "of" in details else ""
-    return f"{sign} {bound(at, unit, say.point)}{of}"

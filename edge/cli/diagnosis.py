@@ -14,6 +14,7 @@ from edge.cli.words import Words, clock_time
 from edge.core.doctor import CODES, Finding, is_ready
 from edge.core.text import Text
 from edge.settings import catalogue
+from edge.settings.event_text import of_alarm
 from hal.sample import REASONS
 
 SUBJECT_WIDTH: Final = 16
@@ -87,7 +88,8 @@ def words_of(finding: Finding, say: Words) -> tuple[str, str]:
     A driver's own words are English: in another language its cause stands behind our own sentence. Its cure counts
     where the code alone leaves several open.
     """
-    text, remedy = say(finding.text.key, **finding.text.values), remedy_of(finding.remedy, say)
+    values = of_alarm(finding.text.values) if finding.code == "alarm_active" else finding.text.values
+    text, remedy = say(finding.text.key, **values), remedy_of(finding.remedy, say)
     cause, _, cure = finding.detail.partition("; ")
     if cause and say.lang == catalogue.FALLBACK:
         text, remedy = cause, cure if cure and finding.code in OPEN_CODES else remedy

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from edge.core.commands import Command, Result
+from edge.core.limit import sign
 from edge.core.measure import unit_of
 from edge.core.silence import OutOfService, Shelving
 from edge.core.text import Text
@@ -80,7 +81,8 @@ def _still(desk: AlarmDesk, alarm: Alarm) -> dict[str, Any]:
     number = limit.compared(None if isinstance(point.value, str) else point.value)
     if number is None or limit.bound is None or point.spec.words:
         return {}
-    return {"kind": alarm.kind, "v": number, "at": limit.bound, "u": unit_of(limit.spec, point.spec.unit)}
+    between = sign(alarm.kind, number, limit.bound, or_equal=limit.spec.or_equal)
+    return {"kind": between, "v": number, "at": limit.bound, "u": unit_of(limit.spec, point.spec.unit)}
 
 
 def shelve(desk: AlarmDesk, command: Command, args: Shelve, *, is_dry: bool = False) -> Result:

@@ -160,9 +160,15 @@ def _alarms(facts: Facts) -> Iterator[Finding]:
     lost = {point for point, view in views.items() if view["quality"] == "bad"}  # its device says it already
     active = [alarm for alarm in active if alarm["kind"] not in ON_QUALITY or alarm["point"] not in lost]
     for alarm in active[:MOST_ALARMS]:
-        known = {"v": alarm.get("value"), "at": alarm.get("at"), "diagnosis": alarm.get("diagnosis")}
+        known = {"v": alarm.get("value"), **{name: alarm.get(name) for name in ("at", "word", "diagnosis")}}
         told = {key: value for key, value in known.items() if value not in (None, "")}
-        facts_of = {"number": alarm["number"], "kind": alarm["kind"], "u": alarm.get("unit", ""), **told}
+        facts_of = {
+            "number": alarm["number"],
+            "kind": alarm["kind"],
+            "u": alarm.get("unit", ""),
+            **told,
+            **alarm.get("details", {}),
+        }
         text = Text("doctor.alarm_active", facts_of)
         cure = Text("doctor_remedy.alarm_active")
         name = views.get(alarm["point"], {}).get("name") or {}

@@ -32,6 +32,8 @@ BELOW: Final = frozenset({"low", "low_low"})
 STATES: Final = frozenset({"equal", "not_equal"})
 """Limits that a value is beyond by being it, or by being another."""
 
+INSIDE: Final = "inside"
+
 
 def excess(kind: str, value: float, bound: float) -> float:
     """Return how far beyond the bound the value is, in their unit; negative or 0 inside.
@@ -56,6 +58,20 @@ def is_beyond(spec: LimitSpec, value: float, bound: float, deadband: float = 0.0
     if spec.or_equal or spec.kind in {"equal", "never_zero"}:
         return beyond >= -deadband
     return beyond > (0.0 if spec.kind == "not_equal" else -deadband)
+
+
+def sign(kind: str, value: float, bound: float, *, or_equal: bool = False) -> str:
+    """Return what stands between a value and its bound, for people: the kind beyond it, "inside" where it is not.
+
+    An alarm goes on within its deadband and its delay, and 84.2 is not above 85.
+
+    >>> sign("high", 92.5, 85), sign("high", 84.2, 85), sign("high", 85, 85, or_equal=True), sign("low", 4.5, 5)
+    ('high', 'inside', 'high_or_equal', 'low')
+    """
+    beyond = excess(kind, value, bound)
+    if kind not in STATES and (beyond < 0 or (beyond == 0 and not or_equal)):
+        return INSIDE
+    return f"{kind}_or_equal" if or_equal else kind
 
 
 class Limit:

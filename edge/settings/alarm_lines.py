@@ -10,16 +10,11 @@ from edge.settings import catalogue
 from edge.settings.event_text import local_date, of_alarm
 
 INSTANT: Final = "_utc_ms"
-DIGITS: Final = 4
-"""Of a value that people read; the limit stands as it was written."""
 
 
 def line(lang: str, zone: tzinfo, text: Text, now_utc_ms: int) -> str:
     """Return one line; an instant of today is told by its time alone, `for` is how long ago `since` is."""
     values = of_alarm(text.values)
-    for name in ("v", "peak"):
-        if isinstance(values.get(name), float):
-            values[name] = float(f"{values[name]:.{DIGITS}g}")
     for name in [name for name in values if name.endswith(INSTANT)]:
         values[name.removesuffix(INSTANT)] = _local(lang, zone, values[name], now_utc_ms)
     since = values.get("since_utc_ms")

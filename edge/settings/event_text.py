@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
 from edge.core.clock import DATED_FROM, TRUST
+from edge.core.limit import BELOW, sign
 from edge.settings import catalogue
 
 INSTANTS: Final = (
@@ -17,6 +19,8 @@ INSTANTS: Final = (
 """A value that is UTC ms, the one that says where it came from ("": it was planned so), and the name of both as a local
 time in a sentence."""
 YEAR_9999_MS: Final = 253_370_764_800_000
+DIGITS: Final = 4
+"""Of a value that people read; more where it would look like its limit."""
 DOUBT: Final = "~"
 """Before a time that nobody vouches for."""
 
@@ -46,15 +50,43 @@ def is_instant(value: object) -> bool:
 
 
 def of_alarm(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an alarm's sentence is made of: a state is said by its word, a leak by how long it has lasted."""
+    """Return what an alarm's sentence is made of: a state is said by its word, a leak by how long it has lasted.
+
+    A value has the digits that people read, and beside its limit the sign that is true of the two.
+    """
     kind, shown = values.get("kind"), dict(values)
     if "word" in shown or kind in ("never_zero", "expression"):  # it may be no word at all
         shown = {name: value for name, value in shown.items() if name not in {"v", "at", "peak"}}
     if kind == "consumption" and "per" in shown:
         shown["this"] = shown.pop("per")
-    if "at" in shown and shown.get("or_equal"):
-        shown["level"], shown["sign"] = shown.pop("at"), f"{kind}_or_equal"
+    v, at = shown.get("v"), shown.get("at")
+    for name in ("v", "peak"):
+        if isinstance(shown.get(name), float):
+            shown[name] = figure(shown[name], at)
+    if isinstance(at, int | float):
+        or_equal, kind = bool(shown.get("or_equal")), str(kind)
+        beyond = -math.inf if kind in BELOW else math.inf  # where nobody knows the value, it is the alarm that speaks
+        shown["sign"] = sign(kind, v if isinstance(v, int | float) else beyond, at, or_equal=or_equal)
+        shown["level"] = shown.pop("at")
     return shown
+
+
+def figure(value: float | None, beside: float | None = None) -> float | None:
+    """Return a value with so many digits as people need, and as many as keep it apart from its limit.
+
+    >>> figure(92.54321), figure(12345.6), figure(85.0004, 85.0), figure(None)
+    (92.54, 12346.0, 85.0004, None)
+    """
+    if value is None:
+        return None
+    value = float(value)
+    for digits in range(DIGITS, 11):
+        text = f"{value:.0f}" if 10**DIGITS <= abs(value) < 1e10 else f"{value:.{digits}g}"
+        if beside is None or float(text) != beside or value == beside:
+            return float(text)
+        if 10**DIGITS <= abs(value) < 1e10:
+            return float(f"{value:.10g}")
+    return value
 
 
 def sentence(lang: str, zone: tzinfo, kind: str, point: str, values: Mapping[str, Any]) -> str:

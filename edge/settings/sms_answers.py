@@ -13,11 +13,12 @@ import msgspec
 
 from edge.core.alarm_view import AlarmView
 from edge.core.costs import CostsView, CostView
+from edge.core.limit import sign
 from edge.core.meter_view import MeterView
 from edge.core.view import ValueView
 from edge.settings import amounts, catalogue
+from edge.settings.event_text import figure
 from edge.settings.report_sms import cost_of
-from edge.settings.sms_phrases import figure
 from edge.settings.sms_speech import NAMES, Speech, by_names, called, fitting, listed, short
 from hal.sample import Value
 
@@ -92,10 +93,11 @@ def _alarm(to: Speech, view: AlarmView, letters: int) -> str:
     if view.word:
         return f"{view.number} {name} {catalogue.word(to.lang, 'word', view.word)} {mark}"
     if isinstance(view.value, int | float) and view.at is not None:
-        sign = catalogue.word(to.lang, "sign", view.kind)
+        between = sign(view.kind, view.value, view.at, or_equal=bool(view.details.get("or_equal")))
+        word = catalogue.word(to.lang, "sign", between)
         now = catalogue.quantity(to.lang, figure(view.value, view.at), view.unit)
         at = catalogue.quantity(to.lang, view.at, view.unit)
-        return f"{view.number} {name} {now} {sign if sign != view.kind else '/'} {at} {mark}"
+        return f"{view.number} {name} {now} {word if word != between else '/'} {at} {mark}"
     return f"{view.number} {kind} {name} {mark}"
 
 

@@ -13,11 +13,9 @@ import msgspec
 
 from edge.core.limit import BELOW, ON_QUALITY
 from edge.settings import catalogue
-from edge.settings.event_text import of_alarm
+from edge.settings.event_text import figure, of_alarm
 from edge.settings.sms_fit import short, sms_name
 
-DIGITS: Final = 4
-"""Of a value that people read; more where it would look like its limit."""
 STATE_MOST: Final = 40
 """Letters of a state's word."""
 TEST: Final = "test"
@@ -73,7 +71,7 @@ def how_much(lang: str, said: Said) -> str:
         return catalogue.render(lang, "sms.what_test", {})
     compared: dict[str, Any] = {
         "kind": said.kind, "u": said.u, **known(word=_state(lang, said.word), per=said.per),
-        **({} if said.v is None else {"v": figure(said.v, said.at)}), **({} if said.at is None else {"at": said.at}),
+        **({} if said.v is None else {"v": said.v}), **({} if said.at is None else {"at": said.at}),
         **({"or_equal": True} if said.or_equal else {}),
     }  # fmt: skip
     text = catalogue.render(lang, "sms.what", of_alarm(compared)).strip()
@@ -94,24 +92,6 @@ def reason(lang: str, why: str) -> str:
 def _state(lang: str, word: str) -> str:
     """Return a state's word; the settings bound neither what it says nor how long it is."""
     return short(sms_name(catalogue.word(lang, "word", word)), STATE_MOST) if word else ""
-
-
-def figure(value: float | None, beside: float | None = None) -> float | None:
-    """Return a value with so many digits as people need, and as many as keep it apart from its limit.
-
-    >>> figure(92.54321), figure(12345.6), figure(85.0004, 85.0), figure(None)
-    (92.54, 12346.0, 85.0004, None)
-    """
-    if value is None:
-        return None
-    value = float(value)
-    for digits in range(DIGITS, 11):
-        text = f"{value:.0f}" if 10**DIGITS <= abs(value) < 1e10 else f"{value:.{digits}g}"
-        if beside is None or float(text) != beside or value == beside:
-            return float(text)
-        if 10**DIGITS <= abs(value) < 1e10:
-            return float(f"{value:.10g}")
-    return value
 
 
 def stands(lang: str, said: Said) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from edge.core.commands import Command, Result
 from edge.core.text import Text
 from edge.settings import catalogue
-from edge.settings.sms_phrases import figure
+from edge.settings.event_text import figure
 from edge.settings.sms_speech import Speech, cut, fitting, short
 from sms.commands import EXAMPLES, UnclearError, folded
 

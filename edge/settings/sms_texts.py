@@ -13,12 +13,12 @@ import msgspec
 
 from edge.core.limit import BELOW, ON_QUALITY
 from edge.settings import catalogue
+from edge.settings.event_text import figure
 from edge.settings.sms_fit import fitted
 from edge.settings.sms_phrases import (
     TEST,
     Reader,
     Said,
-    figure,
     how_much,
     known,
     lasting,

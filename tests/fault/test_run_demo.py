@@ -315,6 +315,7 @@ def test_without_mosquitto_the_demonstration_runs_and_says_how_many_records_it_k
     assert list((tmp_path / "tmp").iterdir()) == [], "nothing is left behind"
 
 
+@pytest.mark.slow(reason="the real box, until it answers and until it has ended")
 def test_a_window_that_is_closed_ends_all_that_the_demonstration_started(tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()
     with subprocess.Popen(

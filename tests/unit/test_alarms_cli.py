@@ -127,6 +127,26 @@ def test_an_alarm_that_is_over_tells_from_when_to_when(vigie: Vigie, desk: Engin
     assert out[place + 2] == "  16:05 to 16:15 (10 min 29 s), at worst 94.12 °C at 16:05"
 
 
+def test_no_line_says_that_a_value_is_beyond_a_limit_where_it_is_not(vigie: Vigie, desk: EngineDesk) -> None:
+    desk.happen()
+    desk.rig.cycle(60, sample(60, 85.0, point="flow"))
+    assert "  Boiler flow (boiler room): 85 °C against 85 °C (overheating)" in vigie("alarms")[1]
+    desk.rig.cycle(630, sample(630, 79.8, point="flow"))
+    assert "  Boiler flow (boiler room): 79.8 °C against 85 °C (overheating)" in vigie("alarms")[1]
+    desk.lang = "fr"
+    assert "79,8 °C seuil 85 °C" in vigie("alarms")[1]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(12345.6, "12346 °C > 85 °C"), (85.0004, "85.0004 °C > 85 °C"), (92.94999694824219, "92.95 °C")]
+)
+def test_a_value_loses_what_nobody_reads_and_never_a_digit_before_the_point(
+    vigie: Vigie, desk: EngineDesk, value: float, text: str
+) -> None:
+    desk.rig.cycle(1, sample(1, value, point="flow"))
+    assert text in vigie("alarms")[1]
+
+
 def test_shelve_and_out_of_service_are_listed_and_taken_back(vigie: Vigie, desk: EngineDesk) -> None:
     assert vigie("shelve")[:2] == (0, "no limit is shelved or out of service\n")
     assert vigie("shelve", "flow.high", "--for", "2h", "--reason", "sweep")[:2] == (

@@ -49,7 +49,7 @@ def test_an_alarm_says_what_was_compared() -> None:
 
 def test_a_points_limits_say_how_they_stand() -> None:
     near = {"id": "near", "kind": "subscribed", "at": 90.0, "now": 48.0, "unit": "/100", "details": {"of": "isousc"}}
-    assert _limit(near, "VA", Words("en")).startswith("near: contract 48.0 % > 90 (isousc)")
+    assert _limit(near, "VA", Words("en")).startswith("near: contract 48.0 % against 90 (isousc)")
     assert _limit({"id": "hot", "kind": "high", "at": 85.0}, "Cel", Words("en")).startswith("hot: high 85 °C")
 
 

@@ -325,6 +325,22 @@ def test_active_alarms_are_named_and_a_flood_is_cut() -> None:
     assert words_of(finding, Words("en"))[0] == "alarm 1 HIGH > 3 m³"
 
 
+@pytest.mark.parametrize(
+    ("alarm", "text"),
+    [
+        ({"kind": "high", "value": 88.5625, "at": 85.0, "unit": "Cel"}, "HIGH 88.56 °C > 85 °C"),
+        ({"kind": "high", "value": 84.25, "at": 85.0, "unit": "Cel"}, "HIGH 84.25 °C against 85 °C"),
+        ({"kind": "low", "value": 4.0, "at": 4.0, "unit": "Cel", "details": {"or_equal": True}}, "LOW 4 °C ≤ 4 °C"),
+        ({"kind": "equal", "value": 0, "at": 0.0, "word": "lost"}, "STATE lost"),
+        ({"kind": "expression", "value": None, "details": {"expression": "a > b"}}, "CONDITION a > b"),
+    ],
+)
+def test_an_active_alarm_says_what_is_true_of_its_value_and_its_limit(alarm: dict[str, Any], text: str) -> None:
+    facts = ill(lambda live: live.update(alarms=[{"active": True, "number": 1, "point": "water.cold", **alarm}]))
+    finding = next(f for f in examine(facts) if f.code == "alarm_active")
+    assert words_of(finding, Words("en"))[0] == f"alarm 1 {text}"
+
+
 def test_the_alarm_of_a_lost_point_is_its_devices_finding() -> None:
     alarm = {"active": True, "number": 1, "kind": "fault", "point": "water.cold"}
     facts = with_device("onewire", "crc")

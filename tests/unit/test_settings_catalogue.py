@@ -34,7 +34,7 @@ LANGUAGES = sorted(path.parent.parent.name for path in TEXTS.glob("*/LC_MESSAGES
 
 
 def test_an_alarm_is_said_in_one_sentence_with_what_is_known_of_it() -> None:
-    facts = {"id": 12, "kind": "high", "v": 92.5, "u": "Cel", "at": 85.0, "diagnosis": "overheating"}
+    facts = {"id": 12, "kind": "high", "v": 92.5, "u": "Cel", "sign": "high", "level": 85.0, "diagnosis": "overheating"}
     assert render("en", "event.alarm_begin", facts) == "alarm 12 HIGH 92.5 °C > 85 °C (overheating)"
     assert render("en", "event.alarm_begin", {"id": 13, "kind": "fault", "why": "no_answer"}) == (
         "alarm 13 FAULT: no answer from the device"
@@ -114,7 +114,7 @@ def test_what_stands_in_a_line_of_its_own_fits_80_columns(lang: str) -> None:
 
 
 def test_french_reads_as_french() -> None:
-    facts = {"id": 12, "kind": "high", "v": 92.5, "u": "Cel", "at": 85.0, "diagnosis": "overheating"}
+    facts = {"id": 12, "kind": "high", "v": 92.5, "u": "Cel", "sign": "high", "level": 85.0, "diagnosis": "overheating"}
     assert render("fr", "event.alarm_begin", facts) == "alarme 12 HAUTE 92,5 °C > 85 °C (surchauffe)"
     assert render("fr", "event.alarm_begin", {"id": 13, "kind": "fault", "why": "no_answer"}) == (
         "alarme 13 PANNE\u00a0: pas de réponse de l'appareil"
