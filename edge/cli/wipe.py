@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
@@ -17,15 +17,21 @@ from edge.cli import client
 from edge.cli.words import Words, own_words
 from edge.runtime.card_restore import SECRETS_NAME
 from edge.runtime.card_state import STATE as CARD_MEMORY
+from edge.runtime.updating import BACKUP, WANTED
 from edge.runtime.wiping import Known, known
+from edge.settings.model_sms import SmsLink
 from edge.store.erasing import Hit, Search, erase, fill, own_files
 from edge.store.fs import RealFs, flush_folder
 from sms.mailbox import MailboxError
+from sms.modem import LATCH, STUCK
 from sms.smsd_erasing import erased
 
 EXIT_FAILED: Final = 1
 EXIT_BAD_INPUT: Final = 2
 WIDTH: Final = 110
+DATA: Final = Path("/data")
+UPDATES: Final = "update"
+BESIDE: Final = (("", ""), ("", ".bak"), ("", ".tmp"), (".", ".new"))
 STEPS: Final = 10  # lines of progress while the free space is filled
 
 
@@ -33,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `vigie wipe` takes."""
     parser.add_argument("--state", type=Path, default=client.DEFAULT_STATE, help="default /var/lib/vigie")
     parser.add_argument("--config", type=Path, default=client.DEFAULT_CONFIG, help="default /etc/vigie/vigie.toml")
+    parser.add_argument("--data", type=Path, help="a card's data partition (default /data, with the default --state)")
     parser.add_argument("--settings", action="store_true", help="erase the settings file too")
     parser.add_argument("--fill", action="store_true", help="write zeros into all free space of the disk, then free it")
     parser.add_argument("--device", type=Path, help="search this block device too (root): /dev/…")
@@ -43,6 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Erase and look; return 1 when a box runs or something is still found, 2 when it was not confirmed."""
     say = own_words()
+    if args.data is None and args.state == client.DEFAULT_STATE:
+        args.data = DATA
     try:
         with _unused(args.state) as is_free:
             if not is_free:
@@ -78,24 +87,19 @@ def _is_confirmed(found: Known, args: argparse.Namespace, say: Words) -> bool:
 
 
 def _wipe(args: argparse.Namespace, found: Known, say: Words) -> int:
-    paths = own_files(args.state)
-    before = Search(found.values)
-    if args.state.is_dir():
-        before.folder(args.state)
-    octets = sum(erase(path) for path in paths)
-    if args.state.is_dir():
-        flush_folder(args.state)
-    texts, why = _texts(found.texts)
-    if args.settings:
-        gone = _settings_and_secrets(args.config)
-        octets += sum(erase(path) for path in gone)
-        for folder in {path.parent for path in gone}:
-            flush_folder(folder)
+    aside = _made_for_updates(args.data)
+    before = _looked(found, args.state, *aside)
+    paths = [*own_files(args.state), *aside]
+    octets = _erased(paths)
+    database = found.texts or (SmsLink().database if args.state == client.DEFAULT_STATE else "")
+    texts, why = _texts(database)
+    is_all = args.settings and not why  # the settings name the database: without them the next wipe would not find it
+    if is_all:
+        gone = [*_settings_and_secrets(args.config), *_keys(args.data, database)]
+        octets += _erased(gone)
         paths += gone
     filled = fill(args.state, _progress(args, say)) if args.fill and args.state.is_dir() else 0
-    left = Search(found.values)
-    if args.state.is_dir():
-        left.folder(args.state)
+    left = _looked(found, args.state, *([] if args.data is None else [args.data / UPDATES]))
     if args.device is not None:
         _search_device(args, found, left)
     if args.json:
@@ -103,10 +107,35 @@ def _wipe(args: argparse.Namespace, found: Known, say: Words) -> int:
     else:
         _tell(args, found, before, left, (len(paths), octets, filled), say)
         if texts is not None:
-            print(say("wipe.texts", rows=texts, file=found.texts))
+            print(say("wipe.texts", rows=texts, file=database))
     if why:
         sys.stderr.write(say("wipe.texts_left", why=why) + "\n")
+    if args.settings and not is_all:
+        sys.stderr.write(say("wipe.settings_left", file=args.config) + "\n")
     return EXIT_FAILED if left.hits or why else 0
+
+
+def _looked(found: Known, *places: Path) -> Search:
+    """Return what stands in these files and folders, those that are there."""
+    search = Search(found.values)
+    for place in places:
+        if place.is_dir():
+            search.folder(place)
+        elif place.is_file():
+            search.file(place)
+    return search
+
+
+def _erased(paths: Iterable[Path]) -> int:
+    """Erase them, durably; return how many octets were overwritten."""
+    octets, folders = 0, set()
+    for path in paths:
+        octets += erase(path)
+        folders.add(path.parent)
+    for folder in folders:
+        if folder.is_dir():
+            flush_folder(folder)
+    return octets
 
 
 def _texts(database: str) -> tuple[int | None, str]:
@@ -116,7 +145,8 @@ def _texts(database: str) -> tuple[int | None, str]:
         return None, ""
     try:
         rows = erased(path)
-        for aside in path.parent.glob(f"{path.name}.bad*"):  # a damaged one that was set aside
+        # a damaged one that was set aside, and messages that were taken off a SIM as they were
+        for aside in (*path.parent.glob(f"{path.name}.bad*"), *path.parent.glob(STUCK)):
             erase(aside)
     except (MailboxError, OSError) as exc:
         return None, str(exc)
@@ -144,11 +174,34 @@ def _progress(args: argparse.Namespace, say: Words) -> Callable[[int, int], None
 
 
 def _settings_and_secrets(config: Path) -> list[Path]:
-    """Return the settings file and what was made, or moved off a card, beside it: codes and passwords."""
+    """Return the settings file and what was made, or moved off a card, beside it: codes and passwords.
+
+    With what lies beside each: the state before, and what a power cut left half written.
+    """
     secrets = config.parent / SECRETS_NAME
-    beside = sorted(secrets.iterdir()) if secrets.is_dir() and not secrets.is_symlink() else []
-    found = (config, config.parent / Path(CARD_MEMORY).name, *beside)
-    return [path for path in found if path.is_file() and not path.is_symlink()]
+    found = sorted(secrets.iterdir()) if secrets.is_dir() and not secrets.is_symlink() else []
+    for name in (config.name, Path(CARD_MEMORY).name):
+        found += [config.parent / f"{begin}{name}{end}" for begin, end in BESIDE]
+    return _files(found)
+
+
+def _made_for_updates(data: Path | None) -> list[Path]:
+    """Return the backup that was made before an update: the same as `vigie backup` writes."""
+    return (
+        []
+        if data is None
+        else _files([data / UPDATES / f"{name}{end}" for name in (BACKUP, WANTED) for _, end in BESIDE])
+    )
+
+
+def _keys(data: Path | None, database: str) -> list[Path]:
+    """Return the key that this box is known by over the network, and what tells which PIN was tried."""
+    host = [] if data is None else sorted((data / "ssh").glob("*"))
+    return _files([*host, *([Path(database).parent / LATCH] if database else [])])
+
+
+def _files(paths: Iterable[Path]) -> list[Path]:
+    return [path for path in paths if path.is_file() and not path.is_symlink()]
 
 
 def _as_json(

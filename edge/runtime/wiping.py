@@ -11,6 +11,7 @@ import msgspec
 from edge.core.types import Record
 from edge.runtime.backup import settings_if_good
 from edge.settings.model import Settings
+from edge.settings.model_sms import Recipient
 from edge.store.fs import StoreError
 from edge.store.notebook import Notebook
 from edge.store.offline import ReadOnlyFs, StoredLog, stored_logs
@@ -57,6 +58,8 @@ def _is_telling(value: str) -> bool:
 
 def _of_settings(settings: Settings) -> Iterator[str]:
     yield from (settings.box.id, settings.site.name)
+    for person in settings.of(Recipient):
+        yield from (person.number, person.name)
     for entry in settings.points:
         yield entry.point.id
         yield from _leaves(entry.point.name)

@@ -26,6 +26,7 @@ BLOCK: Final = 4096
 SECTOR: Final = 512  # what a block of any file system begins on
 OURS: Final = re.compile(
     r"(records|events|devices|exports|sms)(\..*)?|history\..*|notebook\.json.*|restoring.*|wipe-fill.*"
+    r"|vigie-report\.txt.*|newer-(records|events|notebook\.json)"
 )
 """The names in a state folder that are the box's own; anything else is left alone, and searched."""
 MARKS: Final = (

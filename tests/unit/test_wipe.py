@@ -15,9 +15,11 @@ import pytest
 
 from edge.cli.main import main
 from edge.core.types import Event, EventBatch, Record, RecordBatch
+from edge.runtime.card_state import CardMemory, CardState, KnownAct
 from edge.runtime.compared import compared
 from edge.runtime.wiping import known
 from edge.settings.load import load
+from edge.store.backup_file import encode
 from edge.store.erasing import MARKS, READ, Search, erase, fill, own_files
 from edge.store.fs import RealFs
 from edge.store.kept_file import KeptFile
@@ -28,7 +30,7 @@ from tests.box_rig import write_site
 from tests.meter_rig import Meter
 from tests.smsd_rig import Daemon, needs_schema
 from tests.support import ROOT
-from tests.unit.test_restore import NOW
+from tests.unit.test_restore import NOW, backup
 
 METER = "041876543210"
 TEXT = "MESSAGE-7F3A91"
@@ -114,6 +116,27 @@ def test_what_was_made_or_moved_off_a_card_goes_with_the_settings_and_not_withou
     assert (tmp_path / "kept").read_text() == "kept"
 
 
+def test_of_a_card_nothing_stays_beside_the_state_either(tmp_path: Path, capsys: Any) -> None:
+    state, config = kept(tmp_path)
+    (state / "vigie-report.txt").write_text("box b0042, Gymnase Sud")
+    card = CardMemory(RealFs(tmp_path / "machine"))
+    for value in ("100", "482.137"):  # the state before stays beside the last one
+        card.save(CardState(acts={"1": KnownAct("meter.set", {"point": "water", "value": value})}))
+    for path in (tmp_path / "machine/etc/vigie").iterdir():
+        path.rename(config.parent / path.name)
+    (config.parent / f"{config.name}.tmp").write_text("half of the settings, with K7QM-4XPD-92TH")
+    data = tmp_path / "data"
+    for name in ("update/before.vigie", "update/before.vigie.tmp", "update/state.json", "ssh/ssh_host_ed25519_key"):
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / name).write_bytes(encode(backup()))
+    assert main(words(state, config, "--data", str(data), "--yes")) == 1, "what is not ours to erase is found"
+    assert [path.name for path in sorted(data.rglob("*.*"))] == ["state.json"]
+    (data / "update/state.json").unlink()
+    assert main(words(state, config, "--data", str(data), "--yes", "--settings")) == 0
+    assert [path for path in config.parent.rglob("*") if path.is_file()] == []
+    assert list((data / "ssh").iterdir()) == []
+
+
 def test_files_that_are_not_the_boxs_stay_and_what_they_hold_is_found(tmp_path: Path, capsys: Any) -> None:
     state, config = kept(tmp_path)
     (state / "my-notes.txt").write_text(f"meter {METER} in the cellar")
@@ -176,12 +199,16 @@ def test_only_names_of_the_box_are_its_files(tmp_path: Path) -> None:
         "history.db-shm",
         "notebook.json.bak",
         "restoring",
+        "vigie-report.txt",
+        "newer-records",
+        "newer-notebook.json",
     ):
         (tmp_path / name).write_text("x")
-    for name in ("recordsx", "my.db", "notebook", "vigie.toml", ".ssh"):
+    for name in ("recordsx", "my.db", "notebook", "vigie.toml", ".ssh", "newer-songs"):
         (tmp_path / name).write_text("x")
     assert {path.name for path in own_files(tmp_path)} == {
         "records", "records.bad-1", "events", "history.db", "history.db-shm", "notebook.json.bak", "restoring",
+        "vigie-report.txt", "newer-records", "newer-notebook.json",
     }  # fmt: skip
     assert own_files(tmp_path / "none") == []
 
@@ -233,6 +260,13 @@ def test_a_site_without_texts_gives_what_its_settings_say(tmp_path: Path) -> Non
     assert known(tmp_path / "none", tmp_path / "none.toml").values == []
 
 
+def test_whom_a_site_texts_is_looked_for(tmp_path: Path) -> None:
+    config = write_site(tmp_path, point=[], bus={})
+    with config.open("a") as out:
+        out.write('[link.sms]\n[[recipient]]\nid = "anna"\nname = "Anna Example"\nnumber = "+33600000077"\n')
+    assert {"+33600000077", "Anna Example"} <= set(known(tmp_path / "none", config).values)
+
+
 @needs_schema()
 @pytest.mark.parametrize("is_held", [False, True])
 def test_texts_and_numbers_in_the_modems_database_go_too(tmp_path: Path, capsys: Any, is_held: bool) -> None:
@@ -249,6 +283,8 @@ def test_texts_and_numbers_in_the_modems_database_go_too(tmp_path: Path, capsys:
     daemon.mailbox.health()
     daemon.beats()
     (folder / "smsd.db.bad").write_bytes(b"+33600000099 old")
+    (folder / "stuck.jsonl").write_bytes(b"+33600000066 as it was on the SIM")
+    (folder / "pin-tried.json").write_bytes(b"{}")
     held = sqlite3.connect(daemon.path, isolation_level=None)
     if is_held:
         held.execute("BEGIN")
@@ -256,9 +292,11 @@ def test_texts_and_numbers_in_the_modems_database_go_too(tmp_path: Path, capsys:
     else:
         daemon.mailbox.close()
         held.close()
-    assert main(words(state, config, "--yes")) == int(is_held)
+    assert main(words(state, config, "--yes", "--settings")) == int(is_held)
     told = capsys.readouterr()
     assert ("gammu-smsd" in told.err) is is_held
+    assert config.exists() is is_held, "it names the database, which the next wipe is to find"
+    assert (folder / "pin-tried.json").exists() is is_held
     held.close()
     if not is_held:
         assert "rows erased" in told.out
