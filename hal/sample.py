@@ -117,6 +117,8 @@ class Fix(msgspec.Struct, frozen=True):
     t_ns: int
     utc_ms: int
     error_ms: int = 0
+    taken_off_ms: int = 0
+    """Of a local time without its offset: what was taken off it, as in mainland France. 0: UTC was told."""
 
 
 class Cycle(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ from edge.core import alarm_view
 from edge.core.clock import Clock, ClockEntry, Dating
 from edge.core.commands import Command, Result
 from edge.core.engine import Engine
+from edge.core.overseas import as_there
 from edge.core.read_back import ReadBack
 from edge.core.replacing import Site
 from edge.core.types import Event, EventBatch, LimitSpec, PointSpec, Record, RecordBatch
@@ -179,7 +180,7 @@ class Station:
                 self.readings += len(message.samples)
                 engine.handle(message)
                 if message.fix is not None:
-                    self.clock_keeper.hear(message.fix, message.bus)
+                    self.clock_keeper.hear(as_there(message.fix, engine.zone), message.bus)
             else:
                 self._take(message, now_ms)
         self._report_blocked(now_ms)

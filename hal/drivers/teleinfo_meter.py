@@ -107,7 +107,7 @@ class MeterView:
         self._told_ms, self._times_told = end.t_ms, self._times_told + 1
         octets = 2 + sum(len(group.raw) + 2 for group in end.groups)  # STX, LF and CR of each group, ETX
         began_ms = end.t_ms - octets * byte_ms
-        return Fix("tic", round(began_ms * 1e6), told[0] * 1000 + MIDDLE_MS, DATE_ERROR_MS)
+        return Fix("tic", round(began_ms * 1e6), told[0] * 1000 + MIDDLE_MS, DATE_ERROR_MS, told[2])
 
     def samples(self, point: str, now_ns: int) -> list[Sample]:
         """Return the point's sample; of a load curve one for each of its points that is new."""

@@ -258,7 +258,7 @@ def test_the_meters_clock_is_good_when_it_goes_as_ours_and_never_when_degraded()
 
     assert second("H230301091834") == "unconfirmed"
     assert second("H230301091835") == ""
-    assert bench.judge.clock_s() == (1_677_658_715, 2000.0)
+    assert bench.judge.clock_s() == (1_677_658_715, 2000.0, 3_600_000)
     assert second("H230301091863".replace("63", "54")) == "unconfirmed", "18 s ahead"
     assert bench.judge.clock_s() is None
     assert second("H230301091837") == ""

@@ -68,6 +68,11 @@ def clock_s(group: Group) -> int | None:
         return None
 
 
+def offset_ms(group: Group) -> int:
+    """Return what `clock_s` has taken off the DATE group's local time; 0 where no season says it."""
+    return OFFSET_H.get(group.horodate[:1].upper(), 0) * 3_600_000
+
+
 def _time(hour: int, minute: int, second: int) -> timedelta:
     return timedelta(hours=hour, minutes=minute, seconds=second)
 

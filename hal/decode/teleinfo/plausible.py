@@ -133,13 +133,13 @@ class Judge:
         shown = self.shown(label)
         return shown.doubt if shown is not None and shown.doubt else "unconfirmed"
 
-    def clock_s(self) -> tuple[int, float] | None:
-        """Return the meter's own time (seconds since 1970) and when it was (our ms); None unless it may be trusted."""
+    def clock_s(self) -> tuple[int, float, int] | None:
+        """Return the meter's own time (seconds since 1970), when it was (our ms) and its offset (ms) if trusted."""
         slot = self._slots.get("DATE")
         if not isinstance(slot, Clock) or slot.seconds is None or slot.end is None or slot.group is None:
             return None
         is_dated = slot.group.spec.mode == "standard" and not slot.doubt and not slot.group.degraded
-        return (slot.seconds, slot.end.t_ms) if is_dated else None
+        return (slot.seconds, slot.end.t_ms, fields.offset_ms(slot.group)) if is_dated else None
 
     def date_s(self, end: FrameEnd) -> int | None:
         """Return what this frame's DATE says (seconds since 1970), right or degraded; None unless it was confirmed."""
