@@ -18,6 +18,7 @@ from edge.core.clock import Clock
 from edge.core.types import NEVER
 from edge.links.messages import Say
 from edge.links.problems import Problems
+from edge.links.sms_guard import RAW_MOST, Tally
 from edge.links.sms_people import People
 from edge.links.sms_ports import Member
 from edge.links.sms_queue import Queue
@@ -96,6 +97,7 @@ class SmsLink:
         self._is_up: bool | None = None
         self._since_s = clock.monotonic_ns() / 1e9
         self._state = "opening"
+        self._unread = Tally(say, RAW_MOST)
 
     # -- the worker
 
@@ -129,6 +131,7 @@ class SmsLink:
         due_s = min((member.step(now_s) for member in self._members), default=NEVER)
         if trouble is not None:
             raise trouble
+        self._unread.step(now_s)
         due_s = min(due_s, self.queue.step(now_s, looks=looks), self._poll_s)
         if self._done:
             self._forget()
@@ -168,7 +171,8 @@ class SmsLink:
             return False
         if not answer:
             why = "fault" if tries > TRIES else "nobody"
-            self._say("sms_unread", why=why, number=message.number[-4:], raw=message.octets.hex()[:HEX_MOST])
+            values = {"why": why, "number": message.number[-4:], "raw": message.octets.hex()[:HEX_MOST]}
+            self._unread.add(now_s, "sms_unread", message.id, **values)
         self.queue.took(message.id)
         return True
 

@@ -31,6 +31,8 @@ OWN_ANSWERS: Final = ((HOUR_S, 12), (DAY_S, 30))
 ALL_ANSWERS: Final = ((HOUR_S, 24), (DAY_S, 60))
 """Answers to a number, and to all: (in so many seconds, at most). What a code has done is told twice as often."""
 APART_MOST: Final = 4
+RAW_MOST: Final = 24
+"""Messages that can't be read and are journaled as they came, an hour: of a flood the others are counted."""
 
 
 class _Tried(msgspec.Struct):
@@ -165,14 +167,16 @@ class _Told(msgspec.Struct):
 class Tally:
     """Says something at the first time, then once an hour how often; `due_s` is when `step` has something to say."""
 
-    def __init__(self, say: Say) -> None:
+    def __init__(self, say: Say, apart: int = APART_MOST) -> None:
+        """`apart`: of so many an hour each is told by itself."""
         self.due_s: float = NEVER
         self._say = say
+        self._apart = apart
         self._told: dict[tuple[str, str], _Told] = {}
 
     def add(self, now_s: float, kind: str, who: str, **values: Any) -> None:
         """Say it, or count it; of more than a few senders an hour the further ones are counted together."""
-        if (kind, who) not in self._told and sum(known[0] == kind for known in self._told) >= APART_MOST:
+        if (kind, who) not in self._told and sum(known[0] == kind for known in self._told) >= self._apart:
             who, values = "", {}
         told = self._told.get((kind, who))
         if told is not None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from edge.links.retained import Feed
 from edge.links.sms_events import EventTail
+from edge.links.sms_guard import RAW_MOST, Tally
 from edge.links.sms_hearing import Hearing
 from edge.links.sms_orders import Orders
 from edge.links.sms_reports import base_of
@@ -45,7 +46,13 @@ class Incoming:
         self._orders = orders
         self._hearing = hearing
         self._look = look
+        self._tally = Tally(self._say, RAW_MOST)
         self.refused = 0
+
+    def step(self, now_s: float) -> float:
+        """Tell what is counted, when that is due; return when it is next."""
+        self._tally.step(now_s)
+        return self._tally.due_s
 
     def take(self, message: Received, now_s: float) -> bool | None:
         """See Member."""
@@ -55,7 +62,7 @@ class Incoming:
             opened = self._session.open(message.octets)
             form = None if opened.header.type is Type.HELLO else form_of(opened.header.type, opened.body)
         except (SealError, WireError) as exc:
-            self._refuse(message, exc)
+            self._refuse(message, exc, now_s)
             return True
         if isinstance(form, Order):
             return self._carried_out(opened, form, message, now_s)
@@ -133,13 +140,14 @@ class Incoming:
         self._orders.forget(counter)
         return True
 
-    def _refuse(self, message: Received, exc: SealError | WireError) -> None:
+    def _refuse(self, message: Received, exc: SealError | WireError, now_s: float) -> None:
         reason = exc.reason if isinstance(exc, SealError) else "unreadable"
         self.refused += 1
         if reason != "repeat":
             log.warning("sms: from …%s: %s", message.number[-4:], exc)
             raw = message.octets.hex()[:HEX_MOST]
-            self._say("sms_refused", why=reason, number=message.number[-4:], raw=raw)
+            values = {"why": reason, "number": message.number[-4:], "raw": raw}
+            self._tally.add(now_s, "sms_refused", message.id, **values)
 
     def _say(self, kind: str, **values: Any) -> None:
         self._feed.post(Notice(kind, self._feed.clock.monotonic_ns(), {"link": "sms", **values}))

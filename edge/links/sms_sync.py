@@ -91,6 +91,9 @@ class Sync:
 
     def step(self, now_s: float) -> float:
         """See Member."""
+        return min(self._incoming.step(now_s), self._step(now_s))
+
+    def _step(self, now_s: float) -> float:
         if self._session.needs_hello:
             self._greeting.step(now_s, self._wanted_seq)
             return now_s + 3600.0

@@ -17,7 +17,7 @@ from edge.settings.event_text import figure, of_alarm
 from edge.settings.sms_fit import short, sms_name
 
 STATE_MOST: Final = 40
-"""Letters of a state's word."""
+"""Letters of a state's word, and of the limit's id that stands for a condition."""
 TEST: Final = "test"
 
 
@@ -77,7 +77,7 @@ def how_much(lang: str, said: Said) -> str:
     text = catalogue.render(lang, "sms.what", of_alarm(compared)).strip()
     if said.kind in ON_QUALITY and said.why:
         return reason(lang, said.why)
-    return text or said.limit
+    return text or short(sms_name(said.limit), STATE_MOST)
 
 
 def reason(lang: str, why: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 from edge.core.types import PointSpec
 from edge.links.messages import TimeHeard
 from edge.settings.model_sms import SmsLink as SmsSettings
+from hal.sample import Notice
 from sms.forms import Answer, Order, Train, body, form_of
 from sms.mailbox import Outgoing
 from sms.wire import Type
@@ -270,6 +271,21 @@ def test_foreign_octets_do_nothing_and_are_told_with_what_they_were(octets: byte
     rig.run(120)
     assert rig.kinds().count("sms_refused") == 1
     assert len(rig.mailbox.left) == sent
+    assert not rig.mailbox.inbox
+
+
+def test_a_flood_of_foreign_octets_is_a_few_lines_and_their_number() -> None:
+    """A thousand an hour must not push a month's events out of the log."""
+    rig = Rig()
+    rig.run(3600)
+    for number in range(1000):
+        rig.mailbox.bring("+33600000666", octets=number.to_bytes(2) + bytes(38))
+    rig.run(2 * 3600)
+    told = [each.values for each in rig.posted if isinstance(each, Notice) and each.kind == "sms_refused"]
+    assert sum("raw" in values for values in told) == 24
+    assert sum(int(values.get("count", 1)) for values in told) == 1000
+    assert len(told) == 25
+    assert rig.sync.status()["refused"] == 1000
     assert not rig.mailbox.inbox
 
 

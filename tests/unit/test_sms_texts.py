@@ -237,6 +237,17 @@ def test_a_name_for_phones_is_one_line_of_single_septets_and_stays_as_it_is(name
     assert len(short(mapped, 5)) <= 5
 
 
+@pytest.mark.parametrize("reader", [FR, EN])
+def test_a_condition_that_is_named_by_its_limit_alone_is_told_however_long_that_id_is(reader: Reader) -> None:
+    said = Said(999_999, "expression", "x" * 60, prio="critical", limit="l" * 64, begin_ms=AT, begins=99)
+    for text in (
+        sms_texts.begin(reader, said, "4F7K"), sms_texts.chattering(reader, said, "4F7K"),
+        sms_texts.gave_up(reader, said, "4F7K", ["y" * 48] * 3),
+    ):  # fmt: skip
+        assert septets(text) <= MESSAGE
+        assert " 999999 " in text
+
+
 def test_what_no_name_can_make_fit_is_refused() -> None:
     with pytest.raises(TooLongError, match=r"sms\.begin in en takes"):
         fitted("en", "sms.begin", {"number": 1, "kind": "x" * 200, "what": "", "since": "", "code": ""},
