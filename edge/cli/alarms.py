@@ -7,9 +7,10 @@ With --json each prints the API's own answer. Exit codes: 0 done, 1 refused by t
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -23,6 +24,8 @@ from edge.core.alarm_text import told
 from edge.core.alarm_view import AlarmView
 from edge.core.text import Text
 from edge.settings.alarm_lines import line
+
+_NUMBER: Final = re.compile(r"#?[1-9]\d{0,8}", re.ASCII)
 
 
 def add_alarms_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,11 +43,11 @@ def add_ack_arguments(parser: argparse.ArgumentParser) -> None:
     add_common(parser)
 
 
-def _number(word: str) -> int:
-    """Return the number of an alarm, 0 for all. Raises ArgumentTypeError."""
+def _number(word: str) -> int | None:
+    """Return the number of an alarm, None for all. Raises ArgumentTypeError."""
     if word.lower() in {"all", "tout", "toutes"}:
-        return 0
-    if not word.lstrip("#").isdecimal():
+        return None
+    if not _NUMBER.fullmatch(word):
         raise argparse.ArgumentTypeError(f"{word!r} is no alarm's number; write 12, or all")
     return int(word.lstrip("#"))
 
@@ -99,8 +102,8 @@ def _quiet(silent: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any
 
 
 def _ack(client: Client, args: argparse.Namespace) -> int:
-    numbers = [number for number in args.numbers if number]
-    is_all = not numbers or len(numbers) < len(args.numbers)
+    numbers: list[int | None] = args.numbers
+    is_all = not numbers or None in numbers
     say = Words(client.get("box")["site"]["lang"])
     one = {"number": numbers[0]} if len(numbers) == 1 else {"numbers": numbers}
     return ordered(client, args, "ack", {} if is_all else one, say)

@@ -9,7 +9,7 @@ from typing import Final
 
 from edge.cli.cells import printable
 from edge.cli.format import MISSING, amount, number
-from edge.cli.printed import aligned, moment
+from edge.cli.printed import aligned
 from edge.cli.rows import MARKS
 from edge.cli.selection import Selection
 from edge.cli.words import Words, clock_time, local_time
@@ -19,6 +19,7 @@ from edge.core.counter import ROUND
 from edge.core.export_csv import words_of
 from edge.core.export_rows import Row
 from edge.settings import catalogue
+from edge.settings.event_text import local_date
 
 BLOCK: Final = 500  # lines that are aligned with each other: a year passes in pieces
 _FIGURES: Final[dict[str, tuple[str, ...]]] = {
@@ -40,8 +41,8 @@ def table(chosen: Selection, rows: Iterable[Row], say: Words) -> Iterator[str]:
     yield (
         say(
             "history.range",
-            since=moment(chosen.from_ms, chosen.zone, say),
-            until=moment(chosen.to_ms, chosen.zone, say),
+            since=_moment(chosen, chosen.from_ms, say),
+            until=_moment(chosen, chosen.to_ms, say),
             each=say("history.each_step", step=chosen.step.name) if chosen.step else say("history.each_record"),
         )
         + "\n"
@@ -55,6 +56,12 @@ def table(chosen: Selection, rows: Iterable[Row], say: Words) -> Iterator[str]:
         yield "".join(f"{line}\n" for line in aligned([*widths, *block], right))
         widths = []
     yield "".join(f"{line}\n" for line in total.said(unit, say))
+
+
+def _moment(chosen: Selection, utc_ms: int, say: Words) -> str:
+    """Return a local instant, with its year where that is not this one."""
+    this_year = local_time(chosen.source.box.now_ms, chosen.zone).year
+    return f"{local_date(say.lang, utc_ms, chosen.zone, this_year)} {clock_time(utc_ms, chosen.zone)}"
 
 
 def _heading(chosen: Selection, name: str, say: Words) -> str:

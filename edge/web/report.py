@@ -1,4 +1,4 @@
-"""The report over the local API: `report?day=2026-11-20` or `report?month=2026-11`; `today`, `yesterday` too."""
+"""The report over the local API: `report?day=2026-11-20` or `report?month=2026-11`; `today`, `hier` too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from edge.core.report import Length
 from edge.web.refusal import RefusedError
 
-DAYS_AGO: Final = {"today": 0, "yesterday": 1}
+DAYS_AGO: Final = {"today": 0, "aujourd'hui": 0, "yesterday": 1, "hier": 1}
 
 
 class Desk(Protocol):

@@ -165,9 +165,19 @@ def test_ack_is_done_once_by_name_and_a_second_time_says_there_is_nothing(vigie:
     assert all(order.author for order in desk.orders)
 
 
-def test_ack_wants_a_number(vigie: Any, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("word", ["twelve", "0", "#", "1.5", "-1", "", "99999999999"])
+def test_ack_wants_a_number_and_nothing_else_means_all(vigie: Any, desk: FakeDesk, word: str) -> None:
     with pytest.raises(SystemExit, match="2"):
-        vigie("ack", "twelve")
+        vigie("ack", word)
+    assert desk.orders == []
+
+
+def test_ack_of_all_is_said_in_words_or_by_none(vigie: Any, desk: FakeDesk) -> None:
+    for words in ([], ["all"], ["tout"], ["12", "all"]):
+        vigie("ack", *words)
+    assert [order.args for order in desk.orders] == [{}] * 4
+    vigie("ack", "#12")
+    assert desk.orders[-1].args == {"number": 12}
 
 
 def test_no_alarm_is_said_and_not_an_empty_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

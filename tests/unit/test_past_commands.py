@@ -97,6 +97,11 @@ def test_history_is_a_table_to_read_with_what_is_missing_in_words(vigie: Any, pa
     ]
 
 
+def test_a_range_of_another_year_says_which(vigie: Any, past: FakeDesk) -> None:
+    out = vigie("history", "t.cellar", "--from", "2025-11-20", "--to", "2025-11-20", "--step", "1h")[1]
+    assert out.splitlines()[1].startswith("Thu 20 Nov 2025 00:00 to Fri 21 Nov 2025 00:00, ")
+
+
 def test_history_of_a_counter_adds_up_and_of_a_gap_says_so(vigie: Any, past: FakeDesk) -> None:
     code, out, _err = vigie(
         "history", "water.cold", "--from", "2026-11-20T11:00", "--to", "2026-11-20T13:00", "--step", "1h"

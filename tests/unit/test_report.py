@@ -272,6 +272,7 @@ def test_a_day_or_a_month_is_asked_of_the_box(path: Path, desk: Reporting, capsy
     today = date(2026, 11, 20)
     for words, wanted in (
         ((), ("day", date(2026, 11, 19))), (("--day", "today"), ("day", today)),
+        (("--day", "hier"), ("day", date(2026, 11, 19))), (("--day", "aujourd'hui"), ("day", today)),
         (("--day", "2026-10-25"), ("day", date(2026, 10, 25))), (("--month", "2026-02"), ("month", date(2026, 2, 1))),
         (("--month", "last"), ("month", date(2026, 10, 1))), (("--month", "this"), ("month", date(2026, 11, 1))),
     ):  # fmt: skip
@@ -304,12 +305,20 @@ def test_what_can_not_be_reported_is_said(path: Path, desk: Reporting, capsys: p
     assert "Input/output error" in capsys.readouterr().err
 
 
-def test_a_page_goes_to_a_file_that_is_not_overwritten(path: Path, tmp_path: Path) -> None:
+def test_a_page_goes_to_a_file_that_is_not_overwritten(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "report.html"
     assert vigie(path, "--format", "html", "--output", str(file)) == 0
     assert file.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert vigie(path, "--output", str(file)) == 1
     assert vigie(path, "--output", str(file), "--force") == 0
+    capsys.readouterr()
+    assert vigie(path, "--output", str(tmp_path), "--force") == 1
+    assert (
+        capsys.readouterr().err
+        == f"vigie: {tmp_path} can't be written: Is a directory; nothing of that name was made\n"
+    )
     assert "Gymnase Sud (b0042)" in file.read_text(encoding="utf-8")
 
 
