@@ -35,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the backup; return 1 when it can't be written, 3 when there is no box."""
     say = own_words()
+    if args.file.exists() and not args.file.is_file():  # a device would be one no more, for the whole machine
+        return _fail(say("backup.not_written", file=args.file, why=say("store.not_a_file")))
     if args.file.exists() and not args.force:
         return _fail(say("backup.exists", file=args.file))
     try:

@@ -110,6 +110,16 @@ def test_a_file_that_is_there_is_not_replaced_without_being_told_to(tmp_path: Pa
     assert file.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["device", "folder"])
+def test_what_is_no_file_is_not_replaced_even_by_force(tmp_path: Path, old: Path, make: Any, capsys: Any) -> None:
+    target = tmp_path / "there"
+    make(target)
+    before = target.stat().st_mode
+    assert main(["backup", str(target), "--force", "--state", str(old / "state")]) == 1
+    assert capsys.readouterr().err == f"vigie: {target} can't be written: is no file\n"
+    assert target.stat().st_mode == before
+
+
 def test_no_secret_of_any_driver_is_in_a_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.setitem(drivers.BUILT_IN, "keyed", f"{Keyed.__module__}:Keyed")
     heat = point("heat", "net", "keyed", address="10.0.0.7", key=CANARY, logins=[{"user": "r", "password": CANARY}])
