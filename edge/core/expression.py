@@ -226,6 +226,14 @@ def _bounded(function: Callable[..., float]) -> Callable[..., float]:
     return bounded
 
 
+def _least(*values: float) -> float:
+    return min(values)
+
+
+def _most(*values: float) -> float:
+    return max(values)
+
+
 def _average(*values: float) -> float:
     return math.fsum(values) / len(values)
 
@@ -245,7 +253,7 @@ _OPERATORS: Final[dict[type[ast.AST], Callable[..., Any]]] = {
     ast.Gt: operator.gt, ast.GtE: operator.ge,
 }  # fmt: skip
 _FUNCTIONS: Final[dict[str, Callable[..., float]]] = {
-    "min": min, "max": max, "abs": abs, "sqrt": math.sqrt, "round": _rounded, "avg": _average, "clamp": _clamp,
+    "min": _least, "max": _most, "abs": abs, "sqrt": math.sqrt, "round": _rounded, "avg": _average, "clamp": _clamp,
 }  # fmt: skip
 
 

@@ -63,12 +63,15 @@ class _Checker:
         match node:
             case ast.BinOp(op=op):
                 self._check_operator(op)
-                node.left, node.right = self._number(node.left, deeper), self._number(node.right, deeper)
+                # a + b + c + … leans to the left and is one level, however many there are: NODES_MOST bounds it
+                left = depth if isinstance(node.left, ast.BinOp) else deeper
+                node.left, node.right = self._number(node.left, left), self._number(node.right, deeper)
             case ast.UnaryOp(op=op):
                 self._check_operator(op)
                 node.operand = self._number(node.operand, deeper)
             case ast.BoolOp():
                 node.values = [self._number(value, deeper) for value in node.values]
+                return ast.UnaryOp(ast.Not(), ast.UnaryOp(ast.Not(), node))  # 1 or 0, not the last value
             case ast.Compare():
                 self._compare(node, deeper)
             case ast.IfExp():

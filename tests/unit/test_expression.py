@@ -56,6 +56,12 @@ def refused(text: str, names: Any = NAMES, **options: Any) -> str:
         ("a + b", 3500.0, "W"),
         ("b + a", 3.5, "kW"),
         ("max(a - b, 0)", 0.0, "W"),
+        ("max(a)", 1500.0, "W"),
+        ("min(t)", -5.0, "Cel"),
+        ("x and b", 1.0, ""),
+        ("x or b", 1.0, ""),
+        ("x > 9 or b > 9 [kW]", 0.0, ""),
+        ("(x and s) + 1", 2.0, ""),
         ("u * i", 920.0, "VA"),
         ("a / s", 0.75, "/"),
         ("e.heat / e.el", 3.0, "/"),
@@ -166,6 +172,13 @@ def test_without_a_conversion_no_figure_is_touched() -> None:
 )
 def test_what_cannot_be_said_is_refused_and_why(text: str, why: str) -> None:
     assert why in refused(text)
+
+
+def test_a_sum_of_many_meters_is_one_level_deep() -> None:
+    names = [f"flat{number:02}" for number in range(1, 51)]
+    total = parse(" + ".join(names), names).within(dict.fromkeys(names, "kWh"), "Wh")
+    assert total.evaluate(dict.fromkeys(names, 0.25)) == 12_500
+    assert total.is_sum_of(names)
 
 
 def test_size_and_depth_are_bounded() -> None:
