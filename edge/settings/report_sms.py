@@ -1,12 +1,12 @@
 """A report in one message of 160 letters: whose, what was used and what it cost, alarms, how complete.
 
-What does not fit goes from the least important on: shares of a tariff, then names are shortened, then the last meters
-become a number of others. A value, a unit or a date is never cut.
+What does not fit goes from the least important on: shares of a tariff, then the site's name and those of meters are
+shortened, then the last meters become a number of others. A value, a unit or a date is never cut.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -20,6 +20,7 @@ from edge.settings.amounts import money
 from edge.settings.sms_phrases import day_words
 from sms.gsm7 import MESSAGE, gsm7, septets
 
+SITE_LEAST: Final = 20  # letters that a long name of a site keeps: whose figures they are matters less than they
 NAME_LEAST: Final = 3  # letters to which a name is shortened at the most
 TEMPERATURE: Final = "Cel"
 
@@ -35,27 +36,34 @@ class Used(msgspec.Struct, frozen=True):
 
 def report_sms(report: Report, lang: str) -> str:
     """Return the report as one text of at most 160 letters of the GSM 7-bit alphabet."""
+    text = ""
+    for text in _shorter_and_shorter(report, lang):
+        if len(text) <= MESSAGE:
+            break
+    return text
+
+
+def _shorter_and_shorter(report: Report, lang: str) -> Iterator[str]:
+    """Yield the text without what matters least, then without more and more; the last one always fits."""
     used = [*(_of_cost(cost, lang) for cost in report.costs), *_others(report, lang)]
     for with_shares in (True, False):
-        text = _text(report, used, lang, with_shares=with_shares)
-        if len(text) <= MESSAGE:
-            return text
-    longest = max((len(one.name) for one in used), default=0)
-    for letters in range(longest - 1, NAME_LEAST - 1, -1):
-        short = [msgspec.structs.replace(one, name=one.name[:letters].rstrip()) for one in used]
-        text = _text(report, short, lang, with_shares=False)
-        if len(text) <= MESSAGE:
-            return text
-    short = [msgspec.structs.replace(one, name=one.name[:NAME_LEAST].rstrip()) for one in used]
-    for kept in range(len(short) - 1, -1, -1):
-        text = _text(report, short[:kept], lang, with_shares=False, others=len(short) - kept)
-        if len(text) <= MESSAGE:
-            return text
-    return _text(report, [], lang, with_shares=False, site=report.box)
+        yield _text(report, used, lang, with_shares=with_shares)
+    site = report.site[:SITE_LEAST].rstrip(" ,-")
+    for letters in range(max((len(one.name) for one in used), default=0), NAME_LEAST - 1, -1):
+        yield _text(report, [_named(one, letters) for one in used], lang, site=site)
+    short = [_named(one, NAME_LEAST) for one in used]
+    for whose in (site, report.box):
+        for kept in range(len(short) - 1, -1, -1):
+            yield _text(report, short[:kept], lang, others=len(short) - kept, site=whose)
+    yield _text(report, [], lang, site=report.box)
+
+
+def _named(one: Used, letters: int) -> Used:
+    return msgspec.structs.replace(one, name=one.name[:letters].rstrip())
 
 
 def _text(
-    report: Report, used: Sequence[Used], lang: str, *, with_shares: bool, others: int = 0, site: str = ""
+    report: Report, used: Sequence[Used], lang: str, *, with_shares: bool = False, others: int = 0, site: str = ""
 ) -> str:
     said = [_said(one, with_shares=with_shares) for one in used]
     if others:

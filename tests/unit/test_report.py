@@ -185,6 +185,15 @@ def test_an_amount_that_may_be_too_low_is_marked_wherever_it_stands() -> None:
     assert "ca. -3.10 EUR" in report_sms(made(costs=[gain]), "en")
 
 
+def test_a_long_name_of_a_site_gives_way_to_the_figures() -> None:
+    """Sixty letters are allowed; the figures became "(+2)"."""
+    told = report_sms(made(site="Résidence universitaire des Jardins de Bourgogne, bâtiment C"), "fr")
+    assert told.splitlines()[:2] == [
+        "Résidence universita, jeu 19/11", "Élec 212 kWh 41,30 EUR. Eau froide 3,1 m3",
+    ]  # fmt: skip
+    assert septets(told) <= 160
+
+
 names = st.dictionaries(st.sampled_from(["en", "fr"]), st.text(max_size=60), max_size=2)
 numbers = st.none() | st.floats(-1e12, 1e12)
 
