@@ -16,7 +16,7 @@ from edge.core.part import Part
 from edge.core.read_back import WORDS
 from edge.core.setpoint import Made, Setpoints
 from edge.core.types import NEVER, Event
-from edge.core.week import HORIZON_DAYS, Week
+from edge.core.week import Week
 
 if TYPE_CHECKING:
     from edge.core.engine import Engine
@@ -97,13 +97,7 @@ class Programs(Part):
 
     def _next_ms(self, spec: ProgramSpec, utc_ms: int) -> int | None:
         """Return when the value changes; slots of the same value that follow each other are one."""
-        zone, value = self.site.zone, spec.value(spec.week.at(utc_ms, self.site.zone))
-        next_ms = spec.week.next_ms(utc_ms, zone)
-        while next_ms is not None and spec.value(spec.week.at(next_ms, zone)) == value:
-            if next_ms > utc_ms + HORIZON_DAYS * LOOK_MS:
-                return None
-            next_ms = spec.week.next_ms(next_ms, zone)
-        return next_ms
+        return spec.week.next_ms(utc_ms, self.site.zone, spec.value)
 
     def set_clock(self, now_ms: int) -> None:
         """Look at every program anew."""

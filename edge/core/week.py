@@ -9,10 +9,10 @@ belongs to the day on which it begins, also where the next day is an exception.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -20,6 +20,9 @@ from edge.core.holidays import CALENDARS
 
 DAY_MIN: Final = 1440
 WEEK_MIN: Final = 7 * DAY_MIN
+USUAL_DAYS: Final = (
+    16  # in a row without exception: what two weeks, of one clock change at most, did not change nothing will
+)
 HORIZON_DAYS: Final = 400  # how far ahead a change is looked for: beyond any exception of a school year
 
 _EN: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -209,16 +212,21 @@ class Week(msgspec.Struct, frozen=True, dict=True):
         """Return what a slot says, as written; None where it says nothing of its own."""
         return (*self.slots, *self.exception_slots)[number].value
 
-    def next_ms(self, utc_ms: int, zone: tzinfo) -> int | None:
-        """Return the UTC ms at which another slot, or none, begins to hold; None when that is more than 400 days off.
+    def next_ms(self, utc_ms: int, zone: tzinfo, value: Callable[[int], Any] = int) -> int | None:
+        """Return the UTC ms at which another value begins to hold; None when that is more than 400 days off.
 
-        Two slots that follow each other without a gap change there, whatever their values.
+        `value`: what a slot's number stands for. Without it two slots that follow each other without a gap change
+        there, whatever their values.
         """
-        now = self.at(utc_ms, zone)
+        now = value(self.at(utc_ms, zone))
         day = datetime.fromtimestamp(utc_ms // 1000, zone).date()
-        for ahead in range(HORIZON_DAYS):
-            for edge_ms in sorted(set(self._edges_ms(day + timedelta(days=ahead), zone))):
-                if edge_ms > utc_ms and self.at(edge_ms, zone) != now:
+        usual = 0
+        for there in (day + timedelta(days=ahead) for ahead in range(HORIZON_DAYS)):
+            usual = 0 if self.is_exception(there) else usual + 1
+            if usual > USUAL_DAYS:  # a week like the one before it
+                continue
+            for edge_ms in sorted(set(self._edges_ms(there, zone))):
+                if edge_ms > utc_ms and value(self.at(edge_ms, zone)) != now:
                     return edge_ms
         return None
 

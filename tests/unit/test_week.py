@@ -152,6 +152,28 @@ def test_a_change_after_months_of_exceptions_is_found() -> None:
     assert said(closed.next_ms(at("2026-01-02 00:00"), PARIS)) == "2027-01-04 08:00:00 +0100"
 
 
+def test_a_change_after_a_week_whose_hour_was_skipped_is_found() -> None:
+    night = week("sun 02:15-02:45", exceptions=("2026-05-03",))
+    assert said(night.next_ms(at("2026-03-23 00:00"), PARIS)) == "2026-04-05 02:15:00 +0200"
+    after = week(
+        "mon-sun 00:00-24:00", "sun 00:00-24:00", exceptions=("2026-12-01/2026-12-20",), instead=("00:00-24:00",)
+    )
+    assert said(after.next_ms(at("2026-12-02 00:00"), PARIS, lambda number: number == 0)) == "2026-12-21 00:00:00 +0100"
+
+
+def test_the_slots_of_a_day_that_all_say_the_same_cost_a_look_at_two_weeks_and_not_at_a_year() -> None:
+    """A value an hour, written out, and each the same: the next change was looked for at every one of 9,600 edges."""
+    asked = []
+
+    def value(number: int) -> int:
+        asked.append(number)
+        return 0
+
+    hourly = week(*(f"daily {hour:02}:00-{hour + 1:02}:00" for hour in range(24)), holidays="")
+    assert hourly.next_ms(at("2026-11-20 00:00"), PARIS, value) is None
+    assert len(asked) < 17 * 24
+
+
 @pytest.mark.parametrize(
     ("words", "found"),
     [
