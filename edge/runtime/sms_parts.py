@@ -58,7 +58,7 @@ def sms_link_of(
 ) -> SmsLink:
     """Return the link over this mailbox; `others` makes the members beside the gateway's.
 
-    Raises OSError when the card can't be read, ValueError for a kept session that is none of ours.
+    Raises OSError when the card can't be read.
     """
     feed = upstream.feed
 
@@ -82,7 +82,10 @@ def sms_link_of(
 def _sync(
     settings: Settings, sms: SmsSettings, upstream: Upstream, queue: Queue, fs: Fs, version: str, damaged: list[str]
 ) -> Sync | None:
-    """Return the part that speaks with the gateway; None, and said in the log, where sealing can't be had."""
+    """Return the part that speaks with the gateway.
+
+    None, and said in the log, where sealing can't be had, or a key is none.
+    """
     try:
         from edge.links.sms_sealing import Pairing  # a box without a gateway loads no cryptography
         from edge.links.sms_sync import Sync
@@ -94,14 +97,18 @@ def _sync(
     kept.load()  # before `is_older` is asked
     damaged += tell_damage(upstream.feed, kept, "gateway")
     kept_identity = KeptFile(fs, f"{FOLDER}/identity", "vigie-sms-identity")
-    identity = Identity.kept(kept_identity)
-    damaged += tell_damage(upstream.feed, kept_identity, "identity")
     is_to_forget = fs.exists(FORGET)
-    sync = Sync(
-        sms, upstream.feed, upstream.history, pairing=Pairing(identity, kept, kept.is_older or is_to_forget),
-        outlet=queue, office=upstream.office, zone=ZoneInfo(settings.site.tz), version=version,
-        mqtt_silent_s=upstream.mqtt_silent_s,
-    )  # fmt: skip
+    try:
+        identity = Identity.kept(kept_identity)
+        damaged += tell_damage(upstream.feed, kept_identity, "identity")
+        sync = Sync(
+            sms, upstream.feed, upstream.history, pairing=Pairing(identity, kept, kept.is_older or is_to_forget),
+            outlet=queue, office=upstream.office, zone=ZoneInfo(settings.site.tz), version=version,
+            mqtt_silent_s=upstream.mqtt_silent_s,
+        )  # fmt: skip
+    except ValueError as exc:  # people are texted all the same
+        log.error("sms: nothing goes to the gateway: %s", exc)
+        return None
     if is_to_forget:
         sync.keep()  # a cut before the next line forgets once more
         fs.unlink(FORGET)

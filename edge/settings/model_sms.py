@@ -10,7 +10,7 @@ from msgspec import Meta
 from edge.settings.patterns import ID_PATTERN
 
 NUMBER_PATTERN = r"^\+[1-9][0-9]{6,14}$"
-KEY_PATTERN = r"^$|^[A-Za-z0-9_-]{43}$"
+KEY_PATTERN = r"^$|^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$"  # 32 octets in base64: two bits of the last letter are 0
 HOURS_PATTERN = r"^$|^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$"
 DAYS_PATTERN = r"^$|^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?$"
 

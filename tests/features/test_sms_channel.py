@@ -13,7 +13,7 @@ from edge.core.costs import costs
 from edge.core.equipment_list import EquipmentList
 from edge.core.setpoint import Setpoints
 from tests.sim.clock_world import Stage, StagedClock
-from tests.sms_channel_rig import GATEWAY, STRANGER, Phoned
+from tests.sms_channel_rig import GATEWAY, LINK, STRANGER, Phoned
 from tests.sms_desk_rig import BOSS, CARE, GUEST
 
 BOILER = """\
@@ -70,6 +70,16 @@ def test_an_alarm_is_acknowledged_by_its_code_and_not_told_again_also_after_a_re
     assert end.endswith("\nAcquittée 10:02 par Gardien")
     assert [(ack["author"], ack["channel"]) for ack in box.journal("alarm_ack")] == [("gardien", "sms")]
     box.close()
+
+
+def test_a_gateways_key_that_is_none_keeps_no_alarm_from_people() -> None:
+    """32 octets are a key or none: what `vigie check` can't see must not silence the modem."""
+    key = "A" * 43
+    with phoned(link=f'{LINK}gateway = "+33600000100"\ngateway_key = "{key}"\n') as box:
+        assert box.text("ALARMS").startswith("Gymnase Sud")
+        box.read(60, hall_t=20)
+        box.read(60, hall_t=43.5625)
+        assert [text.split("\n")[0] for text in box.told()] == ["ALARME 1 HAUTE Gymnase Sud"]
 
 
 def test_a_flood_of_a_hundred_alarms_is_one_text_and_one_code() -> None:

@@ -57,6 +57,8 @@ FAULTS = [
     ('gateway = "', 'points = ["water", "tic.meter"]\ngateway = "', "link.sms.points[1]", "a text can't be sent"),
     ('gateway = "+33', 'gateway = "0033', "link.sms.gateway", "+33"),
     (f'"{KEY}"', '"short"', "link.sms.gateway_key", ""),
+    # of the last letter only sixteen are possible: one that was mistyped is no key
+    (f'"{KEY}"', f'"{KEY[:-1]}B"', "link.sms.gateway_key", "vigie gateway key"),
 ]
 
 
