@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -18,12 +19,24 @@ MONTH_DAYS: Final = 30
 IN: Final = ("ack", "nack", "other")
 
 
+def _between(least: float, most: float) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        found = float(text.replace(",", "."))
+        if not least <= found <= most:  # nor what is no number at all
+            raise argparse.ArgumentTypeError(f"{text}: {least:g} to {most:g} is expected")
+        return found
+
+    return number
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what a site that texts can be tried with."""
-    parser.add_argument("--sms-price", type=float, metavar="P", help="of one message (default: [link.sms] price)")
+    parser.add_argument(
+        "--sms-price", type=_between(0, 10), metavar="P", help="of one message (default: [link.sms] price)"
+    )
     parser.add_argument(
         "--sms-loss",
-        type=float,
+        type=_between(0, 100),
         default=2.0,
         metavar="PERCENT",
         help="of the messages get lost on their way (default 2)",
@@ -72,22 +85,25 @@ def lines(texted: Texted, lang: str) -> list[str]:
     """Return the messages of the run for a person: out, in, the month against its budget, and what an outage costs."""
     bill = texted.bill
 
-    def cost(number: int) -> str:
-        return money(lang, Decimal(str(bill.price)) * number, bill.currency)
+    def cost(**numbers: int) -> dict[str, str]:
+        if bill.price is None:
+            return {}
+        each = Decimal(str(bill.price))
+        return {name: money(lang, each * number, bill.currency) for name, number in numbers.items()}
 
     def said(name: str, counts: dict[str, int], names: tuple[str, ...], total: int) -> str:
         parts = [catalogue.count(lang, f"simulate.{each}", counts[each]) for each in names if counts.get(each)]
         parts += [catalogue.count(lang, "simulate.again", bill.again)] if name == "sms_out" and bill.again else []
         return catalogue.render(
-            lang, f"simulate.{name}", {"parts": "  ".join(parts), "total": total, "cost": cost(total)}
+            lang, f"simulate.{name}", {"parts": "  ".join(parts), "total": total, **cost(cost=total)}
         )  # fmt: skip
 
     months = max(texted.report.days, 1 / 24) / MONTH_DAYS
     sent, both = round(bill.sent / months), round((bill.sent + bill.received) / months)
     day, most = bill.worst
     budget = {
-        "sent": sent, "budget": bill.per_month, "budget_cost": cost(bill.per_month), "both": both, "cost": cost(both),
-        "most": most, "day": day,
+        "sent": sent, "budget": bill.per_month, "both": both, "most": most, "day": day,
+        **cost(budget_cost=bill.per_month, cost=both),
     }  # fmt: skip
     values = {"values": bill.values, "air": bill.lost_in_air, "lost": bill.lost}
     told = [
@@ -96,6 +112,8 @@ def lines(texted: Texted, lang: str) -> list[str]:
         catalogue.render(lang, "simulate.sms_month", budget),
         catalogue.render(lang, "simulate.sms_values", values),
     ]  # fmt: skip
+    if bill.price is None:
+        told.append(catalogue.render(lang, "simulate.sms_no_price", {}))
     if texted.outage_s:
         hours = round(texted.outage_s / 3600, 1)
         told.append(
@@ -110,7 +128,7 @@ def figures(texted: Texted) -> dict[str, Any]:
     found: dict[str, Any] = msgspec.to_builtins(texted.report)
     day, most = bill.worst
     found["sms"] = msgspec.to_builtins(bill) | {
-        "sent": bill.sent, "received": bill.received, "cost": round((bill.sent + bill.received) * bill.price, 2),
+        "sent": bill.sent, "received": bill.received, "cost": None if bill.price is None else round((bill.sent + bill.received) * bill.price, 2),
         "worst_day": day, "worst_day_sent": most, "outage_s": texted.outage_s, "outage_more": texted.more,
     }  # fmt: skip
     return found

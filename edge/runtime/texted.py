@@ -59,6 +59,6 @@ def box_facts(
         clock=clock.trust(), waiting=waiting, acked_utc_ms=sms.get("last_ack_utc_ms"), disk_percent=disk_percent,
         signal_percent=sms.get("signal"), operator=str(sms.get("operator") or ""), sent_today=budget.get("today"),
         per_day=budget.get("per_day"), sent_month=budget.get("month"), per_month=budget.get("per_month"),
-        cost=budget.get("cost"), currency=str(budget.get("currency") or ""),
+        cost=budget.get("cost") if budget.get("price") else None, currency=str(budget.get("currency") or ""),
         is_id_twice="duplicate_id" in problems,
     )  # fmt: skip

@@ -20,7 +20,8 @@ class Bill(msgspec.Struct, frozen=True):
     again: int
     came: dict[str, int]
     """ack: acknowledgements; nack: those that asked for something again; other: the pairing."""
-    price: float
+    price: float | None
+    """Of one message; None: nobody said."""
     currency: str
     per_month: int
     months: dict[str, int]
@@ -65,7 +66,7 @@ def bill_of(simulation: Simulation, gsm: Gsm, price: float | None = None) -> Bil
     values, lost = _compared(simulation, gsm)
     return Bill(
         out, len(octets) - len(set(octets)), gateway_said | {"other": max(0, came - sum(gateway_said.values()))},
-        sms.price if price is None else price, sms.currency, sms.per_month, months,
+        (sms.price or None) if price is None else price, sms.currency, sms.per_month, months,
         {name: day.sent for name, day in sorted(account.days.items())}, lost_in_air, values, lost,
     )  # fmt: skip
 

@@ -44,3 +44,22 @@ def test_the_figures_add_up_and_an_outage_loses_nothing(tmp_path: Path, capsys: 
     assert found["cost"] == round((found["sent"] + found["received"]) * 0.06, 2)
     assert (found["lost"], found["outage_s"]) == (0, 7200.0)
     assert found["values"] >= 17 * 4
+
+
+def test_a_price_that_nobody_said_is_not_told_as_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path(site(tmp_path))
+    path.write_text(path.read_text("utf-8").replace("price = 0.06\n", ""), "utf-8")
+    assert main(["simulate", str(path), "--days", "0.25", "--sms-loss", "0"]) == 0
+    told = capsys.readouterr().out
+    assert "0.00" not in told
+    assert "EUR" not in told
+    assert "price in [link.sms], or --sms-price" in told
+    assert main(["simulate", str(path), "--days", "0.25", "--sms-loss", "0", "--sms-price", "0", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["sms"]["cost"] == 0
+
+
+@pytest.mark.parametrize("words", [("--sms-price", "nan"), ("--sms-price", "-1"), ("--sms-loss", "101")])
+def test_a_price_or_a_loss_that_is_none_is_refused(words: tuple[str, str], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["simulate", site(tmp_path), *words])
+    assert left.value.code == 2

@@ -53,12 +53,18 @@ def test_what_the_link_knows_stands_in_credit_and_diag_and_what_nobody_knows_is_
     clock.advance(90_000)
     told: Mapping[str, Any] = {
         "signal": 70, "operator": "Orange F", "last_ack_utc_ms": None,
-        "budget": {"today": 3, "per_day": 12, "month": 61, "per_month": 90, "cost": 3.66, "currency": "EUR"},
+        "budget": {
+            "today": 3, "per_day": 12, "month": 61, "per_month": 90, "price": 0.06, "cost": 3.66, "currency": "EUR"
+        },
     }  # fmt: skip
     to = Speech("en", "b0042", "Gymnase Sud", UTC, UTC_MS)
     facts = box_facts(told, clock=clock, version="1.0.3", started_ms=1000)
     assert credit(to, facts) == "b0042: 61 of 90 SMS sent this month, 3.66 EUR. Today 3 of 12."
     assert diag(to, [], [], facts).splitlines()[0] == "vigie b0042 1.0.3 boot 1 up 1d01h"
+    unpriced = {**told, "budget": {**told["budget"], "price": 0.0, "cost": 0.0}}
+    assert credit(to, box_facts(unpriced, clock=clock, version="", started_ms=0)) == (
+        "b0042: 61 of 90 SMS sent this month. Today 3 of 12."
+    )
     unknown = box_facts({}, clock=clock, version="", started_ms=1000)
     assert credit(to, unknown) == "b0042: how many SMS were sent is not known."
     assert "gsm ?% sms ?/?" in diag(to, [], [], unknown)
