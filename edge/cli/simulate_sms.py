@@ -128,7 +128,8 @@ def figures(texted: Texted) -> dict[str, Any]:
     found: dict[str, Any] = msgspec.to_builtins(texted.report)
     day, most = bill.worst
     found["sms"] = msgspec.to_builtins(bill) | {
-        "sent": bill.sent, "received": bill.received, "cost": None if bill.price is None else round((bill.sent + bill.received) * bill.price, 2),
+        "sent": bill.sent, "received": bill.received,
+        "cost": None if bill.price is None else round((bill.sent + bill.received) * bill.price, 2),
         "worst_day": day, "worst_day_sent": most, "outage_s": texted.outage_s, "outage_more": texted.more,
     }  # fmt: skip
     return found
