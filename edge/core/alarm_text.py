@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge.core.alarm_view import AlarmView
-from edge.core.limit import NUMBERLESS, ON_QUALITY, STATES, excess
+from edge.core.limit import ON_QUALITY
 from edge.core.text import Text
 
 
@@ -39,16 +39,7 @@ def _what(alarm: AlarmView) -> Text:
     compared = {"kind": alarm.kind, "u": alarm.unit, **_known(v=alarm.value, at=alarm.at, diagnosis=alarm.diagnosis)}
     if isinstance(alarm.value, str):
         compared.pop("v", None)
-    key = "alarm_text.what_within" if _is_within(alarm) else "alarm_text.what"
-    return Text(key, {**where, **compared, **_known(word=alarm.word), **alarm.details})
-
-
-def _is_within(alarm: AlarmView) -> bool:
-    """Return whether the value is not beyond its limit now: in its deadband, its delay, latched, or over."""
-    value, at = alarm.value, alarm.at
-    if alarm.word or alarm.kind in {*NUMBERLESS, *STATES, "never_zero"}:
-        return False
-    return isinstance(value, int | float) and isinstance(at, int | float) and excess(alarm.kind, value, at) < 0
+    return Text("alarm_text.what", {**where, **compared, **_known(word=alarm.word), **alarm.details})
 
 
 def _since(alarm: AlarmView) -> Text:
