@@ -90,7 +90,8 @@ def value_of(register: Register, words: Sequence[int]) -> tuple[Value | None, st
     """Return the value that these words hold, before `scale`, and ""; or None and the reason why there is none.
 
     A state is given as the number of its word. A float that is no finite number is `not_a_number`, a code by which the
-    device says that it has nothing is `not_sent`, a state's number without a word `out_of_range`.
+    device says that it has nothing is `not_sent`, as is a counter of ones alone (taken at its word, the next reading
+    would be a rollover and four thousand million used), a state's number without a word `out_of_range`.
     """
     if len(words) != register.count:
         raise ValueError(f"{register.name}: {len(words)} words instead of {register.count}")
@@ -100,6 +101,8 @@ def value_of(register: Register, words: Sequence[int]) -> tuple[Value | None, st
     if register.type == "string":
         return data.split(b"\0", 1)[0].decode("latin-1").strip(), ""
     if register.missing and int.from_bytes(data, "big") in register.missing:
+        return None, "not_sent"
+    if register.kind == "counter" and min(data) == 0xFF:  # of a device that has not heard its meter yet
         return None, "not_sent"
     number = struct.unpack(">" + _CODES[register.type], data)[0]
     if register.type == "bits":

@@ -6,11 +6,13 @@ import math
 import struct
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.core.counter import Kept
+from hal import modbus_maps
 from hal.decode import modbus
 from hal.decode.modbus import Block, Register
 from hal.decode.register_guard import RegisterGuard
@@ -66,6 +68,27 @@ def test_a_code_for_no_value_is_never_a_value() -> None:
     assert modbus.value_of(late, [0x4974, 0x23F0]) == (None, "not_sent")  # 999999.0
     swapped = register("uint32", missing=(0xFFFF0000,), word_order="little")
     assert modbus.value_of(swapped, [0x0000, 0xFFFF]) == (None, "not_sent")
+
+
+@pytest.mark.parametrize("kind", ["uint16", "uint32", "uint64", "int32", "float32"])
+def test_a_counter_of_ones_alone_is_no_value_and_a_gauge_of_them_is_one(kind: Any) -> None:
+    ones = [0xFFFF] * modbus.size(kind)
+    counter = msgspec.structs.replace(register(kind), kind="counter")
+    assert modbus.value_of(counter, ones) == (None, "not_sent")
+    assert modbus.value_of(counter, [*ones[:-1], 0xFFFE])[1] == ("not_a_number" if kind == "float32" else "")
+    if kind.startswith("u"):
+        assert modbus.value_of(register(kind), ones) == (2 ** (16 * len(ones)) - 1, "")
+
+
+def test_a_device_that_says_ones_while_it_starts_is_no_rollover() -> None:
+    """A guard and an index behind it, as a point of the settings has them."""
+    made = modbus_maps.register_of("e", modbus_maps.Row(address=0, type="uint32", kind="counter"))
+    guard, kept = RegisterGuard(), Kept(1.0, made.wrap)
+    for number, words in enumerate(([0, 500], [0xFFFF, 0xFFFF], [0, 507])):
+        value, _ = modbus.value_of(made, words)
+        if value is not None and not guard.judge("p", float(value), number * 1000.0, made.wrap):
+            kept.advance(float(value))
+    assert kept.saved()["pending"] == 7
 
 
 def test_a_state_is_the_number_of_its_word_and_an_unknown_code_is_none() -> None:
