@@ -218,6 +218,7 @@ class Teleinfo:
         self._decoder.byte_ms = 10_000 / BAUD[end.mode]  # on a pty any speed gives valid groups
         if view is None:
             return
+        view.silent_reason = "no_frame"
         for change in view.frame(end):
             values: dict[str, Value] = {"label": change.label, "before": change.before, "after": change.after}
             self._notices.append(Notice("meter_changed", round(end.t_ms * 1e6), values))
@@ -236,7 +237,6 @@ class Teleinfo:
         was = self._lineup.several
         numbers = self._lineup.see(number, end.t_ms)
         if not numbers:
-            view.silent_reason = "no_frame"
             return view
         if not was:
             view.silent_reason = "several_meters"

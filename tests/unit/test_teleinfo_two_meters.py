@@ -15,6 +15,7 @@ from hal.drivers.teleinfo import Teleinfo
 from hal.drivers.teleinfo_options import TeleinfoOptions
 from hal.fake.meter_frames import Meter
 from hal.sample import BAD, GOOD
+from tests.unit.test_teleinfo_strangers import ICE_FRAME
 
 FIRST, SECOND = "041876199271", "041876199272"
 LABELS = {"historique": ("PAPP", "HCHP", "ADCO"), "standard": ("SINSTS", "EASF01", "ADSC")}
@@ -145,3 +146,17 @@ def test_a_frame_is_torn_where_a_number_may_be_lost(raw: bytes, why: str, torn: 
     assert is_torn(FrameEnd(0.0, "historique", True, [], [Rejected(raw, why)])) == torn
     assert not is_torn(FrameEnd(0.0, "historique", True, [], []))
     assert is_torn(FrameEnd(0.0, "historique", False, [], [])), "where it begins or ends nobody knows"
+
+
+def test_a_meter_that_took_a_strangers_place_and_falls_silent_is_silent_and_not_unsupported() -> None:
+    driver = Teleinfo("/dev/none", {"p": TeleinfoOptions(label="PAPP", meter=FIRST)})
+    wire: Any = Wire()
+    driver._line = wire
+    meter = Meter("historique", address=FIRST)
+    said = []
+    for number in range(120):
+        at_ms = number * 1500.0
+        wire.waiting = ICE_FRAME if number < 6 else meter.frame(at_ms) if number < 80 else b""
+        (sample,) = driver.read(["p"], round(at_ms * 1e6))
+        said.append(sample.reason)
+    assert (said[5], said[79], said[-1]) == ("not_supported", "", "no_frame")
