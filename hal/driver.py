@@ -127,6 +127,13 @@ class Shares(Protocol):
         """Return the seconds that a tick takes beside all `busy_s`, once for however many points are due."""
 
 
+class OfTheDevice(Protocol):
+    """Optional: a driver some of whose options are its device's and not the point's."""
+
+    one_each: ClassVar[tuple[str, ...]]
+    """Their names: settings in which two points of a device say different things are refused."""
+
+
 class Shows(Protocol):
     """Optional: a driver that can show what it read last, for `vigie explain`."""
 

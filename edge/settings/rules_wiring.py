@@ -29,6 +29,7 @@ def check_wiring(draft: Draft, faults: Faults) -> None:
     _check_pins(draft, faults)
     _check_addresses(draft, faults)
     _check_channels(draft, faults)
+    _check_devices(draft, faults)
     check_load(draft, faults)
     for output in draft.outputs:
         _check_bus_of_output(output, draft, faults)
@@ -240,6 +241,18 @@ def _check_channels(draft: Draft, faults: Faults) -> None:
         first = read.setdefault((row.good.get("bus"), row.good.get("driver"), row.device, repr(row.options)), row)
         if first is not row and not _is_noted_by_pin(row):
             faults.at_key(row.path, "fault.read_twice", owner=_owner(first), line=LineOf(first.path), device=row.device)
+
+
+def _check_devices(draft: Draft, faults: Faults) -> None:
+    """Note what two points say differently of the device that they share: one of them would not be heard."""
+    said: dict[tuple[Any, ...], PointRow] = {}
+    for row in draft.points:
+        names = getattr(row.driver, "one_each", ()) if row.device is not None and row.options is not None else ()
+        for name in (name for name in names if name in row.raw):
+            first = said.setdefault((row.good.get("bus"), row.device, name), row)
+            if getattr(first.options, name) != getattr(row.options, name):
+                at = LineOf(first.key(name))
+                faults.at_value(row.key(name), "fault.device_options", owner=_owner(first), device=row.device, line=at)
 
 
 def _is_noted_by_pin(row: PointRow) -> bool:

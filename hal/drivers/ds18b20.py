@@ -80,6 +80,7 @@ class Ds18b20:
 
     bus_kind: ClassVar[str] = "onewire"
     Options: ClassVar[type[msgspec.Struct]] = Ds18b20Options
+    one_each: ClassVar[tuple[str, ...]] = ("resolution",)
 
     @staticmethod
     def device(options: Ds18b20Options) -> str:
@@ -108,7 +109,7 @@ class Ds18b20:
         options = next(iter(points.values()))
         self._probe = options.probe
         self._family = options.probe[:2]
-        self._resolution = options.resolution
+        self._resolution = next((each.resolution for each in points.values() if each.resolution is not None), None)
         slopes = [each.slope_k_min for each in points.values() if each.slope_k_min is not None]
         self._slope_k_min = min(slopes, default=None)
         self._sensor: Any = None

@@ -54,6 +54,7 @@ class Scd4x:
 
     bus_kind: ClassVar[str] = "i2c"
     Options: ClassVar[type[msgspec.Struct]] = Scd4xOptions
+    one_each: ClassVar[tuple[str, ...]] = ("altitude_m", "pressure_hpa")
 
     @staticmethod
     def device(options: Scd4xOptions) -> str:

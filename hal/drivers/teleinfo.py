@@ -44,6 +44,7 @@ class Teleinfo:
 
     bus_kind: ClassVar[str] = "serial"
     Options: ClassVar[type[msgspec.Struct]] = TeleinfoOptions
+    one_each: ClassVar[tuple[str, ...]] = ("mode",)
     tick_s: ClassVar[float] = 1.0  # the port is drained this often: the kernel keeps 4 s of a standard meter
 
     @staticmethod

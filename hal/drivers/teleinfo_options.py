@@ -27,6 +27,8 @@ SECOND_SET: Final = {
     "EAP-1_i": "EAP-1_i2",
 }
 """A label of the first set of measures of a PME/PMI meter -> its name behind MESURES2."""
+SPEAKS: Final = {"historique": "historique", "standard": "standard", "pmepmi": "historique"}
+"""Mode of a label -> the mode of a line on which it comes."""
 _SENML: Final = {"VAh": ("kVAh", 0.001)}  # RFC 8798 knows kVAh only
 
 
@@ -70,6 +72,9 @@ class TeleinfoOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             raise ValueError(f"no meter sends the label {self.label!r}" + (f": is it {near[0]!r}?" if near else ""))
         if not found or (self.measures == 2 and self.label not in {*SECOND_SET, *SECOND_SET.values()}):
             raise ValueError(f"{self.label} is in the first set of measures only: leave `measures` out")
+        sent = {SPEAKS[label.mode] for label in found}
+        if self.mode != "auto" and self.mode not in sent:
+            raise ValueError(f"{self.label} comes in {' and '.join(sorted(sent))} mode only: leave `mode` out")
         known = [part.name for part in fields.parts(self.label)]
         if self.field and self.field not in known:
             words = f"one of {', '.join(known)}" if known else "only STGE and RELAIS have fields"

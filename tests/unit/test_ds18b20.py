@@ -342,6 +342,16 @@ def test_a_probe_whose_resolution_cannot_be_set_is_read_all_the_same(
     assert "Is a directory; check the rights of 28-3c01f0950a21/resolution" in caplog.text
 
 
+def test_a_resolution_that_any_of_a_probes_points_says_is_asked_for(tmp_path: Path) -> None:
+    bus = FakeOneWire(tmp_path / "w1")
+    bus.set(PROBE, 21.5)
+    points = {name: Ds18b20Options(probe=PROBE, resolution=bits) for name, bits in (("a", None), ("b", 9))}
+    driver = Ds18b20(bus.bus, points)
+    driver.open()
+    driver.read(["a"], 1)
+    assert (bus.folder / PROBE / "resolution").read_text().strip() == "9"
+
+
 @pytest.mark.parametrize("probe", ["", "28-3C01F0950A21", "28-3c01", "99-3c01f0950a21", "../../etc/passwd"])
 def test_what_is_no_probe_is_refused(probe: str) -> None:
     with pytest.raises(msgspec.ValidationError):

@@ -114,6 +114,15 @@ WIRING = [
         'point "door".max_per_s = 2',
         'differs from "water.cold" (line 14), which shares its pin',
     ),
+    (
+        LAB,
+        (
+            f'{LAB}\n[[point]]\nid="a"\nbus="air"\ndriver="scd4x"\nchannel="co2"\naltitude_m=100\n'
+            '[[point]]\nid="b"\nbus="air"\ndriver="scd4x"\nchannel="temperature"\naltitude_m=‸1100'
+        ),
+        'point "b".altitude_m = 1100',
+        'differs from "a" (line 41), which reads the same device (0x62): write it in one of them, or the same in both',
+    ),
 ]
 
 # T < half the shortest period: 3600 / (2 × pulses a unit × most units an hour)

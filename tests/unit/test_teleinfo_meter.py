@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hal.decode.teleinfo.frames import Decoder, FrameEnd
+from hal.drivers.teleinfo_options import TeleinfoOptions
 from hal.fake.meter import PtyMeter
 from hal.fake.meter_frames import Meter, Mode, local_time
 from tests.support import eventually
@@ -119,3 +121,15 @@ def test_a_line_that_nobody_reads_never_blocks_and_keeps_nothing_old(tmp_path: P
         assert line.port.exists()
     finally:
         line.close()
+
+
+@pytest.mark.parametrize(
+    ("label", "mode", "sent"),
+    [("EAST", "historique", "standard"), ("PAPP", "standard", "historique"), ("EA_s", "standard", "historique")],
+)
+def test_a_label_that_the_mode_does_not_send_is_refused(label: str, mode: Any, sent: str) -> None:
+    with pytest.raises(ValueError, match=f"{label} comes in {sent} mode only: leave `mode` out"):
+        TeleinfoOptions(label=label, mode=mode)
+    for each in ("auto", sent):
+        assert TeleinfoOptions(label=label, mode=each).mode == each  # type: ignore[arg-type]
+    assert TeleinfoOptions(label="DATE", mode=mode), "of both"
