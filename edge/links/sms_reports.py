@@ -106,6 +106,8 @@ class Reports:
         told_ms = told_ms if reached_ms is None else reached_ms
         while backlog and room > 0:
             begin_ms, end_ms = backlog[0]
+            # of a message that was sealed the end is reckoned from its base time: up to ten minutes too early
+            end_ms = start_of(end_ms + UNIT_S * 1000 - 1, self.schema.step_s, self._zone)
             older, reached_ms = self._cut(begin_ms, end_ms, Type.BACKLOG, begin_ms, {}, most=min(room, AT_ONCE))
             found += older
             room -= len(older)

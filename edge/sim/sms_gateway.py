@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from edge.upstream.gateway_rows import spans
 from sms.codec import decode, is_full
 from sms.forms import FACTS, MISSING_MAX, Ack, Events, body, form_of
 from sms.hello import is_in_the_clear
@@ -142,10 +143,7 @@ class SimGateway:
         return self.session.seal(Type.ACK, body(Ack(self.settled, missing[:MISSING_MAX], utc_s, is_test)))
 
     def values(self) -> dict[tuple[str, str, int], int]:
-        """Return all values by point, what and begin (UTC s), whatever the order in which the messages came.
-
-        Intervals of a local day are told apart by the base time plus so many times 24 hours: close enough to compare.
-        """
+        """Return all values by point, what and begin (UTC s), whatever the order in which the messages came."""
         found: dict[tuple[str, str, int], int] = {}
         known: dict[int, dict[int, int]] = {}
         for report in sorted(self.reports, key=lambda report: (report.header.base_s, report.header.counter)):
@@ -153,9 +151,10 @@ class SimGateway:
             columns = decode(schema, report.header, report.body)
             of_schema = known.setdefault(schema.id, {})
             whole = columns if is_full(report.body) else lifted(schema, columns, of_schema)
+            starts = [span.start_s for span in spans(schema, report.header)]
             for number, (channel, column) in enumerate(zip(schema.channels, whole, strict=True)):
-                for place, value in enumerate(column):
+                for start_s, value in zip(starts, column, strict=True):
                     if value is not None:
-                        found[channel.point, channel.what, report.header.base_s + place * schema.step_s] = value
+                        found[channel.point, channel.what, start_s] = value
                         of_schema[number] = value
         return found

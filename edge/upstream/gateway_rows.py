@@ -17,11 +17,12 @@ from edge.core.types import Record
 from edge.upstream.days import midnight_ms, zone
 from hal.sample import BAD, GOOD, UNCERTAIN
 from sms.schema import Channel, Schema
-from sms.wire import LOCAL_DAY, STEPS, Header, WireError
+from sms.wire import LOCAL_DAY, STEPS, UNIT_S, Header, WireError
 
 UNTOLD: Final = "untold"
 """Why a period has no value: the box says only that there was none."""
 GONE_BACK: Final = "meter_changed"
+HOUR_S: Final = 3600
 
 
 class Span(NamedTuple):
@@ -93,15 +94,20 @@ def rescaled(value: int, exponent: int, wanted: int) -> int:
 def spans(schema: Schema, header: Header) -> list[Span]:
     """Return the periods of a report. Raises WireError for a step code that is not known.
 
-    Local days are those of the site's zone, of 23 to 25 hours, from the one that has begun at the base time.
+    Local days are those of the site's zone, of 23 to 25 hours, from the one that has begun at the base time. Hours
+    begin with those of its clocks: of a zone such as Nepal's, 5:45 from UTC, five minutes after the base time.
     """
+    tz = zone(schema.tz)
     if header.step != LOCAL_DAY:
         step_s = STEPS[header.step] if header.step < len(STEPS) else 0
         if not step_s:
             raise WireError(f"step code {header.step} is not known for a report")
-        starts = [header.base_s + place * step_s for place in range(header.count + 1)]
+        first_s = header.base_s
+        if step_s >= HOUR_S:
+            offset = datetime.fromtimestamp(first_s, tz).utcoffset() or timedelta()
+            first_s += -int(offset.total_seconds()) % UNIT_S
+        starts = [first_s + place * step_s for place in range(header.count + 1)]
     else:
-        tz = zone(schema.tz)
         # the base is a multiple of 10 min at or before local midnight
         day = (datetime.fromtimestamp(header.base_s, UTC) + timedelta(seconds=599)).astimezone(tz).date()
         starts = [midnight_ms(tz, day + timedelta(days=place)) // 1000 for place in range(header.count + 1)]

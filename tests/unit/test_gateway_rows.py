@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.links.sms_columns import starts_of
+from edge.links.sms_reports import base_of
 from edge.upstream.gateway_rows import Held, Reached, Rows, Span, rows_of, spans
 from hal.sample import BAD, GOOD, UNCERTAIN
 from sms.schema import Channel, Schema
@@ -89,6 +92,18 @@ def test_local_days_have_23_24_and_25_hours() -> None:
         found = spans(SITE, Header(Type.DAILY, 1, 1, base_s=base_s, step=LOCAL_DAY, count=3))
         assert [(span.end_s - span.start_s) // 3600 for span in found] == lengths
         assert datetime.fromtimestamp(found[0].start_s, UTC) == day
+
+
+@pytest.mark.parametrize(("tz", "minutes"), [("Asia/Kathmandu", 15), ("Asia/Kolkata", 30), ("Pacific/Chatham", 15)])
+def test_hours_are_those_of_the_sites_clocks(tz: str, minutes: int) -> None:
+    zone = ZoneInfo(tz)
+    at_ms = int(datetime(2026, 11, 20, 9, 20, tzinfo=UTC).timestamp()) * 1000
+    starts = starts_of(at_ms, at_ms + 5 * 3_600_000, 3600, zone)
+    header = Header(Type.REPORT, 1, 1, base_s=base_of(starts[0]), step=HOUR, count=len(starts))
+    found = spans(replace(SITE, tz=tz), header)
+    assert [span.start_s * 1000 for span in found] == starts
+    assert {span.start_s // 60 % 60 for span in found} == {minutes}
+    assert {datetime.fromtimestamp(span.start_s, zone).minute for span in found} == {0}
 
 
 def test_a_step_that_is_not_known_is_named() -> None:
