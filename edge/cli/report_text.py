@@ -14,6 +14,7 @@ from edge.core.report import CostLine, GaugeLine, MeterLine, Report, RunLine
 from edge.core.series import JournalLine
 from edge.settings import event_text
 from edge.settings.amounts import money
+from edge.settings.event_text import is_doubtful
 from edge.settings.report_sms import local_day, month, named, percent
 
 NAME_WIDTH = 34
@@ -243,8 +244,10 @@ def health_lines(report: Report, say: Words) -> list[str]:
     if health.unclean:
         starts = f"{starts}, {say.count('report.unclean', health.unclean)}"
     return [
-        say("report.complete", share=MISSING if report.complete is None else percent(report.complete, say.lang)),
-        say("report.health", version=health.version, clock=health.clock),
+        say("report.nothing_due")
+        if report.complete is None
+        else say("report.complete", share=percent(report.complete, say.lang)),
+        say(f"report.{'doubt' if is_doubtful(health.clock) else 'health'}", version=health.version, clock=health.clock),
         *([] if health.store == "ok" else [say("report.store", why=health.store)]),
         *([links] if links else []),
         starts,

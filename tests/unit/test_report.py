@@ -236,6 +236,19 @@ def test_a_screen_of_80_columns_holds_it_in_both_languages() -> None:
         assert "ENOSPC" in text
 
 
+def test_a_box_whose_clock_nobody_vouches_for_is_not_said_to_be_right() -> None:
+    health = Health("0.1.0", 1, 0, "floor", "ok", {}, {})
+    undated = made(complete=None, health=health)
+    for lang, doubt, data in (
+        ("en", "nobody vouches for its time", "data: nothing was due yet"),
+        ("fr", "personne ne garantit son heure", "rien n'était encore attendu"),
+    ):
+        told = "\n".join(report_lines(undated, Words(lang)))
+        assert doubt in told
+        assert data in told
+        assert doubt not in "\n".join(report_lines(made(), Words(lang)))
+
+
 def test_a_page_escapes_what_people_wrote() -> None:
     page = report_page(made(site='<script>alert("x")</script>'), Words("en"))
     assert "<script" not in page
