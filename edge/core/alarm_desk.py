@@ -77,6 +77,7 @@ class AlarmDesk(Part):
         if limit is None or limit.spec.point != alarm.point:  # nothing could ever end it
             self.list.end(alarm, self.site.boot, now_ms)
             self._chatter.forget(alarm.limit)
+            self.site.outputs.follow(alarm.limit, now_ms, active=False)
             self._say("alarm_end", now_ms, alarm.point, {**which(alarm), "why": "limit_removed"})
         elif alarm.is_latched and not limit.spec.latch:
             self._finish(alarm, self._now(alarm, now_ms))

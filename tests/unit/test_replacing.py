@@ -269,6 +269,22 @@ def test_an_output_keeps_its_level_unless_its_pin_is_another() -> None:
     assert outputs.to_switch() == []
 
 
+def test_an_output_follows_its_limit_to_another_point() -> None:
+    """The alarm of the point that it watched before is over, and with it what it switched on."""
+    outputs = OutputList([pump()], boot=1, now_ms=0)
+    points = [gauge(), other(), pump().point]
+    rig = Rig(*points, high(30), outputs=outputs)
+    rig.each_second(0, 40)
+    assert outputs.to_switch() == [("pump", True)]
+    replace(rig, 1, *points, high(30, point="q"), outputs=[pump()])
+    rig.tick(1)
+    assert [event.values.get("why") for event in rig.events if event.kind == "alarm_end"] == ["limit_removed"]
+    assert outputs.to_switch() == [("pump", False)]
+    rig.cycle(2, sample(2, 40.0, point="q"))
+    rig.tick(2)
+    assert outputs.to_switch() == [("pump", True)]
+
+
 def test_an_order_ends_with_its_output_and_the_journal_hears_of_it() -> None:
     spec = pump(limit="")
     outputs = OutputList([spec], boot=1, now_ms=0)
