@@ -96,6 +96,18 @@ class Output:
         self._link_down_ms: int | None = now_ms if spec.link_lost_ms else None
         self._is_link_told = False
 
+    def go_on_from(self, before: Output) -> None:
+        """Take the place of an output of the same pin: what it was told, and what keeps it safe, still holds."""
+        self.level, self.since_ms, self.order = before.level, before.since_ms, before.order
+        self.acted = before.acted
+        if self.spec.source:  # who asks says it anew at its next step
+            self.asked = before.asked
+        if before.forced == MAX_ON and self.spec.max_on_ms:
+            self.forced = MAX_ON
+        if self.spec.link_lost_ms and before.spec.link_lost_ms:
+            self._link_down_ms, self._is_link_told = before._link_down_ms, before._is_link_told
+            self.forced = LINK_LOST if before.forced == LINK_LOST else self.forced
+
     # -- what it should be
 
     @property

@@ -121,7 +121,7 @@ class OutputList:
             output.link(now_ms, is_up=bool(self._links_up))
             self._read_ms[spec.id] = now_ms
             if was is not None and spec.id not in reopened:
-                output.level, output.since_ms, output.order = was.level, was.since_ms, was.order
+                output.go_on_from(was)
             else:
                 self._driven[spec.id] = spec.safe
                 output.order = None if was is None else outlives(was.order, spec.safe)

@@ -269,6 +269,45 @@ def test_an_output_keeps_its_level_unless_its_pin_is_another() -> None:
     assert outputs.to_switch() == []
 
 
+def test_an_output_whose_times_change_goes_on_by_what_its_program_or_a_rule_asked_for() -> None:
+    """A heater that must rest for a minute was switched off by the reload that said so."""
+    asked, held = pump(limit="", source="week"), pump(limit="", point=msgspec.structs.replace(pump().point, id="fan"))
+    outputs = OutputList([asked, held], boot=1, now_ms=0)
+    points = [asked.point, held.point]
+    rig = Rig(*points, outputs=outputs)
+    outputs.ask("pump", 0, level=True)
+    outputs.act("fan", 0, level=True)
+    rig.tick(1)
+    assert dict(outputs.to_switch()) == {"pump": True, "fan": True}
+    slower = [msgspec.structs.replace(one, min_off_ms=60_000) for one in (asked, held)]
+    replace(rig, 2, *points, outputs=slower)
+    rig.tick(2)
+    assert outputs.to_switch() == []
+    replace(rig, 3, *points, outputs=[msgspec.structs.replace(slower[0], source=""), slower[1]])
+    rig.tick(3)
+    assert outputs.to_switch() == [("pump", False)]
+
+
+def test_an_output_that_was_made_safe_stays_so_through_a_reload() -> None:
+    spec = pump(max_on_ms=5000, link_lost_ms=9000)
+    outputs = OutputList([spec], boot=1, now_ms=0)
+    rig = Rig(gauge(), spec.point, high(30), outputs=outputs)
+    outputs.link("mqtt", 0, is_up=True)
+    rig.each_second(0, 40, 40)
+    assert outputs.to_switch() == [("pump", True)]
+    rig.tick(6)
+    assert (outputs.by_id["pump"].forced, outputs.to_switch()) == ("max_on", [("pump", False)])
+    replace(rig, 7, gauge(), spec.point, high(30), outputs=[msgspec.structs.replace(spec, max_on_ms=6000)])
+    rig.tick(7)
+    assert (outputs.by_id["pump"].forced, outputs.to_switch()) == ("max_on", [])
+    outputs.link("mqtt", 8000, is_up=False)
+    replace(rig, 10, gauge(), spec.point, high(30), outputs=[spec])
+    rig.tick(16.9)
+    assert kinds(rig).count("output_safe") == 1
+    rig.tick(17.1)  # 9 s from where the link was lost, not from the reload
+    assert [event.values["why"] for event in rig.events if event.kind == "output_safe"] == ["max_on", "link_lost"]
+
+
 def test_an_output_follows_its_limit_to_another_point() -> None:
     """The alarm of the point that it watched before is over, and with it what it switched on."""
     outputs = OutputList([pump()], boot=1, now_ms=0)
