@@ -7,6 +7,7 @@ stands after a colon says how it is written:
 - `{why:reason}`: the value is itself a key, here of the table [reason]
 - `{v:=u}`: a quantity, in the unit that the value `u` names, as people read it (92.5 °C)
 - `{lasted_ms:duration}`: milliseconds as 47 min; `{step_ms:step}`: with its sign, as +47 min
+- `{count:alarm|alarms}`: the word that goes with so many, the number itself stands beside it
 - `{from:date}`: a local day such as 2026-02-01 as people write it; `{price:decimal}`: a text with the decimal mark
 - `[? … ]`: left out when one of the values in it is missing
 
@@ -18,7 +19,7 @@ from __future__ import annotations
 import gettext
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -173,6 +174,22 @@ def _filled(lang: str, template: str, values: Mapping[str, Any]) -> str:
     return _FIELD.sub(lambda field: _field(lang, values[field[1]], field[2] or "", values), template)
 
 
+def _plural(lang: str, number: str) -> int:
+    """Return which of a language's forms goes with a number as it is written; in French 0.4 and 1.5 go with 1.
+
+    >>> [_plural("en", text) for text in ("0", "1", "1.5", "1 214")]
+    [1, 0, 1, 1]
+    >>> [_plural("fr", text) for text in ("0", "1,5", "2")]
+    [0, 0, 1]
+    """
+    form: Callable[[int], int] = getattr(_translations(lang), "plural", lambda count: int(count != 1))
+    try:
+        count = abs(float(re.sub(r"\s", "", number).replace(",", ".")))
+    except ValueError:
+        return form(2)
+    return form(int(count)) if count.is_integer() or form(0) == form(1) else form(2)
+
+
 def _field(lang: str, value: Any, how: str, values: Mapping[str, Any]) -> str:
     if how == "duration" and isinstance(value, int | float):
         return duration(lang, value)
@@ -187,5 +204,5 @@ def _field(lang: str, value: Any, how: str, values: Mapping[str, Any]) -> str:
     if how.startswith("="):
         return quantity(lang, value, str(values.get(how[1:], "")))
     if how:
-        return word(lang, how, str(value))
+        return how.split("|")[_plural(lang, str(value))] if "|" in how else word(lang, how, str(value))
     return written(lang, value)

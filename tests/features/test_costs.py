@@ -68,7 +68,7 @@ def test_a_tariff_from_tomorrow_leaves_today_and_makes_tomorrow_dearer() -> None
     ("lang", "said"),
     [
         ("en", "tariff elec v2 holds from 1 Feb 2027 00:00 (HP 0.2146 HC 0.1696 EUR/kWh). Until then v1."),
-        ("fr", "tarif elec v2 actif le 1 févr. 2027 00:00 (HP 0,2146 HC 0,1696 EUR/kWh). Jusque là, v1."),
+        ("fr", "tarif elec v2 actif le 1 févr. 2027 00:00 (HP 0,2146 HC 0,1696 EUR/kWh). Jusque-là, v1."),
     ],
 )
 def test_a_tariff_from_upstream_is_answered_with_its_version_and_journaled(lang: str, said: str) -> None:

@@ -57,7 +57,7 @@ def test_a_dead_box_is_replaced_and_its_index_goes_on(tmp_path: Path, capsys: py
     with meter.box(old / "state", socket=tmp_path / "api.sock") as box:
         counted = meter.count(box, 120)
         assert main(["backup", str(file), "--socket", str(tmp_path / "api.sock")]) == 0
-    assert "box b0042, 1 counters, 2 devices" in capsys.readouterr().out
+    assert "box b0042, 1 counter, 2 devices" in capsys.readouterr().out
     assert file.stat().st_mode & 0o777 == 0o600
     found = written(file)
     assert (found.box, found.site, found.indexes) == ("b0042", "Gymnase Sud", {"water": counted})

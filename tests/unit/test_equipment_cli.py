@@ -105,7 +105,7 @@ def test_one_machine_is_shown_with_its_points_and_alarms(vigie: Any, desk: Desk)
     assert any("ALARM #1 HIGH" in line.upper() for line in lines)
     assert lines[-1].split()[:4] == ["!", "p", "31", "good"]
     shown = vigie("equipment", "pump")[1].splitlines()
-    assert "has run 0.2 h, 1 starts, runs now" in shown
+    assert "has run 0.2 h, 1 start, runs now" in shown
     assert "next service in 1 499.8 run hours" in shown
 
 

@@ -75,6 +75,6 @@ def test_check_says_how_many_days_that_is(lang: str, said: str) -> None:
     assert said in summary("site.toml", sized(1024), lang)
 
 
-@pytest.mark.parametrize(("lang", "said"), [("en", "about 0.2 days"), ("fr", "environ 0,2 jours")])
+@pytest.mark.parametrize(("lang", "said"), [("en", "about 0.2 days"), ("fr", "environ 0,2 jour")])
 def test_a_small_buffer_is_said_as_it_is(lang: str, said: str) -> None:
     assert said in summary("site.toml", sized(8), lang)

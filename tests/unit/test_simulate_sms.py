@@ -12,7 +12,7 @@ from edge.cli.main import main
 SITE = (Path(__file__).parents[2] / "config/sites/gsm-17.toml").read_text("utf-8")
 WORDS = {
     "en": ("SMS out  ", "SMS in   ", "out of a budget of 200 SMS 12.00 EUR", ", 0 lost"),
-    "fr": ("SMS émis   ", "SMS reçus  ", "sur un budget de 200 SMS 12,00 EUR", ", 0 perdues"),
+    "fr": ("SMS émis   ", "SMS reçus  ", "sur un budget de 200 SMS 12,00 EUR", ", 0 perdue"),
 }
 
 

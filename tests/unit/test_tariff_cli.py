@@ -73,7 +73,7 @@ def test_new_prices_are_answered_with_version_and_day(vigie: Any, desk: PricedDe
     )  # fmt: skip
     desk.lang = "fr"
     code, out, _err = vigie("tariff", "set", "elec", "--from", "2027-03-01", "subscription=16.20")
-    assert out == "tarif elec v3 actif le 1 mars 2027 00:00 (subscription 16,20 EUR). Jusque là, v2.\n"
+    assert out == "tarif elec v3 actif le 1 mars 2027 00:00 (subscription 16,20 EUR). Jusque-là, v2.\n"
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_files_that_are_not_the_boxs_stay_and_what_they_hold_is_found(tmp_path: 
     (state / "my-notes.txt").write_text(f"meter {METER} in the cellar")
     assert main(words(state, config, "--yes")) == 1
     told = capsys.readouterr().out
-    assert f"{METER}: 1 times, first in {state / 'my-notes.txt'} at 6" in told
+    assert f"{METER}: 1 time, first in {state / 'my-notes.txt'} at 6" in told
     assert (state / "my-notes.txt").read_text() == f"meter {METER} in the cellar"
     assert [path.name for path in state.iterdir()] == ["my-notes.txt"]
 
