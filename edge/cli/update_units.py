@@ -67,11 +67,15 @@ def confirmed(updating: Updating, socket: str | None) -> int:
     from edge.runtime.update_confirm import HOLD_S, WITHIN_S, confirm
 
     pause = threading.Event()
-    is_committed = confirm(
-        updating, lambda: asked("live", socket), now_s=time.monotonic, wait=pause.wait,
-        hold_s=float(os.environ.get("VIGIE_UPDATE_HOLD_S", HOLD_S)),
-        within_s=float(os.environ.get("VIGIE_UPDATE_WITHIN_S", WITHIN_S)),
-    )  # fmt: skip
+    try:
+        is_committed = confirm(
+            updating, lambda: asked("live", socket), now_s=time.monotonic, wait=pause.wait,
+            hold_s=float(os.environ.get("VIGIE_UPDATE_HOLD_S", HOLD_S)),
+            within_s=float(os.environ.get("VIGIE_UPDATE_WITHIN_S", WITHIN_S)),
+        )  # fmt: skip
+    except (OSError, ValueError) as exc:  # another machine; or what was found well can't be written: the way back
+        log.error("not committed: %s", exc)
+        return EXIT_FAILED
     return 0 if is_committed else EXIT_FAILED
 
 

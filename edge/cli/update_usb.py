@@ -11,6 +11,7 @@ import logging
 import os
 import stat
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,8 @@ MOUNTED: Final = Path("/run/vigie-usb")
 FOLDERS: Final = ("", "vigie")
 OPTIONS: Final = {"ext4": ",noload"}  # a journal is not replayed: nothing of the stick changes
 LEDS: Final = Path("/sys/class/leds")
+START_S: Final = 300.0
+"""So long after the machine's start a stick was in it before: nobody put it in now."""
 QUIET: Final = frozenset({"same", "older"})
 """A bundle that was taken long ago is no news each time its stick is plugged in."""
 
@@ -90,7 +93,7 @@ def from_stick(device: Path, updating: Updating, say: Words, restart: Callable[.
     """Install the newest bundle of a stick that is newer than what runs, and try it. Return 0 also where none is."""
     try:
         with mounted(device) as stick:
-            version = taken(stick, updating)
+            version = taken(stick, updating, is_start=time.clock_gettime(time.CLOCK_BOOTTIME) < START_S)
         if version is None:
             return 0
         updating.prepare_try()
@@ -106,8 +109,12 @@ def from_stick(device: Path, updating: Updating, say: Words, restart: Callable[.
     return 0
 
 
-def taken(stick: Path, updating: Updating) -> Version | None:
-    """Return the version that was installed from this folder, None where there is none for us. Raises UpdateError."""
+def taken(stick: Path, updating: Updating, *, is_start: bool = False) -> Version | None:
+    """Return the version that was installed from this folder, None where there is none for us. Raises UpdateError.
+
+    At a start (`is_start`) a version that was taken back is left alone: a stick that stays in would have it tried again
+    and again, for ever. Who puts the stick in while the box runs wants it tried once more.
+    """
     files = bundles(stick)
     if not files:
         return None
@@ -121,7 +128,13 @@ def taken(stick: Path, updating: Updating) -> Version | None:
             log.warning("%s: %s", file.name[:80], exc)
             if exc.code not in QUIET and bad is None:
                 bad = exc
-    chosen = newest(good, release.version)
+    back = updating.store.load().taken_back if is_start else ()
+    for file, version in good:
+        if str(version) in back:
+            log.warning(
+                "%s: %s was taken back; to try it again, put the stick in while the box runs", file.name[:80], version
+            )
+    chosen = newest(good, release.version, back)
     if chosen is not None:
         return updating.install(chosen[0]).version
     if bad is not None:

@@ -17,6 +17,7 @@ from edge.core.release import Version, version_of
 from edge.core.update_health import Before
 
 KEPT_NEWS: Final = 20
+KEPT_TAKEN_BACK: Final = 8
 Phase = Literal["installing", "installed", "trying", "tried"]
 Outcome = Literal["committed", "rolled_back", "refused"]
 
@@ -61,6 +62,8 @@ class UpdateState(msgspec.Struct, frozen=True):
     trial: Trial | None = None
     last: Last | None = None
     news: tuple[News, ...] = ()
+    taken_back: tuple[str, ...] = ()
+    """Versions that were tried and did not stay, the oldest of too many left out."""
     lost: Slot | None = None
     """The system that was committed and could not be started any more: the other one was taken in its place."""
 
@@ -155,7 +158,9 @@ def settled(
     why = trial.why or ("not_confirmed" if trial.phase == "tried" else "not_started")
     told = News(news_id, "update_rolled_back", {"version": trial.version, "slot": trial.slot, "why": why})
     last = Last("rolled_back", trial.version, why, utc_ms)
-    return Settled(msgspec.structs.replace(state, trial=None, last=last).said(told), without)
+    again = (*(each for each in state.taken_back if each != trial.version), trial.version)[-KEPT_TAKEN_BACK:]
+    state = msgspec.structs.replace(state, trial=None, last=last, taken_back=again)
+    return Settled(state.said(told), without)
 
 
 def public(state: UpdateState, slot: Slot | None, running: str, *, is_try: bool) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ bundles whose signature was checked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, TypeVar
 
 from edge.core.release import Version
@@ -27,7 +27,9 @@ def candidates(names: Iterable[str]) -> list[str]:
     return sorted(found, reverse=True)[:MOST_BUNDLES]
 
 
-def newest(found: Sequence[tuple[Where, Version]], least: Version) -> tuple[Where, Version] | None:
-    """Return the newest of these that is newer than `least`, None where none is."""
-    newer = [each for each in found if each[1] > least]
+def newest(
+    found: Sequence[tuple[Where, Version]], least: Version, but: Collection[str] = ()
+) -> tuple[Where, Version] | None:
+    """Return the newest of these that is newer than `least` and none of `but`, None where none is."""
+    newer = [each for each in found if each[1] > least and str(each[1]) not in but]
     return max(newer, key=lambda each: each[1], default=None)

@@ -100,7 +100,8 @@ class Updating:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep another update out. Raises UpdateError busy."""
+        """Keep another update out. Raises UpdateError: busy, no_data; no_slots on another installation."""
+        self.here()
         if not self.folder.is_dir():
             raise UpdateError("no_data", str(self.folder))
         fd = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.cli import update_units
 from edge.core.autoboot import Autoboot, octets
 from edge.core.release import Version, release_of, version_of
 from edge.core.types import EventBatch
@@ -214,8 +215,11 @@ def test_another_installation_and_a_card_without_data_say_so(box: Box, tmp_path:
     (box.root / "data/update").rmdir()
     assert refusal(box, box.bundle(NEW)) == "no_data"
     (box.root / "etc/vigie-release").unlink()
-    with pytest.raises(UpdateError, match="no_slots"):
-        box.updating().facts()
+    assert refusal(box, box.bundle(NEW)) == "no_slots", "not that a card lacks its data partition"
+    for ask in (box.updating().facts, box.updating().prepare_try):
+        with pytest.raises(UpdateError, match="no_slots"):
+            ask()
+    assert update_units.confirmed(box.updating(), None) == 1
 
 
 def test_a_version_installed_past_vigie_update_is_judged_all_the_same(box: Box) -> None:

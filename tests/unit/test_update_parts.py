@@ -335,6 +335,27 @@ def test_a_stick_brings_the_newest_and_old_ones_are_no_news(tmp_path: Path) -> N
     assert box.card.autoboot.tried == "b"
 
 
+def test_a_stick_that_stays_in_has_no_version_tried_twice_that_was_taken_back(tmp_path: Path) -> None:
+    box = Box(tmp_path / "box")
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    (stick / "x.raucb").write_text("0.3.0+1 vigie-rpi-arm64")
+    (stick / "y.raucb").write_text("0.2.0+1 vigie-rpi-arm64")
+    (stick / "w.raucb").write_text("damaged, which is said at each start")
+    for version in ("0.3.0+1", "0.2.0+1"):
+        assert str(taken(stick, box.updating(), is_start=True)) == version
+        box.updating().prepare_try()
+        box.card.start(is_try=True)
+        box.card.start()  # it did not stay
+        box.updating().settle()
+    for _ in range(3):
+        with pytest.raises(UpdateError, match="not_a_bundle"):
+            taken(stick, box.updating(), is_start=True)
+        box.card.start()
+        box.updating().settle()
+    assert str(taken(stick, box.updating())) == "0.3.0+1", "put in by somebody"
+
+
 def test_a_stick_with_wrong_bundles_alone_is_said_and_changes_nothing(tmp_path: Path) -> None:
     box = Box(tmp_path / "box")
     stick = tmp_path / "stick"
