@@ -25,7 +25,12 @@ while [ $# -gt 0 ]; do
     --gsm | --modbus | --display) wanted="$wanted ${1#--}" ;;
     --uninstall) action=uninstall ;;
     --purge) purge=yes ;;
-    --root) [ $# -gt 1 ] || stop "--root needs a folder"; root=${2%/}; shift ;;
+    --root)
+        if [ $# -lt 2 ] || [ ! -d "$2" ]; then stop "--root needs a folder that is there"; fi
+        root=$(cd "$2" && pwd)
+        root=${root%/}
+        shift
+        ;;
     --python) [ $# -gt 1 ] || stop "--python needs an interpreter"; python=$2; shift ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; stop "unknown option $1" ;;
@@ -63,6 +68,8 @@ check_place() {
 had() { cat "$program_dir/.complete" 2>/dev/null || true; }
 wants_gsm() { case " $wanted $(had) " in *" gsm "*) return 0 ;; esac; return 1; }
 
+no_packages() { stop "Debian's packages did not come, see above: is there a network? Nothing was changed."; }
+
 install_packages() {
     missing=''
     "$python" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3 python3-venv"
@@ -78,9 +85,9 @@ install_packages() {
     [ -z "$root" ] || stop "missing on this machine:$missing"
     say "installing Debian packages:$missing"
     export DEBIAN_FRONTEND=noninteractive
-    apt-get -qq update
+    apt-get -qq update || no_packages
     # shellcheck disable=SC2086 # a list of names
-    apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends $missing >/dev/null
+    apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends $missing >/dev/null || no_packages
 }
 
 # install_file FROM TO MODE: writes only what differs, and then whole or not at all.
@@ -119,7 +126,7 @@ install_environment() {
     fi
     say "filling /opt/vigie from requirements.lock (takes a minute or two)"
     scratch=$(mktemp -d)
-    trap 'rm -rf "$scratch"' EXIT
+    trap 'ended $?' EXIT
     rm -rf "$environment"
     mkdir -p "$root/opt"
     # our own package is built with the locked hatchling, in an environment that is thrown away
@@ -140,9 +147,14 @@ install_environment() {
     "$environment/bin/python" -m compileall -q "$environment/lib"
     echo "$extras" >"$environment/.complete"
     sync
-    ln -s "vigie-$print" "$program_dir.new"
+    ln -sfn "vigie-$print" "$program_dir.new" # a cut may have left one, and a plain link would go into its folder
     mv -T "$program_dir.new" "$program_dir"
     changed=yes
+}
+
+ended() {
+    rm -rf "$scratch"
+    [ "$1" = 0 ] || say "not finished, see above; packages come over the network. What ran before still runs: run it again." >&2
 }
 
 pip_in() {

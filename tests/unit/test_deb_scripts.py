@@ -153,6 +153,29 @@ def test_a_purge_leaves_what_install_sh_has_taken_over(known: Path) -> None:
     assert "vigie" in passwd(known)
 
 
+@pytest.mark.parametrize(("word", "goes_on"), [("upgrade", True), ("remove", False), ("deconfigure", False)])
+def test_who_waits_for_a_reboot_goes_on_over_an_upgrade(tmp_path: Path, word: str, goes_on: bool) -> None:
+    """What `vigie-reboot.timer` began once, a day after the machine's start, nobody would begin again."""
+    asked = tmp_path / "asked"
+    for name in ("deb-systemd-invoke", "systemctl"):
+        program = tmp_path / "programs" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f'#!/bin/sh\necho "$@" >>{asked}\n', encoding="utf-8")
+        program.chmod(0o755)
+    script = build.maintainer_script("prerm")
+    assert "\nis_running_here() {" in script
+    file = tmp_path / "prerm"
+    file.write_text(re.sub(r"\nis_running_here\(\) \{.*", "\nis_running_here() { true; }", script), encoding="utf-8")
+    done = subprocess.run(
+        ["/bin/sh", file, word, "9"], capture_output=True, text=True, check=False, timeout=30,
+        env={**os.environ, "DPKG_ROOT": str(tmp_path / "root"), "PATH": f"{tmp_path}/programs:{os.environ['PATH']}"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    stopped = asked.read_text("utf-8")
+    assert "stop vigie.service" in stopped
+    assert ("vigie-reboot.path" not in stopped) is goes_on
+
+
 def test_compiled_modules_go_with_what_they_were_made_of(unpacked: Path) -> None:
     compiled = unpacked / "opt/vigie/lib/hal/__pycache__"
     compiled.mkdir(exist_ok=True)

@@ -115,6 +115,57 @@ def copy(installed: Path, tmp_path: Path) -> Path:
     return shutil.copytree(installed, tmp_path / "root", symlinks=True)
 
 
+@pytest.fixture
+def quick(tmp_path: Path) -> Path:
+    """An interpreter that makes environments of nothing, for what does not depend on what is in them."""
+    program = tmp_path / "quick-python"
+    program.write_text(
+        f"""#!/bin/sh
+case "$*" in
+-VV) echo Python ;;
+"-m venv "*) mkdir -p "$3/bin" "$3/lib" && touch "$3/pyvenv.cfg" && ln -s {program} "$3/bin/python" ;;
+*" pip "*) if [ -e {tmp_path}/offline ]; then echo "no matching distribution" >&2; exit 1; fi ;;
+esac
+""",
+        encoding="utf-8",
+    )
+    program.chmod(0o755)
+    return program
+
+
+@NEEDS_ROOT
+def test_what_a_power_cut_left_of_the_last_step_leads_to_no_older_programs(tmp_path: Path, quick: Path) -> None:
+    root = made_up_root(tmp_path)
+    old = root / "opt/vigie-0123456789ab"
+    old.mkdir(parents=True)
+    (old / "pyvenv.cfg").touch()
+    for name in ("vigie", "vigie.new"):
+        (root / "opt" / name).symlink_to(old.name)
+    done = install(root, "--python", str(quick))
+    assert done.returncode == 0, done.stderr
+    current = (root / "opt/vigie").readlink().name
+    assert (root / "opt" / current / ".complete").exists()
+    assert {path.name for path in (root / "opt").iterdir()} == {"vigie", current}
+
+
+@NEEDS_ROOT
+def test_without_a_network_what_ran_still_runs_and_it_is_said_what_to_do(tmp_path: Path, quick: Path) -> None:
+    root = made_up_root(tmp_path)
+    (root / "opt/vigie-0123456789ab").mkdir(parents=True)
+    (root / "opt/vigie").symlink_to("vigie-0123456789ab")
+    (tmp_path / "offline").touch()
+    done = install(root, "--python", str(quick))
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "no matching distribution",
+        "vigie: not finished, see above; packages come over the network. What ran before still runs: run it again.",
+    ]
+    assert (root / "opt/vigie").readlink().name == "vigie-0123456789ab"
+    (tmp_path / "offline").unlink()
+    assert install(root, "--python", str(quick)).returncode == 0
+    assert install(root, "--python", str(quick)).stdout == "vigie: up to date\n"
+
+
 @NEEDS_ROOT
 @pytest.mark.slow(reason="fills an environment from the package index with --require-hashes")
 def test_user_has_the_groups_and_only_vigie_reads_the_data(installed: Path) -> None:
