@@ -19,11 +19,11 @@ import msgspec
 from edge.core.text import Text
 from edge.runtime.backup import settings_if_good
 from edge.runtime.card_secrets import keep_secret, own_print, secret_in
-from edge.runtime.identity import chosen, id_in, trusts_clock
+from edge.runtime.identity import chosen, trusts_clock
 from edge.runtime.restore import Plan, target
 from edge.runtime.restore_signs import ENDING, RESTORING, has_run, is_unfinished, own
 from edge.runtime.restoring import backup_in, finish, restored_into
-from edge.settings.card_bare import is_bare
+from edge.settings.card_bare import id_of, is_bare
 from edge.store.fs import RealFs
 from edge.store.ring import LockedError
 
@@ -82,7 +82,7 @@ def restore_from(
         here = config.read_text(encoding="utf-8") if config.is_file() else None
         is_nobodys = here is not None and is_bare(here)
         here = None if is_nobodys else here
-        wanted = box_id if box_id is not None else id_in(here or "")
+        wanted = box_id if box_id is not None else id_of(here or "")
         found = _found(places, wanted, named, is_new=not has_run(state))
         if isinstance(found, CardRestore):
             return found

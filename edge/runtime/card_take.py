@@ -12,7 +12,6 @@ nothing but vigie-errors.txt. A card that is as it was left writes nothing.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
@@ -23,7 +22,7 @@ from edge.core.text import Text
 from edge.runtime.card_read import SECRETS_AT, CardReader, Read
 from edge.runtime.card_state import CardMemory, CardState, KnownAct
 from edge.runtime.card_write import CardWriter
-from edge.settings.card_bare import bare_settings, id_of, is_bare, new_id
+from edge.settings.card_bare import bare_settings, id_of, is_bare, new_id, zone_of
 from edge.settings.card_choice import ERRORS, candidates, chosen
 from edge.settings.card_pages import LANGUAGES, errors_page, fault_line, is_same, stamp
 from edge.settings.card_text import CardText, Outcome, print_of
@@ -227,8 +226,7 @@ class Taking:
 
     def zone(self) -> str:
         """Return the time zone of the settings in force."""
-        found = re.search(r'^tz\s*=\s*"([^"]+)"', self._settings_text(), re.MULTILINE)
-        return found[1] if found else "Europe/Paris"
+        return zone_of(self._settings_text())
 
 
 def provisional(utc_s: int) -> Verdict:

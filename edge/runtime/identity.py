@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
+from edge.settings.card_bare import id_of, table_in
 from edge.settings.faults import SettingsError
 from edge.settings.flat import Change, changes, flat
 from edge.settings.load import loads
@@ -35,7 +36,7 @@ def chosen(backup: Backup, here: str | None, *, replace: bool, box_id: str = "")
     The id: the backup's where there is no file, the file's where there is one; or as `box_id` says: keep, backup, or
     an id of its own.
     """
-    own = "" if here is None else id_in(here)
+    own = "" if here is None else id_of(here)
     wanted = {"keep": own, "backup": backup.box, "": own}.get(box_id, box_id) or backup.box
     if here is None or (replace and backup.settings):
         if not backup.settings:
@@ -57,29 +58,14 @@ def _left(backup: Backup, here: str) -> Chosen:
     return Chosen(None, "left" if found else "same", found)
 
 
-def id_in(text: str) -> str:
-    """Return the box's id in a settings text, "" where it has none."""
-    return str(_box(text).get("id", ""))
-
-
 def trusts_clock(text: str) -> bool:
     """Return whether a settings text says that the machine's clock is kept right."""
-    return _box(text).get("trust_clock") is True
-
-
-def _box(text: str) -> dict[str, Any]:
-    import tomllib
-
-    try:
-        found = tomllib.loads(text).get("box", {})
-    except tomllib.TOMLDecodeError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    return table_in(text, "box").get("trust_clock") is True
 
 
 def with_id(text: str, box_id: str) -> str:
     """Return the settings with this id, else unchanged to the octet. Raises ValueError when it is no TOML."""
-    if id_in(text) == box_id:
+    if id_of(text) == box_id:
         return text
     import tomlkit
     from tomlkit.exceptions import TOMLKitError

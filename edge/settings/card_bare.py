@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import secrets
-from typing import Final
+from typing import Any, Final
 
 MARK: Final = "# made by the box itself: there was no vigie.toml on the card"
+ZONE: Final = "Europe/Paris"
 _LETTERS: Final = "abcdefghjkmnpqrstvwxyz23456789"
 
 
@@ -30,6 +30,21 @@ def is_bare(text: str) -> bool:
 
 
 def id_of(text: str) -> str:
-    """Return the box id that stands in such settings; empty where it can't be found."""
-    found = re.search(r'^id = "([a-z0-9-]{1,32})"', text, re.MULTILINE)
-    return found[1] if found else ""
+    """Return the box id that stands in a settings text; empty where it has none."""
+    return str(table_in(text, "box").get("id", ""))
+
+
+def zone_of(text: str) -> str:
+    """Return the time zone that stands in a settings text, else the one that holds where none is written."""
+    return str(table_in(text, "site").get("tz", "")) or ZONE
+
+
+def table_in(text: str, name: str) -> dict[str, Any]:
+    """Return a table of a settings text, empty where it has none or is no TOML. Nothing of it is checked."""
+    import tomllib
+
+    try:
+        found = tomllib.loads(text).get(name, {})
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

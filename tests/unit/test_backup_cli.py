@@ -14,8 +14,9 @@ from edge.cli.main import main
 from edge.core.types import RecordBatch
 from edge.runtime.backup import backup_of
 from edge.runtime.compared import compared
-from edge.runtime.identity import chosen, id_in, with_id
+from edge.runtime.identity import chosen, with_id
 from edge.runtime.stores import Stores
+from edge.settings.card_bare import id_of
 from edge.settings.load import load
 from edge.store.backup_file import Backup, decode, encode
 from edge.store.fs import RealFs
@@ -247,7 +248,7 @@ def test_settings_that_are_there_stay_and_the_differences_are_said(tmp_path: Pat
     told = capsys.readouterr().out
     assert "box.id: b0099 -> b0042" in told
     assert "site.name: Gymnase Nord -> Gymnase Sud" in told
-    assert id_in(config.read_text()) == "b0099"
+    assert id_of(config.read_text()) == "b0099"
     assert main([*words, "--force", "--settings"]) == 0
     assert config.read_text() == SETTINGS.replace("b0042", "b0099"), "replaced, and still this box"
 
@@ -273,16 +274,16 @@ def test_whose_id_a_restored_box_has(
     text = None if here is None else SETTINGS.replace("b0042", here)
     answer = chosen(backup(), text, replace=replace, box_id=box_id)
     assert answer.outcome == outcome
-    assert (None if answer.text is None else id_in(answer.text)) == found
+    assert (None if answer.text is None else id_of(answer.text)) == found
 
 
 def test_a_backup_without_settings_writes_none_and_an_unreadable_file_stays() -> None:
     assert chosen(backup(settings=""), None, replace=False).outcome == "none"
     assert chosen(backup(settings=""), SETTINGS, replace=True).outcome == "left"
     assert chosen(backup(), "[box", replace=False).outcome == "unread"
-    assert id_in("") == id_in("[box") == id_in("box = 5") == ""
+    assert id_of("") == id_of("[box") == id_of("box = 5") == ""
     assert with_id(SETTINGS, "b0042") == SETTINGS
-    assert id_in(with_id("", "b1")) == "b1"
+    assert id_of(with_id("", "b1")) == "b1"
 
 
 def test_an_id_that_no_box_can_have_is_refused(tmp_path: Path, capsys: Any) -> None:

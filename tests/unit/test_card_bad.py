@@ -174,3 +174,13 @@ def test_any_octets_are_one_message_and_never_an_exception(content: bytes) -> No
     assert verdict.first["en"]
     assert rig.on_card(ERRORS).count("\r\n--\r\n") == 1
     assert loads(rig.on_box())
+
+
+def test_the_page_names_the_box_and_the_hour_of_its_settings_however_they_are_written(rig: Rig) -> None:
+    point, rest = GOOD[GOOD.index("[[point]]") : GOOD.index("[start]")], GOOD[: GOOD.index("[[point]]")]
+    head = rest.replace('id = "b0042"', "id='b0042'").replace('lang = "fr"', "lang = 'fr'\ntz='Indian/Reunion'")
+    rig.put("vigie.toml", point + head)
+    assert rig.take().state == "applied"
+    rig.put("vigie.toml", "broken")
+    rig.take()
+    assert rig.on_card(ERRORS).startswith("\ufeffvigie-errors.txt, 20/11/2026 13:13, box b0042\r\n")
