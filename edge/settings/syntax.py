@@ -42,6 +42,9 @@ _KEYS: Final = (
     ("Expected ']", "syntax.header"),
 )
 
+_AT_ONE_CHARACTER: Final = frozenset(
+    {"syntax.value", "syntax.equals", "syntax.rest", "syntax.key", "syntax.statement", "syntax.header", "syntax.other"}
+)
 _OPEN: Final = ("syntax.open_text", "syntax.open_array", "syntax.open_table")
 
 
@@ -97,7 +100,11 @@ def _fault(message: str, lines: list[str]) -> Fault:
     else:
         line, column = len(lines), len(lines[-1]) + 1
     key = next((key for start, key in _KEYS if what.startswith(start)), "syntax.other")
-    if key in {"syntax.equals", "syntax.statement"} and not lines[line - 1][column - 1 : column].isascii():
+    values = {"detail": what}
+    at = lines[line - 1][column - 1 : column]
+    if key in _AT_ONE_CHARACTER and not at.isprintable():  # also the fixed spaces of text programs and web pages
+        key, values = "syntax.invisible", {"code": f"U+{ord(at):04X}"}
+    elif key in {"syntax.equals", "syntax.statement"} and not at.isascii():
         key = "syntax.accent"
     elif key in _OPEN:
         line = _opening_line(lines, line)
@@ -107,7 +114,7 @@ def _fault(message: str, lines: list[str]) -> Fault:
         column = len(lines[line - 1]) - len(lines[line - 1].lstrip()) + 1
     elif key == "syntax.backslash":  # and behind the escape
         column -= 2
-    return Fault(line, column, "", key, {"detail": what}, source=shown_line(lines, line))
+    return Fault(line, column, "", key, values, source=shown_line(lines, line))
 
 
 def _opening_line(lines: list[str], noticed: int) -> int:
