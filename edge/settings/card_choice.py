@@ -14,7 +14,11 @@ ERRORS: Final = "vigie-errors.txt"
 STATUS: Final = "vigie-status.txt"
 
 _NAME: Final = re.compile(r"vigie ?(\(\d{1,3}\))?\.toml(\.txt)?", re.IGNORECASE)
-_NEAR: Final = re.compile(r"vigie(?!-)[^/]{0,40}\.(toml|txt|tml|tom|rtf|docx?|odt|ini|conf)", re.IGNORECASE)
+_NEAR: Final = re.compile(
+    r"vigie(?!-)[^/]{0,40}\.(toml|txt|tml|tom|rtf|docx?|odt|ini|conf)|[^./][^/]{0,80}\.(toml|tml|tom)[^/]{0,9}",
+    re.IGNORECASE,
+)
+_OURS: Final = re.compile(r"vigie-example\.toml|.*\.tmp", re.IGNORECASE)
 
 
 def candidates(names: Iterable[str]) -> list[str]:
@@ -31,8 +35,11 @@ def misnamed(names: Iterable[str]) -> str:
 
     >>> misnamed(["LISEZMOI.txt", "vigie-status.txt", "vigie.txt"]), misnamed(["vigie.toml", "vigie-example.toml"])
     ('vigie.txt', '')
+    >>> misnamed(["Copie de vigie.toml"]), misnamed(["b0042.toml.txt"]), misnamed(["._vigie.toml", "vigie.toml.tmp"])
+    ('Copie de vigie.toml', 'b0042.toml.txt', '')
     """
-    return next((name for name in sorted(names) if _NEAR.fullmatch(name) and not _NAME.fullmatch(name)), "")
+    meant = (name for name in sorted(names) if _NEAR.fullmatch(name) and not _OURS.fullmatch(name))
+    return next((name for name in meant if not _NAME.fullmatch(name)), "")
 
 
 def chosen(prints: Mapping[str, str], taken: str, earlier: Iterable[str]) -> list[str]:
