@@ -35,6 +35,8 @@ class Entry(msgspec.Struct, omit_defaults=True):
     expires_s: float = 1e18
     due_s: float = 0.0
     copies: int = 0
+    refused: int = 0
+    """Of them those to which the network said no, for now."""
     day: str = ""
     """On which the copy that is underway was counted; empty: none is."""
     sent_utc_s: int = 0

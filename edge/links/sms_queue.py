@@ -24,8 +24,13 @@ from edge.links.sms_unproven import Unproven
 from sms.mailbox import Mailbox, Outcome
 
 AGAIN_S: Final = (60.0, 300.0, 1800.0, 7200.0, 21_600.0)  # after a failure; the last one again and again
-AGAIN_PRESSING_S: Final = (20.0, 60.0, 120.0, 300.0, 600.0)
+AGAIN_PRESSING_S: Final = (20.0, 60.0, 120.0, 300.0, 600.0, 600.0, 600.0, 600.0, 1800.0)
 COPIES: Final = 8
+"""Of which nothing is known, or that can never be taken: each may cost."""
+REFUSED_MOST: Final = 200
+"""Of what presses, copies to which the network said no: it may be away for days, and takes no money for that."""
+FOR_GOOD: Final = frozenset({1, 28, 30, *range(95, 112), *range(300, 306)})
+"""+CMS ERROR of a number or a message that is none (3GPP TS 24.011 annex E-2, TS 27.005 §3.2.5): no waiting helps."""
 UNHEARD_S: Final = 86_400.0  # after its validity a message of which nothing was heard is given up
 WAITING: Final = 500
 HANDED_AGAIN_S: Final = 300.0
@@ -192,7 +197,10 @@ class Queue:
         entry.day = ""
         entry.due_s = now_s + pauses[min(entry.copies, len(pauses)) - 1]
         self._contents.is_changed = True
-        if entry.copies >= COPIES or entry.due_s >= entry.expires_s:
+        if entry.is_pressing and outcome.code is not None and outcome.code not in FOR_GOOD:
+            entry.refused += 1
+        is_tried = entry.copies - entry.refused >= COPIES or entry.refused >= REFUSED_MOST
+        if is_tried or entry.due_s >= entry.expires_s:
             self._end(entry, now_s, "failed")
 
     def _expire(self, now_s: float) -> None:

@@ -193,6 +193,41 @@ def test_a_message_that_always_fails_is_given_up_after_so_many_copies() -> None:
     assert bench.queue.account.month("2026-11-20").sent + bench.queue.account.month("2026-12-01").sent == COPIES
 
 
+def refused_for(bench: Bench, seconds: float, code: int | None) -> int:
+    """Let the network refuse everything for so long; return how often."""
+    end_s, count = bench.now_s + seconds, 0
+    while bench.now_s < end_s:
+        bench.step(5)
+        for key in list(bench.mailbox.waiting):
+            bench.mailbox.refuse(key, code)
+            count += 1
+    return count
+
+
+@pytest.mark.parametrize("code", [331, 38, 500])
+def test_an_alarm_waits_for_a_network_that_is_away_for_hours(code: int) -> None:
+    bench = Bench()
+    bench.offer("a", "alarm", text="ALARM", octets=b"", expires_s=bench.now_s + 604_800)
+    bench.offer("b", "answer", text="STATUS", octets=b"", expires_s=bench.now_s + 3600)
+    tries = refused_for(bench, 5 * 3600, code)
+    assert tries < 30, "each stops what else the modem could do"
+    bench.start()  # a power cut: the count is on the card
+    refused_for(bench, 3600, code)
+    assert bench.leave_all() == []
+    bench.step(1800)
+    assert [key.partition("#")[0] for key in bench.leave_all()] == ["a"]
+    assert bench.queue.account.days["2026-11-20"].sent == 1, "the network takes no money for a no"
+    assert ("b", "failed") in bench.fates, "nobody waits for an answer for so long"
+
+
+@pytest.mark.parametrize("code", [None, 1, 304])
+def test_an_alarm_to_a_number_that_is_none_or_that_may_have_left_is_given_up(code: int | None) -> None:
+    bench = Bench()
+    bench.offer("a", "alarm", text="ALARM", octets=b"", expires_s=bench.now_s + 604_800)
+    assert refused_for(bench, 5 * 3600, code) == COPIES
+    assert bench.fates == [("a", "handed"), ("a", "failed")]
+
+
 def test_what_is_not_worth_sending_any_more_is_refused_or_taken_back() -> None:
     bench = Bench(per_day=1)
     bench.offer("a", "alarm", expires_s=bench.now_s + 3600)
