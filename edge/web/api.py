@@ -167,7 +167,7 @@ def _command(request: Any) -> Command:
         raise RefusedError(413, "too_long", f"a command has at most {BODY_MAX} bytes")
     try:
         command = msgspec.json.decode(body, type=Command)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:  # ValidationError is a DecodeError too
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:  # ValidationError is a DecodeError too
         raise RefusedError(400, "bad_command", str(exc)) from exc
     for name in ("id", "verb", "author"):
         if len(getattr(command, name)) > WORD_MAX:

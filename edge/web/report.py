@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from edge.core.report import Length
 from edge.web.refusal import RefusedError
 
+YEARS: Final = range(1971, 9999)  # the days beside it, and their instants, can be told too
 DAYS_AGO: Final = {"today": 0, "aujourd'hui": 0, "yesterday": 1, "hier": 1}
 
 
@@ -33,6 +34,8 @@ def page(desk: Desk, asked: Mapping[str, str]) -> Any:
     today = datetime.fromtimestamp(box["utc_ms"] / 1000, ZoneInfo(box["site"]["tz"])).date()
     try:
         day = _month(asked["month"], today) if length == "month" else _day(asked.get("day", "yesterday"), today)
+        if day.year not in YEARS:
+            raise ValueError(day)
     except ValueError:
         raise RefusedError(400, f"no_{length}", f"{asked[length]} is no {length}") from None
     try:

@@ -309,7 +309,8 @@ def test_a_day_or_a_month_is_asked_of_the_box(path: Path, desk: Reporting, capsy
 def test_what_can_not_be_reported_is_said(path: Path, desk: Reporting, capsys: pytest.CaptureFixture[str]) -> None:
     for words, said in (
         (("--day", "tomorow"), "tomorow is no day"), (("--month", "2026-13"), "2026-13 is no month"),
-        (("--month", ""), "is no month"),
+        (("--month", ""), "is no month"), (("--day", "9999-12-31"), "is no day"),
+        (("--day", "0001-01-01"), "is no day"), (("--month", "9999-12"), "is no month"),
     ):  # fmt: skip
         assert vigie(path, *words) == 2
         assert said in capsys.readouterr().err
