@@ -22,6 +22,7 @@ NEWEST_S: Final = 1.0
 REPEAT_ENTRIES: Final = 20  # a repeat only asks whether somebody is there
 PAUSE_S: Final = 60.0
 PAUSE_MOST_S: Final = 900.0
+LEAST_PAYLOAD: Final = 512  # a broker that refuses messages as small as this is to blame, and not the entry in it
 UNREADABLE_S: Final = 15.0  # a card that could not be read is tried again after this
 LAST_SEQ: Final = 2**62
 
@@ -56,6 +57,8 @@ class Outbox(Generic[Entry]):
         self.undated_boot: int | None = None
         """The start whose clock entry is missing, while it holds up the stream."""
         self.is_paused_by_acl = False
+        self.is_paused_by_size = False
+        """Whether the broker would not take so small a message that hardly any entry fits."""
         self.is_unreadable = False
         """Whether the card would not let the log be read, the last time that was tried."""
         self.alone: int | None = None
@@ -70,6 +73,7 @@ class Outbox(Generic[Entry]):
         self._newest_s = 0.0
         self._pause_s = 0.0
         self._paused_until_s = 0.0
+        self._stated_payload = cutter.max_payload
 
     # -- a connection begins and ends
 
@@ -78,7 +82,7 @@ class Outbox(Generic[Entry]):
         held = self.reader.first_seq() - 1
         cursor = self.reader.cursor(self._consumer)
         self.window.begin(max(min(cursor, self._told), min(cursor, held)), now_s)
-        self._cutter.max_payload = max_payload
+        self._cutter.max_payload = self._stated_payload = max_payload
         self._newest_s = now_s - NEWEST_S
         self._paused_until_s = 0.0
         self.undated_boot = None
@@ -117,15 +121,15 @@ class Outbox(Generic[Entry]):
         if self._is_newest_due(now_s):
             start = max(self.reader.next_seq() - MAX_ENTRIES, self.window.top() + 1)
             oldest, self.undated_boot = self.undated_boot, None
-            parcel = self._parcel(origin, start, LAST_SEQ)
+            parcel = self._parcel(origin, start, LAST_SEQ, now_s)
             self._newest_s, self._undated_newest, self.undated_boot = now_s, self.undated_boot, oldest
             if parcel is not None:
                 return parcel
         if not self.window.has_room(now_s):
             return None
-        return self._backlog(origin, others_in_flight=others_in_flight)
+        return self._backlog(origin, now_s, others_in_flight=others_in_flight)
 
-    def _backlog(self, origin: Origin, *, others_in_flight: bool) -> Parcel | None:
+    def _backlog(self, origin: Origin, now_s: float, *, others_in_flight: bool) -> Parcel | None:
         start = self.window.next_seq()
         if self._is_undated_still(start):
             return None
@@ -143,7 +147,7 @@ class Outbox(Generic[Entry]):
         end = LAST_SEQ if following is None else following - 1
         if suspect is not None:
             end = min(end, suspect.last)
-        return self._parcel(origin, start, self._suspects.end_before(start, end), is_alone=is_alone)
+        return self._parcel(origin, start, self._suspects.end_before(start, end), now_s, is_alone=is_alone)
 
     def _start_of_another(self, start: int) -> int:
         """Return where something begins that is not under suspicion like the entry at `start`; `start` if nothing."""
@@ -161,7 +165,7 @@ class Outbox(Generic[Entry]):
 
     def _repeat(self, origin: Origin, now_s: float) -> Parcel | None:
         self.window.repeated(now_s)
-        return self._parcel(origin, self.window.acked + 1, LAST_SEQ, REPEAT_ENTRIES, is_repeat=True)
+        return self._parcel(origin, self.window.acked + 1, LAST_SEQ, now_s, REPEAT_ENTRIES, is_repeat=True)
 
     def _is_newest_due(self, now_s: float) -> bool:
         if now_s - self._newest_s < NEWEST_S or self._suspects:
@@ -174,11 +178,14 @@ class Outbox(Generic[Entry]):
         return self.reader.next_seq() - start > DRAINING_FROM
 
     def _parcel(
-        self, origin: Origin, start: int, end: int, most: int = MAX_ENTRIES,
+        self, origin: Origin, start: int, end: int, now_s: float, most: int = MAX_ENTRIES,
         *, is_repeat: bool = False, is_alone: bool = False,
     ) -> Parcel | None:  # fmt: skip
         outcome = self._cutter.prepare(origin, start, end, most)
         while isinstance(outcome, TooLarge):
+            if self._cutter.max_payload < LEAST_PAYLOAD:
+                self._pause_by_size(now_s)
+                return None
             self._park(outcome.seq, "too_large")
             outcome = self._cutter.prepare(origin, start, end, most)
         if isinstance(outcome, Undated):
@@ -211,7 +218,7 @@ class Outbox(Generic[Entry]):
         if shipment is None:
             return False
         self._pause_s = 0.0
-        self.is_paused_by_acl = False
+        self.is_paused_by_acl = self.is_paused_by_size = False
         if self._suspects:
             self._suspects.clear(shipment.first, shipment.last)
             self._suspects.took_another()
@@ -220,7 +227,9 @@ class Outbox(Generic[Entry]):
 
     def _refused(self, shipment: Shipment, reason: int, now_s: float) -> None:
         if reason == TOO_LARGE:
-            if shipment.first == shipment.last:
+            if shipment.size < LEAST_PAYLOAD and shipment.first == shipment.last:
+                self._pause_by_size(now_s)
+            elif shipment.first == shipment.last:
                 self._park(shipment.first, "too_large")
             else:  # this limit is not in CONNACK: it is found by halving
                 self._cutter.max_payload = max(shipment.size // 2, 64)
@@ -228,10 +237,19 @@ class Outbox(Generic[Entry]):
         if reason not in {NOT_AUTHORIZED, QUOTA_EXCEEDED}:
             for seq in self._suspects.accuse([(shipment.first, shipment.last)]):
                 self._park(seq, "parked")
-        self._pause_s = min(max(2 * self._pause_s, PAUSE_S if reason in {NOT_AUTHORIZED, QUOTA_EXCEEDED} else 1.0),
-                            PAUSE_MOST_S)  # fmt: skip
-        self._paused_until_s = now_s + self._pause_s
+        self._pause(PAUSE_S if reason in {NOT_AUTHORIZED, QUOTA_EXCEEDED} else 1.0, now_s)
         self.is_paused_by_acl = reason == NOT_AUTHORIZED
+
+    def _pause(self, least_s: float, now_s: float) -> None:
+        """Send nothing for a while, longer each time."""
+        self._pause_s = min(max(2 * self._pause_s, least_s), PAUSE_MOST_S)
+        self._paused_until_s = now_s + self._pause_s
+
+    def _pause_by_size(self, now_s: float) -> None:
+        """Wait for somebody to raise the broker's limit; then it is found anew."""
+        self._pause(PAUSE_S, now_s)
+        self.is_paused_by_size = True
+        self._cutter.max_payload = self._stated_payload
 
     def acknowledged(self, seq: int, now_s: float) -> bool:
         """Take the consumer's word for `seq`; return True when it knows less than was acknowledged before."""

@@ -167,6 +167,8 @@ class Traffic:
         boxes = (self.events, self.records)
         if any(box.is_paused_by_acl for box in boxes):
             found.add("acl")
+        if any(box.is_paused_by_size for box in boxes):
+            found.add("small_messages")
         if any(box.is_unreadable for box in boxes):
             found.add("store_unreadable")
         if self._undated_for_s(now_s) >= UNDATED_S:

@@ -191,8 +191,8 @@ def test_every_code_of_a_link_stands_in_the_page_with_its_meaning() -> None:
     told = {row[0].strip("`"): row[2] for row in table("Codes of a link")}
     assert told.items() >= CODES.items()
     assert set(told) - set(CODES) == {
-        "undated", "unacknowledged", "duplicate_id", "document_too_large", "store_degraded", "mailbox", "modem",
-        "unpaired",
+        "undated", "unacknowledged", "duplicate_id", "document_too_large", "small_messages", "store_degraded",
+        "mailbox", "modem", "unpaired",
     }  # fmt: skip
 
 

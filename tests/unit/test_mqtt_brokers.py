@@ -104,3 +104,23 @@ def test_a_card_that_cannot_be_read_holds_up_its_log_alone_and_is_said_until_it_
     bench.run(30, each_s=5)
     assert consumer.seqs("9f3c21aa") == list(range(1, 11))
     assert bench.status()["problems"] == []
+
+
+@pytest.mark.parametrize("is_stated", [True, False])
+def test_a_broker_that_takes_only_tiny_messages_costs_no_entry_and_is_said(is_stated: bool) -> None:
+    bench, consumer = Bench(), FakeConsumer()
+    bench.broker.listener = consumer
+    if is_stated:
+        bench.broker.limits = Connected(max_packet=60)
+    else:
+        bench.broker.judge = lambda topic, body: 0x95 * (batches_of(topic, body) and len(body) > 40)
+    bench.write(1000)
+    bench.run(3600, each_s=10)
+    assert "small_messages" in bench.link.status()["problems"]
+    assert len(bench.broker.batches()) < 1000, "it is asked again seldom"
+    bench.broker.judge, bench.broker.limits = (lambda *_: 0), Connected()
+    if is_stated:
+        bench.connection.lose()  # what it states holds for a connection
+    bench.run(1000, each_s=20)
+    assert (consumer.seqs("9f3c21aa"), consumer.gaps) == (list(range(1, 1001)), [])
+    assert bench.link.status()["problems"] == []
