@@ -8,17 +8,18 @@ from __future__ import annotations
 import argparse
 import fcntl
 import logging
+import re
 import select
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final
 
 from edge.cli.broker import add_broker_arguments, target
-from edge.core.batch_forms import Batch, EventPack
+from edge.core.batch_forms import BOX_PATTERN, Batch, EventPack
 from edge.core.ports import Worker
 from edge.links.paho_connection import PahoConnection
 from edge.upstream.catalogue import Catalogue
@@ -48,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         where = target(args, "vigie-receive")
+        _check_boxes(args.box)
         lock = locked(args.db, "vigie receive")
     except (ValueError, OSError) as exc:
         print(exc, file=sys.stderr)
@@ -66,9 +68,19 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _check_boxes(boxes: Sequence[str]) -> None:
+    """Raise ValueError for what can't be a box's id: nothing would ever come of it."""
+    for box in boxes:
+        if not re.fullmatch(BOX_PATTERN, box):
+            raise ValueError(f"--box {box}: a box's id is 1 to 32 of a-z, 0-9 and -")
+
+
 def locked(path: Path, program: str) -> IO[str]:
-    """Return a held lock beside a database. Raises ValueError when another one has it, OSError."""
-    lock = path.with_name(path.name + ".lock").open("w")
+    """Return a held lock beside a database. Raises ValueError when another one has it, or that can't be made."""
+    try:
+        lock = path.with_name(path.name + ".lock").open("w")
+    except OSError as exc:
+        raise ValueError(f"{path}: no database can be kept there: {exc.strerror}") from exc
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as exc:

@@ -47,6 +47,7 @@ def test_what_it_cannot_use_is_named_with_exit_code_2(tmp_path: Path) -> None:
         (("--broker", "mqtt://localhost", "--db", "a.db"), "without mqtt://"),
         (("--broker", "localhost", "--db", "text.db"), "text.db: can't be used as a database"),
         (("--broker", "localhost", "--db", "no/such/folder/a.db"), "No such file or directory"),
+        (("--broker", "localhost", "--db", "a.db", "--box", "B_42"), "--box B_42: a box's id is"),
         (("--broker", "localhost"), "--db"),
     ):
         wrong = Command(tmp_path, "wrong", "receive", *words).start()
