@@ -14,7 +14,7 @@ from edge.links.refusals import CODES
 
 QUIET_S: Final = 600.0  # without a sign for so long, and …
 RIGHT_ANSWERS: Final = 10  # … so many right ones in a row: of two consumers each second answer is wrong, however rare
-HAVE_EVENTS: Final = frozenset({"store_degraded"})  # the store says it itself, by an event of this name
+HAVE_EVENTS: Final = frozenset({"store_degraded", "consumer_ahead"})  # told by an event of this name already
 
 log = logging.getLogger(__name__)
 

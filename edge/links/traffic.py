@@ -52,6 +52,8 @@ class Traffic:
         self._asked_s = -ASK_S
         self._undated_s: float | None = None
         self._complaints: defaultdict[tuple[str, str], Complaint] = defaultdict(Complaint)
+        self._ahead: dict[str, int] = {}
+        """By stream, what a consumer acknowledged beyond what the log holds."""
         self.last_ack_s: float | None = None
         """When the consumer's word came last, with ack = "puback" the broker's; None before the first."""
 
@@ -146,6 +148,7 @@ class Traffic:
             if self._complaints["consumer_ahead", ack.stream].begins(now_s, is_wrong=is_ahead):
                 # Somebody has numbers of this stream that we have not given yet: a copied card, or a restored one.
                 self._say("consumer_ahead", stream=ack.stream, told=ack.seq, next=following)
+            self._ahead[ack.stream] = ack.seq
             if is_ahead:
                 continue
             self.last_ack_s = now_s
@@ -173,7 +176,10 @@ class Traffic:
             found.add("store_unreadable")
         if self._undated_for_s(now_s) >= UNDATED_S:
             found.add("undated")
-        if self.silent_s(now_s) >= nobody_s:
+        ahead = [(box, told) for box in boxes if (told := self._ahead.get(box.reader.stream, 0)) > box.window.acked]
+        if any(told >= box.reader.next_seq() for box, told in ahead):
+            found.add("consumer_ahead")
+        if not ahead and self.silent_s(now_s) >= nobody_s:  # somebody answers, if nothing that counts
             found.add("unacknowledged")
         return found
 

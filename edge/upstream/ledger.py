@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from edge.core.batch_forms import Batch, EventPack, GapRow
+from edge.core.batch_forms import Bad, Batch, Entry, EventPack, GapRow
 from edge.core.batch_parse import event_from, milliseconds
 from edge.core.intervals import Intervals
 from edge.upstream.catalogue import Catalogue, inserted
@@ -33,6 +33,8 @@ class Stored(msgspec.Struct, frozen=True):
     entries: int
     new: Intervals
     gaps: Sequence[GapRow] = ()
+    clash: int = 0
+    """A number of the batch under which another entry is stored; 0 when there is none."""
 
 
 class Source:
@@ -128,8 +130,13 @@ class Ledger(AbstractContextManager["Ledger"]):
         """Store what is new of an `up/m`."""
         source = self._source(box, batch.stream, "m")
         new, gaps = self._settle(source, batch, now_ms)
+        clash = 0
+        if len(new) < batch.n and not batch.via:
+            entries: list[Entry | Bad] = [*batch.e, *batch.bad]
+            stamps = sorted((batch.seq + entry.i, milliseconds(entry.t)) for entry in entries)
+            clash = self._clash("record", source, stamps, new)
         if not new:
-            return Stored(0, new, gaps)
+            return Stored(0, new, gaps, clash)
         rows = list(self._record_rows(source, batch, None if len(new) == batch.n else new))
         if batch.via:
             rows = [row for row in rows if not self._came_before(row)]
@@ -142,7 +149,18 @@ class Ledger(AbstractContextManager["Ledger"]):
         source.stored += len(rows)
         source.newest_ms = max(source.newest_ms, *(row[3] + row[4] for row in rows))
         self.catalogue.cover_days(source.box, min(times), max(times))
-        return Stored(len(rows), new, gaps)
+        return Stored(len(rows), new, gaps, clash)
+
+    def _clash(self, table: str, source: Source, stamps: Iterable[tuple[int, int]], new: Intervals) -> int:
+        """Return a number of the repeated entries under which an entry of another instant is stored, else 0.
+
+        One entry is looked at: an entry that is sent again has the same octets, so a log that gives its numbers a
+        second time (an older copy of the card) differs in nearly all.
+        """
+        seq, t_ms = next((seq, t_ms) for seq, t_ms in stamps if seq not in new)
+        query = f"SELECT t_ms FROM {table} WHERE stream = ? AND seq = ?"  # noqa: S608 - the name of a table of ours
+        stored = self._db.execute(query, (source.row, seq)).fetchone()
+        return seq if stored is not None and stored[0] != t_ms else 0
 
     def _came_before(self, row: tuple[Any, ...]) -> bool:
         """Return whether a record stands here from another stream: a gateway that was restored sends it again."""
@@ -172,6 +190,10 @@ class Ledger(AbstractContextManager["Ledger"]):
         """Store what is new of an `up/ev`."""
         source = self._source(box, pack.stream, "ev")
         new, gaps = self._settle(source, pack, now_ms)
+        clash = 0
+        if len(new) < pack.n and not pack.via:
+            stamps = sorted((pack.seq + entry["i"], milliseconds(entry["t"])) for entry in pack.e)
+            clash = self._clash("event", source, stamps, new)
         rows: list[tuple[Any, ...]] = []
         for entry in pack.e:
             seq, t_ms = pack.seq + entry["i"], milliseconds(entry["t"])
@@ -187,7 +209,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         self._db.executemany("INSERT OR IGNORE INTO event VALUES (?,?,?,?,?,?,?,?)", rows)
         source.stored += len(rows)
         source.newest_ms = max([source.newest_ms, *(row[4] for row in rows)])
-        return Stored(len(rows), new, gaps)
+        return Stored(len(rows), new, gaps, clash)
 
     # -- inside
 

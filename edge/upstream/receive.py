@@ -164,6 +164,7 @@ class Receiver:
         for one, kept in stored:
             if kept is not None and isinstance(one.form, Batch | EventPack):
                 self._look_for_twin(one.box, one.form, kept)
+                self._look_for_copy(one.box, one.form, kept)
         if self._on_stored is not None:
             for one, kept in stored:
                 if kept is not None:
@@ -175,6 +176,16 @@ class Receiver:
                 "duplicate_id: two boxes use the id %s: their streams take turns; all of both is stored. Give one of"
                 " them another id",
                 box,
+            )
+
+    def _look_for_copy(self, box: str, form: Batch | EventPack, kept: Stored) -> None:
+        if kept.clash:
+            until = self.ledger.settled(box, form.stream)
+            self._complain(
+                f"{box} {form.stream}",
+                f"{box}: stream {form.stream} sends other entries under numbers that are stored (such as {kept.clash}):"
+                f" an older copy of its card runs. Up to {until} none of them is stored. Let it begin new streams:"
+                " docs/backup.md, A copied card",
             )
 
     def _acknowledge(self, heard: Iterable[tuple[str, str]]) -> None:

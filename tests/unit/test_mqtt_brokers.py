@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from edge.core.intervals import Intervals
 from edge.links.connection import Connected
 from edge.store.fs import StoreError
 from hal.sample import Notice
@@ -124,3 +125,17 @@ def test_a_broker_that_takes_only_tiny_messages_costs_no_entry_and_is_said(is_st
     bench.run(1000, each_s=20)
     assert (consumer.seqs("9f3c21aa"), consumer.gaps) == (list(range(1, 1001)), [])
     assert bench.link.status()["problems"] == []
+
+
+def test_an_older_copy_of_a_card_is_said_for_as_long_as_the_consumer_takes_its_entries_for_repeats() -> None:
+    bench, consumer = Bench(), FakeConsumer()
+    bench.broker.listener = consumer
+    consumer.held["9f3c21aa"] = Intervals([(1, 5000)])
+    bench.write(100)
+    bench.run(1200, each_s=10)
+    assert bench.link.status()["problems"] == ["consumer_ahead"], "and nothing of nobody who acknowledges"
+    assert bench.records.cursor("mqtt") == 0
+    bench.write(5000)
+    bench.run(30)
+    assert bench.link.status()["problems"] == []
+    assert bench.kinds() == ["link_up", "consumer_ahead"]

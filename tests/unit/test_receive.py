@@ -179,6 +179,28 @@ def test_an_acl_that_keeps_us_out_is_said(case: Case, caplog: pytest.LogCaptureF
     assert [record.message for record in caplog.records] == ["the broker's ACL does not let us read up/#"]
 
 
+def test_an_older_copy_of_a_card_that_gives_its_numbers_again_is_said_once(
+    case: Case, caplog: pytest.LogCaptureFixture
+) -> None:
+    case.hear(batch(1, 10))
+    case.hear(batch(1, 10), batch(1, 12))
+    assert not caplog.records, "a repeat is no copy"
+    records = [Record("papp", 1000 * i, 1000, 7) for i in range(10)]
+    other = encode_records(
+        Origin("b0042", STREAM, "ab"), 6, 1, records, Cut([UTC_MS + 90_000 + i for i in range(10)], "ntp")
+    )
+    assert case.hear(Message("vigie/v1/b0042/up/m", other)) == [(STREAM, 15)]
+    case.hear(Message("vigie/v1/b0042/up/m", other))
+    event = Event("start", 0)
+    for at_ms in (UTC_MS, UTC_MS, UTC_MS + 5000):
+        pack = encode_events(Origin("b0042", "00e7e475", "ab"), 1, 1, [event], Cut([at_ms], "ntp"))
+        case.hear(Message("vigie/v1/b0042/up/ev", pack))
+    assert [record.message.split(" sends other entries")[0] for record in caplog.records] == [
+        f"b0042: stream {STREAM}", "b0042: stream 00e7e475",
+    ]  # fmt: skip
+    assert case.count() == 15
+
+
 def test_json_lines_are_printed_once_for_each_entry_that_is_stored(case: Case) -> None:
     case.hear(batch(1, 2))
     case.hear(batch(1, 3))
