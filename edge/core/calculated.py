@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from edge.core.calculation import Calculation, Input
-from edge.core.expression import parse
+from edge.core.expression import Expression, parse
 from edge.core.part import Part
 from edge.core.types import NEVER, Event, PointSpec, Record
 from hal.sample import Sample
@@ -84,6 +84,11 @@ class Calculated(Part):
         """Points whose records are counted in a virtual meter."""
         self._moved: set[str] = set()
         """Virtual meters whose register is not durable yet."""
+        self._before: dict[str, tuple[str, Calculation]] = {}
+
+    def take_over(self, before: Calculated) -> None:
+        """Go on with the calculations that are still the same: what they remember of their inputs is in no register."""
+        self._before = {made.spec.id: (before._specs[made.spec.id].expression, made) for made in before._calculations}
 
     def attach(self, site: Engine) -> None:
         """Find the inputs among the points of the site. The settings were checked: nothing is refused here."""
@@ -96,15 +101,23 @@ class Calculated(Part):
         }
         self._calculations = []
         for name in ordered({name: found.names for name, found in parsed.items()}):
-            inputs = [Input(site.points[other]) for other in parsed[name].names]
-            made = Calculation(site.points[name], parsed[name], inputs, self._saved[name])
+            made = self._made(name, parsed[name])
             self._calculations.append(made)
             if made.meter is not None:
                 self._counted.update(made.counters)
                 if (self._saved[name] or {"live": True}).get("live"):
                     self._note(name)  # from where it counts must be known should the power fail before its first record
+        self._before.clear()
         site.listen(self._counted)
         self.set_clock(site.now_ms)
+
+    def _made(self, name: str, parsed: Expression) -> Calculation:
+        """Return the calculation of before where it and all that it looks at are unchanged, else a new one."""
+        points = self.site.points
+        expression, before = self._before.get(name, ("", None))
+        if before is not None and expression == self._specs[name].expression and before.is_among(points):
+            return before
+        return Calculation(points[name], parsed, [Input(points[other]) for other in parsed.names], self._saved[name])
 
     def set_clock(self, now_ms: int) -> None:
         """Place the instants of evaluation on the calendar anew."""

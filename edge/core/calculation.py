@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from edge.core.counter import ROUND, pending, recorded
@@ -125,6 +125,7 @@ class Calculation:
 
     def __init__(self, point: Point, expression: Expression, inputs: Sequence[Input], saved: Any) -> None:
         self.spec = spec = point.spec
+        self._point = point
         self._expression = expression
         self.inputs = {found.point.id: found for found in inputs}
         self._remembered = [Remembered(memory, spec.period_ms) for memory in expression.memories]
@@ -135,6 +136,11 @@ class Calculation:
         if saved and not saved.get("live"):
             for found in self.inputs.values():
                 found.begin(is_known=True)
+
+    def is_among(self, points: Mapping[str, Point]) -> bool:
+        """Return whether the point and its inputs are these very ones: a point that measures otherwise is another."""
+        own = {self._point.id: self._point, **{name: found.point for name, found in self.inputs.items()}}
+        return all(points.get(name) is point for name, point in own.items())
 
     def evaluate(self, now_ms: int) -> Outcome:
         """Return the value from the present values of its inputs."""

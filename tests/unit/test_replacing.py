@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge.core.calculated import Calculated, CalculatedSpec
 from edge.core.commands import Command
 from edge.core.limit_memory import LimitMemory
 from edge.core.limit_values import LimitValues
@@ -380,3 +381,39 @@ def test_a_leak_is_timed_on_through_a_reload_and_another_limit_of_its_name_begin
     replace(rig, 14.5, gauge(), high(0.0, kind="rate", over_ms=2000, per="second"), **parts)
     rig.each_second(15, 1.0, 1.0, 1.0, 5.0)
     assert kinds(rig)[-1] == "alarm_begin"
+
+
+def test_what_a_calculated_point_remembers_goes_on_unless_it_or_an_input_changed() -> None:
+    """A flow from an index: after a reload of something else it was BAD until the index had moved twice."""
+
+    def slope(expression: str = "rate(q)") -> CalculatedSpec:
+        return CalculatedSpec(gauge(id="slope", unit="m3/h", period_ms=1000, record_ms=1000), expression)
+
+    def parts(spec: CalculatedSpec) -> dict[str, Any]:
+        return {"parts": lambda saved, _events: [Calculated([spec], saved)]}
+
+    def seconds(begin_s: int, end_s: int) -> None:
+        for t_s in range(begin_s, end_s):
+            rig.cycle(t_s, sample(t_s, 2 * t_s, point="q"))
+            rig.tick(t_s + 0.6)
+
+    index, spec = pulses(id="q", unit="m3"), slope()
+    rig = Rig(index, spec.point, parts=[Calculated([spec], {})])
+    seconds(0, 10)
+    assert rig.engine.points["slope"].value == 3600
+    replace(rig, 10, index, spec.point, other(id="new"), **parts(spec))
+    seconds(10, 12)
+    assert [(record.value, record.reason) for record in rig.records if record.point == "slope"][-3:] == [
+        (3600.0, "")
+    ] * 3
+    twice = slope("2 * rate(q)")
+    replace(rig, 12, index, twice.point, **parts(twice))
+    seconds(12, 13)
+    assert rig.engine.points["slope"].reason == "too_early"
+    seconds(13, 16)
+    finer = msgspec.structs.replace(index, record_ms=2000)
+    replace(rig, 16, finer, twice.point, **parts(twice))
+    seconds(16, 17)
+    assert rig.engine.points["slope"].reason == "too_early"
+    seconds(17, 20)
+    assert rig.engine.points["slope"].value == 7200
