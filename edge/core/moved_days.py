@@ -57,6 +57,15 @@ class MovedDays(Part):
         self.revision = 0
         """Grows whenever a day changed: what was worked out from it is old."""
 
+    def take_over(self, before: MovedDays) -> None:
+        """Go on with what waits for a date, with what splits, and from where the last record ended."""
+        self._waiting = [record for record in before._waiting if record.point in self._meters]
+        self._words.update({name: words for name, words in before._words.items() if name in self._words})
+        for name, meter in self._meters.items():
+            if name in before._meters:
+                was = before._meters[name]
+                meter.end_ms, meter.was_bad = was.end_ms, was.was_bad
+
     def attach(self, site: Engine) -> None:
         """Take the site whose records it counts."""
         self._site = site

@@ -245,6 +245,44 @@ def test_without_a_trusted_clock_nothing_falls_on_a_day_until_one_comes() -> Non
     assert rig.registers["cost/m/undated"][0] == "0.0"
 
 
+def reload(rig: MoneyRig) -> None:
+    """Have the parts made anew from what they had saved, as when the settings are read again."""
+    rig.engine.replace_parts(
+        [MovedDays(rig.tariffs, rig.engine.parts.saved(in_records=True)), TariffBook(rig.tariffs, {}), Costs()]
+    )
+
+
+def test_what_waits_for_a_date_goes_on_waiting_through_a_reload() -> None:
+    start = utc_ms(NOV_21)
+    rig = MoneyRig([simple("e", "m")], [counter("m")], 0, is_dated=False)
+    for step in range(9):
+        rig.at(step * STEP_MS, {"m": 100.0 + step})
+        if step == 4:
+            reload(rig)
+    assert rig.engine.part(MovedDays).undated("m") == 7
+    rig.engine.set_clock(start)
+    rig.collect()
+    rig.begin = 0
+    rig.at(9 * STEP_MS, {"m": 109.0})
+    assert rig.cost("e", NOV_21.date()).lines[0].quantity == 9
+    assert rig.engine.part(MovedDays).undated("m") == 0
+
+
+def test_a_reload_costs_no_completeness_and_hides_no_estimate() -> None:
+    start = utc_ms(NOV_21)
+    spec = counter("m", deadband=5.0, heartbeat_ms=7_200_000)
+    found = []
+    for reloads in (set(), {20, 43, 70}):
+        rig = MoneyRig([simple("e", "m")], [spec], start)
+        for step in range(96):
+            rig.at(start + step * STEP_MS, {"m": None if 40 <= step < 44 else 100 + 0.1 * step})
+            if step in reloads:
+                reload(rig)
+        found.append(rig.cost("e", NOV_21.date()))
+    assert found[0].is_estimated
+    assert found[0] == found[1]
+
+
 def test_what_was_never_dated_before_a_power_cut_stays_told_and_is_in_no_day() -> None:
     rig = MoneyRig([simple("e", "m")], [counter("m")], 0, is_dated=False)
     for step in range(5):
