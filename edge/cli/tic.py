@@ -151,7 +151,7 @@ def _object(end: FrameEnd, doubts: list[str]) -> dict[str, Any]:
             }
             for group, doubt in zip(end.groups, doubts, strict=True)
         ],
-        "rejected": [{"raw": found.raw.decode("latin-1"), "why": found.why} for found in end.rejected],
+        "rejected": [{"raw": found.raw.decode("latin-1"), "why": found.why} for found in (*end.rejected, *end.own)],
     }
 
 
@@ -171,7 +171,7 @@ def _lines(end: FrameEnd, doubts: list[str]) -> Iterator[str]:
         at = _horodate(group) if group.spec.role != "clock" else None
         words = "; ".join(word for word in (at, REASONS.get(doubt, doubt)) if word)
         yield f"  {group.label:<10} {value:<{_VALUE_WIDTH}} {words}".rstrip()
-    for found in end.rejected:
+    for found in (*end.rejected, *end.own):
         yield f"  rejected ({found.why}): {found.raw.decode('latin-1')!r}"
 
 

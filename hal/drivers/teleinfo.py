@@ -137,7 +137,7 @@ class Teleinfo:
         return {
             "mode": frame.mode, "baud": self._tuning.baud, "frame_ok": len(frame.groups),
             "frame_bad": len(frame.rejected), "groups_ok": decoder.groups_ok,
-            "groups_bad": sum(decoder.groups_rejected.copy().values()),
+            "groups_bad": sum(decoder.groups_rejected.copy().values()) - decoder.groups_own,
         }  # fmt: skip
 
     def trace(self) -> bytes:

@@ -66,5 +66,5 @@ class Strangers:
 
 def strange_labels(end: FrameEnd) -> list[str]:
     """Return the labels of the frame's groups that are right by their check character and unknown."""
-    found = (_NAME.match(rejected.raw) for rejected in end.rejected if rejected.why == "label")
+    found = (_NAME.match(rejected.raw) for rejected in (*end.rejected, *end.own) if rejected.why == "label")
     return [name[0].decode("ascii") for name in found if name]

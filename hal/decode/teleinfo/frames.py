@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from hal.decode.teleinfo.groups import Group, Rejected, parse
+from hal.decode.teleinfo.habits import Habits
 from hal.decode.teleinfo.labels import Mode
 
 STX: Final = 0x02
@@ -39,6 +40,8 @@ class FrameEnd(msgspec.Struct, frozen=True, gc=False):
     complete: bool
     groups: list[Group]
     rejected: list[Rejected]
+    own: list[Rejected] = []
+    """Refused as in the frames before: the meter's own, and no damage (`hal.decode.teleinfo.habits`)."""
 
 
 Event = Group | Rejected | FrameEnd
@@ -54,6 +57,8 @@ class Decoder:
         self.frames_complete = 0
         self.groups_ok = 0
         self.groups_rejected: Counter[str] = Counter()
+        self.groups_own = 0
+        """Of them, those that are no damage."""
         self._tail = b""
         self._is_synced = False
         self._known: dict[bytes, Group] = {}  # identical bytes parse to the identical group
@@ -61,6 +66,7 @@ class Decoder:
         self._is_open = False  # STX seen
         self._groups: list[Group] = []
         self._rejected: list[Rejected] = []
+        self._habits = Habits()
         self._seen: set[str] = set()
         self._last_ms = 0.0  # when the open frame last grew
         self._had = 0  # groups that it had before this chunk
@@ -198,9 +204,11 @@ class Decoder:
         self._is_open = False
         if not self._groups and not self._rejected:
             return
-        events.append(FrameEnd(t_ms, self._mode, complete, self._groups, self._rejected))
+        damage, own = self._habits.split(self._rejected) if self._rejected else (self._rejected, [])
+        events.append(FrameEnd(t_ms, self._mode, complete, self._groups, damage, own))
         self.frames_complete += complete
         self.groups_ok += len(self._groups)
+        self.groups_own += len(own)
         self._groups = []
         self._rejected = []
         self._seen.clear()

@@ -288,7 +288,9 @@ def _is_one_frame(end: FrameEnd) -> bool:
     What such a frame says is true, and some of it a frame older than its date: a word that just changed would stand
     again for what it was before.
     """
-    octets = sum([len(group.raw) + 2 for group in end.groups]) + sum([len(found.raw) + 2 for found in end.rejected])
+    octets = sum([len(group.raw) + 2 for group in end.groups]) + sum(
+        [len(found.raw) + 2 for found in (*end.rejected, *end.own)]
+    )
     is_clean = len(end.rejected) <= max(1, len(end.groups) // 10)
     return (end.complete or is_clean) and octets <= LONGEST_FRAME[end.mode]
 
