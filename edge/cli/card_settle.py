@@ -37,6 +37,8 @@ from edge.store.update_store import published
 SETTLED: Final = f"{FOLDER}/settled"
 """There once nothing is left to do at this start: vigie-card-status.service waits for its absence."""
 EXIT_NOT_YET: Final = 1
+PATIENCE_S: Final = 600.0
+"""So long after the machine's start a box that does not answer is one that does not run."""
 REPORT: Final = f"var/lib/vigie/{FILE}"
 MOST_LETTERS: Final = 20_000
 MOST_ACTS: Final = 12
@@ -68,6 +70,7 @@ def settle(
     boot: Path, root: Path, socket: Path, *, open_boot: Opens = writable, box: Asked | None = None,
     addresses: Callable[[], Sequence[str]] | None = None, wired: Callable[[], dict[str, list[str]]] | None = None,
     now_s: Callable[[], float] = time.time,
+    up_s: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
 ) -> int:  # fmt: skip
     """Do what waits, write the page; return 1 where something waits still. `box`: who is asked on the socket."""
     verdict = verdict_of(root)
@@ -79,15 +82,17 @@ def settle(
     client, utc_s = box or Client(socket), int(now_s())
     taking = taking_of(boot, root, utc_s, open_boot)
     clock = _clock(client)
-    if clock is None and verdict.is_configured:
+    is_silent = clock is None and verdict.is_configured
+    if is_silent and up_s() < PATIENCE_S:
         return EXIT_NOT_YET  # the box does not answer yet
 
     def when() -> str:
         return stamp(utc_s, taking.zone()) if clock == "sure" else "-"
 
-    left = carry_out(taking, lambda command: _order(client, command), when)
+    left = int(is_silent) or carry_out(taking, lambda command: _order(client, command), when)
     left += _is_trying_out(client)
     facts = _facts(taking, verdict, root, boot, (addresses or own_addresses)(), wired or own_wiring, update)
+    facts = msgspec.structs.replace(facts, is_silent=is_silent)
     taking.write_page(STATUS, status_page(facts, stamp(utc_s, taking.zone()), clock or "unsure"))
     if left == 0:
         (root / SETTLED).touch()

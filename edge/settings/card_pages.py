@@ -86,6 +86,8 @@ class StatusFacts(msgspec.Struct, frozen=True, kw_only=True):
     site: str = ""
     version: str = ""
     verdict: Verdict
+    is_silent: bool = False
+    """Whether the box does not run, long after the machine started."""
     since: str = ""
     """When the settings in force were taken, local."""
     misnamed: str = ""
@@ -114,6 +116,8 @@ def _status(facts: StatusFacts, lang: str) -> Iterator[str]:
 
     verdict = facts.verdict
     yield say("box", box=facts.box, site=facts.site, version=facts.version)
+    if facts.is_silent:
+        yield say("silent")
     if verdict.state == "no_data":
         yield render(lang, "doctor.card_no_data", {"data": verdict.data})
         yield render(lang, "doctor_remedy.card_no_data", {})

@@ -128,8 +128,29 @@ def test_what_is_to_be_done_waits_while_no_box_answers(machine: Machine, tmp_pat
     (machine.boot / "vigie.toml").write_text(GOOD, "utf-8")
     machine.start()
     before = machine.lasting()
+    assert settle(machine.boot, machine.root, tmp_path / "none.sock", up_s=lambda: 599.0, **nothing) == 1
+    assert machine.lasting() == before
+
+
+def test_a_box_that_does_not_run_is_told_on_its_card_once_and_no_more_when_it_does(
+    machine: Machine, tmp_path: Path
+) -> None:
+    nothing: dict[str, Any] = {"addresses": list, "wired": dict, "now_s": lambda: NOW_S, "up_s": lambda: 600.0}
+    (machine.boot / "vigie.toml").write_text(GOOD, "utf-8")
+    machine.start()
+    for _ in range(2):
+        assert settle(machine.boot, machine.root, tmp_path / "none.sock", **nothing) == 1
+        assert not (machine.root / SETTLED).exists(), "it is asked again"
+    parts = page(machine).split("\r\n--\r\n")
+    assert "THE BOX DOES NOT RUN" in parts[0]
+    assert "LE BOÎTIER NE TOURNE PAS" in parts[1]
+    assert "Waits: index of water.cold: 482.137" in parts[0]
+    before = machine.lasting()
+    machine.start()
     assert settle(machine.boot, machine.root, tmp_path / "none.sock", **nothing) == 1
     assert machine.lasting() == before
+    assert settled(machine, Running()) == 1, "its test runs"
+    assert "THE BOX DOES NOT RUN" not in page(machine)
 
 
 # -- the box's own page tells what became of things
