@@ -13,6 +13,8 @@ from typing import Any, Final
 import msgspec
 
 from edge.cli import simulate_sms
+from edge.cli.format import number
+from edge.settings.catalogue import render, written
 
 DAY_S: Final = 86_400.0
 UNITS_S: Final = {"m": 60.0, "h": 3600.0, "d": DAY_S}
@@ -68,10 +70,11 @@ def run(args: argparse.Namespace) -> int:
     from edge.sim.simulation import Simulation
     from edge.sim.upstream import Outage
 
+    lang = language(os.environ, args.file)
     try:
         settings = load(args.file)
     except SettingsError as exc:
-        sys.stderr.write(fault_report(str(args.file), exc.faults, language(os.environ, args.file)) + "\n")
+        sys.stderr.write(fault_report(str(args.file), exc.faults, lang) + "\n")
         return 2
     if args.wire and args.days > 1:
         sys.stderr.write("vigie simulate: --wire takes 3 minutes of CPU a virtual day; give --days 1 or less\n")
@@ -84,10 +87,10 @@ def run(args: argparse.Namespace) -> int:
     if settings.links.sms is not None and not args.wire:
         sms_outages = [Outage(begin_s, end_s) for link, begin_s, end_s in args.outage if link == "sms"]
         texted = simulate_sms.run(settings, args, outages, sms_outages)
-        told = lines(texted.report, bool(outages))
+        told = lines(texted.report, bool(outages), lang)
         told = [
             *(told if settings.links.mqtt is not None else told[:3]),
-            *simulate_sms.lines(texted, language(os.environ, args.file)),
+            *simulate_sms.lines(texted, lang),
         ]
         told = [msgspec.json.encode(simulate_sms.figures(texted)).decode()] if args.json else told
         sys.stdout.write("\n".join(told) + "\n")
@@ -101,39 +104,30 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
     else:
-        sys.stdout.write("\n".join(lines(report, bool(outages))) + "\n")
+        sys.stdout.write("\n".join(lines(report, bool(outages), lang)) + "\n")
     return 1 if report.lost else 0
 
 
-def lines(report: Any, had_outage: bool) -> list[str]:  # noqa: FBT001 - a fact about the run
+def lines(report: Any, had_outage: bool, lang: str) -> list[str]:  # noqa: FBT001 - a fact about the run
     """Return the report for a person."""
     days = max(report.days, 1 / 24)
-    alarms = f"alarms {report.alarms_begun} begun, {report.alarms_ended} ended"
-    each = report.octets_sent / max(report.records, 1)
-    told = [
-        f"{report.site}: {report.days:g} virtual days, seed {report.seed}, {_count(report.readings)} readings",
-        f"records {_count(report.records)}  events {_count(report.events)}  {alarms}",
-        f"card {_octets(report.octets_written / days)} written a day in {_count(report.flushes / days)} flushes",
-        f"link {_count(report.batches)} batches, {_octets(report.octets_sent / days)} a day, {each:.1f} bytes a record",
-    ]
-    if had_outage:
-        told.append(
-            f"outage: at most {_count(report.most_waiting)} records waited (day {report.most_waiting_day});"
-            f" {_count(report.repeated)} entries were sent twice; lost {report.lost}"
-        )
-    told.append(
-        f"stored {_count(report.stored)}  declared gaps {report.gaps}  waiting {report.waiting}  lost {report.lost}"
-    )
-    return told
+    counts = ("readings", "records", "events", "batches", "most_waiting", "repeated", "stored")
+    values = {
+        "site": report.site, "days": written(lang, float(report.days)), "seed": report.seed,
+        **{name: number(getattr(report, name), 0) for name in counts},
+        "begun": report.alarms_begun, "ended": report.alarms_ended,
+        "written": _octets(report.octets_written / days, lang), "flushes": number(report.flushes / days, 0),
+        "sent": _octets(report.octets_sent / days, lang),
+        "each": written(lang, round(report.octets_sent / max(report.records, 1), 1)),
+        "day": report.most_waiting_day, "lost": report.lost, "gaps": report.gaps, "waiting": report.waiting,
+    }  # fmt: skip
+    told = ["head", "records", "card", "link", *(["outage"] if had_outage else []), "stored"]
+    return [render(lang, f"simulate.{name}", values) for name in told]
 
 
-def _count(number: float) -> str:
-    return f"{round(number):,}".replace(",", " ")
-
-
-def _octets(number: float) -> str:
-    for unit in ("B", "KiB", "MiB"):
-        if number < 1024:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1024
-    return f"{number:.1f} GiB"
+def _octets(size: float, lang: str) -> str:
+    units = render(lang, "simulate.units", {}).split()
+    place = 0
+    while size >= 1024 and place < len(units) - 1:
+        size, place = size / 1024, place + 1
+    return f"{written(lang, round(size, 1 if place else 0))} {units[place]}"
