@@ -54,10 +54,11 @@ class Bell:
                 os.eventfd_read(self._fd)
 
     def close(self) -> None:
-        """Give the descriptor back; ringing afterwards does nothing."""
+        """Give the descriptor back; ringing afterwards does nothing. May be called twice."""
         with self._lock:
-            self._is_closed = True
-            os.close(self._fd)
+            if not self._is_closed:
+                self._is_closed = True
+                os.close(self._fd)
 
 
 class Runner:
@@ -147,19 +148,25 @@ class Supervisor:
         self._failed = failed
         self._runners: list[Runner] = []
         """Replaced as a whole where workers come or go while others look through it."""
-        self._is_started = False
+        self._is_started = self._is_ending = False
+        self._changing = threading.Lock()
+        """Held where a worker comes: none may once the end has begun, or its thread would never be ended."""
         self._once: dict[str, threading.Thread] = {}
         self._all_run = threading.Event()
 
     def add(self, worker: Worker, bell: Bell, *, first: bool = False) -> Callable[[], None]:
         """Take a worker in, to be stopped after those added before, or `first` of all; return what wakes it.
 
-        Once the others run, it runs at once.
+        Once the others run, it runs at once; where all are ending already, never.
         """
         runner = Runner(worker, bell, self._failed)
-        self._runners = [runner, *self._runners] if first else [*self._runners, runner]
-        if self._is_started:
-            runner.start()
+        with self._changing:
+            if self._is_ending:
+                bell.close()
+                return bell.ring
+            self._runners = [runner, *self._runners] if first else [*self._runners, runner]
+            if self._is_started:
+                runner.start()
         return bell.ring
 
     def once(self, name: str, task: Callable[[], None]) -> bool:
@@ -190,8 +197,12 @@ class Supervisor:
         (old,) = (runner for runner in self._runners if runner.worker is worker)
         old.stop(time.monotonic() + within_s)
         runner = Runner(other, bell, self._failed)
-        self._runners = [runner if each is old else each for each in self._runners]
-        runner.start()
+        with self._changing:
+            if self._is_ending:
+                bell.close()
+                return bell.ring
+            self._runners = [runner if each is old else each for each in self._runners]
+            runner.start()
         return bell.ring
 
     def start(self) -> None:
@@ -219,7 +230,8 @@ class Supervisor:
         `before` holds what is to be waited for before a worker of that name is told to end.
         """
         end_s = time.monotonic() + within_s
-        self._is_started = False  # what is added from now on is not started
+        with self._changing:
+            self._is_started, self._is_ending = False, True
         left = [name for name, thread in self._once.items() if not _is_over(thread, within_s / 4)]
         for place, runner in enumerate(self._runners):
             if before and runner.worker.name in before:

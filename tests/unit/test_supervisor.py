@@ -187,3 +187,36 @@ def test_a_task_runs_once_at_a_time_and_is_waited_for_at_the_end() -> None:
     release.set()
     eventually(lambda: supervisor.once("task", lambda: None))
     assert supervisor.stop(1) == []
+
+
+@pytest.mark.parametrize("way", ["add", "exchange"])
+def test_a_worker_that_comes_while_all_end_never_runs_and_keeps_none_of_them_from_ending(way: str) -> None:
+    """SIGTERM while the settings change: a bus that is new, a link in the place of another."""
+    order: list[str] = []
+    first, last, new = (Worker(name, lambda: None, order) for name in ("first", "last", "new"))
+    supervisor = Supervisor()
+    supervisor.add(first, Bell())
+    supervisor.add(last, Bell())
+    supervisor.start()
+
+    def ending() -> bool:
+        return not supervisor.once("other", lambda: None)  # refused from then on
+
+    def task() -> None:
+        eventually(ending)
+        if way == "add":
+            supervisor.add(new, Bell(), first=True)()
+        else:
+            supervisor.exchange(first, new, Bell(), 1)()
+
+    assert supervisor.once("reload", task)
+
+    assert supervisor.stop(20) == []
+    assert (order, new.steps) == (["first", "last"], 0)
+
+
+def test_a_bell_may_be_closed_twice_and_rung_afterwards() -> None:
+    bell = Bell()
+    bell.close()
+    bell.close()
+    bell.ring()
