@@ -45,6 +45,7 @@ class Changing:
     """What `edge.runtime.reloading` asks for, over a running box."""
 
     def __init__(self, box: Box) -> None:
+        self.station_within_s = STATION_WITHIN_S
         self._box = box
         self.station = box.station
         self.clock = box.clock
@@ -64,17 +65,30 @@ class Changing:
         return self._box.supervisor.once(name, task)
 
     def ask(self, task: Callable[[Engine], T]) -> T:
-        """Return what this gives on the station's thread, between two cycles. Raises what it raises."""
+        """Return what this gives on the station's thread, between two cycles. Raises what it raises.
+
+        TimeoutError when the station does not come to it in time: it is not done later either, when whoever asked has
+        gone back already.
+        """
         answers: queue.SimpleQueue[tuple[T | None, Exception | None]] = queue.SimpleQueue()
+        turn = threading.Lock()
+        """Taken once: by the station that begins, or by us who no longer wait."""
 
         def answer(engine: Engine) -> tuple[T | None, Exception | None]:
+            if not turn.acquire(blocking=False):
+                return None, None
             try:
                 return task(engine), None
             except Exception as exc:  # noqa: BLE001 - raised again by who waits
                 return None, exc
 
         self.station.post(Question(answer, answers.put))
-        found, exc = answers.get(timeout=STATION_WITHIN_S)
+        try:
+            found, exc = answers.get(timeout=self.station_within_s)
+        except queue.Empty:
+            if turn.acquire(blocking=False):
+                raise TimeoutError(f"the station did not come to it within {self.station_within_s:.0f} s") from None
+            found, exc = answers.get()  # it is at it
         if exc is not None:
             raise exc
         return cast("T", found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ from edge.cli.main import main
 from edge.core.commands import Command, Result
 from edge.core.types import Event
 from edge.runtime.box import Box
-from edge.runtime.station import Order
+from edge.runtime.station import Order, Question
 from edge.store.offline import stored_logs
 from hal.fake.i2c import Ads1115Chip, FakeI2c
 from tests.box_rig import Bench, box_here
@@ -349,3 +350,31 @@ def test_the_doctor_knows_that_the_file_was_read_again(tmp_path: Path) -> None:
         eventually(lambda: box.desk.box()["utc_ms"] > before + 50)
         assert reload(box).state == "unchanged"
         assert box.desk.box()["settings_utc_ms"] >= before + 50
+
+
+def test_settings_that_the_station_did_not_come_to_in_time_are_not_taken_later_either(tmp_path: Path) -> None:
+    """Whoever asked has opened the old devices again: the station must not go over on its own."""
+    plant = Plant(tmp_path)
+    stuck, release = threading.Event(), threading.Event()
+
+    def hang(_engine: Any) -> None:
+        stuck.set()
+        release.wait(20)
+
+    with plant.box(tmp_path / "state") as box:
+        before = box.settings
+        change(plant.config, "value = 2.0", "value = 2.5")
+        change(plant.config, "pin = 7", "pin = 8")
+        box.reloading._box.station_within_s = 0.05
+        box.station.post(Order(Command("x", "reload", {}, "marie", "local", "configure"), lambda _result: None))
+        box.station.post(Question(hang, lambda _: None))
+        assert stuck.wait(15)
+        eventually(lambda: box.reloading.report.state == "failed")
+        assert "did not come to it" in box.reloading.report.why
+        release.set()
+        await_readings(box, 10)
+        assert box.settings is before
+        assert box.station.engine.limits["volts.high"].spec.value == 2.0
+        box.reloading._box.station_within_s = 20.0
+        assert reload(box).state == "done"
+        assert box.station.engine.limits["volts.high"].spec.value == 2.5
