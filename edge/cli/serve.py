@@ -9,10 +9,10 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import select
 import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from edge.runtime.box import Box, Hardware
 
 LEDS: Final = Path("/sys/class/leds")
+LONGEST_WAIT_S: Final = 86_400.0
 STOP_WITHIN_S: Final = 1.8  # Ctrl-C ends all within 2 s, a stuck bus included
 
 
@@ -122,27 +123,33 @@ def _demo(settings: Settings, folder: Path) -> Hardware:
 
 
 class Asked:
-    """What signals ask of the service; a handler does nothing but take note."""
+    """What signals ask of the service; a handler does nothing but take note.
+
+    Without a lock: a handler runs in the middle of whatever the waiting thread does, and a lock that this holds would
+    never come free (an Event has one).
+    """
 
     def __init__(self) -> None:
         self.is_stopping = False
         self.reloads = 0
-        self._news = threading.Event()
+        self._news = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._poll = select.poll()
+        self._poll.register(self._news, select.POLLIN)
 
     def to_stop(self) -> None:
         """Take note of SIGTERM or Ctrl-C."""
         self.is_stopping = True
-        self._news.set()
+        os.eventfd_write(self._news, 1)
 
     def to_reload(self) -> None:
         """Take note of SIGHUP."""
         self.reloads += 1
-        self._news.set()
+        os.eventfd_write(self._news, 1)
 
     def wait(self, seconds: float | None) -> None:
-        """Return when something is asked, or after so many seconds."""
-        self._news.wait(seconds)
-        self._news.clear()
+        """Return when something is asked, or after so many seconds, a day at the most."""
+        if self._poll.poll(None if seconds is None else min(max(seconds, 0.0), LONGEST_WAIT_S) * 1000):
+            os.eventfd_read(self._news)
 
 
 def wait(asked: Asked, box: Box, seconds: float | None, environment: Mapping[str, str] = os.environ) -> None:

@@ -35,7 +35,11 @@ def instant_ms(text: str, zone: tzinfo) -> tuple[int, bool]:
     if ":" not in time_of_day:
         raise ValueError("form")
     local = said if said.tzinfo is not None else said.replace(tzinfo=zone)
-    if local.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) != local.replace(tzinfo=None):
+    try:
+        is_there = local.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None)
+    except OverflowError:  # the first day of year 1, the last one of year 9999
+        raise ValueError("form") from None
+    if not is_there:
         raise ValueError("no_such_time")
     return round(local.timestamp() * 1000), time_of_day.replace("-", "+").partition("+")[0].count(":") > 1
 

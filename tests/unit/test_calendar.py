@@ -106,7 +106,11 @@ def test_what_a_person_writes_is_local_unless_it_says_its_offset(text: str, utc:
     assert instant_ms(text, PARIS) == (utc_ms(utc), has_seconds)
 
 
-@pytest.mark.parametrize("text", ["", "noon", "14:05", "2026-11-21", "2026-02-30 10:00", "2026-11-21 25:00", "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "noon", "14:05", "2026-11-21", "2026-02-30 10:00", "2026-11-21 25:00", "\x00", "0001-01-01 00:00",
+     "9999-12-31 23:59-02:00"],
+)  # fmt: skip
 def test_what_is_no_instant_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="form"):
         instant_ms(text, PARIS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,3 +81,34 @@ def test_the_watchdog_is_fed_only_while_the_box_is_alive(tmp_path: Path) -> None
             channel.recv(100)
     assert looks == [True, True, False, False, True, True]
     assert heard == [b"WATCHDOG=1"] * 4
+
+
+def test_a_signal_may_come_at_any_moment_of_the_wait_for_it() -> None:
+    """A handler runs between two instructions of the thread that waits: as this trace does, at each of them."""
+    asked = Asked()
+
+    def handler(_frame: Any, _event: str, _arg: Any) -> Any:
+        asked.to_reload()
+        return handler
+
+    def wait_for_it() -> None:
+        asked.wait(0.01)
+        sys.settrace(handler)
+        try:
+            asked.wait(0.01)
+        finally:
+            sys.settrace(None)
+
+    thread = threading.Thread(target=wait_for_it, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive(), "it waits for itself"
+    assert asked.reloads > 2
+
+
+def test_a_wait_of_years_is_no_fault() -> None:
+    asked = Asked()
+    asked.to_stop()
+    asked.wait(1e12)
+    asked.wait(-1.0)
+    assert asked.is_stopping
