@@ -15,7 +15,6 @@ from typing import Final
 
 import msgspec
 
-from edge.cli.console import complain
 from edge.cli.defaults import DEFAULT_SOCKET
 from edge.cli.words import own_words
 from edge.runtime.slots import Slots
@@ -49,6 +48,8 @@ def run(args: argparse.Namespace) -> int:
 
         return console()
     if not _is_card(args.boot, args.root):
+        from edge.cli.console import complain  # a card's start does without the client's network
+
         complain(own_words()("card.no_card", folder=args.boot))
         return EXIT_NOT_TAKEN
     _as_group(args.root)

@@ -73,7 +73,7 @@ def test_an_alarm_is_acknowledged_by_its_code_and_not_told_again_also_after_a_re
 
 
 def test_a_gateways_key_that_is_none_keeps_no_alarm_from_people() -> None:
-    """32 octets are a key or none: what `vigie check` can't see must not silence the modem."""
+    """32 octets are a key or none; what `vigie check` can't see must not silence the modem."""
     key = "A" * 43
     with phoned(link=f'{LINK}gateway = "+33600000100"\ngateway_key = "{key}"\n') as box:
         assert box.text("ALARMS").startswith("Gymnase Sud")
