@@ -134,7 +134,10 @@ def _mailboxes(args: argparse.Namespace, found: dict[str, Mailbox]) -> JsonLines
 
 
 def _print(line: str) -> None:
-    print(line, flush=True)
+    try:
+        print(line, flush=True)
+    except BrokenPipeError as exc:  # elsewhere no failure; here boxes would wait for answers
+        raise StoreError("nobody reads standard output any more: start it again with who sends the messages") from exc
 
 
 def _drop(line: str) -> None:

@@ -58,6 +58,8 @@ def message_of(line: str) -> Received | Outcome:
     for name in ("id", "from"):
         if not isinstance(said.get(name), str) or not 0 < len(said[name]) <= 100:
             raise ValueError(f"{name} {said.get(name)!r}: a word of 1 to 100 letters is expected")
+    if not said["from"].isprintable():  # it is shown to the operator
+        raise ValueError(f"from {said['from']!r}: a number is expected")
     text, octets = said.get("text", ""), said.get("octets", "")
     if not isinstance(text, str) or not isinstance(octets, str) or not (text or octets):
         raise ValueError("neither octets nor text")

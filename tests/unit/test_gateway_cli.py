@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, redirect_stdout, suppress
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ import pytest
 from edge.cli import gateway_boxes
 from edge.cli.cells import cells
 from edge.cli.gateway_acts import check, order_of
+from edge.cli.gateway_run import _print
 from edge.cli.main import main
 from edge.cli.words import Words, own_words
 from edge.upstream.gateway import Gateway
@@ -286,6 +287,7 @@ def test_a_line_is_a_message_or_says_what_is_wrong() -> None:
     assert plain == Received("2", "+336", "hello", b"", 1_795_165_200)
     assert message_of('{"key":"g1#1","fate":"failed"}') == Outcome("g1#1", "", "failed", None, 0)
     for line in (
+        r'{"id":"1","from":"+33\u001b[31m","text":"x"}',
         "", "[]", "no", '{"id":"1"}', '{"id":1,"from":"a","text":"x"}', '{"id":"1","from":"a"}',
         '{"id":"1","from":"a","octets":"!!"}', '{"id":"1","from":"a","text":"x","at":"noon"}',
         '{"id":"1","from":"a","text":"x","at":"2026-11-20T10:00:00"}', '{"fate":"eaten","key":"k"}', "[" * 5000,
@@ -382,3 +384,13 @@ def test_a_price_a_budget_or_a_currency_that_is_none_is_refused(
     ):
         assert main(["gateway", "--state", state, "--in", "jsonl", "--db", db, *words]) == 2, words
         assert capsys.readouterr().err.startswith(words[0])
+
+
+def test_a_gateway_whose_reader_has_gone_says_so_and_fails() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    gone = os.fdopen(write, "w")
+    with redirect_stdout(gone), pytest.raises(StoreError, match="nobody reads standard output"):
+        _print('{"done": "m1"}')
+    with suppress(BrokenPipeError):
+        gone.close()
