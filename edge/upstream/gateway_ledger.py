@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from edge.core.batch import Origin, encode_events, encode_records
@@ -17,6 +17,8 @@ from edge.upstream.ledger import Ledger
 
 POLL_S: Final = 1.0
 RETRY_S: Final = 10.0
+REFUSED_S: Final = 600.0
+"""A stream of which something can't be stored is tried again after this."""
 AT_ONCE: Final = 200  # batches in one transaction
 
 log = logging.getLogger(__name__)
@@ -33,30 +35,55 @@ class LedgerConsumer:
         self._utc_s = utc_s
         self._dating = dating()
         self._told: dict[str, str] = {}
+        self._refused: dict[int, float] = {}
+        """Streams that are left alone, until when."""
         self._trouble = ""
 
     def step(self, now_s: float) -> float:
         """Store what is new and move the cursors; return when to be called again."""
-        behind = [stream for stream in self._gateway.log.streams() if stream.next - 1 > stream.acked]
+        self._refused = {row: until_s for row, until_s in self._refused.items() if until_s > now_s}
+        behind = [
+            stream
+            for stream in self._gateway.log.streams()
+            if stream.next - 1 > stream.acked and stream.row not in self._refused
+        ]
         if not behind:
             return now_s + POLL_S
         try:
-            settled: list[tuple[Stream, int]] = []
-            with self.ledger:
-                for stream in behind[:AT_ONCE]:
-                    self._tell_points(stream.box)
-                    settled.append((stream, self._stored(stream)))
-        except (sqlite3.Error, ValueError) as exc:
-            self._told.clear()
+            self._store(behind[:AT_ONCE], now_s)
+        except sqlite3.OperationalError as exc:
             if str(exc) != self._trouble:
                 self._trouble = str(exc)
                 log.error("the database can't be written: %s", exc)
             return now_s + RETRY_S
         self._trouble = ""
-        for stream, seq in settled:
-            self._gateway.log.reader(stream).acknowledge(self.name, seq)
         self._gateway.wake = True
         return now_s + (0.0 if len(behind) > AT_ONCE else POLL_S)
+
+    def _store(self, streams: Sequence[Stream], now_s: float) -> None:
+        """Store a batch of each in one transaction, then acknowledge. Raises sqlite3.OperationalError."""
+        try:
+            with self.ledger:
+                settled = [(stream, self._settled(stream)) for stream in streams]
+        except sqlite3.OperationalError:
+            self._told.clear()
+            raise
+        except (sqlite3.Error, ValueError, OverflowError) as exc:
+            self._told.clear()
+            if len(streams) > 1:  # one of them can't be stored: the others must not suffer for it
+                for stream in streams:
+                    self._store([stream], now_s)
+                return
+            (stream,) = streams
+            self._refused[stream.row] = now_s + REFUSED_S
+            log.error("%s: entry %d or a later one can't be stored: %s", stream.box, stream.acked + 1, exc)
+            return
+        for stream, seq in settled:
+            self._gateway.log.reader(stream).acknowledge(self.name, seq)
+
+    def _settled(self, stream: Stream) -> int:
+        self._tell_points(stream.box)
+        return self._stored(stream)
 
     def filenos(self) -> list[int]:
         """Return no descriptor."""

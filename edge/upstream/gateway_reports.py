@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
 from edge.core.types import Event, Record
 from edge.upstream.gateway_indexes import Indexes
 from edge.upstream.gateway_log import GatewayLog
@@ -31,6 +33,19 @@ UNREAD_S: Final = 55 * 86_400
 
 class UnreadError(WireError):
     """It can be read once something else has come: says what."""
+
+
+def _event(header: Header, told: forms.Event) -> Event:
+    """Return an event as the log keeps it. Raises WireError for one that no consumer could take."""
+    values = {**told.words, **({} if told.value is None else {"v": told.value, "u": told.unit})}
+    found = Event(told.kind, (header.base_s + told.offset_s) * 1000, told.point, values)
+    if not found.kind or found.at_ms < 0:
+        raise WireError(f"an event {found.kind[:40]!r} of {found.at_ms // 1000} s: a kind, and no time before 1970")
+    try:
+        msgspec.msgpack.encode(found)
+    except OverflowError as exc:
+        raise WireError(f"an event {found.kind[:40]!r} with a number beyond 64 bits") from exc
+    return found
 
 
 class Reports:
@@ -166,19 +181,12 @@ class Reports:
     # -- events
 
     def _events(self, box: Box, header: Header, form: Any, now_s: int) -> Came:
+        events = [_event(header, one) for one in form.events if one.kind not in {GONE_EVENT, forms.FACTS}]
         for one in form.events:
             if one.kind == GONE_EVENT:
                 self._gone(box, one.words, now_s)
             elif one.kind == forms.FACTS:
                 self._facts(box, one)
-        events = [
-            Event(
-                one.kind, (header.base_s + one.offset_s) * 1000, one.point,
-                {**one.words, **({} if one.value is None else {"v": one.value, "u": one.unit})},
-            )
-            for one in form.events
-            if one.kind not in {GONE_EVENT, forms.FACTS}
-        ]  # fmt: skip
         if form.is_test:
             box.test = header.counter
             events.append(Event(TEST_EVENT, now_s * 1000, "", {"counter": header.counter}))

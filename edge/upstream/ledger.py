@@ -200,7 +200,7 @@ class Ledger(AbstractContextManager["Ledger"]):
             if seq in new:
                 event = event_from(entry, t_ms)
                 number = event.values.get("id") if event.kind.startswith("alarm_") else None
-                alarm = number if isinstance(number, int) else None
+                alarm = number if isinstance(number, int) and abs(number) < 2**63 else None
                 words = json.dumps(event.values, ensure_ascii=False)
                 twin = (source.box, source.row, event.kind, t_ms, event.point, words)
                 if pack.via and self._db.execute(_TWIN, twin).fetchone():

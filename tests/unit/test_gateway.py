@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.core.types import Event
 from edge.upstream.gateway_priors import Priors
 from sms import forms
 from sms.codec import encode
@@ -127,6 +128,44 @@ def test_a_hello_of_no_number_is_named_and_stops_nothing(server: Server) -> None
     assert [one.id for one in server.gateway.store.boxes()] == ["b0117"]
     assert sum("no number" in words for words in server.journal("refused")) == 2
     assert server.rows("b0117") == box.account
+
+
+@pytest.mark.parametrize(
+    ("event", "why"),
+    [
+        (forms.Event(-(2**31), "start", ""), "no time before 1970"), (forms.Event(0, "", "elec"), "a kind"),
+        (forms.Event(0, "alarm_begin", "elec", None, "", {"id": 2**64}), "beyond 64 bits"),
+        (forms.Event(0, "alarm_begin", "elec", 10**20, "Wh", {"id": 7}), "beyond 64 bits"),
+    ],
+)  # fmt: skip
+def test_an_event_that_no_consumer_could_take_is_kept_raw_and_holds_up_nobody(
+    server: Server, event: forms.Event, why: str
+) -> None:
+    odd, box = server.box("b0117"), server.box("b0118", "+33600000043")
+    server.bring(odd, odd.events(event))
+    server.bring(odd, odd.events(forms.Event(0, "alarm_begin", "elec", 1.5, "Wh", {"id": 2**63, "words": ["x"]})))
+    server.bring(box, box.report(full=True, is_first=True))
+    server.bring(odd, odd.report(full=True, is_first=True))
+    server.step(60)
+    server.step(60)
+    assert server.rows("b0118") == box.account
+    assert server.rows("b0117") == odd.account
+    assert [kind for kind, _, _ in server.events("b0117")] == ["alarm_begin"]
+    assert len(server.journal("unreadable")) == 1
+    assert why in server.journal("unreadable")[0]
+
+
+def test_a_stream_that_can_not_be_stored_holds_up_no_other(server: Server) -> None:
+    """One that an earlier version took in."""
+    odd, box = server.box("b0117"), server.box("b0118", "+33600000043")
+    with server.gateway.store:
+        server.gateway.log.append("b0117", "ev", [Event("start", -5000)], NOW_S)
+    server.bring(box, box.report(full=True, is_first=True))
+    server.bring(odd, odd.report(full=True, is_first=True))
+    server.run(1800, 60)
+    assert server.rows("b0118") == box.account
+    assert server.rows("b0117") == odd.account
+    assert server.events("b0117") == []
 
 
 def test_another_number_is_the_same_box_and_is_answered_there_by_the_modem_that_hears_it(server: Server) -> None:
