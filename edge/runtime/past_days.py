@@ -1,7 +1,7 @@
 """The worker that gives priced meters their days before there was a tariff: history knows what they moved.
 
 It looks once an hour for meters whose first known day is not the year's first, and at each day only once a start. What
-is split by a state or by hours can't be told from a day's sum and stays unknown.
+is split by a state or by hours can't be told from a day's sum and stays unknown, and so do days in another unit.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from edge.core.calendar import next_local_midnight_ms
 from edge.core.engine import Engine
 from edge.core.moved_days import MovedDays
 from edge.core.series import HistoryReader
@@ -22,10 +23,11 @@ SOON_S: Final = 5.0  # the station answers between two of its steps
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """Days that a site's meters lack, by point, and its zone."""
+    """Days that a site's meters lack, and the units that they count in, by point; the site's zone."""
 
     days: Mapping[str, tuple[date, date]]
     zone: tzinfo
+    units: Mapping[str, str] = {}
 
 
 def wanted(engine: Engine) -> Wanted:
@@ -34,7 +36,8 @@ def wanted(engine: Engine) -> Wanted:
         part = engine.part(MovedDays)
     except KeyError:
         return Wanted({}, engine.zone)
-    return Wanted(part.wanted() if engine.is_dated else {}, engine.zone)
+    days = part.wanted() if engine.is_dated else {}
+    return Wanted(days, engine.zone, {name: engine.points[name].spec.unit for name in days if name in engine.points})
 
 
 class PastDays:
@@ -58,16 +61,23 @@ class PastDays:
         for point, (first, last) in told.days.items():
             if (point, last) not in self._seen:
                 self._seen.add((point, last))
-                self._hand_over(point, first, last, told.zone)
+                self._hand_over(point, first, last, told)
         return now_s + EACH_S
 
     def _take(self, found: Wanted) -> None:
         self._told = found
 
-    def _hand_over(self, point: str, first: date, last: date, zone: tzinfo) -> None:
+    def _hand_over(self, point: str, first: date, last: date, told: Wanted) -> None:
+        zone, unit = told.zone, told.units.get(point)
         begin_ms, end_ms = (_midnight_ms(day, zone) for day in (first, last + timedelta(days=1)))
         try:
-            periods = self._history().periods(point, "day", begin_ms, end_ms)
+            history = self._history()
+            rows = [row for row in history.points() if row.point == point]
+            if any(row.unit != unit for row in rows):  # the day on which it changed is a sum of both
+                since_ms = min((row.first_ms for row in rows if row.unit == unit), default=end_ms)
+                changed_ms = max([since_ms, *(row.end_ms for row in rows if row.unit != unit)])
+                begin_ms = max(begin_ms, next_local_midnight_ms(changed_ms - 1, zone))
+            periods = history.periods(point, "day", begin_ms, end_ms) if begin_ms < end_ms else []
         except (LookupError, OSError):  # nothing is kept of it, or history can't be read now
             return
         days = {

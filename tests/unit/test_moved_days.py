@@ -16,7 +16,7 @@ from edge.core.costs import Costs
 from edge.core.meter_days import MeterDays
 from edge.core.moved_days import MovedDays
 from edge.core.replacing import Site
-from edge.core.series import HistoryRecord
+from edge.core.series import HistoryRecord, PointInfo
 from edge.core.tariff import Standing, Tariff
 from edge.core.tariff_book import TariffBook
 from edge.core.timetable import hours_of
@@ -434,6 +434,32 @@ def test_days_before_there_was_a_tariff_come_from_history_and_known_ones_stay() 
     assert rig.cost("e", NOV_21.date() - timedelta(days=3)).is_partial, "a quarter of an hour of it is known"
     after = rig.again(end + 2 * STEP_MS)
     assert after.cost("e", NOV_21.date() - timedelta(days=2)).lines[0].quantity == D("2.5")
+
+
+@pytest.mark.parametrize(("since_days", "quantity"), [(2, [None, None, D("2.5")]), (0, [None, None, None])])
+def test_days_that_history_holds_in_another_unit_stay_unknown(since_days: int, quantity: list[Any]) -> None:
+    """2,500 Wh of a day before the point was told in kWh are not 2,500 kWh."""
+    start = utc_ms(NOV_21)
+    rig = MoneyRig([simple("e", "m")], [counter("m")], start)
+    history = MemoryHistory(PARIS)
+    changed_ms = utc_ms(NOV_21 - timedelta(days=since_days)) + 7_200_000
+    moved = {3: 2500.0, 2: 2502.5, 1: 2.5}
+    past = [
+        HistoryRecord(utc_ms(NOV_21 - timedelta(days=days)), 900_000, 90.0, increment=much, trust="ntp")
+        for days, much in moved.items()
+    ]
+    history.add("m", "counter", "kWh", past)
+    history.split = [PointInfo("m", "counter", "Wh", past[0].t_ms, changed_ms)]
+    history.split += [PointInfo("m", "counter", "kWh", changed_ms, start)] if since_days else []
+    questions: list[Question] = []
+    worker = PastDays(questions.append, lambda: history)
+    for step in range(3):
+        worker.step(step * 4000.0)
+        while questions:
+            question = questions.pop()
+            question.reply(question.ask(rig.engine))
+    found = [rig.cost("e", NOV_21.date() - timedelta(days=days)).lines[0].quantity for days in (3, 2, 1)]
+    assert found == quantity
 
 
 def test_without_history_or_a_date_nothing_is_filled() -> None:
