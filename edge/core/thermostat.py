@@ -68,6 +68,10 @@ class Thermostats(Part):
         """Those whose point has had no value for too long."""
         self._period_ms = LEAST_MS
 
+    def take_over(self, before: Thermostats) -> None:
+        """Tell of no fallback twice."""
+        self.falls_back = before.falls_back & self.specs.keys()
+
     def attach(self, site: Engine) -> None:
         """Look as often as the quickest of their points is read."""
         self.site = site

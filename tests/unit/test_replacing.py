@@ -17,6 +17,7 @@ from edge.core.outputs import OutputList
 from edge.core.part import Part
 from edge.core.replacing import Site
 from edge.core.setpoint import Made
+from edge.core.thermostat import Thermostats, ThermostatSpec
 from edge.core.types import LimitSpec, PointSpec, Record
 from tests.unit.rig import Rig, gauge, high, sample
 from tests.unit.test_parts import Echo
@@ -417,3 +418,16 @@ def test_what_a_calculated_point_remembers_goes_on_unless_it_or_an_input_changed
     assert rig.engine.points["slope"].reason == "too_early"
     seconds(17, 20)
     assert rig.engine.points["slope"].value == 7200
+
+
+def test_a_thermostat_without_a_value_falls_back_once_whatever_is_read_again() -> None:
+    spec = ThermostatSpec("heat", "p", "pump", 20.0, 0.5, patience_ms=3000)
+    output = pump(limit="", source="heat")
+    parts = {"parts": lambda _saved, events: [Thermostats([spec], events)]}
+    rig = Rig(gauge(), output.point, outputs=OutputList([output], boot=1, now_ms=0), parts=[Thermostats([spec], {})])
+    rig.each_second(0, *[None] * 6)
+    replace(rig, 6, gauge(), other(), output.point, outputs=[output], **parts)
+    rig.each_second(7, *[None] * 6)
+    assert kinds(rig).count("rule_fallback") == 1
+    rig.each_second(13, 18.0, 18.0)
+    assert kinds(rig).count("rule_back") == 1
