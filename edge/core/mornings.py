@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, time, timedelta, tzinfo
 from typing import Any, Final, NamedTuple
 
-from edge.core.calendar import local_midnight_ms, next_local_midnight_ms
+from edge.core.calendar import next_local_midnight_ms
+from edge.core.moments import local_ms
 from edge.core.reachable import RecipientSpec
 from edge.core.types import NEVER
 
@@ -15,7 +16,6 @@ UNTIL_MIN: Final = 21 * 60
 """A box that comes back in the evening disturbs nobody who set no hours."""
 LIFE_DAYS: Final = 7
 """From the first on, for who can't be told on the first."""
-MIN_MS: Final = 60_000
 
 
 class Morning(NamedTuple):
@@ -69,8 +69,9 @@ class Mornings:
 
 def _in_ms(recipient: RecipientSpec, utc_ms: int, zone: tzinfo) -> float:
     """Return in how many ms of this day they may be told; NEVER when not today."""
-    midnight_ms, next_ms = local_midnight_ms(utc_ms, zone), next_local_midnight_ms(utc_ms, zone)
-    begin_ms = max(utc_ms, midnight_ms + FROM_MIN * MIN_MS)
+    midnight = datetime.combine(datetime.fromtimestamp(utc_ms / 1000, zone).date(), time())
+    from_ms, until_ms = (local_ms(midnight + timedelta(minutes=at), zone) for at in (FROM_MIN, UNTIL_MIN))
+    begin_ms = max(utc_ms, from_ms)
     at_ms = begin_ms + recipient.open_ms(begin_ms, zone)
-    end_ms = next_ms if recipient.hours else midnight_ms + UNTIL_MIN * MIN_MS
+    end_ms = next_local_midnight_ms(utc_ms, zone) if recipient.hours else until_ms
     return at_ms - utc_ms if at_ms < end_ms else NEVER

@@ -6,11 +6,12 @@ and never more than twice `most` in any hour. Critical alarms have a bucket of t
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from edge.core.moments import local_ms
 from edge.core.types import NEVER
 
 Priority: TypeAlias = Literal["low", "medium", "high", "critical"]
@@ -87,4 +88,6 @@ class Gate:
         length = (end - begin) % DAY_MIN
         if into >= length:
             return 0
-        return (length - into) * 60_000 - local.second * 1000 - local.microsecond // 1000
+        # by the clocks, which may change meanwhile
+        end_at = local.replace(tzinfo=None, second=0, microsecond=0) + timedelta(minutes=length - into)
+        return max(0, local_ms(end_at, zone) - utc_ms)

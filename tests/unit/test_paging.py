@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.core.mornings import Mornings
 from edge.core.notifier import Notifier
-from edge.core.notify_gate import NotifyRules
+from edge.core.notify_gate import Gate, NotifyRules
 from edge.core.page_facts import numbers_of
 from edge.core.paging import Paging
 from edge.core.reachable import RecipientSpec
@@ -242,7 +243,10 @@ def test_a_box_that_comes_back_in_the_night_waits_for_the_morning_and_without_a_
     assert pages(lost) == []
 
 
-@pytest.mark.parametrize("day", [datetime(2026, 3, 29, tzinfo=PARIS), datetime(2026, 10, 25, tzinfo=PARIS)])
+CLOCK_CHANGES = [datetime(2026, 3, 29, tzinfo=PARIS), datetime(2026, 10, 25, tzinfo=PARIS)]
+
+
+@pytest.mark.parametrize("day", CLOCK_CHANGES)
 def test_hours_hold_on_the_days_on_which_the_clocks_change(day: datetime) -> None:
     for hour in range(24):
         at_ms = round(day.replace(hour=hour).timestamp() * 1000)
@@ -250,6 +254,30 @@ def test_hours_hold_on_the_days_on_which_the_clocks_change(day: datetime) -> Non
         opens = datetime.fromtimestamp((at_ms + office.open_ms(at_ms, PARIS)) / 1000, PARIS)
         assert opens.hour == (hour if 8 <= hour < 18 else 8)
     assert RecipientSpec("never", days=frozenset()).open_ms(NOON, PARIS) == float("inf")
+
+
+@pytest.mark.parametrize("day", [*CLOCK_CHANGES, datetime(2026, 11, 20, tzinfo=PARIS)])
+def test_the_morning_begins_at_seven_and_ends_at_nine_in_the_evening_by_the_clocks(day: datetime) -> None:
+    """Seven hours after midnight it is 6 o'clock on the day that has 25."""
+    for hour in range(24):
+        at_ms = round(day.replace(hour=hour).timestamp() * 1000)
+        mornings = Mornings([RecipientSpec("a", daily=True)], {"a daily": "2026-01-01"})
+        told, wait_ms = mornings.due(at_ms, PARIS)
+        assert [one.about for one in told] == ([f"{day - timedelta(days=1):%Y-%m-%d}"] if 7 <= hour < 21 else []), hour
+        if hour < 7:
+            assert f"{datetime.fromtimestamp((at_ms + wait_ms) / 1000, PARIS):%d %H:%M}" == f"{day:%d} 07:00"
+
+
+@pytest.mark.parametrize("day", CLOCK_CHANGES)
+def test_quiet_hours_end_by_the_clocks(day: datetime) -> None:
+    gate = Gate(NotifyRules(quiet=(22 * 60, 7 * 60 + 30)))
+    for hour in (0, 1, 4, 7):
+        at_ms = round(day.replace(hour=hour, second=7, microsecond=5000).timestamp() * 1000)
+        end_ms = at_ms + gate.holds_back("high", at_ms, PARIS)
+        assert f"{datetime.fromtimestamp(end_ms / 1000, PARIS):%d %H:%M:%S.%f}" == f"{day:%d} 07:30:00.000000"
+    twice = Gate(NotifyRules(quiet=(22 * 60, 2 * 60 + 30)))
+    second_ms = round(datetime(2026, 10, 25, 2, 15, fold=1, tzinfo=PARIS).timestamp() * 1000)
+    assert twice.holds_back("high", second_ms, PARIS) == 0, "the hour that comes twice: it was over at the first 02:30"
 
 
 # -- in virtual time, with kills
