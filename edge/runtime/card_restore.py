@@ -24,6 +24,7 @@ from edge.runtime.restore import Plan, target
 from edge.runtime.restore_signs import ENDING, RESTORING, has_run, is_unfinished, own
 from edge.runtime.restoring import backup_in, finish, restored_into
 from edge.settings.card_bare import id_of, is_bare
+from edge.settings.card_choice import shown
 from edge.store.fs import RealFs
 from edge.store.ring import LockedError
 
@@ -125,7 +126,7 @@ def _found(places: Iterable[Path], wanted: str, named: str, *, is_new: bool) -> 
     if not candidates:
         return CardRestore("nothing")
     if len({path.name.lower() for path in candidates}) > 1:
-        return CardRestore("several", ", ".join(sorted(path.name for path in candidates)))
+        return CardRestore("several", ", ".join(sorted(shown(path.name) for path in candidates)))
     return candidates[0]
 
 
@@ -150,8 +151,8 @@ def _restored(
     try:
         backup = backup_in(file)
     except (OSError, ValueError) as exc:  # also FormatError: of a newer version
-        return CardRestore("no_backup", file.name, why=str(exc))
-    told = CardRestore("already", file.name, backup.box)
+        return CardRestore("no_backup", shown(file.name), why=str(exc))
+    told = CardRestore("already", shown(file.name), backup.box)
     if wanted and backup.box != wanted and not is_named:
         return msgspec.structs.replace(told, outcome="other_box")
     marks, again = _marks(config), is_unfinished(state)  # a plan that is there still is a damaged one
@@ -167,7 +168,7 @@ def _restored(
     plan = restored_into(state, config, backup, settings, trust_clock=trust_clock, again=again)
     if plan is None:
         return told
-    return _done(plan, file.name, state, config)
+    return _done(plan, shown(file.name), state, config)
 
 
 def _done(plan: Plan, file: str, state: Path, config: Path) -> CardRestore:

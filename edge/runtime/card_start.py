@@ -98,7 +98,7 @@ def tell(root: Path, verdict: Verdict) -> None:
         beside.write_bytes(msgspec.json.encode(verdict))
         beside.chmod(0o640)
         beside.replace(path)
-    except OSError as exc:
+    except (OSError, ValueError) as exc:
         log.warning("the verdict can't be told: %s", exc)
 
 

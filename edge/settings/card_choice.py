@@ -39,7 +39,16 @@ def misnamed(names: Iterable[str]) -> str:
     ('Copie de vigie.toml', 'b0042.toml.txt', '')
     """
     meant = (name for name in sorted(names) if _NEAR.fullmatch(name) and not _OURS.fullmatch(name))
-    return next((name for name in meant if not _NAME.fullmatch(name)), "")
+    return shown(next((name for name in meant if not _NAME.fullmatch(name)), ""))
+
+
+def shown(name: str) -> str:
+    r"""Return a name of a file as it may stand on a page: whoever wrote the card or the stick chose its octets.
+
+    >>> shown("sauvegarde été.vigie"), shown("b\udcff\n.vigie")
+    ('sauvegarde été.vigie', 'b??.vigie')
+    """
+    return "".join(character if character.isprintable() else "?" for character in name)[:100]
 
 
 def chosen(prints: Mapping[str, str], taken: str, earlier: Iterable[str]) -> list[str]:

@@ -347,6 +347,18 @@ def test_a_box_that_ran_without_settings_still_takes_the_backup_that_comes_then(
     assert machine.lasting() == before
 
 
+@pytest.mark.parametrize(
+    "name", [b"\xe9t\xe9.vigie", b"vigie \xe9t\xe9.toml", b"vigie\n\x1b[31m.toml", b"\xff" * 200 + b".vigie"]
+)
+def test_a_name_in_another_alphabet_stops_neither_the_start_nor_the_page(machine: Machine, name: bytes) -> None:
+    with open(os.path.join(os.fsencode(machine.boot), name), "wb") as file:  # noqa: PTH118, PTH123 - octets
+        file.write(b"x")
+    assert machine.start().state == "absent"
+    assert settled(machine, Running()) == 0
+    (line,) = [line for line in page(machine).split("\r\n--\r\n")[0].split("\r\n") if "?" in line]
+    assert line.isprintable()
+
+
 def test_a_backup_that_was_left_alone_is_told_on_the_card_and_nobody_has_to_look(machine: Machine) -> None:
     (machine.boot / "vigie.toml").write_text('[box]\nid = "b0042"\n[site]\nname = "Gymnase Sud"\n', "utf-8")
     (machine.root / STATE).mkdir(parents=True)
