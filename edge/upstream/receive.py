@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +18,7 @@ from edge.core.batch_forms import ROOT, Ack, Batch, EventPack, Topics, box_and_l
 from edge.core.batch_parse import BatchError, parse_document, parse_events, parse_records
 from edge.core.types import NEVER
 from edge.links.backoff import Backoff
-from edge.links.connection import Connected, Connection, Happening, Lost, Message, Refused, SubAck
+from edge.links.connection import Connected, Connection, Happening, Lost, Message, PubAck, Refused, SubAck
 from edge.links.refusals import CODES
 from edge.upstream.ledger import Ledger, Stored
 from edge.upstream.twins import Twins
@@ -86,6 +86,11 @@ class Receiver:
         self._next_s = 0.0
         self._since_s = 0.0
         self._complained: set[str] = set()
+        self._most = 1
+        """Messages that the broker takes before it has confirmed one (its Receive Maximum)."""
+        self._on_their_way: set[int] = set()
+        self._unsaid: dict[tuple[str, str], None] = {}
+        """Boxes and streams to acknowledge, as soon as the broker takes it."""
 
     # -- the worker
 
@@ -121,8 +126,13 @@ class Receiver:
         for happening in happened:
             if isinstance(happening, Connected):
                 self.state, self.code, self._since_s = "up", "", now_s
+                self._most = max(1, happening.receive_max)
+                self._on_their_way.clear()
+                self._unsaid.clear()
                 topics = [f"{ROOT}/{box}/{leaf}" for box in self._boxes for leaf in LEAVES]
                 self._connection.subscribe(topics)
+            elif isinstance(happening, PubAck):
+                self._on_their_way.discard(happening.mid)
             elif isinstance(happening, Refused | Lost):
                 if isinstance(happening, Lost) and now_s - self._since_s >= STEADY_S:
                     self._backoff.reset()
@@ -131,6 +141,7 @@ class Receiver:
                 self._complain("acl", "the broker's ACL does not let us read up/#")
         if messages:
             self._store(messages, now_s)
+        self._send_acknowledgements()
 
     def _go_down(self, code: str, text: str, now_s: float) -> None:
         self._connection.close()
@@ -160,7 +171,7 @@ class Receiver:
             else:
                 self._refuse(messages[0].topic, exc)
             return
-        self._acknowledge(dict.fromkeys(stream for one in parsed for stream in one.streams()))
+        self._unsaid.update(dict.fromkeys(stream for one in parsed for stream in one.streams()))
         for one, kept in stored:
             if kept is not None and isinstance(one.form, Batch | EventPack):
                 self._look_for_twin(one.box, one.form, kept)
@@ -188,11 +199,15 @@ class Receiver:
                 " docs/backup.md, A copied card",
             )
 
-    def _acknowledge(self, heard: Iterable[tuple[str, str]]) -> None:
-        if self.state == "up":
-            for box, stream in heard:
-                ack = Ack(stream, self.ledger.settled(box, stream))
-                self._connection.publish(Topics(box).ack, _encode(ack))
+    def _send_acknowledgements(self) -> None:
+        """Say of each stream that was heard how far it is stored, as many at once as the broker takes."""
+        while self._unsaid and self.state == "up" and len(self._on_their_way) < self._most:
+            box, stream = next(iter(self._unsaid))
+            del self._unsaid[box, stream]
+            ack = Ack(stream, self.ledger.settled(box, stream))
+            mid = self._connection.publish(Topics(box).ack, _encode(ack))
+            if mid:
+                self._on_their_way.add(mid)
 
     def _parsed(self, message: Message) -> _Parsed | None:
         place = box_and_leaf(message.topic)

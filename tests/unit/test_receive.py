@@ -13,7 +13,7 @@ import pytest
 
 from edge.core.batch import Cut, Origin, encode_events, encode_records
 from edge.core.types import Event, Record
-from edge.links.connection import Connected, Happening, Lost, Message, Refused, SubAck, Will
+from edge.links.connection import Connected, Happening, Lost, Message, PubAck, Refused, SubAck, Will
 from edge.upstream.ledger import Ledger
 from edge.upstream.lines import entry_lines
 from edge.upstream.receive import Receiver
@@ -138,6 +138,18 @@ def test_a_message_that_cannot_be_taken_is_not_acknowledged_and_harms_no_other(c
     case.hear(batch(1), message, batch(2))
     assert case.count() == 2
     assert case.hear(batch(3)) == [(STREAM, 3)]
+
+
+def test_a_broker_of_a_small_receive_maximum_gets_no_more_acknowledgements_at_once(case: Case) -> None:
+    case.line.happened.append(Connected(receive_max=3))
+    heard = [batch(1, 5, box=f"b{number:04}") for number in range(8)]
+    assert case.hear(*heard) == [(STREAM, 5)] * 3
+    case.line.happened.append(PubAck(1))
+    assert case.hear(batch(6, 5, box="b0007")) == [(STREAM, 5)]
+    case.line.happened += [PubAck(number) for number in (1, 2, 3)]
+    assert case.hear() == [(STREAM, 5)] * 3
+    case.line.happened.append(PubAck(1))
+    assert case.hear() == [(STREAM, 10)], "of a stream that waits, the newest word"
 
 
 def test_a_database_that_cannot_be_written_acknowledges_nothing_and_is_tried_again(tmp_path: Path) -> None:
