@@ -17,6 +17,8 @@ from edge.store.fs import flush_folder
 from edge.store.history_schema import TABLES, connected, is_damage, opened
 
 NAME: Final = "history.db"
+DONE: Final = "-done"  # after the name of a damaged file: all that could be read of it is in the new one
+_BESIDE: Final = ("-wal", "-shm")
 RESERVE: Final = "history.reserve"
 RESERVE_OCTETS: Final = 2 << 20
 ROOM_OCTETS: Final = 8 << 20  # the reserve is made again when this much is free beside it
@@ -41,9 +43,18 @@ class HistoryFile:
 
     @property
     def aside(self) -> Path | None:
-        """A damaged file that was set aside and may hold what can still be read."""
-        names = sorted(self.path.parent.glob(f"{NAME}.bad-*"))
-        return next((path for path in names if not path.name.endswith(("-wal", "-shm"))), None)
+        """A damaged file that was set aside and may hold what can still be read; first one not yet carried over."""
+        names = sorted(self.path.parent.glob(f"{NAME}.bad-*"), key=lambda path: (_is_done(path), path.name))
+        return next((path for path in names if not path.name.endswith(_BESIDE)), None)
+
+    def carried_over(self) -> None:
+        """Take note that nothing is wanted any more of the file that was set aside."""
+        aside = self.aside
+        if aside is not None and not _is_done(aside):
+            try:
+                _renamed(aside, aside.with_name(f"{aside.name}{DONE}"))
+            except OSError as exc:  # the next start does it
+                log.warning("%s keeps its name: %s", aside, exc)
 
     def open(self) -> str:
         """Open the file; a damaged one is set aside and a new one made. Return what was wrong, "" when nothing.
@@ -71,14 +82,20 @@ class HistoryFile:
         return why
 
     def set_aside(self) -> None:
-        """Give the damaged file another name; one that was set aside before goes. Raises OSError."""
+        """Give the damaged file another name; one that was set aside before goes. Raises OSError.
+
+        While that one is still being carried over, the damaged one goes instead: it holds nothing but a part of it, and
+        what the log has.
+        """
         self.close()
-        for old in self.path.parent.glob(f"{NAME}.bad-*"):
-            old.unlink()
-        aside = self.path.with_name(f"{NAME}.bad-{self.path.stat().st_size:x}")
-        for suffix in ("-wal", "-shm", ""):  # the file last: as long as it has its name, this is not over
-            with contextlib.suppress(FileNotFoundError):
-                self.path.with_name(NAME + suffix).rename(aside.with_name(aside.name + suffix))
+        before = self.aside
+        if before is not None and not _is_done(before):
+            for suffix in (*_BESIDE, ""):
+                self.path.with_name(NAME + suffix).unlink(missing_ok=True)
+        else:
+            for old in self.path.parent.glob(f"{NAME}.bad-*"):
+                old.unlink()
+            _renamed(self.path, self.path.with_name(f"{NAME}.bad-{self.path.stat().st_size:x}"))
         flush_folder(self.path.parent)
 
     def is_sound(self) -> bool:
@@ -171,6 +188,17 @@ class HistoryFile:
             log.warning("no reserve for history: %s", exc)
             with contextlib.suppress(OSError):
                 beside.unlink()
+
+
+def _is_done(aside: Path) -> bool:
+    return DONE in aside.name
+
+
+def _renamed(path: Path, name: Path) -> None:
+    """Give a database another name, with what lies beside it; itself last: while it has its name this is not over."""
+    for suffix in (*_BESIDE, ""):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(name.with_name(name.name + suffix))
 
 
 def check(connection: sqlite3.Connection) -> None:

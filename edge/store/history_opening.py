@@ -54,6 +54,7 @@ class Opening:
             if not self._salvage.resume():
                 self._salvage.close()
                 self._salvage = None
+                history.file.carried_over()
         self._begin_at_cursor(connection)
         return True
 
@@ -118,6 +119,7 @@ class Opening:
             "damaged",
             blocks=found.blocks, unreadable=found.unreadable,
         )  # fmt: skip
+        self.history.file.carried_over()
         return True
 
     def _rebuilt(self, note: str, why: str, **words: int) -> None:

@@ -210,6 +210,29 @@ def test_a_salvage_that_is_interrupted_goes_on_at_the_next_start(tmp_path: Path)
     made.close()
 
 
+@pytest.mark.parametrize("harm", [foreign, cut_in_half, no_head, lost])
+def test_damage_to_the_new_file_while_the_old_one_is_carried_over_costs_nothing(
+    tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    rig = filled(tmp_path)
+    before = answers(rig)
+    connection = rig.history.file.connection
+    assert connection is not None
+    connection.execute("DROP TABLE gap")
+    rig.close()
+    made = rig.again(dated=[], boot=rig.boot, capacity=48 << 10, segment=16 << 10)
+    for _ in range(3):
+        made.historian.step(made.now_s)
+        made.now_s += 0.01
+    made.give_back()
+    harm(tmp_path / "history.db")
+    made = again(made)
+    after = answers(made)
+    assert {key: value for key, value in after.items() if value != before[key]} == {}
+    made.close()
+    assert len(list(tmp_path.glob("history.db.bad-*"))) == 1
+
+
 def test_records_of_before_the_epoch_of_the_log_stay_in_order(tmp_path: Path) -> None:
     rig = filled(tmp_path)
     held: list[HistoryRecord] = rig.held("t.flow")
