@@ -231,10 +231,8 @@ class MqttLink:
                 return
             if self._duplicates.status_seen(status, now_s, is_retained=message.retained):
                 self._duplicate_begins("status")
-        elif message.payload and message.retained:
-            alarm_id = message.topic.rsplit("/", 1)[1]
-            if self._retained.is_leftover(alarm_id):
-                self._retained.publish(message.topic, b"")
+        elif message.payload and message.retained and self._retained.is_leftover(message.topic):
+            self._retained.publish(message.topic, b"")
 
     def _duplicate_begins(self, seen: str) -> None:
         log.error("%s: another station uses the id %s (%s)", self.name, self._feed.box, seen)

@@ -138,9 +138,10 @@ class Retained:
                 self.publish(self._topics.alarm(name), b"")
         self._alarms = active
 
-    def is_leftover(self, alarm_id: str) -> bool:
-        """Return whether an alarm that the broker still holds is not active here: it ended while we were away."""
-        return alarm_id not in self._alarms
+    def is_leftover(self, topic: str) -> bool:
+        """Return whether this is an alarm that the broker still holds and that ended while we were away."""
+        of_alarms = self._topics.alarm("")
+        return topic.startswith(of_alarms) and topic.removeprefix(of_alarms) not in self._alarms
 
     def is_due(self, now_s: float) -> bool:
         """Return True once an hour: status and snapshot are to be said again."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from edge.core.intervals import Intervals
-from edge.links.connection import Connected
+from edge.links.connection import Connected, Message
 from edge.store.fs import StoreError
 from hal.sample import Notice
 from tests.support_broker import Bench, FakeConsumer
@@ -139,3 +139,13 @@ def test_an_older_copy_of_a_card_is_said_for_as_long_as_the_consumer_takes_its_e
     bench.run(30)
     assert bench.link.status()["problems"] == []
     assert bench.kinds() == ["link_up", "consumer_ahead"]
+
+
+def test_what_nobody_asked_for_is_left_alone() -> None:
+    bench = Bench()
+    bench.settle()
+    bench.broker.published.clear()
+    for topic in ("", "x", "elsewhere/up/alarm/7", "vigie/v1/b0043/up/alarm/7", "vigie/v1/b0042/up/points"):
+        bench.connection.happened.append(Message(topic, b"{}", retained=True))
+    bench.settle()
+    assert bench.broker.published == []
