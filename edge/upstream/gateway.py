@@ -168,7 +168,7 @@ class Gateway:
             self._due = {box.id: self._due.get(box.id, 0) for box in boxes}
             for box in boxes:
                 if is_others or box.id in moved or box.id in self._incoming.heard or utc_s >= self._due[box.id]:
-                    self._due[box.id] = self._look_at(box, acked, utc_s)
+                    self._due[box.id] = self._looked_at(box, acked, utc_s)
             if utc_s - self._pruned_s >= DAILY_S:
                 self._pruned_s = utc_s
                 self.log.forget(utc_s)
@@ -176,6 +176,24 @@ class Gateway:
         self._acked = acked
         self._incoming.heard.clear()
         self._due_utc_s = min([utc_s + LOOK_S, *self._due.values()])
+
+    def _looked_at(self, box: Box, acked: dict[int, int], utc_s: int) -> int:
+        """Do what is due for one box; what is wrong with it is undone and journaled, and the others go on."""
+        db = self.store.db
+        db.execute("SAVEPOINT look")
+        try:
+            due_s = self._look_at(box, acked, utc_s)
+        except (sqlite3.OperationalError, MailboxError):
+            raise
+        except Exception as exc:
+            log.exception("%s can't be looked at", box.id)
+            db.execute("ROLLBACK TO look")
+            self.sessions.forget()
+            self.reports.forget()
+            self.store.journal(utc_s, box.id, "fault", why=f"{type(exc).__name__}: {exc}")
+            due_s = utc_s + LOOK_S
+        db.execute("RELEASE look")
+        return due_s
 
     def _look_at(self, box: Box, acked: dict[int, int], utc_s: int) -> int:
         """Do what is due for one box; return when to look at it again."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.core.types import Event
+from edge.upstream.gateway_orders import ask
 from edge.upstream.gateway_priors import Priors
 from sms import forms
 from sms.codec import encode
@@ -166,6 +167,22 @@ def test_a_stream_that_can_not_be_stored_holds_up_no_other(server: Server) -> No
     assert server.rows("b0118") == box.account
     assert server.rows("b0117") == odd.account
     assert server.events("b0117") == []
+
+
+def test_a_box_whose_row_is_damaged_is_named_and_the_others_go_on(server: Server) -> None:
+    odd, box = server.box("b0117"), server.box("b0118", "+33600000043")
+    with server.gateway.store as store:
+        store.db.execute("UPDATE box SET session = '{}' WHERE id = 'b0117'")
+    ask(server.gateway.store, "b0117", "test", {}, int(server.utc_s), 86_400)
+    server.reopen()
+    server.bring(odd, odd.report(full=True, is_first=True))
+    server.bring(box, box.report(full=True, is_first=True), box.events(is_test=True))
+    server.run(7200, 600)
+    assert server.rows("b0118") == box.account
+    assert [ack.is_test for ack in box.acks()] == [True]
+    assert server.rows("b0117") == set()
+    assert "this is no saved session" in server.journal("fault")[0]
+    assert len(server.journal("fault")) < 5
 
 
 def test_another_number_is_the_same_box_and_is_answered_there_by_the_modem_that_hears_it(server: Server) -> None:
