@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any, Final
 
+from edge.core.conversion import factor
+from edge.core.dimension import rounded
 from edge.settings.draft import Draft, PointRow, Row
 from edge.settings.faults import Faults, LineOf
 from edge.settings.pins import W1_PIN, pin_words
@@ -20,6 +22,7 @@ LEVELS: Final = frozenset({"high", "high_high", "low", "low_low"})
 def advise(draft: Draft, warnings: Faults) -> None:
     """Note what is probably meant otherwise in a draft without faults."""
     _check_w1_pin(draft, warnings)
+    _check_renamed(draft, warnings)
     _check_flutter(draft, warnings)
     _check_same_names(draft, warnings)
     _check_spellings(draft, warnings)
@@ -50,6 +53,17 @@ def _pins(draft: Draft) -> Iterator[tuple[Row, str]]:
     for bus in draft.buses.values():
         if getattr(bus.options, "power_pin", None) is not None:
             yield bus, "power_pin"
+
+
+def _check_renamed(draft: Draft, warnings: Faults) -> None:
+    """Note a unit of the same quantity without the scale that leads to it: 5,000 Wh would stand as 5,000 kWh."""
+    for row in draft.points:
+        unit, channel = row.good.get("unit"), row.channel
+        times = None if channel is None or not unit else factor(channel.unit, unit)
+        if channel is None or times in {None, 1.0} or "scale" in row.raw or "scale_points" in row.raw:
+            continue
+        wanted = rounded(channel.scale * (times or 1.0))
+        warnings.at_value(row.key("unit"), "warn.renamed", own=channel.unit, unit=unit, scale=f"{wanted:g}")
 
 
 def _check_flutter(draft: Draft, warnings: Faults) -> None:

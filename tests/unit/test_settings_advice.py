@@ -33,6 +33,17 @@ unit = "m3"
 prices = { water = 4.26 }
 points = { water = "water.cold" }
 """
+ENERGY = """
+[bus.tic]
+kind = "serial"
+port = "/dev/serial0"
+
+[[point]]
+id = "energy"
+bus = "tic"
+driver = "teleinfo"
+label = "EAST"
+"""
 CALM = GOOD  # its one limit on a gauge has a delay
 SHIPPED = sorted([*(ROOT / "config/sites").glob("*.toml"), ROOT / "config/vigie.toml"])
 
@@ -46,6 +57,8 @@ def told(tmp_path: Path, text: str, lang: str = "en") -> list[str]:
 def test_a_calm_file_has_no_warnings(tmp_path: Path) -> None:
     assert told(tmp_path, CALM) == []
     assert told(tmp_path, CALM + W1) == []
+    assert told(tmp_path, CALM + ENERGY + 'unit = "kWh"\nscale = 0.001\n') == []
+    assert told(tmp_path, CALM + ENERGY + 'unit = "Wh"\n') == []
     assert told(tmp_path, CALM + WATER + "vat = 5.5\nwith_tax = false\n") == []
 
 
@@ -65,6 +78,14 @@ WARNED = [
     (
         CALM.replace('name = "Door"', 'place = "cellar "').replace('id = "lab.t"', 'id = "lab.t"\nplace = "Cellar"'),
         'point "lab.t".place = "Cellar"', 'written "cellar " in line',
+    ),
+    (
+        CALM + ENERGY + 'unit = "kWh"\n', 'point "energy".unit = "kWh"',
+        "changes a word and no value: 1 Wh would be shown as 1 kWh; write scale = 0.001 beside it, or leave it out",
+    ),
+    (
+        CALM.replace("weight = 0.001", 'unit = "l"\nweight = 0.01'), 'point "water.cold".unit = "l"',
+        "changes a word and no value: 1 m3 would be shown as 1 l; write scale = 10 beside it",
     ),
     (CALM + WATER + "vat = 5.5\n", 'tariff "water".vat = 5.5', "these prices hold the tax already, so it is not added"),
 ]  # fmt: skip
