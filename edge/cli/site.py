@@ -137,7 +137,7 @@ def _write(args: argparse.Namespace, cards: Sequence[CardFile], say: Words) -> i
     texts, labels, differing = {}, [], []
     for card in cards:
         file = args.out / card.settings.box.id / CARD
-        there = file.read_text(encoding="utf-8") if file.exists() else None
+        there = file.read_text(encoding="utf-8", errors="replace") if file.exists() else None
         code = _code_in(there) or new_code()
         texts[file] = completed(card, code)
         labels.append((_label(card, code), card.settings.site.lang))

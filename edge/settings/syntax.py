@@ -50,17 +50,23 @@ _OPEN: Final = ("syntax.open_text", "syntax.open_array", "syntax.open_table")
 
 def text_of(content: bytes, faults: Faults) -> str | None:
     """Return the file's text, or None and a fault when it is not UTF-8."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+    halves = content[:64:2], content[1:64:2]
+    is_wide = any(each and not any(each) for each in halves) and any(map(all, halves))  # without a mark
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or is_wide:
         faults.known.append(Fault(1, 1, "", "syntax.utf16"))
         return None
     try:
-        return content.decode("utf-8")
+        text = content.decode("utf-8")
     except UnicodeDecodeError as exc:
         before = content[: exc.start].decode("utf-8").removeprefix("\ufeff")
         line = before.count("\n") + 1
         column = len(before) - (before.rfind("\n") + 1) + 1
         faults.known.append(Fault(line, column, "", "syntax.utf8", {"byte": f"0x{content[exc.start]:02x}"}))
         return None
+    if "\0" in text:
+        faults.known.append(Fault(text.count("\n", 0, text.index("\0")) + 1, 1, "", "syntax.nul"))
+        return None
+    return text
 
 
 def tables_of(text: str, faults: Faults) -> tuple[str, dict[str, Any] | None]:

@@ -87,6 +87,12 @@ def test_tax_is_added_to_the_version_whose_prices_are_without_it_and_to_no_other
     assert cost([bare], [NOV_21], each(used(hp="3"))).before_tax == D("6.00")
 
 
+@pytest.mark.parametrize("index", ["3.4e38", "9e299"])
+def test_a_register_gone_mad_has_an_amount_and_stops_no_view(index: str) -> None:
+    found = cost([tariff(standing=())], [NOV_21], each(used(hp=index, hc="0")))
+    assert found.amount == D(index) / 5
+
+
 def test_a_price_that_begins_tomorrow_leaves_today_as_it_is() -> None:
     dearer = tariff(valid_from=NOV_21 + timedelta(days=1), version=2, prices={"HP": D("0.30"), "HC": D("0.15")})
     both = [tariff(), dearer]

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -210,6 +211,24 @@ def test_somebody_who_left_the_settings_is_forgotten_and_somebody_new_hears_what
     pass_to(after, 200)
     assert [page[1:] for page in pages(after)] == [("new", "begin"), ("new", "end")]
     assert after.event_registers["paging"]["alarms"] == {}
+
+
+def test_an_alarm_that_ended_and_began_anew_in_the_quiet_hours_stops_nobody_from_being_told_at_dawn() -> None:
+    """The first one's end is not told yet, and its limit has another alarm, when the office opens."""
+    night = round(datetime(2026, 11, 20, 21, 50, tzinfo=PARIS).timestamp() * 1000)
+    early = RecipientSpec("early", hours=(6 * 60, 18 * 60))
+    rules = msgspec.structs.replace(RULES, quiet=(22 * 60, 7 * 60))
+    rig = Rig(
+        gauge(id="p0", stale_ms=10**12), high(30, id="l0", point="p0"), utc_offset_ms=night, zone=PARIS,
+        parts=[Notifier(rules), Paging([CARETAKER, early])],
+    )  # fmt: skip
+    read(rig, 1, 31)
+    read(rig, 2400, 29)
+    read(rig, 4000, 31)
+    pass_to(rig, 16 * HOUR_S)
+    told = [(f"{datetime.fromtimestamp(night / 1000 + at_s, PARIS):%H:%M}", to, what) for at_s, to, what in pages(rig)]
+    assert told[:2] == [("21:50", "caretaker", "begin"), ("06:00", "early", "end")]
+    assert {to for at, to, _what in told if at == "07:00"} == {"caretaker", "early"}
 
 
 def test_each_morning_and_each_month_once_and_not_on_the_first_day() -> None:
