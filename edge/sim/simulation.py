@@ -47,6 +47,7 @@ MIN_PERIOD_MS: Final = 10_000
 MAX_PERIOD_MS: Final = 30_000
 DAY_S: Final = 86_400.0
 DRAIN_S: Final = 600.0
+JUST_BEFORE_S: Final = 0.001
 
 
 class Day(msgspec.Struct, frozen=True):
@@ -246,9 +247,8 @@ class Simulation:
         day = 0
         while day < days:
             before = self._figures()
-            for hour in range(24):
-                end_s = began_s + min(day + (hour + 1) / 24, days) * DAY_S
-                self.loop.run_until(end_s)
+            for since_s in self._looks_s(day, days):
+                self.loop.run_until(began_s + since_s)
                 waiting = self.waiting()
                 if waiting > most:
                     most, most_day = waiting, day + 1
@@ -260,6 +260,12 @@ class Simulation:
         self.loop.run_until(began_s + days * DAY_S + DRAIN_S)
         self.loop.retire(self.writer, *([self.link] if self.link is not None else []), *self._last)
         return self._report(days, per_day, most, most_day)
+
+    def _looks_s(self, day: int, days: float) -> list[float]:
+        """Return when in a day it is looked how much waits: each hour, and as an outage ends, when it is the most."""
+        hours = [min(day + (hour + 1) / 24, days) * DAY_S for hour in range(24)]
+        ends = [outage.end_s - JUST_BEFORE_S for outage in self.outages]
+        return sorted({*hours, *(end_s for end_s in ends if day * DAY_S < end_s < hours[-1])})
 
     def waiting(self) -> int:
         """Return how many records are not yet acknowledged."""

@@ -55,6 +55,13 @@ def test_an_outage_costs_waiting_records_and_loses_none() -> None:
     assert report.most_waiting > report.records / 4
 
 
+def test_an_outage_shorter_than_an_hour_makes_records_wait_too() -> None:
+    report = simulate(0.03, Outage(60.0, 660.0))
+
+    assert (report.lost, report.most_waiting_day) == (0, 1)
+    assert report.most_waiting > report.records / 6
+
+
 def test_the_same_seed_gives_the_same_run() -> None:
     outage = Outage(HOUR_S, 2 * HOUR_S)
 
