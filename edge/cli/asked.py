@@ -47,8 +47,8 @@ def asked(args: argparse.Namespace, answer: Callable[[Source, Words], int]) -> i
         complain(str(exc))
     except BrokenPipeError:
         raise
-    except OSError as exc:  # the state folder
-        complain(str(exc.strerror or exc))
+    except OSError as exc:  # the state folder, which says its name itself
+        complain(f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc.strerror or exc))
     finally:
         signal.signal(signal.SIGTERM, before)
     return EXIT_REFUSED

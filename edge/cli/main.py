@@ -174,6 +174,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _complain(f"a word of this command line is no text ({exc.object!r}): write it in UTF-8", EXIT_BAD_INPUT)
     except OSError as exc:
+        if exc.filename and not _is_service(args):  # whose traceback belongs into its log
+            return _complain(_unreachable(exc), EXIT_FAILED)
         if _can_speak():
             raise  # a fault of ours
         _say_no_more()
@@ -185,6 +187,18 @@ def _speak() -> None:
     """Print in UTF-8 wherever it goes but to a terminal of another kind, which gets ? for what it can't show."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding=None if sys.stdout.isatty() else "utf-8", errors="replace")
+
+
+def _is_service(args: Any) -> bool:
+    return args.verb in {"run", "receive"} or (args.verb == "gateway" and args.act is None)
+
+
+def _unreachable(exc: OSError) -> str:
+    """Return what to tell who may not use a file, or for whom a disk does not."""
+    from edge.cli.words import own_words
+
+    key = "console.file_no_right" if isinstance(exc, PermissionError) else "console.file_failed"
+    return own_words()(key, file=os.fsdecode(exc.filename), why=exc.strerror or str(exc))
 
 
 def _can_speak() -> bool:

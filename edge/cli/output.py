@@ -91,9 +91,10 @@ def folder(path: Path, *, force: bool) -> Iterator[Folder]:
 @contextlib.contextmanager
 def beside(path: Path, *, force: bool) -> Iterator[Path]:
     """Give a name in the same folder to write to; at the end it takes the name `path`, on a failure it goes."""
-    if path.is_dir() and not _is_replaceable(path):
+    is_there = _is_there(path)
+    if is_there and path.is_dir() and not _is_replaceable(path):
         raise OutputError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if _is_there(path) and not (force and _is_replaceable(path)):
+    if is_there and not (force and _is_replaceable(path)):
         raise ExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

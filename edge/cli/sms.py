@@ -117,8 +117,8 @@ def _decode(args: argparse.Namespace) -> int:
             with closing(GatewayStore(args.db)) as store:
                 found = read(octets, store)
     except (StoreError, ValueError, OSError) as exc:
-        print(exc, file=sys.stderr)
-        return 2
+        complain(f"{exc.filename}: {exc.strerror}" if isinstance(exc, OSError) and exc.filename else str(exc))
+        return EXIT_BAD_INPUT
     print(json.dumps(found, ensure_ascii=False) if args.json else "\n".join(lines(found, say)))
     return 0 if "why" not in found else 1
 

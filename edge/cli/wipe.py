@@ -62,7 +62,8 @@ def run(args: argparse.Namespace) -> int:
         with _unused(args.state) as is_free:
             return _wipe(args, found, say) if is_free else _fail(say("wipe.runs", state=args.state))
     except OSError as exc:
-        return _fail(say("wipe.failed", why=exc))
+        why = f"{exc.filename}: {exc.strerror}" if exc.filename else exc.strerror or str(exc)
+        return _fail(say("wipe.failed", why=why))
 
 
 @contextmanager

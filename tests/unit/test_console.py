@@ -343,6 +343,26 @@ def test_a_word_that_is_no_command_is_answered_with_the_nearest(
     assert complaint.endswith("`vigie --help` lists all\n")
 
 
+@pytest.mark.parametrize(
+    "words", [["backup", "FILE"], ["gateway", "boxes", "--state", "FILE"], ["sms", "forget", "--state", "FILE"]]
+)
+def test_a_file_that_cannot_be_looked_at_is_named_with_why(
+    tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = str(tmp_path / ("x" * 300))
+    assert main([file if word == "FILE" else word for word in words]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"vigie: {file}")
+    assert said.endswith(": File name too long\n")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look anywhere")
+def test_who_may_not_look_at_a_file_is_told_of_sudo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "locked").mkdir(mode=0)
+    assert main(["gateway", "boxes", "--state", str(tmp_path / "locked" / "gateway.db")]) == 1
+    assert capsys.readouterr().err.endswith("gateway.db: Permission denied; try it with sudo\n")
+
+
 @pytest.mark.parametrize("words", [["report"], ["report", "--bill", "2026-01-01", "2026-02-01"], ["sms"], ["meter"]])
 def test_a_box_that_fails_to_say_who_it_is_fails_with_a_sentence(vigie: Any, desk: FakeDesk, words: list[str]) -> None:
     desk.box_fails = ZeroDivisionError()
