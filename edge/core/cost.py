@@ -19,6 +19,7 @@ import msgspec
 from edge.core.tariff import UNKNOWN, Per, Standing, Tariff, in_force
 
 DIGITS: Final = 50  # nothing is lost on the way to the coin
+ROOM: Final = 400  # digits of the largest amount: an index is below 10³⁰⁰
 NO_COINS: Final = frozenset({"XPF", "XAF", "XOF", "JPY"})  # ISO 4217: currencies without a hundredth
 HUNDRED: Final = Decimal(100)
 
@@ -89,7 +90,7 @@ def coins(amount: Decimal, currency: str) -> Decimal:
     >>> coins(Decimal("1.005"), "EUR"), coins(Decimal("-0.005"), "EUR"), coins(Decimal("12.5"), "XPF")
     (Decimal('1.01'), Decimal('-0.01'), Decimal('13'))
     """
-    with localcontext(prec=DIGITS):
+    with localcontext(prec=ROOM):  # a register gone mad must not keep the other costs from being told
         return amount.quantize(Decimal(1) if currency in NO_COINS else Decimal("0.01"), ROUND_HALF_UP)
 
 

@@ -190,8 +190,12 @@ class Paging(Part):
         """Tell one recipient what has begun and what is over, in one text; what is both is told as over."""
         for number in begun:
             self._paged[number].told.append(name)
-        begins = [number for number in begun if not self._paged[number].is_over]
-        ended = [*ended, *(number for number in begun if self._paged[number].is_over)]
+        # also what ended and is not told to be over yet, or what its limit's next alarm has taken the place of
+        begins = [
+            number for number in begun
+            if not self._paged[number].is_over and number in alarms and alarms[number].active
+        ]  # fmt: skip
+        ended = [*ended, *(number for number in begun if number not in begins)]
         for number in ended:
             self._paged[number].ended.append(name)
         begins.sort(key=lambda number: (not alarms[number].first, alarms[number].begin_ms, number))
