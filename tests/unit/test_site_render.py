@@ -118,6 +118,16 @@ def test_the_sheet_shows_what_the_office_knows_and_no_key_and_no_meter_number(of
     assert sheet.count('class="page"') == 1
 
 
+def test_a_card_file_that_somebody_saved_in_another_alphabet_keeps_its_code_too(office: Office) -> None:
+    assert office.render(sites(line("b0042")))[0] == 0
+    before, file = office.codes(), office.out / "b0042/vigie.toml"
+    file.write_bytes(file.read_bytes() + "# été\n".encode("latin-1"))
+    code, told = office.render(sites(line("b0042")))
+    assert (code, "--force" in told) == (1, True)
+    assert office.render(sites(line("b0042")), "--force")[0] == 0
+    assert office.codes() == before
+
+
 def test_rendered_again_each_box_keeps_the_code_of_its_printed_label(office: Office) -> None:
     assert office.render(sites(line("b0042")))[0] == 0
     before = office.codes()
