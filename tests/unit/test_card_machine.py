@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import stat
@@ -189,6 +190,29 @@ def test_scripts_stop_at_the_first_error(script: Path) -> None:
     assert "\nset -eu\n" in text
     assert script.stat().st_mode & 0o111
     subprocess.run(["/bin/sh", "-n", str(script)], check=True, timeout=10)
+
+
+@pytest.mark.parametrize(
+    "device", ["/dev/modem", "/dev/serial/by-id/usb-A&B-if02", "/dev/a|b", r"/dev/a\1b", "x; touch made|e;#"]
+)
+def test_the_modem_of_the_settings_is_named_to_the_daemon_letter_by_letter(tmp_path: Path, device: str) -> None:
+    for folder in ("run/vigie-card", "etc", "usr/sbin"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "run/vigie-card/sms").write_text(f"{device}\n", "utf-8")
+    shutil.copy(ROOT / "config/gammu-smsdrc", tmp_path / "etc")
+    setup = tmp_path / "usr/sbin/vigie-sms-setup"
+    setup.write_text("#!/bin/sh\necho made ready\n", "utf-8")
+    setup.chmod(0o755)
+    done = subprocess.run(
+        [LAID / "usr/lib/vigie-card/sms"], cwd=tmp_path, env={**os.environ, "VIGIE_ROOT": str(tmp_path)},
+        capture_output=True, text=True, check=False, timeout=20,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "made ready\n"), done.stderr
+    before = (ROOT / "config/gammu-smsdrc").read_text("utf-8").splitlines()
+    after = (tmp_path / "etc/gammu-smsdrc").read_text("utf-8").splitlines()
+    assert [new for new, old in zip(after, before, strict=True) if new != old] in ([f"device = {device}"], [])
+    assert f"device = {device}" in after
+    assert not (tmp_path / "made").exists()
 
 
 def test_a_host_key_is_made_once_and_anew_where_it_is_damaged(tmp_path: Path) -> None:
