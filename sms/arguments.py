@@ -33,6 +33,7 @@ _UNTIL: Final = frozenset({"UNTIL", "TILL", "JUSQU'A", "JUSQU'AU", "JUSQUA", "JU
 _KINDS: Final = frozenset(
     {"LIMIT", "LIMITE", "SEUIL", "SETPOINT", "CONSIGNE", "PROGRAM", "PROGRAMME", "ALARM", "ALARME"}
 )
+_ARTICLE: Final = re.compile(r"^(?:[ld]'|(?:le|la|les|du|de|des|the)$)", re.IGNORECASE)
 _FROM: Final = frozenset({"FROM", "DU", "DES", "LE", "PARTIR"})
 
 
@@ -175,7 +176,7 @@ def _code(order: Asked, _rest: Sequence[str], _known: Known, _parts: Known) -> d
 def _read(_order: Asked, rest: Sequence[str], known: Known, _parts: Known) -> dict[str, Any]:
     if not rest:
         raise UnclearError("none", given="", near=list(known)[:NEAR_MOST])
-    point, more = named(rest, known)
+    point, more = _named(rest, known)
     if more:
         raise UnclearError("none", given=" ".join(rest)[:GIVEN_MOST], near=near(rest, known))
     return {"point": point}
@@ -196,7 +197,19 @@ def _with_more(order: Asked, rest: Sequence[str], known: Known) -> tuple[str, tu
     """Return what is named, and at least one word behind it."""
     if len(rest) < 2:
         raise UnclearError("how", what=order.what)
-    return named(rest, known, after=1)
+    return _named(rest, known, after=1)
+
+
+def _named(written: Sequence[str], known: Known, after: int = 0) -> tuple[str, tuple[str, ...]]:
+    """Return what the first words name, also behind an article: LIRE l'eau froide, SET the heating 21."""
+    try:
+        return named(written, known, after)
+    except UnclearError as exc:
+        first = _ARTICLE.sub("", written[0])
+        bare = _without((first, *written[1:]) if first else tuple(written[1:]), _KINDS)
+        if exc.key != "none" or first == written[0] or len(bare) <= after:
+            raise
+        return named(bare, known, after)
 
 
 def _duration_s(order: Asked, written: Sequence[str]) -> float:

@@ -83,10 +83,12 @@ def unclear(to: Speech, why: UnclearError) -> str:
         key = "how_code" if values["what"] in {"ack", "confirm"} else "how"
         return fitting([to.say(key, word=example.split()[0], example=example)])
     if why.key in {"which", "none"}:
-        near = values["near"]
+        near, key = values["near"], why.key
         given = short(values["given"], 20) or "?"
+        if not values["given"] and near:  # READ alone
+            key, given = "which", EXAMPLES["read"][to.lang].split()[0]
         return fitting(
-            to.say(why.key, given=given, near=", ".join(short(one, 40) for one in near[:count]) or None)
+            to.say(key, given=given, near=", ".join(short(one, 40) for one in near[:count]) or None)
             for count in range(len(near), -1, -1)
         )
     word = short(values.get("word", ""), 20)

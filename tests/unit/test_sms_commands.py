@@ -113,7 +113,10 @@ def test_what_is_no_code_is_not_cut_to_one(code: str) -> None:
             {"id": "elec", "valid_from": "2027-02-01", "prices": {"peak": "0.2146"}},
         ),
         ("OUI 2m8p", {"code": "2M8P"}),
-        ("READ eau fr", {"point": "water.cold"}),
+        ("READ eau fr", {"point": "water.cold"}), ("Lire l'eau froide", {"point": "water.cold"}),
+        ("lire la pompe", {"point": "pump"}),
+        ("regler le seuil flow.high a 90", {"target": "flow.high", "value": "90"}),
+        ("SET the boiler 1 flow to 90", {"target": "flow.high", "value": "90"}),
         ("LIRE froide", {"point": "water.cold"}),
     ],
 )  # fmt: skip
@@ -135,6 +138,7 @@ def test_each_verb_takes_its_words(text: str, args: dict[str, Any]) -> None:
         ("READ water", "which"), ("READ eau", "which"), ("SET flow 90", "which"), ("READ flw.high", "none"),
         ("RELAY pomp99 on", "none"), ("READ", "none"), ("TARIFF elec night 0.2 from 2027-02-01", "none"),
         ("SET \u202e\u200f 5", "how"), ("STATUS" * 200, "unknown"),
+        ("LIRE la", "none"), ("READ l'", "none"), ("LIRE le le pompe", "none"),
         # an end is no length: 18 hours is not what was meant
         ("RELAIS pompe marche jusqu'à 18h", "how"), ("RELAY pump on until 18h", "how"),
         ("SOMMEIL 12 jusqu'à 18h", "how"), ("SHELVE 12 until 6h", "how"), ("MAINT boiler1 jusqu'à demain", "how"),
