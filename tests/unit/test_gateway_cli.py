@@ -24,7 +24,7 @@ from edge.cli.gateway_run import _print
 from edge.cli.main import main
 from edge.cli.words import Words, own_words
 from edge.upstream.gateway import Gateway
-from edge.upstream.gateway_admin import backup, restore
+from edge.upstream.gateway_admin import accept, backup, restore
 from edge.upstream.gateway_fleet import fleet
 from edge.upstream.gateway_jsonl import JsonLines, message_of
 from edge.upstream.gateway_orders import ask
@@ -311,6 +311,33 @@ def test_lines_pair_report_and_are_done_only_when_they_are_stored(tmp_path: Path
     assert lines.refused == 1
     lines.feed(b"x" * 10_000)
     assert lines.refused == 2
+    gateway.close()
+
+
+def test_what_a_provider_could_not_deliver_goes_again_and_what_it_did_does_not(tmp_path: Path) -> None:
+    written: list[str] = []
+    now = [float(NOW_S)]
+    lines = JsonLines(written.append, lambda: now[0])
+    gateway = Gateway(GatewayStore(tmp_path / "g.db"), {"jsonl": lines}, lambda: now[0])
+    box = TextingBox("b0117", gateway.sessions.identity.public)
+
+    def told(**said: str) -> list[str]:
+        """Let a line come, and half an hour pass; return the names of all that was sent so far."""
+        lines.feed(json.dumps(said).encode() + b"\n")
+        for _ in range(180):
+            now[0] += 10.0
+            gateway.step(now[0])
+        return [said["send"] for said in map(json.loads, written) if "send" in said]
+
+    told(id="m1", **{"from": box.number}, octets=box.hello().hex())
+    with closing(GatewayStore(tmp_path / "g.db")) as other:
+        accept(other, "b0117", int(now[0]))
+    (first,) = told(key="nobody's", fate="failed")
+    assert told(key=first, fate="sent") == [first]
+    second = told(key=first, fate="failed")[1:]
+    assert second == [f"{first[:-1]}2"]
+    for fate in ("failed", "delivered"):  # of the first once more; of the second, that it came
+        assert told(key=first if fate == "failed" else second[0], fate=fate) == [first, *second]
     gateway.close()
 
 
