@@ -86,4 +86,6 @@ class Post:
 
 
 _TRY: Final = re.compile(r"[1-9]\d{0,5}", re.ASCII)
-_FAILED: Final = "UPDATE outgoing SET fate = 'waits', next_s = ? WHERE key = ? AND tries = ? AND fate IN ('handed', 'sent')"
+_FAILED: Final = (
+    "UPDATE outgoing SET fate = 'waits', next_s = ? WHERE key = ? AND tries = ? AND fate IN ('handed', 'sent')"
+)
