@@ -92,7 +92,8 @@ def version_table(versions: Sequence[Mapping[str, Any]], say: Words) -> list[str
         if version["taxes"]:
             told.append(f"{_listed(version['taxes'], say)} {per_unit}")
         told += [
-            f"{_listed({charge['name']: charge['price']}, say)} {version['currency']}/{say('cost.' + charge['per'])}"
+            f"{_charge(charge['name'], say)} {amounts.price(say.lang, charge['price'])}"
+            f" {version['currency']}/{say('cost.' + charge['per'])}"
             for charge in version["standing"]
         ]
         if version["coefficient"] is not None:
@@ -113,6 +114,11 @@ def _listed(prices: Mapping[str, str], say: Words) -> str:
     return " ".join(f"{name} {amounts.price(say.lang, price)}" for name, price in prices.items())
 
 
+def _charge(name: str, say: Words) -> str:
+    """Return what people call a part of a cost: the subscription has a word, others the name of the settings."""
+    return say("cost.subscription") if name == "subscription" else name
+
+
 def bill(span: str, lines: Sequence[Mapping[str, Any]], view: Mapping[str, Any], say: Words) -> list[str]:
     """Return how a span's cost comes about: quantity × price = amount, line by line, and the sum."""
     rows = [["", say(f"cost.{span}"), "", "", "", ""]]
@@ -124,7 +130,7 @@ def bill(span: str, lines: Sequence[Mapping[str, Any]], view: Mapping[str, Any],
         price = f"× {amounts.price(say.lang, line['price'])} {view['currency']}/{unit}"
         if line["kind"] == "vat":
             quantity, price = amounts.money(say.lang, line["quantity"], view["currency"]), ""
-        name = say(f"cost.{line['name']}") if line["name"] == "subscription" else line["name"]
+        name = _charge(line["name"], say)
         name = f"{say('cost.vat')} {name}" if line["kind"] == "vat" else name
         version = f"v{line['version']}" if line["version"] else ""
         rows.append(["", name, version, quantity, price, amounts.money(say.lang, line["amount"], view["currency"])])
