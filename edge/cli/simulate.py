@@ -7,6 +7,8 @@ import os
 import re
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +19,7 @@ from edge.cli.format import number
 from edge.settings.catalogue import render, written
 
 DAY_S: Final = 86_400.0
+TELL_EACH_S: Final = 5.0
 UNITS_S: Final = {"m": 60.0, "h": 3600.0, "d": DAY_S}
 OUTAGE: Final = re.compile(r"(mqtt|sms)=(\d+(?:\.\d+)?)([mhd])@day(\d+(?:\.\d+)?)$")
 
@@ -86,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     outages = [Outage(begin_s, end_s) for link, begin_s, end_s in args.outage if link == "mqtt"]
     if settings.links.sms is not None and not args.wire:
         sms_outages = [Outage(begin_s, end_s) for link, begin_s, end_s in args.outage if link == "sms"]
-        texted = simulate_sms.run(settings, args, outages, sms_outages)
+        texted = simulate_sms.run(settings, args, outages, sms_outages, _told(args.days, lang))
         told = lines(texted.report, bool(outages), lang)
         told = [
             *(told if settings.links.mqtt is not None else told[:3]),
@@ -100,12 +103,26 @@ def run(args: argparse.Namespace) -> int:
             settings, seed=args.seed, outages=outages, acknowledges=not args.no_ack,
             wire_folder=Path(folder) if args.wire else None,
         )  # fmt: skip
-        report = simulation.run(args.days)
+        report = simulation.run(args.days, _told(args.days, lang))
     if args.json:
         sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
     else:
         sys.stdout.write("\n".join(lines(report, bool(outages), lang)) + "\n")
     return 1 if report.lost else 0
+
+
+def _told(days: float, lang: str) -> Callable[[int], None]:
+    """Return what tells who waits at a terminal how far it is, when some seconds have passed since the last word."""
+    last_s = time.monotonic()
+
+    def passed(day: int) -> None:
+        nonlocal last_s
+        now_s = time.monotonic()
+        if sys.stderr.isatty() and day < days and now_s - last_s >= TELL_EACH_S:
+            last_s = now_s
+            sys.stderr.write(render(lang, "simulate.passed", {"day": day, "days": written(lang, float(days))}) + "\n")
+
+    return passed
 
 
 def lines(report: Any, had_outage: bool, lang: str) -> list[str]:  # noqa: FBT001 - a fact about the run

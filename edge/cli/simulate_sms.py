@@ -53,17 +53,22 @@ class Texted(msgspec.Struct, frozen=True):
     """Messages that the outage cost."""
 
 
-def run(settings: Any, args: argparse.Namespace, outages: list[Any], sms_outages: list[Any]) -> Texted:
+def run(
+    settings: Any, args: argparse.Namespace, outages: list[Any], sms_outages: list[Any],
+    passed: Callable[[int], None] = lambda _day: None,
+) -> Texted:  # fmt: skip
     """Simulate; with an outage of the network a second time without it, for what that costs."""
-    report, bill = _run(settings, args, outages, sms_outages)
+    report, bill = _run(settings, args, outages, sms_outages, passed)
     if not sms_outages:
         return Texted(report, bill)
-    _, without = _run(settings, args, outages, [])
+    _, without = _run(settings, args, outages, [], passed)
     outage_s = sum(outage.end_s - outage.begin_s for outage in sms_outages)
     return Texted(report, bill, outage_s, bill.sent + bill.received - without.sent - without.received)
 
 
-def _run(settings: Any, args: argparse.Namespace, outages: list[Any], sms_outages: list[Any]) -> tuple[Any, Any]:
+def _run(
+    settings: Any, args: argparse.Namespace, outages: list[Any], sms_outages: list[Any], passed: Callable[[int], None]
+) -> tuple[Any, Any]:
     from edge.sim.gsm import Gsm, Network  # what seals is loaded for a site that texts
     from edge.sim.gsm_bill import bill_of
     from edge.sim.simulation import Simulation
@@ -73,7 +78,7 @@ def _run(settings: Any, args: argparse.Namespace, outages: list[Any], sms_outage
             settings, seed=args.seed, outages=outages, acknowledges=not args.no_ack, history_folder=Path(folder)
         )
         gsm = Gsm(simulation, args.seed, Network(loss=args.sms_loss / 100, outages=tuple(sms_outages)))
-        report = simulation.run(args.days)
+        report = simulation.run(args.days, passed)
         try:
             return report, bill_of(simulation, gsm, args.sms_price)
         finally:

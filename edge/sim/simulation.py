@@ -239,8 +239,11 @@ class Simulation:
             self.ended += 1
         self._wake_link()  # an alarm leaves at once, also while no log commits
 
-    def run(self, days: float) -> Report:
-        """Run for so many virtual days, let the link drain what an outage at the end left, and return the figures."""
+    def run(self, days: float, passed: Callable[[int], None] = lambda _day: None) -> Report:
+        """Run for so many virtual days, let the link drain what an outage at the end left, and return the figures.
+
+        `passed` is told each day that is over.
+        """
         began_s = self.clock.now_ns / 1e9
         per_day: list[Day] = []
         most = most_day = 0
@@ -255,6 +258,7 @@ class Simulation:
             day += 1
             records, octets, batches, sent = (now - was for now, was in zip(self._figures(), before, strict=True))
             per_day.append(Day(day, records, octets, batches, sent, self.waiting()))
+            passed(day)
         self.outputs.close()
         self.loop.retire(*self._sources, self.station)
         self.loop.run_until(began_s + days * DAY_S + DRAIN_S)

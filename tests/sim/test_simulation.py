@@ -62,6 +62,13 @@ def test_an_outage_shorter_than_an_hour_makes_records_wait_too() -> None:
     assert report.most_waiting > report.records / 6
 
 
+def test_who_waits_is_told_each_day_that_is_over() -> None:
+    seen: list[int] = []
+    Simulation(load(DEMO), seed=1, outages=[]).run(0.01, seen.append)
+
+    assert seen == [1]
+
+
 def test_the_same_seed_gives_the_same_run() -> None:
     outage = Outage(HOUR_S, 2 * HOUR_S)
 
