@@ -21,15 +21,18 @@ def summed(covered: bytes) -> bytes:
     return covered + bytes((checksum(covered),))
 
 
+IDLE = [b"\0", b"\xff", b"\xff\0\0", b"\0\0\0", b"\0", b"\xff\xff"]
 ADDED = {
     "six labels of a newer meter": [tabbed_group(f"NEWLAB{n}", "0123") for n in range(6)],
     "a horodate of zeros": [tabbed_group("CCASN", "00000", "H000000000000")],
     "a horodate of no month": [tabbed_group("UMOY2", "230", "E261321120000")],
     "a word that is not in the table": [tabbed_group("NTARF", "00")],
     "a label that is no ASCII": [summed("ÉTAT\t1\t".encode("latin-1"))],
+    "bytes of an idle line": IDLE,
     "a group with a field too many": [summed(b"EAST\tx\ty\t1\t")],
 }
 SPACED = {
+    "bytes of an idle line": IDLE,
     "six labels of a newer meter": [spaced_group(f"NEWLAB{n}", "0123") for n in range(6)],
     "words that are not in the table": [spaced_group("HHPHC", "B"), spaced_group("DEMAIN", "VERT")],
 }
@@ -83,6 +86,19 @@ def test_damage_is_never_taken_for_the_meters_own() -> None:
                 own += len(event.own)
     assert damaged > 1000
     assert own <= damaged // 200, "the same bit of the same group, twice within eight frames"
+
+
+def test_a_group_behind_bytes_of_an_idle_line_is_whole_and_one_with_them_inside_is_not() -> None:
+    group = spaced_group("PAPP", "01230")
+    (found,) = [
+        event for event in Decoder().feed(b"\x02\n\0\0" + group + b"\r\x03", 0.0) if isinstance(event, FrameEnd)
+    ]
+    assert [each.raw for each in found.groups] == [group]
+    for inside in (group[:3] + b"\0" + group[3:], b"\xff\0" + group, group + b"\0", b"\xff" + group):
+        (found,) = [
+            event for event in Decoder().feed(b"\x02\n" + inside + b"\r\x03", 0.0) if isinstance(event, FrameEnd)
+        ]
+        assert (found.groups, len(found.rejected)) == ([], 1), inside
 
 
 def test_what_does_not_come_again_is_forgotten_and_a_wrong_sum_is_damage_each_time() -> None:

@@ -164,8 +164,9 @@ class Decoder:
         self._text(segment[start:], events, t_ms)
 
     def _text(self, raw: bytes, events: list[Event], t_ms: float) -> None:
-        """Take the bytes of one group that is not known by its bytes."""
-        if not raw:
+        """Take the bytes of one group that is not known by its bytes; an idle line's own (00, FF) are nobody's."""
+        raw = raw.lstrip(b"\0")
+        if not raw.strip(b"\xff\0"):
             return
         group = parse(raw)
         if isinstance(group, str):
