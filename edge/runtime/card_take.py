@@ -69,7 +69,9 @@ class Taking:
         """Do it, and return what came of it."""
         read = self._read()
         if read is not None and read.settings is not None and read.parts is not None:
-            gone = [*read.faults, *self._card.secrets_gone(read.settings, read.parts)]
+            gone = [*read.faults]
+            if self._data in LASTING:  # else they went with it: a box that measures without its link is more than none
+                gone += self._card.secrets_gone(read.settings, read.parts)
             if not gone:
                 return self._taken(read, read.parts)
             read = msgspec.structs.replace(read, faults=gone)

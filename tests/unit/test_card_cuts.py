@@ -100,6 +100,23 @@ def test_where_nothing_lasts_the_secrets_stay_on_the_card(data: str) -> None:
     assert not CardMemory(rig.root).load().acts, "an index that would be gone with the power is not set"
 
 
+@pytest.mark.parametrize("data", ["missing", "damaged", "foreign"])
+def test_a_box_whose_data_partition_dies_goes_on_with_its_card_s_settings_without_their_secrets(data: str) -> None:
+    rig = Rig()
+    rig.put("vigie.toml", GOOD)
+    rig.take()
+    cleaned = rig.on_card()
+    assert "mqtt-secret" not in cleaned
+    ram = Rig()
+    ram.put("vigie.toml", cleaned)
+    ram.data = data
+    verdict = ram.take()
+    assert (verdict.state, verdict.data, verdict.faults, verdict.is_configured) == ("no_data", data, 0, True)
+    assert loads(ram.on_box()).box.id == "b0042", "it measures, switches and warns, though a link may lack its password"
+    assert ram.on_card() == cleaned
+    assert ram.boot.listdir("") == ["vigie.toml"], "nobody is told of a card of another box"
+
+
 def test_settings_in_force_that_are_damaged_are_no_reason_to_stop() -> None:
     rig = Rig()
     rig.put("vigie.toml", GOOD)
