@@ -51,6 +51,7 @@ class Texted(msgspec.Struct, frozen=True):
     outage_s: float = 0.0
     more: int = 0
     """Messages that the outage cost."""
+    has_gateway: bool = True
 
 
 def run(
@@ -59,11 +60,12 @@ def run(
 ) -> Texted:  # fmt: skip
     """Simulate; with an outage of the network a second time without it, for what that costs."""
     report, bill = _run(settings, args, outages, sms_outages, passed)
+    has_gateway = bool(settings.links.sms.gateway)
     if not sms_outages:
-        return Texted(report, bill)
+        return Texted(report, bill, has_gateway=has_gateway)
     _, without = _run(settings, args, outages, [], passed)
     outage_s = sum(outage.end_s - outage.begin_s for outage in sms_outages)
-    return Texted(report, bill, outage_s, bill.sent + bill.received - without.sent - without.received)
+    return Texted(report, bill, outage_s, bill.sent + bill.received - without.sent - without.received, has_gateway)
 
 
 def _run(
@@ -115,7 +117,7 @@ def lines(texted: Texted, lang: str) -> list[str]:
         said("sms_out", bill.out, OUT, bill.sent),
         said("sms_in", bill.came, IN, bill.received),
         catalogue.render(lang, "simulate.sms_month", budget),
-        catalogue.render(lang, "simulate.sms_values", values),
+        *([catalogue.render(lang, "simulate.sms_values", values)] if texted.has_gateway else []),
     ]  # fmt: skip
     if bill.price is None:
         told.append(catalogue.render(lang, "simulate.sms_no_price", {}))

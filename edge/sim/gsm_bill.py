@@ -79,10 +79,12 @@ def _compared(simulation: Simulation, gsm: Gsm) -> tuple[int, int]:
     for octets in sync.held():
         gsm.gateway.take(octets, 0)
     found = gsm.gateway.values()
+    if not found:  # the first report is still to come
+        return 0, 0
     zone = ZoneInfo(simulation.settings.site.tz)
     lost = 0
     for schema in gsm.gateway.schemas.values():
-        upto_ms = max(_ends(found), default=BEGIN // 1000) * 1000
+        upto_ms = max(_ends(found)) * 1000
         starts = starts_of(BEGIN, upto_ms + schema.step_s * 1000, schema.step_s, zone)
         columns = columns_of(schema, history, starts, zone)
         for channel, column in zip(schema.channels, columns, strict=True):

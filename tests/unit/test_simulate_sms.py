@@ -46,6 +46,25 @@ def test_the_figures_add_up_and_an_outage_loses_nothing(tmp_path: Path, capsys: 
     assert found["values"] >= 17 * 4
 
 
+def test_what_was_not_due_yet_is_not_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path(site(tmp_path))
+    path.write_text(path.read_text("utf-8").replace('plan = "hourly"', 'plan = "daily"'), "utf-8")
+    assert main(["simulate", str(path), "--days", "0.05", "--sms-loss", "0"]) == 0
+    assert "gateway 0 values stored, 0 lost" in capsys.readouterr().out
+
+
+def test_a_site_that_texts_people_alone_has_no_gateway_in_its_bill(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(site(tmp_path))
+    text = "\n".join(line for line in path.read_text("utf-8").splitlines() if not line.startswith("gateway"))
+    path.write_text(text, "utf-8")
+    assert main(["simulate", str(path), "--days", "0.02"]) == 0
+    told = capsys.readouterr().out
+    assert "SMS out" in told
+    assert "gateway" not in told
+
+
 def test_a_price_that_nobody_said_is_not_told_as_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = Path(site(tmp_path))
     path.write_text(path.read_text("utf-8").replace("price = 0.06\n", ""), "utf-8")
