@@ -86,6 +86,8 @@ def _described(info: inspect.Type) -> Text:
         return Text("expect.list", {"item": _described(info.item_type)})
     if isinstance(info, inspect.DateType):
         return Text("expect.date")
+    if isinstance(info, inspect.DictType) and info.min_length:
+        return Text("expect.table_filled")
     is_table = isinstance(info, inspect.DictType | inspect.StructType)
     return Text("expect.bool" if isinstance(info, inspect.BoolType) else "expect.table" if is_table else "expect.any")
 
