@@ -53,7 +53,7 @@ FAULTS = [
     (WATER, '"EUR"', '‸"euro"', "a currency of three capital letters"),
     (WATER, "2026-02-01", '‸"soon"', "a day such as 2026-02-01"),
     (WATER, 'points = { water = "water.cold" }\n', "", "what counts?"),
-    (WATER, "{ water = 4.26 }", "‸{}", "at least one entry, such as { name = … }, is expected"),
+    (WATER, "{ water = 4.26 }", "‸{}", "a table with at least one entry is expected"),
     (WATER, "{ water = 4.26 }", "{ water = 4.26, ‸hot = 9 }", "this price has no counter"),
     (
         WATER,
