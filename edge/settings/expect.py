@@ -84,12 +84,11 @@ def _described(info: inspect.Type) -> Text:
         return Text("expect.choice", {"choices": ", ".join(json.dumps(value, ensure_ascii=False) for value in values)})
     if isinstance(info, inspect.ListType | inspect.SetType | inspect.VarTupleType):
         return Text("expect.list", {"item": _described(info.item_type)})
-    if isinstance(info, inspect.DateType):
-        return Text("expect.date")
-    if isinstance(info, inspect.DictType) and info.min_length:
-        return Text("expect.table_filled")
-    is_table = isinstance(info, inspect.DictType | inspect.StructType)
-    return Text("expect.bool" if isinstance(info, inspect.BoolType) else "expect.table" if is_table else "expect.any")
+    if isinstance(info, inspect.DictType | inspect.StructType):
+        is_filled = isinstance(info, inspect.DictType) and info.min_length
+        return Text("expect.table_filled" if is_filled else "expect.table")
+    plain = {inspect.DateType: "expect.date", inspect.BoolType: "expect.bool"}
+    return Text(plain.get(type(info), "expect.any"))
 
 
 def _number(info: inspect.IntType | inspect.FloatType) -> Text:
