@@ -36,13 +36,19 @@ def in_new_units(
         was, scale = register.get("unit", spec.unit), register.get("scale", 1.0)
         if spec.unit == was or spec.scale == scale:
             continue
-        factor = _factor(was, spec.unit)
-        found[f"counter/{spec.id}"] = _counter(register, spec, factor)
-        for name in (name for name in saved if _is_sum_of(name, spec.id)):
-            found[name] = (
-                type(saved[name])() if factor is None else _sums(saved[name], factor, name.endswith(f"/{WAIT}"))
-            )
-        found |= {f"limit/{limit.id}": {"kind": ""} for limit in limits if limit.point == spec.id}  # it begins anew
+        with suppress(ArithmeticError, AttributeError, LookupError, TypeError, ValueError):  # of another version
+            found |= _of_point(saved, register, spec, _factor(was, spec.unit))
+            found |= {f"limit/{limit.id}": {"kind": ""} for limit in limits if limit.point == spec.id}  # begins anew
+    return found
+
+
+def _of_point(
+    saved: Mapping[str, Any], register: Mapping[str, Any], spec: PointSpec, factor: Decimal | None
+) -> dict[str, Any]:
+    """Return a counter's register and those of its sums."""
+    found: dict[str, Any] = {f"counter/{spec.id}": _counter(register, spec, factor)}
+    for name in (name for name in saved if _is_sum_of(name, spec.id)):
+        found[name] = type(saved[name])() if factor is None else _sums(saved[name], factor, name.endswith(f"/{WAIT}"))
     return found
 
 

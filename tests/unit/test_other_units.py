@@ -136,10 +136,22 @@ def test_a_limit_on_what_was_used_begins_anew() -> None:
 
 
 @pytest.mark.parametrize(
-    "register", [None, 7, "soon", [], {}, {"unit": "l"}, {"count": 5, "unit": "l", "scale": 10.0, "base": 1.0}]
+    "register",
+    [
+        None,
+        7,
+        "soon",
+        [],
+        {},
+        {"unit": "l"},
+        {"count": 5, "unit": "l", "scale": 10.0, "base": 1.0},
+        {"count": 5, "unit": "l", "scale": 10.0},
+        {"count": "5", "base": None, "unit": 7, "scale": "x"},
+    ],
 )
 def test_a_register_of_an_older_or_damaged_form_stops_no_start(register: Any) -> None:
     saved = {"counter/water": register, "totals/water": {"day": ["?", "x", None]}, "cost/water": 7, "cost/water2": []}
+    saved |= {"totals/water/wait": [7, []], "cost/water/undated": None}
     assert "cost/water2" not in in_new_units(saved, [CUBIC])
     MeteredSite([CUBIC], PARIS, 0)
 
