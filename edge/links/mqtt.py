@@ -31,7 +31,7 @@ from edge.links.duplicates import DuplicateWatch
 from edge.links.problems import Problems
 from edge.links.refusals import CODES
 from edge.links.retained import OFFLINE, Feed, Retained, status_form
-from edge.links.traffic import Traffic
+from edge.links.traffic import REFUSED, Traffic
 from edge.settings.model import MqttLink as MqttSettings
 from hal.sample import Notice
 
@@ -44,7 +44,7 @@ FULL_S: Final = 0.02  # a full socket is tried again after this
 LOOK_S: Final = 1.0  # between two looks at the station's facts
 STUBBORN: Final = frozenset(
     {"wrong_ca", "wrong_name", "cert_expired", "own_cert_refused", "not_tls", "bad_file", "wrong_password"}
-    | {"client_id", "banned", "protocol"}
+    | {"client_id", "banned", "protocol", "no_qos1", "no_retain"}
 )
 SUSPICIOUS: Final = frozenset({"closed", "too_large", "protocol"})  # ends that a message of ours may have caused
 
@@ -164,7 +164,7 @@ class MqttLink:
             self._failed(happening.code, happening.text, now_s)
         elif isinstance(happening, Lost):
             self._lost(happening, now_s)
-        elif any(reason == NOT_AUTHORIZED for reason in happening.reasons[:1]):
+        elif any(reason >= REFUSED for reason in happening.reasons[:1]):
             self._refusals.add("acl_ack")
 
     def _connected(self, limits: Connected, now_s: float) -> None:

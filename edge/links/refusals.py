@@ -28,6 +28,8 @@ CODES: Final[dict[str, str]] = {
     "wrong_password": "the broker does not accept user name and password, or not this client",
     "client_id": "the broker does not accept this box's id as client id",
     "banned": "the broker has banned this client",
+    "no_qos1": "the broker takes no messages that it must confirm (QoS 1): the box needs that",
+    "no_retain": "the broker keeps no messages for whoever comes later (retained): the box needs that",
     "broker_busy": "the broker is busy or over its quota",
     "protocol": "the broker does not speak MQTT 5",
     "acl": "the broker does not let this box publish on its topics: check the broker's ACL",
@@ -45,7 +47,7 @@ _REASONS: Final = {
     0x81: "protocol", 0x82: "protocol", 0x84: "protocol", 0x85: "client_id", 0x86: "wrong_password",
     0x87: "wrong_password", 0x88: "broker_busy", 0x89: "broker_busy", 0x8A: "banned", 0x8C: "wrong_password",
     0x8E: "taken_over", 0x93: "broker_busy", 0x95: "too_large", 0x96: "broker_busy", 0x97: "broker_busy",
-    0x9F: "broker_busy", 0x8D: "keepalive",
+    0x9A: "no_retain", 0x9B: "no_qos1", 0x9F: "broker_busy", 0x8D: "keepalive",
 }  # fmt: skip
 
 # X509_V_ERR_* of OpenSSL, as ssl gives them in verify_code

@@ -77,6 +77,12 @@ def test_a_broker_that_takes_us_states_its_limits(tmp_path: Path) -> None:
         assert happening == Connected(receive_max=7, max_packet=30000)
 
 
+@pytest.mark.parametrize(("line", "code"), [("max_qos 0", "no_qos1"), ("retain_available false", "no_retain")])
+def test_a_broker_that_offers_less_than_the_box_needs(tmp_path: Path, line: str, code: str) -> None:
+    with broker(tmp_path, line) as running:
+        assert code_of(MqttSettings(host="127.0.0.1", port=running.port)) == code
+
+
 def test_nobody_on_the_port_and_a_name_that_leads_nowhere() -> None:
     assert code_of(MqttSettings(host="127.0.0.1", port=free_port())) == "nobody_listens"
     assert code_of(MqttSettings(host="no-such-host.invalid", port=1883)) in {"name_not_found", "name_timeout"}

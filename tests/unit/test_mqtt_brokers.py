@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from edge.core.intervals import Intervals
-from edge.links.connection import Connected, Message
+from edge.links.connection import Connected, Message, SubAck
 from edge.store.fs import StoreError
 from hal.sample import Notice
 from tests.support_broker import Bench, FakeConsumer
@@ -149,3 +149,12 @@ def test_what_nobody_asked_for_is_left_alone() -> None:
         bench.connection.happened.append(Message(topic, b"{}", retained=True))
     bench.settle()
     assert bench.broker.published == []
+
+
+@pytest.mark.parametrize("reason", [0x80, 0x83, 0x87, 0x8F, 0x97])
+def test_whatever_keeps_the_acknowledgements_from_us_is_said(reason: int) -> None:
+    bench = Bench()
+    bench.settle()
+    bench.connection.happened.append(SubAck((reason, 0, 0)))
+    bench.settle()
+    assert bench.link.status()["problems"] == ["acl_ack"]
