@@ -22,6 +22,7 @@ from hal.sample import BAD, GOOD
 # Names that an event's own values cannot take: the envelope's, and those that SenML gives a meaning.
 RESERVED: Final = frozenset({"i", "k", "n", "t", "vs", "vb", "vd", "s", "ut", "bn", "bt", "bu", "bv", "bs", "bver"})
 RENAMED: Final = "x."
+WHOLE: Final = 2**63
 NO_POINT: Final = "box"
 """The SenML name of an event that concerns no point."""
 
@@ -79,12 +80,17 @@ def seconds(ms: int) -> Number:
 
 
 def short(value: Number) -> Number:
-    """Return a whole number as an integer: 20 for 20.0, two bytes less.
+    """Return a whole number as an integer: 20 for 20.0, two bytes less; as a float what 64 bits can't hold.
 
-    >>> short(20.0), short(20.5), short(1e300)
-    (20, 20.5, 1e+300)
+    No database takes longer integers, and a consumer must not stumble over one register of ones. A bool, which a driver
+    may give for a number, is one.
+
+    >>> short(20.0), short(20.5), short(1e300), short(2**64 - 1), short(True)
+    (20, 20.5, 1e+300, 1.8446744073709552e+19, 1)
     """
-    return int(value) if value.__class__ is float and value.is_integer() and abs(value) < 1e15 else value
+    if value.__class__ is float:
+        return int(value) if value.is_integer() and abs(value) < 1e15 else value
+    return int(value) if -WHOLE <= value < WHOLE else float(value)
 
 
 def is_unsynced(trust: str) -> bool:
@@ -126,7 +132,7 @@ def encode_records(
         if isinstance(value, str):
             entries.append(Entry(i, record.point, "", t, dt, None, value, cnt=many, why=why))
         else:
-            if type(value) is float and value.is_integer():
+            if type(value) is not float or value.is_integer():
                 value = short(value)
             entry = Entry(i, record.point, units.get(record.point, ""), t, dt, value, None, cnt=many, why=why)
             if record.mean is not None or record.increment is not None or record.duration_ms is not None:

@@ -54,7 +54,7 @@ class Dialect(msgspec.Struct, frozen=True):
         """
         if value is None or not isfinite(value):
             return ""
-        text = repr(value)
+        text = repr(+value)  # of a bool the number
         if "e" in text:
             text = f"{Decimal(text):f}"
         text = text.removesuffix(".0")

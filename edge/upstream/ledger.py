@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 
 import msgspec
 
+from edge.core.batch import WHOLE
 from edge.core.batch_forms import Bad, Batch, Entry, EventPack, GapRow
 from edge.core.batch_parse import event_from, milliseconds
 from edge.core.intervals import Intervals
@@ -142,7 +143,10 @@ class Ledger(AbstractContextManager["Ledger"]):
             rows = [row for row in rows if not self._came_before(row)]
             if not rows:
                 return Stored(0, new, gaps)
-        self._db.executemany("INSERT OR IGNORE INTO record VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+        try:
+            self._insert(rows)
+        except OverflowError:  # whole numbers of more than 64 bits: a box of an older version, or another program
+            self._insert([[float(cell) if _is_long(cell) else cell for cell in row] for row in rows])
         if batch.via:
             self._db.executemany(_CORRECTED, [(row[2], row[4], row[3], row[0]) for row in rows])
         times = [row[3] for row in rows]
@@ -150,6 +154,9 @@ class Ledger(AbstractContextManager["Ledger"]):
         source.newest_ms = max(source.newest_ms, *(row[3] + row[4] for row in rows))
         self.catalogue.cover_days(source.box, min(times), max(times))
         return Stored(len(rows), new, gaps, clash)
+
+    def _insert(self, rows: Sequence[Sequence[Any]]) -> None:
+        self._db.executemany("INSERT OR IGNORE INTO record VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
 
     def _clash(self, table: str, source: Source, stamps: Iterable[tuple[int, int]], new: Intervals) -> int:
         """Return a number of the repeated entries under which an entry of another instant is stored, else 0.
@@ -256,6 +263,11 @@ class Ledger(AbstractContextManager["Ledger"]):
             self._db.execute("DELETE FROM gap WHERE stream = ? AND first = ?", (source.row, first))
             rows = [(source.row, *part, why, noticed_ms) for part in rest]
             self._db.executemany("INSERT INTO gap VALUES (?,?,?,?,?)", rows)
+
+
+def _is_long(cell: object) -> bool:
+    """Return whether SQLite has no integer for it."""
+    return isinstance(cell, int) and not -WHOLE <= cell < WHOLE
 
 
 # a hole that was only seen from `first` so far: now the box says why

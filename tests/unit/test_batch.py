@@ -35,6 +35,17 @@ def encoded(*records: Record, trust: str = "ntp", seq: int = 12345, **more: Any)
     return form
 
 
+@pytest.mark.parametrize(
+    ("given_value", "sent"),
+    [(True, "1"), (False, "0"), (2**63 - 1, str(2**63 - 1)), (2**64 - 1, "1.8446744073709552e19")],
+)
+def test_what_a_driver_gives_for_a_number_is_sent_as_one_that_every_consumer_takes(given_value: int, sent: str) -> None:
+    record = Record("r", 0, 60_000, given_value, mean=0.5, increment=given_value)
+    batch = encode_records(ORIGIN, 1, 1, [record, record], at(UTC_MS, UTC_MS))
+    assert f'"v":{sent},"mean":0.5,"inc":{sent}' in batch.decode()
+    assert parse_records(batch).n == 2
+
+
 def test_a_batch_holds_the_documented_fields_and_a_bad_record_stands_apart_without_a_value() -> None:
     form = encoded(
         Record("tic.papp", 0, 60_000, 1234, count=60, low=900, high=1500, mean=1180.5),

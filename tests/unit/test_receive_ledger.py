@@ -307,6 +307,18 @@ def test_a_points_document_with_faults_brings_nothing_down(ledger: Ledger, docum
         assert ledger.points("b0042", document) <= 1
 
 
+@pytest.mark.parametrize("value", [2**64 - 1, -(2**63) - 1, 2**70])
+def test_a_whole_number_of_more_than_64_bits_is_stored_as_near_as_can_be(ledger: Ledger, value: int) -> None:
+    pack = parse_records(
+        b'{"v":1,"box":"b0042","stream":"9f3c21aa","seq":1,"n":2,"first":1,"tq":"ntp","dt":1,"e":['
+        b'{"i":0,"n":"u64","t":1795166000,"v":%d,"max":%d},{"i":1,"n":"papp","t":1795166000,"v":5}]}' % (value, value)
+    )
+    with ledger:
+        assert ledger.records("b0042", pack, 0).entries == 2
+    assert rows(ledger, "SELECT value, max FROM records ORDER BY seq") == [(float(value), float(value)), (5, None)]
+    assert ledger.settled("b0042", "9f3c21aa") == 2
+
+
 def test_local_days_know_summer_time_and_unknown_zones_are_utc() -> None:
     march = list(local_days(ZoneInfo("Europe/Paris"), 1_774_738_800_000, 1_774_738_800_001))
     assert [(day, (end - start) / 3_600_000) for day, start, end in march] == [("2026-03-29", 23.0)]
