@@ -120,10 +120,10 @@ def _restored(taking: Taking, verdict: Verdict, boot: Path, root: Path, utc_s: i
 
         found = restore_from([boot, *on_sticks], root / STATE, root / SETTINGS, named=file)
     if named and found.outcome in RESTORED:
-        taking.conclude(named[0], is_done=True, when=stamp(utc_s, taking.zone()))
+        taking.conclude(named[0], is_done=True, when=stamp(utc_s, taking.zone()), why=found.text)
         taking.strike()
     elif found.outcome == "restored":
-        taking.remember("restore", {"file": found.file}, stamp(utc_s, taking.zone()))
+        taking.remember("restore", {"file": found.file}, stamp(utc_s, taking.zone()), found.text)
     if found.text is None or not (found.is_mistake or found.is_left):
         return verdict
     log.warning("%s", written("en", found.text))

@@ -23,7 +23,7 @@ class KnownAct(msgspec.Struct, frozen=True):
     outcome: Outcome | None = None
     """None while it waits for the service."""
     why: str = ""
-    """Where it was refused: a key of the catalogue, and what its sentence needs."""
+    """Why it was refused, or what came of it: a key of the catalogue, and what its sentence needs."""
     values: dict[str, Any] = {}
 
 

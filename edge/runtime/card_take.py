@@ -98,9 +98,11 @@ class Taking:
         self._state.acts[act] = msgspec.structs.replace(known, outcome=outcome, why=why.key, values=why.values)
         self._memory.save(self._state)
 
-    def remember(self, verb: str, args: dict[str, str], when: str) -> None:
+    def remember(self, verb: str, args: dict[str, str], when: str, why: Text | None = None) -> None:
         """Remember, for the page, what was done without being asked for; no act has its id. Raises OSError."""
-        self._state.acts[f"unasked {verb} {' '.join(args.values())}"] = KnownAct(verb, args, Outcome(True, when))
+        why = why or Text("")
+        known = KnownAct(verb, args, Outcome(True, when), why.key, why.values)
+        self._state.acts[f"unasked {verb} {' '.join(args.values())}"] = known
         self._memory.save(self._state)
 
     def strike(self) -> None:

@@ -93,7 +93,7 @@ class StatusFacts(msgspec.Struct, frozen=True, kw_only=True):
     misnamed: str = ""
     """A file on the card that was probably meant to be the installer's."""
     acts: Sequence[tuple[str, Mapping[str, str], str, str, Text | None]] = ()
-    """Verb, args, outcome (done, refused, waits), when, and why it was refused."""
+    """Verb, args, outcome (done, refused, waits), when, and why it was refused or what came of it."""
     update: Mapping[str, Any] | None = None
     """What everybody may know of updates (`edge.core.update_state.public`); None where there are none."""
     report: str = ""
@@ -129,9 +129,9 @@ def _status(facts: StatusFacts, lang: str) -> Iterator[str]:
     elif verdict.file:
         yield say("taken", file=verdict.file, since=facts.since)
     for verb, args, outcome, at, why in facts.acts:
-        what = render(lang, f"card_act.{verb}", args)
-        reason = f" ({written(lang, why)})" if why is not None else ""
-        yield _short(f"{render(lang, f'card_outcome.{outcome}', {'at': at})} {what}{reason}")
+        yield f"{render(lang, f'card_outcome.{outcome}', {'at': at})} {render(lang, f'card_act.{verb}', args)}"
+        if why is not None:
+            yield _short(f"  {written(lang, why)}")
     if told := verdict.restore or verdict.left:
         yield told.get(lang, "")
     yield from of_update(facts.update, lang)

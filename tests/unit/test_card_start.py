@@ -283,8 +283,8 @@ def test_why_the_box_refused_an_act_stands_beside_it_in_both_languages(machine: 
     machine.start()
     assert settled(machine, Refusing()) == 0
     parts = page(machine).split("\r\n--\r\n")
-    assert "REFUSED 20/11/2026 10:13: index of water.cold: 482.137 (water.cold: 482.137 is no index;" in parts[0]
-    assert "(water.cold\u00a0: 482.137 n'est pas un index" in parts[1]
+    assert "REFUSED 20/11/2026 10:13: index of water.cold: 482.137\r\n  water.cold: 482.137 is no index;" in parts[0]
+    assert "\r\n  water.cold\u00a0: 482.137 n'est pas un index" in parts[1]
     before = machine.lasting()
     machine.start()
     assert settled(machine, Refusing()) == 0
@@ -304,10 +304,12 @@ def test_a_version_on_trial_writes_no_page_before_it_is_committed(machine: Machi
 
 
 def test_a_restore_that_nobody_asked_for_is_told_too(machine: Machine) -> None:
-    (machine.boot / "b0042.vigie").write_bytes(encode(backup()))
+    (machine.boot / "b0042.vigie").write_bytes(encode(backup(blanked=["link.mqtt.password"])))
     machine.start()
     assert settled(machine, Running()) == 0
-    assert "restore from b0042.vigie" in page(machine).split("\r\n--\r\n")[0]
+    told = page(machine).split("\r\n--\r\n")[0].split("restore from b0042.vigie\r\n")[1]
+    assert told.startswith("  b0042.vigie: this box goes on as b0042; 2 counters taken over. Compare them")
+    assert "Secrets are not in a backup: fill in link.mqtt.password." in told
     before = machine.lasting()
     machine.start()
     assert settled(machine, Running()) == 0
