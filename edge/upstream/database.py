@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from pathlib import Path
+from typing import Final
+
+_TABLE: Final = re.compile(r"^CREATE TABLE (\w+)", re.MULTILINE)
 
 
 def opened(path: Path | str, tables: str, version: int) -> sqlite3.Connection:
@@ -23,6 +27,11 @@ def opened(path: Path | str, tables: str, version: int) -> sqlite3.Connection:
         found = made.execute("PRAGMA user_version").fetchone()[0]
         if found != version:
             raise ValueError(f"{path}: another version of vigie made it (schema {found}, {version} is expected)")
+        there = {name for (name,) in made.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if missing := [name for name in _TABLE.findall(tables) if name not in there]:
+            raise ValueError(
+                f"{path}: is another file of vigie's, or damaged (it has no table {missing[0]}); name the right one"
+            )
     except BaseException:
         made.close()
         raise

@@ -421,3 +421,13 @@ def test_a_gateway_whose_reader_has_gone_says_so_and_fails() -> None:
         _print('{"done": "m1"}')
     with suppress(BrokenPipeError):
         gone.close()
+
+
+def test_the_two_files_of_a_server_are_told_apart(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    state, db = str(server.path), str(server.db)
+    for words in (
+        ("gateway", "boxes", "--state", db), ("gateway", "--state", db, "--in", "jsonl", "--db", state),
+        ("gateway", "--state", state, "--in", "jsonl", "--db", state), ("sms", "decode", "10" * 30, "--db", db),
+    ):  # fmt: skip
+        assert main(list(words)) == 2, words
+        assert "is another file of vigie's" in capsys.readouterr().err

@@ -162,7 +162,7 @@ def test_a_file_of_before_gets_what_it_lacks_and_keeps_what_came_once(tmp_path: 
 def test_a_file_that_lacks_a_table_is_refused_and_given_back(tmp_path: Path) -> None:
     with closing(GatewayStore(tmp_path / "g.db")) as store:
         store.db.execute("DROP TABLE shut")
-    with pytest.raises(StoreError, match="no such table"):
+    with pytest.raises(StoreError, match="no table shut"):
         GatewayStore(tmp_path / "g.db")
 
 
