@@ -35,21 +35,23 @@ class RefusedError(LookupError):
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=DEADLINE_S)
+    def __init__(self, path: Path, deadline_s: float) -> None:
+        super().__init__("localhost", timeout=deadline_s)
         self._path = path
+        self._deadline_s = deadline_s
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(DEADLINE_S)
+        self.sock.settimeout(self._deadline_s)
         self.sock.connect(os.fspath(self._path))
 
 
 class Client:
     """Asks a running box. Raises NotRunningError when there is none."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, deadline_s: float = DEADLINE_S) -> None:
         self._path = path
+        self._deadline_s = deadline_s
 
     def get(self, name: str) -> Any:
         """Return what the API tells under /v1/<name>; raises RefusedError with its text."""
@@ -60,7 +62,7 @@ class Client:
         return self._request("POST", name, msgspec.json.encode(body))
 
     def _request(self, method: str, name: str, body: bytes | None) -> Any:
-        connection = _UnixConnection(self._path)
+        connection = _UnixConnection(self._path, self._deadline_s)
         try:
             connection.request(method, f"/v1/{name}", body)
             response = connection.getresponse()
@@ -71,6 +73,9 @@ class Client:
         except http.client.IncompleteRead as exc:
             why = os.strerror(errno.ECONNRESET)
             raise NotRunningError(own_words()("console.no_box", socket=self._path, why=why)) from exc
+        except TimeoutError as exc:  # it runs: to start it would not help
+            told = own_words()("console.silent", socket=self._path, seconds=f"{self._deadline_s:g}")
+            raise NotRunningError(told) from exc
         except OSError as exc:
             key = "console.no_right" if exc.errno == errno.EACCES else "console.no_box"
             raise NotRunningError(own_words()(key, socket=self._path, why=str(exc.strerror or exc))) from exc

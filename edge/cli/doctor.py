@@ -155,6 +155,8 @@ def _cut(client: Client, now_ms: int) -> float | None:
 
 def _why(exc: NotRunningError | RefusedError) -> str:
     """Return a word of the table no_box, or what the system says."""
+    if isinstance(exc.__cause__, TimeoutError):
+        return "silent"
     number = getattr(exc.__cause__, "errno", None)
     word = {errno.ENOENT: "no_socket", errno.EACCES: "no_right", errno.ECONNREFUSED: "refused"}.get(number or 0)
     return word or getattr(exc.__cause__, "strerror", None) or str(exc)

@@ -18,6 +18,7 @@ import pytest
 
 from edge.cli.cells import cells
 from edge.cli.client import Client, NotRunningError, RefusedError, socket_path
+from edge.cli.doctor import _why
 from edge.cli.main import main
 from tests.fake_desk import FakeDesk, serving
 from tests.support import ROOT
@@ -252,6 +253,17 @@ def test_something_else_behind_the_socket_is_no_box(tmp_path: Path) -> None:
             with pytest.raises(NotRunningError, match=r"other\.sock"):
                 Client(path).get("box")
             server.join(5)
+
+
+def test_a_box_that_hangs_is_not_told_to_be_started(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen(1)
+        with pytest.raises(
+            NotRunningError, match=r"does not answer within 0\.05 s.*may still be carried out"
+        ) as failure:
+            Client(tmp_path / "s", 0.05).post("commands", {})
+    assert _why(failure.value) == "silent"
 
 
 def test_a_refusal_carries_its_status_and_code(path: Path) -> None:
