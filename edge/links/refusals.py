@@ -12,13 +12,13 @@ import ssl
 from typing import Final
 
 CODES: Final[dict[str, str]] = {
-    "name_not_found": "the broker's name has no address: check [link.mqtt] host and the DNS",
+    "name_not_found": "the broker's name has no address: check host and the DNS",
     "name_timeout": "the name server does not answer",
     "unreachable": "no way to the broker's address: check cable, modem or route",
-    "nobody_listens": "the machine answers, but no broker listens on this port: check [link.mqtt] port",
+    "nobody_listens": "the machine answers, but no broker listens on this port: check host and port",
     "silent": "the broker took the call and says nothing",
     "wrong_ca": "the broker's certificate is not signed by an authority of ca_file",
-    "wrong_name": "the broker's certificate is for another name than [link.mqtt] host",
+    "wrong_name": "the broker's certificate is for another name than host",
     "cert_expired": "the broker's certificate has expired",
     "cert_not_yet_valid": "the broker's certificate is not valid yet: check the clock of this box",
     "own_cert_refused": "the broker does not accept the certificate of this box (cert_file)",
