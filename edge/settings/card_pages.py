@@ -39,7 +39,10 @@ def stamp(utc_s: int, tz: str) -> str:
 
 
 def errors_page(file: str, faults: Sequence[Fault], *, box: str, when: str, since: str) -> str:
-    """Return the page of a refused file. `since`: when the settings in force were taken; empty: there are none."""
+    """Return the page of a refused file. `since`: when the settings in force were taken; empty: there are none.
+
+    It is written before the network is there: on a board without a clock of its own, `when` is about when it last ran.
+    """
     parts = []
     for lang in LANGUAGES:
 
@@ -52,7 +55,7 @@ def errors_page(file: str, faults: Sequence[Fault], *, box: str, when: str, sinc
         if len(faults) > MOST_FAULTS:
             lines.append(say("more", count=len(faults) - MOST_FAULTS))
         parts.append([*lines, say("correct", file=file or "vigie.toml")])
-    return _page([_head(ERRORS, when, box), *parts[0], BETWEEN, *parts[1]])
+    return _page([_head(ERRORS, when, box, "early"), *parts[0], BETWEEN, *parts[1]])
 
 
 def fault_line(fault: Fault, lang: str) -> str:
@@ -66,8 +69,8 @@ def _short(line: str) -> str:
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 
-def _head(name: str, when: str, box: str) -> str:
-    return f"{name}, {when}, box {box}"
+def _head(name: str, when: str, box: str, clock: str) -> str:
+    return f"{name}, {when}, box {box} ({render('en', f'card_clock.{clock}', {})})"
 
 
 def _page(lines: Sequence[str]) -> str:
@@ -106,8 +109,7 @@ class StatusFacts(msgspec.Struct, frozen=True, kw_only=True):
 def status_page(facts: StatusFacts, when: str, clock: str) -> str:
     """Return the page. `clock`: whether somebody vouches for the time, a word of [card_clock]."""
     parts = [list(_status(facts, lang)) for lang in LANGUAGES]
-    head = f"{_head(STATUS, when, facts.box)} ({render('en', f'card_clock.{clock}', {})})"
-    return _page([head, *parts[0], BETWEEN, *parts[1]])
+    return _page([_head(STATUS, when, facts.box, clock), *parts[0], BETWEEN, *parts[1]])
 
 
 def _status(facts: StatusFacts, lang: str) -> Iterator[str]:

@@ -54,7 +54,8 @@ def test_a_bad_file_changes_nothing_and_is_explained_on_the_card(name: str, rig:
     assert rig.on_box() == kept
     page = rig.on_card(ERRORS)
     english, french = page.split("\r\n--\r\n")
-    assert english.startswith("\ufeffvigie-errors.txt, 21/11/2026 10:13, box b0042\r\nThe box did NOT take vigie.toml.")
+    head = "\ufeffvigie-errors.txt, 21/11/2026 10:13, box b0042 (clock not checked yet)\r\n"
+    assert english.startswith(f"{head}The box did NOT take vigie.toml.")
     assert "It runs on the settings of 20/11/2026 10:13." in english
     assert line in english
     assert message in english
@@ -186,4 +187,6 @@ def test_the_page_names_the_box_and_the_hour_of_its_settings_however_they_are_wr
     assert rig.take().state == "applied"
     rig.put("vigie.toml", "broken")
     rig.take()
-    assert rig.on_card(ERRORS).startswith("\ufeffvigie-errors.txt, 20/11/2026 13:13, box b0042\r\n")
+    assert rig.on_card(ERRORS).startswith(
+        "\ufeffvigie-errors.txt, 20/11/2026 13:13, box b0042 (clock not checked yet)\r\n"
+    )
