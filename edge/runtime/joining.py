@@ -87,12 +87,17 @@ def joined(backup: Backup, registers: Mapping[str, Any], *, later: bool) -> list
         if own is None:
             read_there = {key: value for key, value in settled(register).items() if key != "set"}
             found.append(Joined(point, "new", of_backup, None, of_backup, read_there))
-        elif "count" not in register or "count" not in own or own.get("set"):
+        elif "count" not in register or "count" not in own or own.get("set") or _differ_in_unit(register, own):
             index = index_of(own)
             found.append(Joined(point, "kept", of_backup, index, index, own))
         else:
             found.append(_counted(point, register, own, added.get(point, 0.0), later=later))
     return found
+
+
+def _differ_in_unit(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two registers say different units: no sum of both is anything."""
+    return "unit" in one and "unit" in other and bool(one["unit"] != other["unit"])
 
 
 def _counted(point: str, register: dict[str, Any], own: dict[str, Any], added: float, *, later: bool) -> Joined:
@@ -103,8 +108,7 @@ def _counted(point: str, register: dict[str, Any], own: dict[str, Any], added: f
     if wanted == index:
         return Joined(point, how, of_backup, index, index, own)
     register = {"base": wanted, "count": 0, "scale": own["scale"], "pending": own.get("pending", 0)}
-    if "act" in own:
-        register["act"] = own["act"]
+    register |= {key: own[key] for key in ("act", "unit") if key in own}
     return Joined(point, how, of_backup, index, wanted, register)
 
 

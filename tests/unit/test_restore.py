@@ -416,6 +416,17 @@ def test_the_acts_that_an_index_holds_stay_known_when_a_backup_moves_it() -> Non
     assert water.register == {"base": 1000.287, "count": 0, "scale": 0.001, "pending": 0.002, "act": 2}
 
 
+def test_an_index_in_another_unit_is_no_part_of_a_sum_and_the_unit_stays_known() -> None:
+    here = {"base": 0.0, "count": 37, "scale": 0.001, "pending": 0.0, "unit": "m3"}
+    of = backup(records={"counter/water": {"base": 0.0, "count": 1000, "scale": 1.0, "pending": 0.0, "unit": "l"}})
+    for later in (True, False):
+        (water,) = joined(of, {"counter/water": here}, later=later)
+        assert (water.how, water.register) == ("kept", here)
+    of = backup(records={"counter/water": {**WATER, "unit": "m3"}})
+    (water,) = joined(of, {"counter/water": here}, later=True)
+    assert (water.how, water.index, water.register["unit"]) == ("gap", 1000.287, "m3")
+
+
 def test_a_new_box_has_the_sums_of_the_backup_and_its_index_is_not_of_its_own_setting() -> None:
     sums = {"totals/water": {"hours": [], "day": [739_942, "1.5"]}, "totals/water/2026-10": [[31, "2"]]}
     water = {**WATER, "set": True, "act": 1}
