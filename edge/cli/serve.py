@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 LEDS: Final = Path("/sys/class/leds")
 LONGEST_WAIT_S: Final = 86_400.0
-STOP_WITHIN_S: Final = 1.8  # Ctrl-C ends all within 2 s, a stuck bus included
+STOP_WITHIN_S: Final = 1.8  # Ctrl-C ends all within 2 s, a stuck bus included …
+PATIENCE_S: Final = 20.0  # … but for a card that takes its time: the unit's TimeoutStopSec= leaves this and some more
 
 
 class _JournalFormatter(logging.Formatter):
@@ -108,7 +109,7 @@ def serve(args: argparse.Namespace, settings: Settings, state: Path, socket: Pat
     notify("READY=1")
     wait(asked, box, args.seconds)
     notify("STOPPING=1")
-    left_behind = box.stop(STOP_WITHIN_S)
+    left_behind = box.stop(STOP_WITHIN_S, PATIENCE_S)
     sys.stdout.write(f"{box.summary()}\n")
     sys.stdout.flush()
     if left_behind:  # a thread that hangs in a system call would hold up the interpreter's own end

@@ -287,9 +287,9 @@ class Box:
         """Return whether the station turns and the writer answers: what the watchdog is fed for."""
         return self._life.is_alive(within_s)
 
-    def stop(self, within_s: float = 2.0) -> list[str]:
-        """End everything in order; return the names of workers that did not come back."""
-        return self._life.stop(within_s)
+    def stop(self, within_s: float = 2.0, patience_s: float = 0.0) -> list[str]:
+        """End everything in order, a slow card's writer with patience; return who did not come back."""
+        return self._life.stop(within_s, patience_s)
 
     def summary(self) -> str:
         """Return the figures of this run in one line, as JSON."""

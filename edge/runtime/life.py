@@ -18,6 +18,7 @@ from edge.store.writer import Writer
 from edge.web.api import ApiServer
 
 LAST_WORD_S: Final = 1.0  # what a link gets at the end to send the last batch and hear its acknowledgement
+STATION_S: Final = 5.0
 
 
 class Life:
@@ -68,8 +69,12 @@ class Life:
         does_turn = self._supervisor.turned(self._station.name, now_s, within_s)
         return does_turn and now_s - self._writer.answered_s < within_s
 
-    def stop(self, within_s: float) -> list[str]:
-        """End everything in order; return the names of workers that did not come back."""
+    def stop(self, within_s: float, patience_s: float = 0.0) -> list[str]:
+        """End everything in order; return the names of workers that did not come back.
+
+        What the station and the writer still hold is nowhere else: a busy machine's station gets up to 5 s more, a slow
+        card's writer `patience_s`.
+        """
         end_s = time.monotonic() + within_s
         # the station hears of it first, or it would find its outputs other than it left them
         now_ms = self._clock.monotonic_ns() // 1_000_000
@@ -80,7 +85,8 @@ class Life:
         before = {link.name: self._last_word(end_s) for link in self._links.values()}
         if self._moves is not None:
             before[self._moves] = self._outputs.close  # while there still are pins to switch off
-        left = self._supervisor.stop(within_s, before=before)
+        patience = {self._station.name: min(patience_s, STATION_S), self._writer.name: patience_s}
+        left = self._supervisor.stop(within_s, before, patience)
         if self._api_thread is not None:
             self._api_thread.join(max(0.0, end_s - time.monotonic()))
         self._give_back()

@@ -224,10 +224,16 @@ class Supervisor:
         """Return whether a worker has ended a step within the last so many seconds."""
         return any(runner.worker.name == name and now_s - runner.turned_s < within_s for runner in self._runners)
 
-    def stop(self, within_s: float, before: Mapping[str, Callable[[], None]] | None = None) -> list[str]:
+    def stop(
+        self,
+        within_s: float,
+        before: Mapping[str, Callable[[], None]] | None = None,
+        patience_s: Mapping[str, float] | None = None,
+    ) -> list[str]:
         """Stop all in order, within so many seconds in all; return the names of those left behind.
 
-        `before` holds what is to be waited for before a worker of that name is told to end.
+        `before` holds what is to be waited for before a worker of that name is told to end; `patience_s` for how long a
+        worker is waited for beyond its share of the time, where without it something were lost.
         """
         end_s = time.monotonic() + within_s
         with self._changing:
@@ -236,7 +242,9 @@ class Supervisor:
         for place, runner in enumerate(self._runners):
             if before and runner.worker.name in before:
                 before[runner.worker.name]()
-            share_s = (end_s - time.monotonic()) / (len(self._runners) - place)
-            if not runner.stop(time.monotonic() + max(share_s, 0.05)):
+            share_s = max((end_s - time.monotonic()) / (len(self._runners) - place), 0.05)
+            asked_s = time.monotonic()
+            if not runner.stop(asked_s + share_s + (patience_s or {}).get(runner.worker.name, 0.0)):
                 left.append(runner.worker.name)
+            end_s += max(time.monotonic() - asked_s - share_s, 0.0)  # the others keep their time
         return left

@@ -29,6 +29,7 @@ from edge.store.offline import stored_logs
 from hal.fake.machine import FakeMachine
 from hal.host import Host
 from tests.box_rig import Bench, Row, line, point, service, write_site
+from tests.fault.slow_card import SlowFs
 from tests.plant import Plant
 from tests.support import eventually
 
@@ -138,6 +139,33 @@ def test_a_blocked_bus_is_left_behind_at_the_stop_and_nothing_else_is_lost(tmp_p
     assert kinds(log)[-1] == "stop"
     assert log.registers["running"] is False
     log.close()
+
+
+def test_a_stop_waits_for_a_card_that_takes_its_time_and_loses_nothing(tmp_path: Path) -> None:
+    """Each flush takes longer than all workers together are given."""
+    plant, slow = Plant(tmp_path), threading.Event()
+    flushes: list[None] = []
+
+    def wait() -> None:
+        if slow.is_set():
+            flushes.append(None)
+            threading.Event().wait(0.08)
+
+    bench = Bench(i2c1=plant.bus, gpio=plant.board.factory)
+    disk: Any = SlowFs(RealFs(tmp_path / "state"), wait)
+    box = Box(load(plant.config), tmp_path / "state", hardware=lambda _: bench, fs=disk)
+    box.start()
+    eventually(lambda: plant.value(box) is not None, what="the voltage is read")
+    slow.set()
+    eventually(lambda: flushes, what="the card is slow")
+    left = box.stop(0.3, patience_s=20)
+    slow.clear()
+    assert not {"station", "writer"} & set(left)
+    log: Log[Event] = Log(RealFs(tmp_path / "state"), "events", "events", capacity_bytes=16 << 20)
+    assert (kinds(log)[-1], log.registers["running"]) == ("stop", False)
+    log.close()
+    with stored_logs(tmp_path / "state") as logs:
+        assert logs.records.next_seq() - 1 == box.station.records_made
 
 
 def test_the_state_is_for_its_user_alone(tmp_path: Path) -> None:

@@ -220,3 +220,23 @@ def test_a_bell_may_be_closed_twice_and_rung_afterwards() -> None:
     bell.close()
     bell.close()
     bell.ring()
+
+
+def test_a_worker_without_which_something_is_lost_is_waited_for_and_the_others_keep_their_time() -> None:
+    order: list[str] = []
+    at_work, release = threading.Event(), threading.Event()
+
+    def work() -> None:
+        at_work.set()
+        release.wait(20)
+
+    supervisor = Supervisor()
+    supervisor.add(Worker("card", work, order), Bell())
+    supervisor.add(Worker("link", lambda: None, order), Bell())
+    supervisor.start()
+    assert at_work.wait(15)
+    threading.Timer(0.3, release.set).start()
+
+    left = supervisor.stop(0.1, before={"link": lambda: order.append("last word")}, patience_s={"card": 20.0})
+
+    assert (left, order) == ([], ["card", "last word", "link"])
