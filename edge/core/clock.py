@@ -62,6 +62,21 @@ class ClockEntry(msgspec.Struct, frozen=True):
     source: str
 
 
+def entries_of(register: Any) -> list[ClockEntry]:
+    """Return the clock entries of a register; nothing of one in a form that another version may have written.
+
+    A word of trust that is not known here dated records where it was written: it counts as the least that does.
+    """
+    found = []
+    for each in register if isinstance(register, list) else ():
+        try:
+            entry = msgspec.convert(each, ClockEntry)
+        except msgspec.ValidationError:
+            continue
+        found.append(entry if entry.source in TRUST else msgspec.structs.replace(entry, source=TRUST[DATED_FROM]))
+    return found
+
+
 class Dating:
     """Turn (boot, monotonic) into UTC by the durable clock entries.
 

@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from edge.core.clock import DATED_FROM, TRUST, ClockEntry
+from edge.core.clock import DATED_FROM, TRUST, entries_of
 from edge.runtime.recalled import COUNTER, counters, index_of, settled
 from edge.store.backup_file import Backup
 
@@ -63,7 +63,7 @@ def restored_in(registers: Mapping[str, Any]) -> Restored | None:
 def first_start_ms(event_registers: Mapping[str, Any], restored: Restored | None) -> int | None:
     """Return the UTC ms of the first start that was this box's own, None where no clock vouches for it."""
     own = restored.first if restored is not None else 1
-    entries = msgspec.convert(event_registers.get("clock", []), list[ClockEntry])
+    entries = entries_of(event_registers.get("clock"))
     dated = [entry.utc_ms for entry in entries if entry.boot == own and TRUST.index(entry.source) >= DATED_FROM]
     return min(dated, default=None)
 

@@ -19,6 +19,7 @@ from edge.links.paho_connection import PahoConnection, target
 from edge.links.retained import Feed
 from edge.runtime.bus import BusWorker
 from edge.runtime.device import DeviceSpec, device_specs
+from edge.runtime.other_forms import engine_from
 from edge.runtime.stores import Stores
 from edge.settings.alarm_rules import alarm_rules
 from edge.settings.model import MqttLink as MqttSettings
@@ -94,25 +95,30 @@ def engine_of(settings: Settings, stores: Stores, clock: Clock, *, was_cut: bool
     now_ms = clock.monotonic_ns() // 1_000_000
     utc_offset_ms = clock.utc_ms() - now_ms
     converted = in_new_units(stores.recalled.records, points, limits)
-    records = {**stores.recalled.records, **converted}
-    engine = Engine(
-        points,
-        limits,
-        boot=clock.boot,
-        now_ms=now_ms,
-        utc_offset_ms=utc_offset_ms,
-        is_dated=is_dated(clock.trust()),
-        zone=ZoneInfo(settings.site.tz),
-        saved=records,
-        saved_events=stores.recalled.events,
-        power_cut=was_cut,
-        outputs=OutputList(
-            output_specs(settings), boot=clock.boot, now_ms=now_ms,
-            saved=stores.recalled.events.get("outputs"), utc_of=stores.dating().utc_ms, utc_offset_ms=utc_offset_ms,
-        ),
-        parts=site_parts(settings, records, stores.recalled.events),
-        alarm_rules=alarm_rules(settings),
-    )  # fmt: skip
+
+    def make(saved: Mapping[str, Any], saved_events: Mapping[str, Any]) -> Engine:
+        return Engine(
+            points,
+            limits,
+            boot=clock.boot,
+            now_ms=now_ms,
+            utc_offset_ms=utc_offset_ms,
+            is_dated=is_dated(clock.trust()),
+            zone=ZoneInfo(settings.site.tz),
+            saved=saved,
+            saved_events=saved_events,
+            power_cut=was_cut,
+            outputs=OutputList(
+                output_specs(settings), boot=clock.boot, now_ms=now_ms,
+                saved=saved_events.get("outputs"), utc_of=stores.dating().utc_ms, utc_offset_ms=utc_offset_ms,
+            ),
+            parts=site_parts(settings, saved, saved_events),
+            alarm_rules=alarm_rules(settings),
+        )  # fmt: skip
+
+    engine, left = engine_from(make, {**stores.recalled.records, **converted}, stores.recalled.events)
+    stores.records.forget(left[0])
+    stores.events.forget(left[1])
     engine.untaken.registers.update(converted)  # with the first commit: until then the next start does it again
     for point in stores.recalled.doubtful(clock.boot):
         if point in engine.points:

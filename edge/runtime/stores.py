@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import msgspec
-
-from edge.core.clock import ClockEntry, Dating
+from edge.core.clock import Dating, entries_of
 from edge.core.types import Event, Record
 from edge.runtime.recalled import recalled
 from edge.runtime.restore_signs import RESTORING
@@ -85,7 +83,7 @@ class Stores:
     def dating(self) -> Dating:
         """Return what the durable clock entries say of all starts so far."""
         dating = Dating()
-        for entry in msgspec.convert(self.recalled.events.get("clock", []), list[ClockEntry]):
+        for entry in entries_of(self.recalled.events.get("clock")):
             dating.add(entry)
         return dating
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final, Literal, TypeVar, overload
 
 from edge.core.ports import Gap
@@ -119,6 +119,12 @@ class Log(Held[Entry]):
     def registers(self) -> dict[str, Any]:
         """The latest value of every register, as JSON gives it back."""
         return dict(self._registers)
+
+    def forget(self, registers: Collection[str]) -> None:
+        """Let registers go: the next frame holds all others. To be called by whoever appends."""
+        if not self._registers.keys().isdisjoint(registers):
+            self._registers = {name: value for name, value in self._registers.items() if name not in registers}
+            self._needs_snapshot = True
 
     # -- reading: see edge.core.ports.Reader
 

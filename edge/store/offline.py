@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, NoReturn, TypeVar
 
 import msgspec
 
-from edge.core.clock import ClockEntry, Dating
+from edge.core.clock import Dating, entries_of
 from edge.core.types import Event, Record
 from edge.store.cursors import CursorFile
 from edge.store.fs import File, FormatError, Fs, RealFile, RealFs, StoreError
@@ -156,6 +156,6 @@ def stored_logs(state: Path, fs: Fs | None = None) -> Iterator[StoredLogs]:
         except OSError as exc:
             raise StoreError(exc.errno or 0, f"{state} can't be read: {exc.strerror or exc}") from exc
         dating = Dating()
-        for entry in msgspec.convert(events.registers.get("clock", []), list[ClockEntry]):
+        for entry in entries_of(events.registers.get("clock")):
             dating.add(entry)
         yield StoredLogs(records, events, dating)
