@@ -77,7 +77,7 @@ def _facts(args: argparse.Namespace, client: Client) -> tuple[Facts, Words]:
     except (NotRunningError, RefusedError) as exc:
         live, why = None, _why(exc)
     config = args.config or Path((live["box"].get("settings") if live else "") or DEFAULT_CONFIG)
-    found = settings_of(config)
+    found = settings_of(config, live["box"]["site"]["lang"] if live else "")
     settings = found.settings
     lang = live["box"]["site"]["lang"] if live else settings.site.lang if settings else own_words().lang
     is_demo = bool(live and live["box"].get("demo"))

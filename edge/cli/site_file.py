@@ -26,8 +26,8 @@ class SiteFile(msgspec.Struct, frozen=True):
     """This user may not read it."""
 
 
-def settings_of(file: Path) -> SiteFile:
-    """Return what is known of a settings file; never raises."""
+def settings_of(file: Path, lang: str = "") -> SiteFile:
+    """Return what is known of a settings file, in this language, else in its own or the reader's; never raises."""
     try:
         changed_ms = file.stat().st_mtime * 1000
         with file.open("rb"):
@@ -39,6 +39,6 @@ def settings_of(file: Path) -> SiteFile:
     try:
         return SiteFile(is_there=True, settings=load(file), changed_ms=changed_ms)
     except SettingsError as exc:
-        lines = fault_lines(str(file), exc.faults[0], language(os.environ, file))
+        lines = fault_lines(file.name, exc.faults[0], lang or language(os.environ, file))
         first = " ".join(line.strip() for line in lines[:2])
         return SiteFile(is_there=True, changed_ms=changed_ms, faults=len(exc.faults), first=first)

@@ -494,6 +494,18 @@ def test_its_json_is_whole(path: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert "no_answer" in {finding["code"] for finding in answer["findings"]}
 
 
+def test_a_fault_is_told_in_the_language_of_the_box_that_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, desk = tmp_path / "site.toml", FakeDesk()
+    desk.lang = "fr"
+    config.write_text("x = [\n", encoding="utf-8")
+    with serving(desk, tmp_path / "api.sock") as path:
+        assert main(["doctor", "--socket", str(path), "--config", str(config)]) == 1
+    told = " ".join(capsys.readouterr().out.split())
+    assert "le premier : site.toml:2:1 TOML ne connaît pas cette valeur" in told
+
+
 def test_without_a_box_the_settings_and_the_machine_are_looked_at_all_the_same(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
