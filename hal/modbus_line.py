@@ -189,8 +189,7 @@ class ModbusLine:
         self._missed = slave
         if self._came:
             shown = bytes(self._came[:16]).hex(" ")
-            cure = "check termination and shield of the cable, speed and parity, and that each slave id is used once"
-            return DriverError(self._said(slave, f"a damaged answer ({shown}); {cure}"), "crc")
+            return DriverError(self._said(slave, f"a damaged answer ({shown}); {self._wire.damaged}"), "crc")
         if isinstance(self._wire, TcpWire):
             self.close()  # the other side may have gone without a word
         return DriverError(self._said(slave, f"no answer within {self._timeout_s:g} s; {self._wire.cure}"))

@@ -53,6 +53,9 @@ class RtuWire:
         self.name = port
         self.cure = "check its power, A and B (try them swapped), speed, parity and the slave id"
         self.gone = "check the adapter's plug"
+        self.damaged = (
+            "check termination and shield of the cable, speed and parity, and that each slave id is used once"
+        )
         self._settings = (port, baud, parity, stop_bits)
         self._timeout_s = timeout_s
         self._byte_s = (10 + (parity != "N") + (stop_bits - 1)) / baud
@@ -151,6 +154,7 @@ class TcpWire:
         self.name = f"{host}:{port}"
         self.cure = "check its power and the slave id"
         self.gone = "check the network and the device's power"
+        self.damaged = "check that it speaks Modbus TCP, not RTU over TCP, and that it has this slave id"
         self._target = (host, port)
         self._timeout_s = timeout_s
         self._client: ModbusBaseSyncClient | None = None

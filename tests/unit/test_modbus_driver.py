@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -269,6 +270,22 @@ def test_an_answer_that_a_gateway_hands_on_to_the_next_connection_is_not_taken(t
         assert rig.line.read(1, "holding", 100, 1) == [9]
     finally:
         rig.close()
+
+
+def test_a_gateway_that_hands_rtu_frames_on_is_told_from_a_bad_cable() -> None:
+    """Answers of RTU over TCP look damaged: termination and shield would be looked at in vain."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        line = ModbusLine(TcpWire("127.0.0.1", listening.getsockname()[1], timeout_s=0.1), timeout_s=0.1, retries=0)
+        try:
+            line.open()
+            gateway, _ = listening.accept()
+            with gateway:
+                gateway.sendall(bytes.fromhex("01 03 02 00 07 f9 86"))  # it waits in the kernel: no time is missed
+                with pytest.raises(DriverError, match="check that it speaks Modbus TCP, not RTU over TCP") as caught:
+                    line.read(1, "holding", 0, 1)
+        finally:
+            line.close()
+    assert caught.value.reason == "crc"
 
 
 def test_an_answer_damaged_anywhere_is_the_value_or_none(rtu: Rig) -> None:
