@@ -12,6 +12,7 @@ import msgspec
 
 from edge.cli import client
 from edge.cli.words import Words, own_words
+from edge.runtime.card_restore import missing_secrets
 from edge.runtime.identity import Chosen, chosen, is_choice, trusts_clock
 from edge.runtime.restore import Plan
 from edge.runtime.restoring import backup_in, restored_into
@@ -93,8 +94,8 @@ def _tell(args: argparse.Namespace, plan: Plan, settings: Chosen, say: Words) ->
     if len(settings.differing) > MOST_SHOWN:
         print(say("backup.more", count=len(settings.differing) - MOST_SHOWN))
     if settings.outcome == "written":
-        if backup.blanked:
-            print(say("backup.blanked", names=backup.blanked))
+        if names := [*backup.blanked, *missing_secrets(args.config)]:
+            print(say("backup.blanked", names=names))
         print(say("backup.check", file=args.config))
 
 

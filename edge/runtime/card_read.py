@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -98,7 +98,7 @@ class CardReader:
         faults = []
         for secret in (*SECRETS, *BESIDE):
             path = secret.path if secret in BESIDE else (*secret.path[:-1], f"{secret.path[-1]}_file")
-            file = _at(settings, path)
+            file = file_named(settings, path)
             if secret.file in parts.secrets or secret.file in parts.files or not file or self._is_on_box(file):
                 continue
             place = scan(parts.plain).key(path)
@@ -131,10 +131,10 @@ def key_name(path: KeyPath) -> str:
     return ".".join(map(str, path))
 
 
-def _at(settings: Settings, path: KeyPath) -> Any:
-    """Return the file that settings name for a secret."""
+def file_named(settings: Settings, path: KeyPath) -> str:
+    """Return the file that settings name for a secret, empty for none."""
     key = str(path[-1])
     if path[0] == "link":
         link = getattr(settings.links, str(path[1]))
-        return "" if link is None else getattr(link, key)
-    return getattr(settings.one(SINGLE[str(path[0])]), key)
+        return "" if link is None else str(getattr(link, key))
+    return str(getattr(settings.one(SINGLE[str(path[0])]), key))

@@ -18,6 +18,7 @@ import msgspec
 
 from edge.core.text import Text
 from edge.runtime.backup import settings_if_good
+from edge.runtime.card_read import file_named, key_name
 from edge.runtime.card_secrets import keep_secret, own_print, secret_in
 from edge.runtime.identity import chosen, trusts_clock
 from edge.runtime.restore import Plan, target
@@ -25,6 +26,8 @@ from edge.runtime.restore_signs import ENDING, RESTORING, has_run, is_unfinished
 from edge.runtime.restoring import backup_in, finish, restored_into
 from edge.settings.card_bare import id_of, is_bare
 from edge.settings.card_choice import shown
+from edge.settings.card_text import SECRETS_FOLDER
+from edge.settings.rules_card import BESIDE, SECRETS
 from edge.store.fs import RealFs
 from edge.store.ring import LockedError
 
@@ -174,11 +177,24 @@ def _restored(
 def _done(plan: Plan, file: str, state: Path, config: Path) -> CardRestore:
     settings = settings_if_good(config)
     sms = settings.links.sms if settings is not None else None
-    blanked = plan.backup.blanked if plan.settings is not None else []
+    blanked = [*plan.backup.blanked, *missing_secrets(config)] if plan.settings is not None else []
     return CardRestore(
         "restored", file, plan.backup.box, len(plan.counters), blanked,
         own_print(state) if sms is not None and sms.gateway else "",
     )  # fmt: skip
+
+
+def missing_secrets(config: Path) -> list[str]:
+    """Return the secrets that had left the dead box's card, and are in no backup: their files stayed in it."""
+    settings, found = settings_if_good(config), []
+    if settings is None:
+        return []
+    for secret in (*SECRETS, *BESIDE):
+        path = secret.path if secret in BESIDE else (*secret.path[:-1], f"{secret.path[-1]}_file")
+        is_named = file_named(settings, path) == f"{SECRETS_FOLDER}/{secret.file}"
+        if is_named and not (config.parent / SECRETS_NAME / secret.file).exists():
+            found.append(key_name(secret.path))
+    return found
 
 
 def _marks(config: Path) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 
 from edge.cli.main import main
 from edge.runtime.card_restore import CardRestore, restore_from
-from edge.runtime.card_secrets import STATE
+from edge.runtime.card_secrets import STATE, keep_secret
 from edge.runtime.card_start import start_from_card
 from edge.runtime.restore import MAGIC, VERSION, planned, target
 from edge.runtime.restore_signs import RESTORING, is_looked_for
@@ -84,6 +84,24 @@ def test_a_stick_does_as_well_as_the_card_and_its_settings_are_taken_where_there
     assert machine.config.read_text(encoding="utf-8") == SETTINGS
     assert machine.config.stat().st_mode & 0o777 == 0o640
     assert "point.panel.token" in written("fr", found.text)
+
+
+def test_secrets_that_had_left_the_dead_box_s_card_are_named_as_what_is_to_be_filled_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine = Machine(tmp_path)
+    files = {"password_file": "mqtt-password", "ca_file": "mqtt-ca.pem"}
+    link = "".join(f'{key} = "/etc/vigie/secrets/{file}"\n' for key, file in files.items())
+    settings = f'{SETTINGS}[link.mqtt]\nhost = "h.example"\nusername = "b"\ntls = true\n{link}'
+    keep_secret(machine.config.parent / "secrets", "mqtt-ca.pem", b"-----BEGIN X-----")
+    (machine.fat / "b0042.vigie").write_bytes(encode(backup(settings=settings)))
+    found = machine.start()
+    assert (found.outcome, found.blanked) == ("restored", ["link.mqtt.password"])
+    assert found.text is not None
+    assert "fill in link.mqtt.password." in written("en", found.text)
+    where = ("--state", str(tmp_path / "other"), "--config", str(tmp_path / "b" / CARD))
+    assert main(["restore", str(machine.fat / "b0042.vigie"), *where]) == 0
+    assert "link.mqtt.password, link.mqtt.ca_file" in capsys.readouterr().out
 
 
 def test_a_new_key_that_the_gateway_does_not_know_is_told_with_its_print(tmp_path: Path) -> None:
