@@ -84,6 +84,8 @@ class Movement:
                 self._day, *found = newest["day"]
                 self.days[self._day] = Sum.of(found)
             self.waiting += msgspec.convert(newest.get("wait", []), list[Waiting])
+            if self.waiting:  # made anew while the site runs: what the log holds of it may be parted otherwise
+                self._changed.add("wait")
         except (ArithmeticError, AttributeError, TypeError, ValueError) as exc:  # decimal.InvalidOperation too
             raise ValueError(f"no sums: {exc}") from exc
 

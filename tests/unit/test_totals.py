@@ -17,7 +17,7 @@ from edge.core.counter import pending
 from edge.core.kinds import Counter
 from edge.core.moved import DAYS, Movement
 from edge.core.replacing import Site
-from edge.core.sums import Sum
+from edge.core.sums import NANO, Sum
 from edge.core.totals import Totals, TotalStep
 from hal.sample import Cycle, Sample
 from tests.metered_site import MeteredSite, counter, independent, local_period, utc_ms
@@ -206,6 +206,26 @@ def test_what_waits_survives_kills_and_is_placed_when_its_start_is_dated() -> No
     assert site.totals.days("water.cold").get(date(2026, 11, 19).toordinal(), Sum()).moved == 29_000_000
     assert site.totals.moved("water.cold", "day", 1) == pytest.approx(0.088, abs=0.0021)
     assert site.engine.parts.due_ms > 10**9, "nothing waits any more"
+
+
+def test_what_waits_survives_a_reload_and_then_a_kill() -> None:
+    """The reload parts what waits between two registers anew, and the log held the older of the one that grew."""
+    begin_ms = utc_ms("2026-11-19T20:00", PARIS)
+    for minutes in range(30, 46):
+        site = MeteredSite([counter()], PARIS, begin_ms, is_dated=False)
+        end_ms = begin_ms + minutes * MINUTE_MS
+        run(site, begin_ms, end_ms, MINUTE_MS, lambda at_ms: (at_ms - begin_ms) // MINUTE_MS)
+        site.commit()
+        saved = {**site.registers, **site.engine.parts.saved(in_records=True)}
+        site.engine.replace_parts([Totals(saved)])
+        run(site, end_ms, end_ms + 3 * MINUTE_MS, MINUTE_MS, lambda at_ms: (at_ms - begin_ms) // MINUTE_MS)
+        site.commit()
+        counted = sum(record.increment or 0 for _boot, record in site.durable)
+        site.kill(utc_ms("2026-11-21T10:00", PARIS))
+        site.dating.add(ClockEntry(1, 0, begin_ms, "floor"))
+        site.engine.tick(61_000)
+        moved = site.totals.days("water.cold")[date(2026, 11, 19).toordinal()].moved
+        assert (moved or 0) / NANO == pytest.approx(counted), minutes
 
 
 def test_weeks_without_a_clock_stay_small_and_lose_nothing() -> None:
