@@ -69,8 +69,13 @@ class Schema:
 
     @property
     def id(self) -> int:
-        """Return 1 to 255, made from all it says: its sum modulo 255, plus 1."""
-        return self.sum % 255 + 1
+        """Return 1 to 255, made from all it says."""
+        return id_of(self.sum)
+
+
+def id_of(sum_: int) -> int:
+    """Return the id of a schema: its sum modulo 255, plus 1."""
+    return sum_ % 255 + 1
 
 
 def _check(number: int, channel: Channel, channels: tuple[Channel, ...]) -> None:

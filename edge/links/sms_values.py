@@ -18,7 +18,7 @@ from edge.links.sms_sealing import Sealing
 from edge.settings.model_sms import SmsLink as SmsSettings
 from edge.settings.sms_channels import TooManyError, schema_of
 from sms.forms import Train
-from sms.schema import Schema, schema_bodies
+from sms.schema import Schema, id_of, schema_bodies
 from sms.wire import Type, WireError
 
 KEEP_S: Final = 6 * 3600
@@ -141,8 +141,19 @@ class Values:
         return self._reports
 
     def _schema(self, points: Sequence[PointSpec]) -> Schema | None:
+        """Return the schema of these points: the one that was sent last, or one of another id.
+
+        Reports of both are under way at once, and an id has one octet: points in another order make another.
+        """
+        last = self._memory.schema
+        found: Schema | None = None
         try:
-            return schema_of(self._settings, self._feed.box, self._feed.site.tz, points)
+            for order in (points, points[::-1]):
+                made = schema_of(self._settings, self._feed.box, self._feed.site.tz, order)
+                if made is None or not last or made.sum == last:
+                    return made
+                if found is None or found.id == id_of(last):
+                    found = made
         except (TooManyError, WireError) as exc:
             log.error("sms: no values go by SMS: %s", exc)
-            return None
+        return found

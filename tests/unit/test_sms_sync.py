@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -10,10 +11,12 @@ import pytest
 from edge.core.types import PointSpec
 from edge.links.messages import TimeHeard
 from edge.settings.model_sms import SmsLink as SmsSettings
+from edge.settings.sms_channels import schema_of
 from hal.sample import Notice
 from sms.forms import Answer, Order, Train, body, form_of
 from sms.mailbox import Outgoing
-from sms.wire import Type
+from sms.schema import Schema, schema_bodies
+from sms.wire import Type, header_of
 from tests.sms_link_rig import BEGIN_MS, DAY_S, HOUR_MS, POINTS, Rig, hours_of, twin
 
 
@@ -220,6 +223,33 @@ def test_other_points_make_another_schema_which_goes_before_its_values() -> None
     rig.run(6 * 3600)
     assert len(rig.gateway.schemas) == 2
     assert {point for point, _, _ in rig.gateway.values()} >= {"t.room"}
+
+
+def test_other_points_never_take_the_id_of_the_schema_before() -> None:
+    """Reports of both are under way at once; under one id those of one would be read by the other's channels."""
+    rig = Rig()
+    rig.run(6 * 3600)
+
+    def schema(points: Sequence[PointSpec]) -> Schema:
+        found = schema_of(rig.settings, "b0117", "Europe/Paris", points)
+        assert found is not None
+        return found
+
+    wanted = schema(POINTS).id
+    several = ((*POINTS, PointSpec(f"t.room{number}", "gauge", "Cel")) for number in itertools.count())
+    rig.points = next(points for points in several if schema(points).id == wanted)
+    name = rig.points[-1].id
+    rig.run(6 * 3600)
+    rig.kill()
+    rig.start()
+    rig.run(6 * 3600)
+    assert len(rig.gateway.schemas) == 2, "a restart makes no third"
+    assert wanted in rig.gateway.schemas
+    assert name not in {channel.point for channel in rig.gateway.schemas[wanted].channels}
+    values = rig.gateway.values()
+    assert {point for point, _, _ in values} >= {name, "t.flow"}
+    told = sum(header_of(octets).type is Type.SCHEMA for octets in {one.octets for one in rig.mailbox.left})
+    assert told == 2 * len(schema_bodies(schema(rig.points)))
 
 
 def down(rig: Rig, form: Order | Train, kind: Type = Type.COMMAND) -> bytes:
