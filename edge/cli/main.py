@@ -154,6 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = _joined(sys.argv[1:] if arguments is None else arguments)
     if not words:
         words = ["status"]
+    _have_streams()
     if words[0] not in VERBS and not words[0].startswith("-"):
         return _unknown(words[0])
     _speak()
@@ -181,6 +182,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say_no_more()
         return _complain(f"what is printed can't be written: {exc.strerror or exc}", EXIT_FAILED)
     return code
+
+
+def _have_streams() -> None:
+    """Fill what was closed before the start (`>&-`), the lowest first: a file of ours must not become the output."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - until the end
 
 
 def _speak() -> None:

@@ -52,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
     say = own_words()
     if args.data is None and args.state == client.DEFAULT_STATE:
         args.data = DATA
+    if args.state != client.DEFAULT_STATE and not args.state.is_dir():  # a slip of the pen would be "nothing found"
+        return _fail(say("wipe.no_folder", state=args.state), EXIT_BAD_INPUT)
     try:
         with _unused(args.state) as is_free:
             if not is_free:

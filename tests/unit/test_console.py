@@ -309,6 +309,15 @@ def test_output_cut_off_by_a_pipe_is_no_error(path: Path) -> None:
     assert done.stderr == ""
 
 
+def test_streams_that_are_closed_are_no_reason_to_fail(tmp_path: Path) -> None:
+    ours = f"{sys.executable} -m edge.cli.main"
+    done = subprocess.run(
+        ["sh", "-c", f"{ours} check config/vigie.toml >&- && {ours} wipe --state {tmp_path} <&- >&-; echo $? >&2"],
+        cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    assert done.stderr.endswith(": vigie: not confirmed: nothing was erased\n2\n")
+
+
 @pytest.mark.parametrize("words", [["check", "config/vigie.toml"], ["schema"]], ids=["little", "much"])
 def test_output_that_finds_no_room_is_a_sentence_and_exit_1(words: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:

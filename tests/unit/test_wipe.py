@@ -168,8 +168,13 @@ def test_a_running_box_is_not_wiped(tmp_path: Path, capsys: Any) -> None:
     log.close()
 
 
-def test_a_folder_that_is_not_there_and_damaged_files_are_no_reason_to_stop(tmp_path: Path, capsys: Any) -> None:
-    assert main(words(tmp_path / "none", tmp_path / "none.toml", "--yes")) == 0
+def test_a_folder_that_is_not_there_is_a_slip_and_not_nothing_found(tmp_path: Path, capsys: Any) -> None:
+    assert main(words(tmp_path / "none", tmp_path / "none.toml", "--yes")) == 2
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", f"vigie: {tmp_path}/none: there is no such folder; nothing was erased\n")
+
+
+def test_damaged_files_are_no_reason_to_stop(tmp_path: Path, capsys: Any) -> None:
     state, config = kept(tmp_path)
     for path in state.rglob("*"):
         if path.is_file() and not path.is_symlink():
