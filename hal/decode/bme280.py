@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 ID_REGISTER, ID_BME280, ID_BMP280 = 0xD0, 0x60, 0x58
+EARLY_BMP280: Final = frozenset({0x56, 0x57})  # engineering samples, which are sold too
 CTRL_HUM, STATUS, CTRL_MEAS, CONFIG = 0xF2, 0xF3, 0xF4, 0xF5
 CALIBRATION: Final = (0x88, 26)  # register and length, on both chips …
 CALIBRATION_HUMIDITY: Final = (0xE1, 7)  # … and what only the BME280 has

@@ -74,6 +74,8 @@ class Bme280:
         chip = self._chip
         self._coefficients = None
         self._id = chip.register(bme280.ID_REGISTER, 1)[0]
+        if self._id in bme280.EARLY_BMP280:
+            self._id = bme280.ID_BMP280
         has_humidity = self._id == bme280.ID_BME280
         if self._id not in bme280.MEASURED_LENGTH:
             found = chip_by_id(self._id)

@@ -95,8 +95,10 @@ def test_what_the_sensor_cannot_measure_is_out_of_range(temperature_c: float, pr
     assert "out_of_range" in reasons
 
 
-def test_a_bmp280_gives_temperature_and_pressure_and_its_humidity_is_bad_alone() -> None:
-    driver = opened(Bme280Chip(-7.5, pressure_hpa=990.0, number=0x58))
+@pytest.mark.parametrize("number", [0x58, 0x57, 0x56])
+def test_a_bmp280_gives_temperature_and_pressure_and_its_humidity_is_bad_alone(number: int) -> None:
+    """The early ones too, which `vigie scan` names so."""
+    driver = opened(Bme280Chip(-7.5, pressure_hpa=990.0, number=number))
     temperature, humidity, pressure = driver.read(list(CHANNELS), 1)
     assert (temperature.value, pressure.value) == (-7.5, pytest.approx(990.0, abs=0.01))
     assert humidity == Sample("humidity", 1, None, BAD, "not_offered")
