@@ -38,10 +38,12 @@ class Kept:
         self.wrap = wrap
         self.raw: float | None = saved.get("raw")
         self.index: float | None = None if self.raw is None else scaled(self.raw, scale)
-        self.mark = round((self.index or 0) - saved.get("pending", 0), ROUND)
+        times = scale / saved.get("scale", scale)  # what waits is so much of the register, whatever it is worth now
+        self.mark = round((self.index or 0) - saved.get("pending", 0) * times, ROUND)
         self.act: int = saved.get("act", 0)
         """Number of the last act of a person that is in it."""
-        self.changed: list[float] | None = saved.get("changed")
+        changed: list[float] | None = saved.get("changed")
+        self.changed = None if changed is None else [round(each * times, ROUND) for each in changed]
         """[last index of the meter before, first one of this], while nobody said with what they ended and began."""
         self.origin = self.mark
         """Where `mark` was at this start, moved along with each jump of the index: `recorded` counts from here."""

@@ -64,18 +64,24 @@ def _is_sum_of(name: str, point: str) -> bool:
 
 
 def _counter(register: Mapping[str, Any], spec: PointSpec, factor: Decimal | None) -> dict[str, Any]:
-    """Return a counter's register in the unit of the settings; of another quantity nothing waits for a record."""
-    times = float(factor or 0)
-    pending = round(register.get("pending", 0) * times, ROUND)
-    made = {**register, "unit": spec.unit, "scale": spec.scale, "pending": pending}
-    if "count" in register:
-        index = register["base"] + register["count"] * register["scale"]
-        made |= {"base": round(index * (times or 1), ROUND), "count": 0}
-    elif register.get("index") is not None:
-        made["index"] = round(register["index"] * (times or 1), ROUND)
-    if "changed" in register:
-        made["changed"] = [round(each * times, ROUND) for each in register["changed"]]
-    return made
+    """Return a counter's register in the unit of the settings; of another quantity nothing waits for a record.
+
+    What the meter keeps itself needs no more than its word: its index follows from the register (`counter.Kept`).
+    """
+    made = {**register, "unit": spec.unit}
+    if "count" not in register:
+        if spec.volatile:
+            made["index"] = round(register["index"] * float(factor or 1), ROUND)
+        return made
+    index = register["base"] + register["count"] * register["scale"]
+    pending = round(register.get("pending", 0) * float(factor or 0), ROUND)
+    return {
+        **made,
+        "base": round(index * float(factor or 1), ROUND),
+        "count": 0,
+        "scale": spec.scale,
+        "pending": pending,
+    }
 
 
 def _sums(value: Any, factor: Decimal, waits: bool = False) -> Any:  # noqa: FBT001, FBT002 - of the list at hand

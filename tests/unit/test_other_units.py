@@ -20,7 +20,7 @@ from edge.runtime.stores import Stores
 from edge.settings.load import loads
 from edge.store.fs_memory import MemoryFs
 from tests.metered_site import MeteredSite, counter, utc_ms
-from tests.support import ManualClock
+from tests.support import ManualClock, about
 
 PARIS = ZoneInfo("Europe/Paris")
 BEGIN = "2026-11-21T12:00"
@@ -80,7 +80,7 @@ def test_pulses_of_the_past_are_told_in_the_new_unit_with_what_waits_for_a_recor
     assert index(site)[0] == 5030
     waiting = index(site)[1]
     after(site, CUBIC)
-    assert index(site) == (5.03, pytest.approx(waiting / 1000))
+    assert index(site) == (5.03, about(waiting / 1000, 1e-9))
     site.read(site.start_ms + 10_000, ("water", 0))
     site.read(site.start_ms + 20_000, ("water", 7))
     assert index(site)[0] == pytest.approx(5.1)
@@ -91,20 +91,31 @@ def test_pulses_of_the_past_are_told_in_the_new_unit_with_what_waits_for_a_recor
 
 def test_a_register_that_the_meter_keeps_counts_what_waited_in_its_new_unit() -> None:
     """25,000,500 Wh with 500 in no record: shown in kWh, half a kilowatt-hour waits and not five hundred."""
-    spec = counter("water", unit="Wh", scale=1.0, volatile=False, wrap=10**9)
     kilo = counter("water", unit="kWh", scale=0.001, volatile=False, wrap=10**9)
     register = {"raw": 25_000_500, "index": 25_000_500, "pending": 500, "unit": "Wh", "scale": 1.0}
     saved = {"counter/water": register, "totals/water": {"hours": [[0, "500"]], "day": [739_000, "1500.5", 60_000]}}
     found = in_new_units(saved, [kilo])
-    assert found["counter/water"]["pending"] == 0.5
+    assert found["counter/water"] == {**register, "unit": "kWh"}, "the register says the rest"
     assert found["totals/water"] == {"hours": [[0, "0.5"]], "day": [739_000, "1.5005", 60_000]}
     point = MeteredSite([kilo], PARIS, 0)
     point.registers.update(found)
     point.kill(60_000)
     assert index(point) == (25_000.5, 0.5)
     assert in_new_units({**saved, **found}, [kilo]) == {}, "once"
-    back = in_new_units(found, [spec])
-    assert back["counter/water"] == {**register, "index": 25_000_500.0}
+
+
+def test_a_scale_that_is_put_right_values_what_waits_anew() -> None:
+    """First unit = "kWh" alone, then the scale too: 500 Wh that wait are not 500 kWh."""
+    site = MeteredSite([counter("water", unit="kWh", scale=1.0, volatile=False)], PARIS, 0)
+    site.registers = {
+        "counter/water": {"raw": 25_000_500, "index": 25_000_500, "pending": 500, "unit": "kWh", "scale": 1.0}
+    }
+    site.registers["counter/water"]["changed"] = [9000.0, 8000.0]
+    after(site, counter("water", unit="kWh", scale=0.001, volatile=False))
+    assert index(site) == (25_000.5, 0.5)
+    point = site.engine.points["water"]
+    assert isinstance(point, Counter)
+    assert point.register.saved()["changed"] == [9.0, 8.0]
 
 
 @pytest.mark.parametrize(
