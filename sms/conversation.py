@@ -107,8 +107,8 @@ class Conversation:
         For what the other side asks for again and can't open any more: below `lost_below`. Raises as `seal`, and
         SealError (unreadable, forged) for what is none of this side's messages.
         """
-        header = head_of(octets)
-        body = self._ring.own(self._out, header, octets)
+        found = self.own(octets)
+        header, body = found.header, found.body
         return self.seal(
             header.type, body, header.schema, header.prior, header.base_s, header.step, header.coder, header.count
         )
@@ -134,6 +134,11 @@ class Conversation:
             self._under.clear()
         self._under[header.counter] = key
         return Opened(header, body)
+
+    def own(self, octets: bytes) -> Opened:
+        """Return what a message holds that this side sealed. Raises SealError (unreadable, forged)."""
+        header = head_of(octets)
+        return Opened(header, self._ring.own(self._out, header, octets))
 
     def accept(self, counter: int) -> None:
         """Mark what was opened as taken; then `saved()` is to be made durable together with what it did."""

@@ -86,7 +86,7 @@ class Incoming:
             self._store.journal(utc_s, box.id, "unread", counter=counter, why=str(exc))
             return None
         except WireError as exc:
-            self._store.add_raw(utc_s, box.mailbox, box.phone, octets[:12] + body, "", f"{box.id}: {exc}")
+            self._store.add_raw(utc_s, box.mailbox, box.phone, octets, "", f"{box.id}: {exc}")
             self._store.journal(utc_s, box.id, "unreadable", counter=counter, why=str(exc))
             log.error("%s: message %d can't be read: %s", box.id, counter, exc)
             return Came(counter, utc_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from edge.upstream.gateway_schemas import Schemas
 from edge.upstream.gateway_store import Box, GatewayStore
 from sms import forms
 from sms.codec import CARRIERS, decode, is_full
+from sms.hello import WELCOME, is_refusal, welcome_of
 from sms.keys import Identity, fingerprint
 from sms.schema import SchemaParts
 from sms.seal import SealError
@@ -33,7 +35,7 @@ def read(octets: bytes, store: GatewayStore | None) -> dict[str, Any]:
         "head": {
             "version": VERSION, "type": header.type.name.lower(), "box": header.box, "counter": header.counter,
             "schema": header.schema, "prior": header.prior,
-            "base": datetime.fromtimestamp(header.base_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "step": step,
+            "base": _utc(header.base_s), "step": step,
             "coder": header.coder, "count": header.count,
         },
         "octets": len(octets), "body": max(len(octets) - HEAD - TAG, 0),
@@ -49,6 +51,11 @@ def read(octets: bytes, store: GatewayStore | None) -> dict[str, Any]:
 def _opened(header: Header, octets: bytes, store: GatewayStore) -> dict[str, Any]:
     identity = Identity.of(store.setting("identity") or {})
     if header.type is Type.HELLO and header.box == 0:
+        if octets[HEAD : HEAD + 1] == bytes((WELCOME,)):
+            welcome = welcome_of(octets)
+            return {"form": {"welcome": welcome.number, "least_counter": welcome.floor}}
+        if is_refusal(octets):
+            return {"form": {"refused": octets[HEAD + 1 : -TAG].hex()}}
         said = open_hello(identity, octets)
         form = {"hello": said.box_id, "print": fingerprint(said.public), "version": said.version}
         return {"box": said.box_id, "form": form}
@@ -57,7 +64,15 @@ def _opened(header: Header, octets: bytes, store: GatewayStore) -> dict[str, Any
         raise ValueError(f"box number {header.box} is not known here")
     saved = json.loads(box.session) | UNTAKEN
     session = Session("gateway", identity, box.public, box.id, saved, lambda _: None)
-    body = session.open(octets).body
+    try:
+        body = session.open(octets).body
+    except SealError:
+        try:
+            body = session.own(octets).body  # to the box
+        except SealError:
+            body = b""
+        if not body:
+            raise
     return {"box": box.id} | _said(header, body, box, store)
 
 
@@ -101,4 +116,30 @@ def _plain(form: forms.Form) -> dict[str, Any]:
         return {"events": events, "is_test": form.is_test}
     if isinstance(form, forms.Answer):
         return {"answers": form.counter, "done": form.done, "text": form.text}
-    return {"form": type(form).__name__}
+    if isinstance(form, forms.Order):
+        return {"id": form.id, "verb": form.verb, "args": dict(form.args), "expires": _utc(form.expires_utc_s)}
+    told: dict[str, Any] = {"settled": form.settled, "missing": _ranges(form.missing), "is_test": form.is_test}
+    told |= {} if form.utc_s is None else {"at": _utc(form.utc_s)}
+    return told | ({} if form.train is None else {"train": form.train.prior})
+
+
+def _utc(utc_s: int) -> str:
+    try:
+        return datetime.fromtimestamp(utc_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return str(utc_s)
+
+
+def _ranges(counters: Sequence[int]) -> list[str]:
+    """Return counters as ranges.
+
+    >>> _ranges([3, 4, 5, 9])
+    ['3-5', '9']
+    """
+    found: list[list[int]] = []
+    for counter in counters:
+        if found and found[-1][1] == counter - 1:
+            found[-1][1] = counter
+        else:
+            found.append([counter, counter])
+    return [str(first) if first == last else f"{first}-{last}" for first, last in found]

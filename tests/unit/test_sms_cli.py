@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from edge.cli.main import main
+from edge.upstream.gateway_orders import ask
 from sms import forms
-from tests.gateway_rig import Server
+from sms.wire import Type
+from tests.gateway_rig import Server, counter_of
 
 
 @pytest.fixture
@@ -59,10 +61,36 @@ def test_events_an_answer_and_hello_are_read_too(server: Server, capsys: pytest.
     for octets, said in (
         (box.events(event), '"kind": "alarm_begin", "point": "boiler.flow", "v": 92.5'),
         (box.schema_messages()[0], '"of": 1'),
-        (box.session.seal(forms.Type.REPLY, forms.body(forms.Answer(3, True, "fait"))), '"text": "fait"'),
+        (box.session.seal(Type.REPLY, forms.body(forms.Answer(3, True, "fait"))), '"text": "fait"'),
     ):
         assert main(["sms", "decode", octets.hex(" "), "--db", str(server.path)]) == 0
         assert said in capsys.readouterr().out.replace("\n    ", " ")
+
+
+def test_what_the_gateway_sent_is_read_too_and_what_it_could_not_read(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    box = server.box("b0117")
+    ask(server.gateway.store, "b0117", "relay", {"output": "pump", "to": "on"}, int(server.utc_s), 3600)
+    lost = box.report(full=True, is_first=True)
+    server.bring(box, box.report(full=True), box.events(is_test=True))
+    server.run(60, 2)
+    server.run(3600, 600)
+    said = []
+    for message in server.mailboxes["a"].left:
+        assert main(["sms", "decode", message.octets.hex(), "--db", str(server.path), "--json"]) == 0
+        said.append(json.loads(capsys.readouterr().out)["form"])
+    assert said[0] == {"welcome": 1, "least_counter": 0}
+    assert [(form["verb"], form["args"]) for form in said if "verb" in form] == [
+        ("relay", {"output": "pump", "to": "on"})
+    ]
+    acks = [form for form in said if "settled" in form]
+    assert {"settled": 1, "missing": [str(counter_of(lost))]}.items() <= acks[-1].items()
+    server.bring(box, box.session.seal(Type.ACK, b"\0\0\0\0"))
+    server.step()
+    ((raw,),) = server.gateway.store.db.execute("SELECT octets FROM raw").fetchall()
+    assert main(["sms", "decode", raw.hex(), "--db", str(server.path)]) == 0
+    assert '"settled": 0' in capsys.readouterr().out
 
 
 def test_what_is_no_message_or_has_no_key_is_said(
