@@ -24,6 +24,8 @@ from edge.upstream.database import opened
 from edge.upstream.schema import SCHEMA, VERSION
 from hal.sample import BAD, GOOD, UNCERTAIN
 
+MEASURED: Final = frozenset({5, 8, 9, 10, 12})
+"""The columns of `record` that hold what was measured."""
 BEFORE_FIRST: Final = "before the first held"
 """Why a range is gone that the box no longer holds and never declared to us."""
 
@@ -146,7 +148,9 @@ class Ledger(AbstractContextManager["Ledger"]):
         try:
             self._insert(rows)
         except OverflowError:  # whole numbers of more than 64 bits: a box of an older version, or another program
-            self._insert([[float(cell) if _is_long(cell) else cell for cell in row] for row in rows])
+            self._insert(
+                [[float(c) if place in MEASURED and _is_long(c) else c for place, c in enumerate(row)] for row in rows]
+            )
         if batch.via:
             self._db.executemany(_CORRECTED, [(row[2], row[4], row[3], row[0]) for row in rows])
         times = [row[3] for row in rows]

@@ -128,6 +128,8 @@ def test_a_status_is_answered_so_that_a_waiting_box_starts_at_once(case: Case) -
         Message("vigie/v1/b0042/up/points", b'{"v":7}'),
         Message("vigie/v1/b0042/up/m", batch(1).payload, content_type="text/csv"),
         Message("elsewhere", b"x"),
+        Message("vigie/v1/b0042/up/m", batch(1).payload.replace(b'"dt":1', b'"dt":1e300')),
+        Message("vigie/v1/b0042/up/m", batch(1).payload.replace(b'"v":1}', b'"v":1,"cnt":%d}' % 2**80)),
         Message("vigie/v1/b0042/up/m", batch(1).payload.replace(b"1795166000", b"1e300")),
     ],
 )
