@@ -38,7 +38,8 @@ class Kept:
         self.wrap = wrap
         self.raw: float | None = saved.get("raw")
         self.index: float | None = None if self.raw is None else scaled(self.raw, scale)
-        times = scale / saved.get("scale", scale)  # what waits is so much of the register, whatever it is worth now
+        # what waits is so much of the register, whatever that is worth now; of pulses before it, so many units
+        times = 1.0 if self.raw is None else scale / saved.get("scale", scale)
         self.mark = round((self.index or 0) - saved.get("pending", 0) * times, ROUND)
         self.act: int = saved.get("act", 0)
         """Number of the last act of a person that is in it."""

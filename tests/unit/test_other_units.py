@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from edge.core.counter import Kept
 from edge.core.kinds import Counter
 from edge.core.moved_days import MovedDays
 from edge.core.other_units import in_new_units
@@ -116,6 +117,13 @@ def test_a_scale_that_is_put_right_values_what_waits_anew() -> None:
     point = site.engine.points["water"]
     assert isinstance(point, Counter)
     assert point.register.saved()["changed"] == [9.0, 8.0]
+
+
+def test_pulses_that_wait_when_a_meter_with_a_register_comes_are_units_and_no_register() -> None:
+    pulses = {"base": 100.0, "count": 2, "scale": 10.0, "pending": 20.0, "unit": "l"}
+    kept = Kept(1.0, 0, pulses, "l")
+    kept.advance(5000)
+    assert kept.saved()["pending"] == 20
 
 
 @pytest.mark.parametrize(
