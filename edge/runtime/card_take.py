@@ -63,6 +63,8 @@ class Taking:
         self._utc_s = utc_s
         self._data = data
         self._memory = CardMemory(root)
+        self._copies: list[tuple[Read, CardText]] = []
+        """Of the file that counts: all that hold its settings, itself the first."""
         self._state: CardState = self._memory.load()
 
     def take(self) -> Verdict:
@@ -109,7 +111,7 @@ class Taking:
         """Strike out on the card what has an outcome; nothing where that stands there already."""
         read = self._read()
         if read is not None and read.parts is not None and read.parts.print == self._state.taken:
-            self._clean(read, read.parts, is_lasting=self._data in LASTING)
+            self._clean(is_lasting=self._data in LASTING)
 
     def write_page(self, name: str, text: str) -> bool:
         """Write a page on the card where it says something else than the one that lies there; tell whether it did."""
@@ -137,7 +139,12 @@ class Taking:
         left = chosen({name: one.told for name, one in found.items()}, self._state.taken, self._state.earlier)
         if len(left) > 1:
             return Read("", faults=[Fault(0, 0, "", "card.several", {"files": left})])
-        return found[left[0]]
+        of = found[left[0]]
+        sound = {
+            one.name: (one, one.parts) for one in (of, *found.values()) if one.parts is not None and not one.faults
+        }
+        self._copies = [(one, parts) for one, parts in sound.values() if of.parts and parts.print == of.parts.print]
+        return of
 
     # -- taking
 
@@ -153,10 +160,11 @@ class Taking:
             state.taken, state.name, state.t = parts.print, read.name, self._utc_s
         if is_lasting:
             unknown = Outcome(is_done=False, when="-") if self._memory.is_lost else None
-            for act in parts.acts:  # an index that was not set is seen, one that was set twice is not
+            for act in (act for _, copy in self._copies for act in copy.acts):
+                # an index that was not set is seen, one that was set twice is not
                 state.acts.setdefault(act.id, KnownAct(act.verb, act.args, unknown))
         self._memory.save(state)
-        self._clean(read, parts, is_lasting=is_lasting)
+        self._clean(is_lasting=is_lasting)
         self._writer.remove(ERRORS)
         return self._verdict("applied" if is_new or secrets else "unchanged", read.name)
 
@@ -189,10 +197,12 @@ class Taking:
     def _keep_settings(self, text: str) -> None:
         replace_file(self._root, SETTINGS, text.encode())
 
-    def _clean(self, read: Read, parts: CardText, *, is_lasting: bool) -> None:
+    def _clean(self, *, is_lasting: bool) -> None:
         """Have the card's file without secrets and with what was done struck out; left alone where nothing lasts."""
-        if not is_lasting:
-            return
+        for read, parts in self._copies if is_lasting else ():
+            self._clean_copy(read, parts)
+
+    def _clean_copy(self, read: Read, parts: CardText) -> None:
         wanted = parts.fat(self._state.outcomes())
         if b"\r\n" in read.content:
             wanted = wanted.replace("\n", "\r\n")

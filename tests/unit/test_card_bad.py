@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edge.runtime.card_state import CardMemory
 from edge.runtime.card_take import Taking
 from edge.settings.card_choice import ERRORS
 from edge.settings.load import loads
@@ -114,6 +115,26 @@ def test_of_two_files_the_one_that_was_not_taken_yet_counts(rig: Rig) -> None:
     assert loads(rig.on_box()).box.id == "b0042"
 
 
+def test_of_two_copies_each_is_cleaned_and_what_either_asks_for_is_done(rig: Rig) -> None:
+    rig.put("vigie.toml", GOOD.replace("test = true\n", ""))
+    rig.put("vigie (1).toml", GOOD)  # the same settings, with one thing more to be done
+    assert rig.take().state == "applied"
+    for name in ("vigie.toml", "vigie (1).toml"):
+        assert "mqtt-secret" not in rig.on_card(name)
+    assert [act.verb for act in CardMemory(rig.root).load().acts.values()] == ["meter.set", "test"]
+    before = rig.octets_written()
+    assert rig.take().state == "unchanged"
+    assert rig.octets_written() == before
+    taking = Taking(rig.boot, rig.root, utc_s=rig.now_s, open_boot=rig.open_boot)
+    for name in taking.waiting():
+        taking.conclude(name, is_done=True, when="20/11/2026 10:31")
+    taking.strike()
+    assert "# done 20/11/2026 10:31: test = true" in rig.on_card("vigie (1).toml")
+    before = rig.octets_written()
+    assert rig.take().state == "unchanged"
+    assert rig.octets_written() == before
+
+
 def test_between_two_new_files_nobody_guesses(rig: Rig) -> None:
     rig.put("vigie.toml", GOOD)
     rig.put("vigie (1).toml", GOOD.replace("b0042", "b0043"))
@@ -122,9 +143,7 @@ def test_between_two_new_files_nobody_guesses(rig: Rig) -> None:
     assert "vigie.toml, vigie (1).toml. Keep one" in rig.on_card(ERRORS)
     rig.put("vigie (1).toml", GOOD)
     assert rig.take().state == "applied", "two of one content are one"
-    assert rig.everything().count(b"mqtt-secret") == 2, "one on the box, one in the other file"
-    rig.take()
-    assert rig.on_card("vigie (1).toml") != GOOD
+    assert rig.everything().count(b"mqtt-secret") == 1, "on the box, and in neither file"
 
 
 def test_the_card_of_another_box_lacks_its_secrets_and_says_so(rig: Rig) -> None:
