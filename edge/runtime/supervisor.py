@@ -241,7 +241,10 @@ class Supervisor:
         left = [name for name, thread in self._once.items() if not _is_over(thread, within_s / 4)]
         for place, runner in enumerate(self._runners):
             if before and runner.worker.name in before:
-                before[runner.worker.name]()
+                try:
+                    before[runner.worker.name]()
+                except Exception:  # what it waits for matters less than that all others end
+                    log.exception("%s is not waited for", runner.worker.name)
             share_s = max((end_s - time.monotonic()) / (len(self._runners) - place), 0.05)
             asked_s = time.monotonic()
             if not runner.stop(asked_s + share_s + (patience_s or {}).get(runner.worker.name, 0.0)):

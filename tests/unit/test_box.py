@@ -168,6 +168,21 @@ def test_a_stop_waits_for_a_card_that_takes_its_time_and_loses_nothing(tmp_path:
         assert logs.records.next_seq() - 1 == box.station.records_made
 
 
+def test_a_socket_that_can_not_be_removed_keeps_no_record_from_the_card(tmp_path: Path) -> None:
+    plant, place = Plant(tmp_path), tmp_path / "run" / "api.sock"
+    place.parent.mkdir()
+    bench = Bench(i2c1=plant.bus, gpio=plant.board.factory)
+    box = Box(load(plant.config), tmp_path / "state", hardware=lambda _: bench, socket=place)
+    box.start()
+    eventually(lambda: plant.value(box) is not None, what="the voltage is read")
+    place.unlink()
+    place.mkdir()
+    assert box.stop(20) == []
+    with stored_logs(tmp_path / "state") as logs:
+        assert logs.records.next_seq() - 1 == box.station.records_made
+        assert logs.events.registers["running"] is False
+
+
 def test_the_state_is_for_its_user_alone(tmp_path: Path) -> None:
     plant = Plant(tmp_path)
     with plant.box(tmp_path / "state"):

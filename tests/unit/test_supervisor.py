@@ -240,3 +240,18 @@ def test_a_worker_without_which_something_is_lost_is_waited_for_and_the_others_k
     left = supervisor.stop(0.1, before={"link": lambda: order.append("last word")}, patience_s={"card": 20.0})
 
     assert (left, order) == ([], ["card", "last word", "link"])
+
+
+def test_what_fails_before_a_worker_ends_keeps_no_other_from_ending(caplog: pytest.LogCaptureFixture) -> None:
+    order: list[str] = []
+    supervisor = Supervisor()
+    for name in ("link", "keeping"):
+        supervisor.add(Worker(name, lambda: None, order), Bell())
+    supervisor.start()
+
+    def fails() -> None:
+        raise RuntimeError("a bug")
+
+    assert supervisor.stop(1, before={"link": fails}) == []
+    assert order == ["link", "keeping"]
+    assert "a bug" in caplog.text
