@@ -20,6 +20,7 @@ from edge.core.setpoint import Setpoints
 from edge.core.types import NEVER, Event, Record
 
 if TYPE_CHECKING:
+    from edge.core.alarm import Alarm
     from edge.core.engine import Engine
 
 REGISTER: Final = "reactions"
@@ -59,7 +60,7 @@ class Reactions(Part):
         self.site = site
         for name, hold in list(self.holds.items()):
             spec = self.specs[name]
-            lasts = hold.boot == site.boot or (not hold.until_ms and self._is_active(spec.limit))
+            lasts = hold.boot == site.boot or (not hold.until_ms and self._alarm(spec.limit) is not None)
             left = hold if lasts else outlives(hold, site.outputs.by_id[spec.target].spec.safe)
             if left is None:
                 del self.holds[name]
@@ -79,10 +80,15 @@ class Reactions(Part):
             site.outputs.act(output, site.now_ms, level=held.get(output))
         self._plan()
 
-    def _is_active(self, limit: str) -> bool:
-        """Return whether a limit has an alarm that is active, also one that latches, and is in service."""
+    def _alarm(self, limit: str) -> Alarm | None:
+        """Return the alarm of a limit that is active, also one that latches."""
         alarm = self.site.alarms.by_limit.get(limit)
-        return alarm is not None and alarm.active and alarm.silence != OUT
+        return alarm if alarm is not None and alarm.active else None
+
+    def _is_active(self, limit: str) -> bool:
+        """Return whether a limit has such an alarm, and is in service."""
+        alarm = self._alarm(limit)
+        return alarm is not None and alarm.silence != OUT
 
     def hear(self, records: Sequence[Record], events: Sequence[Event]) -> None:
         """Act on alarms that begin and end."""

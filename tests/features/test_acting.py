@@ -421,6 +421,21 @@ def test_a_rule_acts_also_while_its_alarm_is_shelved_and_not_while_its_limit_is_
     assert not site.restart().level("valve")
 
 
+def test_what_a_rule_holds_goes_on_while_its_alarm_does_also_when_its_limit_is_taken_out_of_service() -> None:
+    """T17: a restart opened the valve that the alarm held closed."""
+    site = Site(LEAK)
+    site.temperature = 41.0
+    site.go(20)
+    assert site.order("alarm.service", limit="hall.hot", to="out", reason="broken").done
+    site.go(10)
+    assert site.level("valve")
+    again = site.restart()
+    assert again.level("valve")
+    again.temperature = 20.0
+    again.go(20)
+    assert not again.level("valve")
+
+
 def test_an_alarm_that_latches_holds_its_output_until_it_is_acknowledged_over_a_restart_too() -> None:
     """T17: the hold lasts as long as the alarm, not as long as its value."""
     site = Site(LEAK.replace('kind = "high"', 'kind = "high"\nlatch = true'))
