@@ -7,9 +7,10 @@ shortened, then the last meters become a number of others. A value, a unit or a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -95,7 +96,8 @@ def _rest(report: Report, lang: str) -> list[str]:
     machines = report.machines
     if machines.faulty:
         parts.append(catalogue.count(lang, "report_sms.faulty", machines.faulty))
-    parts.append(catalogue.count(lang, "report_sms.alarm", report.alarms.begun))
+    if report.complete is not None or report.alarms.begun or report.health.starts:  # else the box was not there yet
+        parts.append(catalogue.count(lang, "report_sms.alarm", report.alarms.begun))
     return parts
 
 
@@ -143,9 +145,13 @@ def named(name: Mapping[str, str], lang: str) -> str:
 
 
 def when(report: Report, lang: str) -> str:
-    """Return "Thu 19 Nov", in French "jeu 19/11"; or "Nov 2026"."""
+    """Return "Thu 19 Nov", in French "jeu 19/11", of another year with that; or "Nov 2026"."""
     day = report.span.day
-    return day_words(lang, day) if report.span.length == "day" else f"{month(day, lang)} {day.year}"
+    if report.span.length != "day":
+        return f"{month(day, lang)} {day.year}"
+    this_year = datetime.fromtimestamp(report.made_ms / 1000, ZoneInfo(report.tz)).year
+    year = "" if day.year == this_year else f"{'/' if lang == 'fr' else ' '}{day.year}"
+    return f"{day_words(lang, day)}{year}"
 
 
 def local_day(day: date, lang: str) -> str:

@@ -173,6 +173,19 @@ def test_what_is_not_known_is_a_dash_and_never_0() -> None:
     assert "Data" not in text
 
 
+@pytest.mark.parametrize(("lang", "day"), [("en", "Fri 31 Dec 1999"), ("fr", "ven 31/12/1999")])
+def test_of_a_day_before_the_box_was_there_no_number_of_alarms_is_told(lang: str, day: str) -> None:
+    line = MeterLine("water", {}, "", "m3", "consumption", None, None, None, None, False, [])
+    unknown = made(
+        span=span_of("day", date(1999, 12, 31), NOW_MS, PARIS), costs=[], meters=[line], gauges=[], complete=None,
+        alarms=Alarms([], 0, None), machines=Machines(0, 0, 0, 0, [], []),
+        health=Health("0.1.0", 0, 0, "ntp", "ok", {}, {}),
+    )  # fmt: skip
+    assert report_sms(unknown, lang) == f"Gymnase Sud, {day}\nwater -"
+    begun = msgspec.structs.replace(unknown, health=Health("0.1.0", 1, 0, "ntp", "ok", {}, {}))
+    assert "\n0 alarm" in report_sms(begun, lang), "it has run, though nothing was due yet"
+
+
 def test_an_amount_that_may_be_too_low_is_marked_wherever_it_stands() -> None:
     cost = CostLine("elec", {}, "EUR", "kWh", {"HP": Decimal(3)}, Decimal("17.40"), Decimal("20.00"), True, False)
     report = made(costs=[cost])
