@@ -7,7 +7,7 @@ buses ─→ station ─→ writer ─→ logs ─→ links            each with
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -26,6 +26,7 @@ from edge.runtime.changing import Changing
 from edge.runtime.clock import Machine, RealMachine
 from edge.runtime.clock_start import dated_as, power_up, system_clock
 from edge.runtime.desk import RunningBox, product_version
+from edge.runtime.device import DeviceSpec
 from edge.runtime.feed import card_facts, feed_of, store_facts
 from edge.runtime.findings import REGISTER, Findings
 from edge.runtime.guests import guests_of, showing_of
@@ -127,9 +128,9 @@ class Box:
         self._own: dict[str, Figure] = {}
         self._handles = handles = dict(simulated)
         self.showing = showing_of(self)
-        self.guests = guests_of(settings, self.showing)
-        self.buses: list[BusWorker] = []
-        self.buses += [self.bus(settings, name, self.stores.recalled.records) for name in settings.buses]
+        self.guests: Mapping[str, Sequence[DeviceSpec]] = guests_of(settings, self.showing)
+        recalled = self.stores.recalled.records
+        self.buses = [self.bus(settings, name, recalled, self.guests) for name in settings.buses]
         if self._hardware is not None:
             self.outputs.open(handles)
         self.station = self._station(was_cut=was_cut)
@@ -199,7 +200,9 @@ class Box:
         """Return the mailbox of the SMS link: a simulated one beside simulated devices."""
         return gammu(sms) if self._hardware is None else self._hardware.open_mailbox(sms)
 
-    def bus(self, settings: Settings, name: str, registers: Mapping[str, Any]) -> BusWorker:
+    def bus(
+        self, settings: Settings, name: str, registers: Mapping[str, Any], guests: Mapping[str, Sequence[DeviceSpec]]
+    ) -> BusWorker:
         """Return the worker of a bus of these settings, its devices with what the records' log remembers of them."""
         simulated = self._hardware.handles if self._hardware else {}
         self._own |= own_figures(settings, self.stores.boot, buses=lambda: self.buses, waiting=self.waiting)
@@ -207,7 +210,7 @@ class Box:
         self._handles |= {name: own[name]} if name in own else {}
         return bus_of(
             settings, name, registers, self.clock, self._handles,
-            post=self._take_in, offset_ms=lambda: self.station.engine.utc_offset_ms, guests=self.guests,
+            post=self._take_in, offset_ms=lambda: self.station.engine.utc_offset_ms, guests=guests,
         )  # fmt: skip
 
     def mqtt_link(self, settings: Settings, mqtt: MqttSettings) -> MqttLink:

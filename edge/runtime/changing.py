@@ -18,6 +18,7 @@ from edge.core.types import Event, EventBatch
 from edge.links.mqtt import MqttLink
 from edge.runtime.changing_buses import ChangingBuses
 from edge.runtime.compared import compared
+from edge.runtime.guests import other_guests
 from edge.runtime.notebook_keeper import moment
 from edge.runtime.signals import wiring
 from edge.runtime.sms_box import sms_worker_of
@@ -106,8 +107,9 @@ class Changing:
     def buses_for(self, after: Settings) -> ChangingBuses:
         """Return what of the buses changes; nothing is touched."""
         box = self._box
+        guests = other_guests(box.guests, box.settings, after)
         return ChangingBuses(
-            box.buses, box.settings, after, box.guests, lambda name: box.bus(after, name, box.records.registers)
+            box.buses, box.settings, after, guests, lambda name: box.bus(after, name, box.records.registers, guests)
         )
 
     def site_for(self, after: Settings, reopened: set[str]) -> Site:
@@ -151,7 +153,7 @@ class Changing:
         except Exception:
             buses.go_back(box.supervisor, box.bus_bells)
             raise
-        box.settings = after
+        box.settings, box.guests = after, buses.guests
         box.buses[:] = buses.open_new(box.supervisor, box.bus_bells, self._memory)
         box.desk.settings = box.desk.past.settings = after
         if box.showing is not None:

@@ -29,6 +29,7 @@ class ChangingBuses:
         make: Callable[[str], BusWorker],
     ) -> None:
         """`make` returns the worker of a bus of `after`, not started. Raises whatever that raises."""
+        self.guests = guests
         by_name = {bus.bus: bus for bus in buses}
         stays = [name for name in by_name if name in after.buses and before.buses[name] == after.buses[name]]
         self._order = list(after.buses)

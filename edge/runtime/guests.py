@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from edge.core.costs import costs
@@ -36,3 +37,14 @@ def guests_of(settings: Settings, showing: Showing | None) -> dict[str, list[Dev
     """Return them by bus."""
     guests, shown = button_of(settings.one(Test)), settings.display
     return guests if shown is None or showing is None else guests | {shown.bus: [display_device(shown, showing)]}
+
+
+def other_guests(
+    guests: Mapping[str, Sequence[DeviceSpec]], before: Settings, after: Settings
+) -> Mapping[str, Sequence[DeviceSpec]]:
+    """Return the guests by other settings: the test button may be another, a display is not (that takes a restart)."""
+    was, now = before.one(Test), after.one(Test)
+    if (was.bus, was.pin) == (now.bus, now.pin):
+        return guests  # the very same: a device that is made anew is opened anew
+    button = button_of(was)
+    return {bus: devices for bus, devices in guests.items() if bus not in button} | button_of(now)

@@ -251,6 +251,36 @@ def test_a_pin_may_go_from_a_contact_to_an_output(tmp_path: Path) -> None:
         assert plant.lamp() == ("input", False)
 
 
+def test_the_test_button_comes_moves_and_goes_and_nothing_else_is_opened_anew(tmp_path: Path) -> None:
+    plant = Plant(tmp_path)
+
+    def pins(box: Box) -> list[str]:
+        (gpio,) = (bus for bus in box.buses if bus.bus == "gpio")
+        return [device.spec.name for device in gpio.devices if device.is_open]
+
+    with plant.box(tmp_path / "state") as box:
+        eventually(lambda: len(pins(box)) == 1)
+        (gpio,) = (bus for bus in box.buses if bus.bus == "gpio")
+        door = gpio.devices[0]
+        text = plant.config.read_text()
+        for pin in (22, 23, 7):
+            plant.config.write_text(text + f'\n[test]\nbus = "gpio"\npin = {pin}\n')
+            state = reload(box).state
+            if pin == 7:
+                assert state == "faults", "the door is there"
+            else:
+                assert state == "done"
+                eventually(lambda: f"GPIO{pin}" in pins(box))  # noqa: B023 - asked here
+            assert len(pins(box)) == 2
+            assert gpio.devices[0] is door
+        plant.config.write_text(text)
+        assert reload(box).state == "done"
+        eventually(lambda: len(pins(box)) == 1)
+        assert gpio.devices[0] is door
+        await_readings(box, 5)
+    assert_without_a_hole(stored(tmp_path / "state", "door"))
+
+
 def test_an_alarm_neither_ends_nor_begins_by_a_reload(tmp_path: Path) -> None:
     plant = Plant(tmp_path)
     with plant.box(tmp_path / "state") as box:
@@ -365,7 +395,8 @@ def test_settings_that_the_station_did_not_come_to_in_time_are_not_taken_later_e
         before = box.settings
         change(plant.config, "value = 2.0", "value = 2.5")
         change(plant.config, "pin = 7", "pin = 8")
-        box.reloading._box.station_within_s = 0.05
+        changing: Any = box.reloading._box
+        changing.station_within_s = 0.05
         box.station.post(Order(Command("x", "reload", {}, "marie", "local", "configure"), lambda _result: None))
         box.station.post(Question(hang, lambda _: None))
         assert stuck.wait(15)
@@ -375,6 +406,6 @@ def test_settings_that_the_station_did_not_come_to_in_time_are_not_taken_later_e
         await_readings(box, 10)
         assert box.settings is before
         assert box.station.engine.limits["volts.high"].spec.value == 2.0
-        box.reloading._box.station_within_s = 20.0
+        changing.station_within_s = 20.0
         assert reload(box).state == "done"
         assert box.station.engine.limits["volts.high"].spec.value == 2.5
