@@ -26,6 +26,7 @@ from edge.store.history_write import Writing
 
 TICK_S: Final = 300.0
 OLDEST_S: Final = 3900.0  # what was taken so long ago is written though its hour goes on
+AGE_S: Final = 3000.0  # between two looks at what is too old: one a full hour, however often events are written
 EVENTS: Final = 1000  # so many that are not in the file yet are written at once
 WORK: Final = 4000  # records prepared for the file in one step
 MERGE_POINTS: Final = 20  # packed anew in one step
@@ -70,6 +71,7 @@ class Historian:
         self._packer = BlockPacker()
         self._taken_s: float | None = None  # since when the head holds something
         self._events_s = 0.0
+        self._age_s = float("-inf")
         self._next_s = 0.0
         self._failures = 0
         self._failed_s: float | None = None
@@ -158,8 +160,10 @@ class Historian:
         with transaction(connection):
             writing.store(history.records_log.stream)
             events = history.events.store(connection)
-            if is_dated(self._clock.trust()):
+            uptime_s = self._clock.monotonic_ns() / 1e9
+            if uptime_s >= self._age_s and is_dated(self._clock.trust()):
                 drop_aged(connection, self._clock.utc_ms(), self._raw_days)
+                self._age_s = uptime_s + AGE_S
             drop_above(connection, self._max_octets)
         self._writing = None
         self._events_s = now_s

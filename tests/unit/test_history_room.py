@@ -74,6 +74,18 @@ def test_a_clock_that_is_years_ahead_does_not_empty_history_at_once(tmp_path: Pa
         assert count - 96 - 1 <= len(rig.held("e.main")) - 1 < count
 
 
+def test_a_storm_of_events_under_a_clock_that_is_years_ahead_empties_nothing_either(tmp_path: Path) -> None:
+    with history_rig(tmp_path, raw_days=400) as rig:
+        rig.save(*days(0, 10))
+        rig.flush()
+        count = len(rig.held("e.main"))
+        rig.clock.advance(20 * 365 * 86_400)
+        for number in range(9):
+            rig.journal(*[Event("state", 11 * DAY_H * HOUR + number, "door", {"v": at % 2}) for at in range(1000)])
+            rig.turn(300)
+        assert count - 96 <= len(rig.held("e.main")) < count
+
+
 def test_a_clock_that_nobody_vouches_for_drops_nothing(tmp_path: Path) -> None:
     with history_rig(tmp_path, raw_days=1) as rig:
         rig.save(*days(0, 3))
