@@ -117,7 +117,15 @@ class Runner:
                     self._failed(self.worker.name, exc)
             self.busy_since_s = None
             if not self._stopping.is_set():
-                self._bell.wait(due_s - time.monotonic(), others)
+                try:
+                    self._bell.wait(due_s - time.monotonic(), others)
+                except (
+                    OSError,
+                    ValueError,
+                ) as exc:  # it named a descriptor that is none: a bug must not end its thread
+                    if self._is_news(exc, now_s):
+                        log.exception("%s waits for what is not there", self.worker.name)
+                    self._bell.wait(min(BACK_OFF_S[0], due_s - time.monotonic()), [])
         try:
             self.worker.close()
         except Exception:  # the same at the end
