@@ -51,7 +51,10 @@ class OutputList:
 
     def _recalled(self, spec: OutputSpec, saved: Any, now_ms: int, utc_of: UtcOf) -> Override | None:
         """Return what is left of the order that was in force before the start; the journal hears of what is not."""
-        was = msgspec.convert(saved, Override)
+        try:
+            was = msgspec.convert(saved, Override)
+        except msgspec.ValidationError:  # of another version: the safe state, as after any order that does not outlive
+            return None
         order = outlives(was, spec.safe)
         if order is None:
             self._tell(spec.id, now_ms, Happening("output_order_end", "restart", was))
