@@ -119,10 +119,7 @@ class Runner:
             if not self._stopping.is_set():
                 try:
                     self._bell.wait(due_s - time.monotonic(), others)
-                except (
-                    OSError,
-                    ValueError,
-                ) as exc:  # it named a descriptor that is none: a bug must not end its thread
+                except (OSError, ValueError, OverflowError) as exc:  # no descriptor, or no instant
                     if self._is_news(exc, now_s):
                         log.exception("%s waits for what is not there", self.worker.name)
                     self._bell.wait(min(BACK_OFF_S[0], due_s - time.monotonic()), [])

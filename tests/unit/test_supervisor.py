@@ -162,7 +162,7 @@ def test_a_worker_takes_the_place_of_another_in_the_order_of_the_end() -> None:
 def test_a_worker_that_hangs_is_left_behind_when_it_is_to_go() -> None:
     release = threading.Event()
     supervisor = Supervisor()
-    hung = Worker("hung", release.wait)
+    hung = Worker("hung", lambda: (release.wait(), None)[1])
     supervisor.add(hung, Bell())
     supervisor.start()
     eventually(lambda: hung.steps == 1)
