@@ -124,7 +124,7 @@ def test_a_report_is_asked_for_by_text(tmp_path: Path) -> None:
 def test_a_report_of_nothing_measured_says_it_once(tmp_path: Path) -> None:
     """J3: what was not measured is "-", once, and never 0."""
     with phoned(tmp_path) as box:
-        assert box.text("RAPPORT", CARE) == "Gymnase Sud, jeu 19/11\nEau -\n0 alarme"
+        assert box.text("RAPPORT", CARE) == "Gymnase Sud, jeu 19/11\nEau -"
         assert "\nWater -\n" in box.text("STATUS", BOSS)
 
 
