@@ -6,6 +6,7 @@ Exit codes: 0 looked everywhere, 1 some bus could not be looked at (each says wh
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,16 +44,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--listen",
         metavar="S",
-        type=float,
+        type=_seconds,
         default=LISTEN_S,
         help="seconds to listen at each serial port, 0 for none (default 6)",
     )
-    parser.add_argument("--modbus", metavar="PORT", help="look for Modbus slaves on this serial port, or at HOST[:502]")
     parser.add_argument(
-        "--for", dest="seconds", metavar="S", type=float, default=MODBUS_S, help="for at most so long (120)"
+        "--modbus", metavar="PORT", type=_place, help="look for Modbus slaves on this serial port, or at HOST[:502]"
+    )
+    parser.add_argument(
+        "--for", dest="seconds", metavar="S", type=_seconds, default=MODBUS_S, help="for at most so long (120)"
     )
     parser.add_argument("--toml", action="store_true", help="print points to paste for what no point reads yet")
     parser.add_argument("--json", action="store_true", help="everything as JSON")
+
+
+def _seconds(words: str) -> float:
+    try:
+        seconds = float(words)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{words!r}: a number of seconds is expected, such as 30")
+    return seconds
+
+
+def _place(words: str) -> str:
+    """Return a serial port, or a host with a port that there can be. Raises ArgumentTypeError."""
+    _host, colon, port = words.partition(":")
+    if colon and "/" not in words and not (port.isascii() and port.isdecimal() and 0 < int(port) < 1 << 16):
+        raise argparse.ArgumentTypeError(f"{words!r}: /dev/… or HOST:502 is expected")
+    return words
 
 
 def run(args: argparse.Namespace) -> int:

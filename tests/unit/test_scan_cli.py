@@ -214,6 +214,24 @@ def test_a_port_that_is_not_listened_to_says_nothing_of_a_meter(
     assert lines[-1] == str(tmp_path / "dev" / "ttyUSB0")
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--modbus", "meter:abc"],
+        ["--modbus", "meter:70000"],
+        ["--modbus", "meter:"],
+        ["--for", "nan"],
+        ["--listen", "-5"],
+    ],
+)
+def test_an_option_that_makes_no_sense_is_refused(
+    words: list[str], option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([*words, *option])
+    assert "is expected" in capsys.readouterr().err
+
+
 def test_modbus_slaves_are_looked_for_where_somebody_asks(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
