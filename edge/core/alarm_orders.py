@@ -27,7 +27,9 @@ class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Acknowledge one alarm by its number, several, or all that wait."""
 
     number: Annotated[int | None, Meta(description="the alarm's number; all that wait where absent")] = None
-    numbers: Annotated[list[int], Meta(max_length=NUMBERS_MOST, description="several, as one text named them")] = []
+    numbers: Annotated[
+        list[int], Meta(min_length=1, max_length=NUMBERS_MOST, description="several, as one text named them")
+    ] = []
 
 
 class Shelve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -222,6 +222,7 @@ def test_all_that_wait_are_those_that_people_hear_of_and_any_is_acknowledged_by_
     order(rig, "shelve", limit="l", for_s=HOUR, reason="x")
     assert order(rig, "ack", "a").values == {"numbers": [2]}
     assert order(rig, "ack", "b", numbers=[1, 2]).text.key == "ack_none", "2 is acknowledged"
+    assert order(rig, "ack", "none", numbers=[]).text.key == "command_bad_args", "an empty list is not all of them"
     assert order(rig, "ack", "c", numbers=[1, 1]).values == {"numbers": [1]}
     order(rig, "shelve", limit="l", back=True)
     assert state(rig) == "acknowledged"
