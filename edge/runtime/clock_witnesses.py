@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from edge.core.timekeeping import SETTINGS
+from edge.core.timekeeping import AGREE, SETTINGS
 from edge.runtime.clock import Machine, Witness
 
 SYNCHRONIZED: Final = Path("/run/systemd/timesync/synchronized")
@@ -55,20 +55,23 @@ class BatteryClock:
     """A battery clock (RTC) from which the kernel set the machine's time, and which still agrees with it.
 
     `hctosys` alone is not enough: a Pi 5 without a battery has a clock that begins in 1970, and the time that the
-    system made up instead (its last stop) would pass for that clock's. Looked at once: what follows is the machine's.
+    system made up instead (its last stop) would pass for that clock's. Looked at at the start only: what follows is the
+    machine's. But as often as a source must agree with itself that says earlier than what was kept: after a month
+    without news that ran ahead by more than a minute, and a battery clock is all that such a box has.
     """
 
     name = "rtc"
 
     def __init__(self, folder: Path = RTC_CLASS) -> None:
-        self._folder: Path | None = folder
+        self._folder = folder
+        self._looks = 0
 
     def vouches(self, machine: Machine) -> tuple[str, int] | None:
-        """Return rtc at the first look, where such a clock agrees with the machine's."""
-        folder, self._folder = self._folder, None
-        if folder is None:
+        """Return rtc at the first looks, where such a clock agrees with the machine's."""
+        self._looks += 1
+        if self._looks > AGREE:
             return None
-        for clock in sorted(folder.glob("rtc*")):
+        for clock in sorted(self._folder.glob("rtc*")):
             with contextlib.suppress(OSError, ValueError):  # no such file, no battery, nonsense
                 if (clock / "hctosys").read_text(encoding="ascii").strip() == "1":
                     seconds = int((clock / "since_epoch").read_text(encoding="ascii"))

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from edge.core.clock import DATED_FROM, TRUST, ClockEntry, Dating
 from edge.core.ports import Reader
+from edge.core.timekeeping import drift_ms
 from edge.core.types import Event, Record
 
 APART_MS: Final = 1000  # between two starts, at least
@@ -37,21 +38,22 @@ def last_known(boot: int, dating: Dating, logs: Sequence[Reader[Any]]) -> tuple[
     """Return the UTC ms that it was at least when start `boot` began, and by whose word: of the newest dated start.
 
     Nothing is written for it: that start's last entry in the logs tells until when it ran, and what the starts after it
-    held lasted too. 0 and none when no start was dated by somebody.
+    held lasted too, by a crystal that may have been fast: a month without news may have run ahead by minutes, and a
+    battery clock that did not must not be refused for that. 0 and none when no start was dated by somebody.
     """
     known = [entry for entry in dating.entries() if TRUST.index(entry.source) >= DATED_FROM and entry.boot < boot]
     if not known:
         return 0, "none"
     newest = known[-1]
-    utc_ms = newest.utc_ms
+    lasted_ms = 0
     try:
-        utc_ms += max(_span_ms(newest.boot, logs)[1] - newest.at_ms, 0)
+        lasted_ms += max(_span_ms(newest.boot, logs)[1] - newest.at_ms, 0)
         for later in range(newest.boot + 1, min(boot, newest.boot + 1 + STARTS_ADDED)):
             begin_ms, end_ms = _span_ms(later, logs)
-            utc_ms += max(end_ms - begin_ms, 0)
+            lasted_ms += max(end_ms - begin_ms, 0)
     except OSError as exc:  # it is a floor all the same
         logger.warning("until when start %d or a later one ran is not known: %s", newest.boot, exc)
-    return utc_ms, newest.source
+    return newest.utc_ms + lasted_ms - round(drift_ms(lasted_ms)), newest.source
 
 
 def _span_ms(boot: int, logs: Sequence[Reader[Any]]) -> tuple[int, int]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.runtime.clock import RealMachine, SystemClock
+from edge.core.timekeeping import Floor
+from edge.runtime.clock import BUILD_MS, RealMachine, SystemClock
 from edge.runtime.clock_witnesses import BatteryClock, Chronyd, Ntpd, Person, Timesyncd, witnesses
 from tests.unit.test_system_clock import NOW_MS, FakeMachine
 
@@ -128,12 +129,11 @@ def test_a_battery_clock_vouches_where_the_machines_clock_was_set_from_it_and_st
     assert witness.vouches(FakeMachine()) == (("rtc", 1000) if vouches else None)
 
 
-def test_a_battery_clock_is_looked_at_once_and_a_machine_without_one_has_none(tmp_path: Path) -> None:
+def test_a_battery_clock_is_looked_at_at_the_start_only_and_a_machine_without_one_has_none(tmp_path: Path) -> None:
     witness = BatteryClock(rtc(tmp_path, "0", "57", "rtc0"))
     assert witness.vouches(FakeMachine()) is None
     second = BatteryClock(rtc(tmp_path, "1", str(NOW_MS // 1000), "rtc1"))
-    assert second.vouches(FakeMachine()) == ("rtc", 1000)
-    assert second.vouches(FakeMachine()) is None
+    assert [second.vouches(FakeMachine()) for _ in range(5)] == [("rtc", 1000)] * 3 + [None] * 2
     assert BatteryClock(tmp_path / "none").vouches(FakeMachine()) is None
 
 
@@ -142,6 +142,21 @@ def test_a_battery_clock_at_2000_leaves_a_box_on_its_floor(tmp_path: Path) -> No
     clock = SystemClock(1, witnesses=[BatteryClock(rtc(tmp_path, "1", "946684800"))], machine=machine)
     assert clock.trust() == "none"
     assert clock.report()["sources"][0]["verdict"] == "too_early"
+
+
+@pytest.mark.parametrize(("source", "is_believed"), [("rtc", True), ("ntp", False)])
+def test_a_box_that_has_only_a_battery_clock_starts_by_it_also_after_a_month_in_which_it_ran_ahead(
+    tmp_path: Path, source: str, is_believed: bool
+) -> None:
+    """A board's crystal may gain a minute and more; what a time server said stays the better word."""
+    witness = BatteryClock(rtc(tmp_path, "1", str(NOW_MS // 1000)))
+    clock = SystemClock(
+        2, floor=Floor(BUILD_MS, NOW_MS + 104_000, source), witnesses=[witness], machine=FakeMachine()
+    )  # fmt: skip
+    for _ in range(4):
+        clock.look()
+    assert (clock.trust() == "rtc") == is_believed
+    assert (clock.utc_ms() < NOW_MS + 60_000) == is_believed
 
 
 def test_the_settings_vouch_only_where_they_say_so() -> None:

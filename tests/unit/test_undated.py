@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from edge.core.clock import ClockEntry, Dating
 from edge.core.ports import Chunk
+from edge.core.timekeeping import Floor, Timekeeper
 from edge.core.types import Event, Record
 from edge.runtime.undated import APART_MS, entry_of, estimated_end, last_known
 from edge.store.fs import StoreError
+from hal.sample import Fix
 from tests.support_reader import MemoryLog
 
 T0 = 1_795_166_000_000
@@ -124,14 +126,25 @@ def test_without_a_dated_start_nothing_is_known() -> None:
 def test_the_last_time_known_is_the_end_of_the_last_dated_start_and_what_later_ones_lasted() -> None:
     logs = [records((1, 5, 60), (2, 3, 100), (3, 0, 50)), events((1, 4), (2, 2), (3, 0))]
     known = dated(ClockEntry(1, 0, 5, "ntp"), ClockEntry(2, 2000, T0, "tic"))
-    assert last_known(4, known, logs) == (T0 + 98_000 + 50_000, "tic")
-    assert last_known(3, known, logs) == (T0 + 98_000, "tic")
+    assert last_known(4, known, logs) == (T0 + 98_000 + 50_000 - 15, "tic")
+    assert last_known(3, known, logs) == (T0 + 98_000 - 10, "tic")
+
+
+def test_a_month_without_news_may_have_run_ahead_by_minutes() -> None:
+    """And a battery clock that did not is believed at the next start, though a time server spoke last."""
+    month_s = 30 * 86_400
+    logs = [records((1, 0, month_s))]
+    floor_ms, source = last_known(2, dated(ClockEntry(1, 0, T0, "ntp")), logs)
+    assert (floor_ms, source) == (T0 + month_s * 1000 - 259_200, "ntp")
+    keeper = Timekeeper(Floor(T0, floor_ms, source))
+    assert keeper.offer(Fix("rtc", 5_000_000_000, T0 + month_s * 1000 - 104_000, 1000), "rtc") == "used"
+    assert keeper.offer(Fix("rtc", 6_000_000_000, T0 + month_s * 1000 - 3_600_000, 1000), "rtc") == "too_early"
 
 
 def test_a_later_correction_counts_also_downwards() -> None:
     logs = [records((1, 0, 60), (2, 0, 60))]
     known = dated(ClockEntry(1, 0, T0 + 10**11, "person"), ClockEntry(2, 1000, T0, "ntp"))
-    assert last_known(3, known, logs) == (T0 + 59_000, "ntp")
+    assert last_known(3, known, logs) == (T0 + 59_000 - 6, "ntp")
 
 
 def test_starts_of_which_nothing_is_held_add_nothing() -> None:
