@@ -203,6 +203,8 @@ class Publisher:
         document = self._document(box)
         if box in self._theirs or self._told.get(box) == document.pts:
             return True
+        if self._is_full():
+            return False
         mid = self._connection.publish(Topics(box).points, document.body, retain=True)
         if mid:
             self._others.add(mid)
@@ -212,8 +214,7 @@ class Publisher:
     def _sends(self, line: _Line, now_s: float) -> bool:
         document = self._document(line.reader.box)
         origin = Origin(line.reader.box, line.reader.stream, document.pts, document.units, via=VIA)
-        most = max(1, min(BATCHES, self._limits.receive_max))
-        while len(self._mids) + len(self._others) < most and not self._connection.is_writing():
+        while not self._is_full():
             is_busy = len(self._mids) > len(line.outbox.window.flights)
             parcel = line.outbox.next_parcel(origin, now_s, others_in_flight=is_busy)
             for parked in line.outbox.take_parked():
@@ -226,6 +227,10 @@ class Publisher:
             line.outbox.shipped(mid, parcel, now_s)
             self._mids[mid] = line
         return False
+
+    def _is_full(self) -> bool:
+        most = max(1, min(BATCHES, self._limits.receive_max))
+        return len(self._mids) + len(self._others) >= most or self._connection.is_writing()
 
     # -- what comes back
 

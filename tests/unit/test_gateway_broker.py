@@ -138,6 +138,16 @@ def test_many_boxes_share_one_connection_and_its_limit(case: Case) -> None:
     assert case.broker.connections == 1
 
 
+def test_a_slow_broker_is_never_given_more_than_it_takes_of_many_new_boxes(case: Case) -> None:
+    for place in range(12):
+        box = case.server.box(f"b{place}", f"+33600000{place:03}")
+        case.server.bring(box, box.report(full=True, is_first=True))
+    case.broker.limits = type(case.broker.limits)(receive_max=2)
+    case.broker.is_mute = True
+    case.run(60)
+    assert case.broker.most_in_flight == 2
+
+
 def test_a_foreign_acknowledgement_or_one_from_the_future_moves_nothing(case: Case) -> None:
     box = case.server.box("b0117")
     case.is_listening = False
