@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Collection
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from edge.core.intervals import Intervals
-from edge.upstream.days import local_days, zone
+from edge.upstream.days import local_days, spans, zone
 
 
 class Catalogue:
@@ -87,22 +88,23 @@ class Catalogue:
             )
         return len(points)
 
-    def cover_days(self, box: int, from_ms: int, to_ms: int) -> None:
-        """Make sure that the local days between two instants are there."""
+    def cover_days(self, box: int, times_ms: Collection[int]) -> None:
+        """Make sure that the local days of these instants are there, and those between them where no month is."""
         days = self._days.setdefault(box, Intervals())
-        if not any(True for _ in days.missing(from_ms, to_ms)):
-            return
-        for day, start_ms, end_ms in local_days(self._zones[box], from_ms, to_ms):
-            self._db.execute("INSERT OR REPLACE INTO day VALUES (?,?,?,?)", (box, day, start_ms, end_ms))
-            days.add(start_ms, end_ms - 1)
+        for from_ms, to_ms in spans(times_ms):
+            if not any(True for _ in days.missing(from_ms, to_ms)):
+                continue
+            for day, start_ms, end_ms in local_days(self._zones[box], from_ms, to_ms):
+                self._db.execute("INSERT OR REPLACE INTO day VALUES (?,?,?,?)", (box, day, start_ms, end_ms))
+                days.add(start_ms, end_ms - 1)
 
     def _days_again(self, box: int) -> None:
         """The time zone has changed: all days of the box begin at other instants."""
-        spans = self._db.execute("SELECT min(start_ms), max(end_ms) FROM day WHERE box = ?", (box,)).fetchone()
+        known = self._db.execute("SELECT start_ms, end_ms - 1 FROM day WHERE box = ?", (box,)).fetchall()
         self._db.execute("DELETE FROM day WHERE box = ?", (box,))
         self._days[box] = Intervals()
-        if spans[0] is not None:
-            self.cover_days(box, spans[0], spans[1])
+        if known:
+            self.cover_days(box, [at_ms for day in known for at_ms in day])
 
 
 def inserted(db: sqlite3.Connection, statement: str, values: tuple[Any, ...]) -> int:

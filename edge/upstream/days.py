@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
@@ -13,6 +15,24 @@ def zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return ZoneInfo("UTC")
+
+
+APART_MS: Final = 32 * 86_400_000
+
+
+def spans(times_ms: Collection[int]) -> Iterator[tuple[int, int]]:
+    """Return (first, last) of instants that lie no more than a month apart, so that two wrong ones span no ages.
+
+    >>> list(spans([5, 3, 3_000_000_000, 3_000_000_007]))
+    [(3, 5), (3000000000, 3000000007)]
+    """
+    first, end = min(times_ms), max(times_ms)
+    if end - first > APART_MS:
+        for before, after in pairwise(sorted(times_ms)):
+            if after - before > APART_MS:
+                yield first, before
+                first = after
+    yield first, end
 
 
 def local_days(tz: ZoneInfo, from_ms: int, to_ms: int) -> Iterator[tuple[str, int, int]]:

@@ -156,7 +156,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         times = [row[3] for row in rows]
         source.stored += len(rows)
         source.newest_ms = max(source.newest_ms, *(row[3] + row[4] for row in rows))
-        self.catalogue.cover_days(source.box, min(times), max(times))
+        self.catalogue.cover_days(source.box, times)
         return Stored(len(rows), new, gaps, clash)
 
     def _insert(self, rows: Sequence[Sequence[Any]]) -> None:

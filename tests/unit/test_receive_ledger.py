@@ -254,6 +254,17 @@ def test_consumption_of_a_local_day_sums_increments_also_over_a_day_of_twenty_fi
     ]
 
 
+def test_a_record_of_another_age_brings_its_own_day_and_not_all_those_between(ledger: Ledger) -> None:
+    ages = 7_900 * 365 * 86_400_000
+    with ledger:
+        for seq, at_ms in enumerate((-UTC_MS, 0, ages), 1):
+            ledger.records("b0042", batch(seq, Record("papp", at_ms, 1000, seq)), UTC_MS)
+    assert len(rows(ledger, "SELECT day FROM day")) == 3
+    with ledger:
+        ledger.points("b0042", {**POINTS, "site": {"name": "Far", "tz": "America/Guadeloupe"}})
+    assert 3 <= len(rows(ledger, "SELECT day FROM day")) <= 6
+
+
 def test_a_time_zone_that_comes_later_moves_the_days(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "site.db")
     evening = Record("water", 1_795_227_000_000 - UTC_MS, 60_000, 1, increment=1.0)  # 2026-11-21 02:10 UTC
