@@ -15,7 +15,6 @@ from edge.core.alarm_desk import AlarmDesk
 from edge.core.calendar import period_end_ms
 from edge.core.clock import Dating
 from edge.core.commands import Command, Result, journaled
-from edge.core.forgotten import kept
 from edge.core.kinds import Counter, is_number
 from edge.core.limit import Limit
 from edge.core.making import make_point
@@ -67,14 +66,8 @@ class Engine:
         self.dating: Dating | None = None
         """The clock entries of all starts, also those on their way to the card; the station's."""
         self.zone = zone
-        forgotten: list[str] = []
-        self.alarms = kept("AlarmDesk", partial(AlarmDesk, rules=alarm_rules), saved_events.get("alarms"), forgotten)
-        self.commands = kept(
-            "Registry",
-            partial(Registry, VERBS, trials=saved_events.get("trials")),
-            saved_events.get("commands"),
-            forgotten,
-        )
+        self.alarms = AlarmDesk(saved_events.get("alarms"), alarm_rules)
+        self.commands = Registry(VERBS, saved_events.get("commands"), saved_events.get("trials"))
         self.outputs = outputs or OutputList([], boot=boot, now_ms=now_ms)
         self.commands.on("relay", self._relay, would=partial(self._relay, is_dry=True))
         self.points: dict[str, Point] = {}
@@ -92,13 +85,11 @@ class Engine:
             by_point.setdefault(spec.point, []).append(limit)
         for point_spec in points:
             register = saved.get(f"counter/{point_spec.id}")
-            make = partial(make_point, point_spec, by_point.get(point_spec.id, []), self.period_end_ms, now_ms)
-            point = kept(point_spec.id, make, register, forgotten)
+            point = make_point(point_spec, by_point.get(point_spec.id, []), self.period_end_ms, now_ms, register)
             if power_cut and point_spec.kind == "counter":
                 point.mark_first("power_cut")
             self.points[point_spec.id] = point
         watch_others(self.limits.values(), self.points)
-        self.alarms.forgotten = "; ".join(forgotten)
         self.parts = Parts([self.alarms, *parts])
         self.parts.attach(self)
 

@@ -51,10 +51,7 @@ class OutputList:
 
     def _recalled(self, spec: OutputSpec, saved: Any, now_ms: int, utc_of: UtcOf) -> Override | None:
         """Return what is left of the order that was in force before the start; the journal hears of what is not."""
-        try:
-            was = msgspec.convert(saved, Override)
-        except msgspec.ValidationError:  # of another version: the safe state, as after any order that does not outlive
-            return None
+        was = msgspec.convert(saved, Override)
         order = outlives(was, spec.safe)
         if order is None:
             self._tell(spec.id, now_ms, Happening("output_order_end", "restart", was))

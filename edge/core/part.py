@@ -25,8 +25,6 @@ class Part:
         """Monotonic ms at which `step` is called next."""
         self.is_changed = False
         """Whether `registers` has something that must be made durable."""
-        self.forgotten = ""
-        """Why it could not go on from what was kept; empty: it does."""
 
     def take_over(self, before: Self) -> None:
         """Go on in place of one of the same kind that is made anew within a start: what no register holds."""

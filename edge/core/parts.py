@@ -44,9 +44,6 @@ class Parts:
         before = site.commands.carried
         for part in self._all:
             part.attach(site)
-            if part.forgotten:
-                site.emit(Event("fault", site.now_ms, "", {"worker": "engine", "text": part.forgotten}))
-                part.forgotten = ""
         self.verbs = site.commands.carried - before
 
     def of(self, kind: type[P]) -> P:

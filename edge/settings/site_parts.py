@@ -8,7 +8,6 @@ from typing import Any, Final, TypeAlias
 
 from edge.core.calculated import Calculated
 from edge.core.equipment_list import EquipmentList
-from edge.core.forgotten import UNREADABLE, why
 from edge.core.limit_memory import LimitMemory
 from edge.core.meters import Meters
 from edge.core.notifier import Notifier
@@ -83,15 +82,5 @@ MAKERS: Final[tuple[Maker, ...]] = (
 
 def site_parts(settings: Settings, saved: Saved, saved_events: Saved) -> list[Part]:
     """Return the parts of a site, each where its registers say that it was."""
-    made = (_made(make, settings, saved, saved_events) for make in MAKERS)
+    made = (make(settings, saved, saved_events) for make in MAKERS)
     return [part for part in made if part is not None]
-
-
-def _made(make: Maker, settings: Settings, saved: Saved, saved_events: Saved) -> Part | None:
-    try:
-        return make(settings, saved, saved_events)
-    except UNREADABLE as exc:
-        part = make(settings, {}, {})
-        if part is not None:
-            part.forgotten, part.is_changed = why(type(part).__name__, exc), True
-        return part
