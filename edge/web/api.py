@@ -32,6 +32,7 @@ from edge.web import history, journal, report
 from edge.web.refusal import RefusedError
 
 VERSION: Final = 1
+NESTED_MOST: Final = 8
 BODY_MAX: Final = 65536
 WORD_MAX: Final = 64  # id, verb and author of a command are kept with its result: 256 of them are durable
 LIVE: Final = ("values", "alarms", "costs", "consumption")  # the views that the live table asks for each second
@@ -175,8 +176,15 @@ def _command(request: Any) -> Command:
             raise RefusedError(400, "bad_command", f"{name} has at most {WORD_MAX} characters")
     if not command.id:
         raise RefusedError(400, "bad_command", "id is empty: it makes a repeat harmless")
+    if _is_deeper(command.args, NESTED_MOST):  # how deep the decoder goes depends on the Python
+        raise RefusedError(400, "bad_command", f"args are nested deeper than {NESTED_MOST}")
     # who may open the socket may do everything; no sender says that of himself
     return msgspec.structs.replace(command, channel="local", right="configure")
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return bool(inner) and (most == 0 or any(_is_deeper(each, most - 1) for each in inner))
 
 
 class ApiServer:

@@ -156,6 +156,7 @@ def test_a_command_gets_its_one_result_and_its_channel_is_not_the_senders_to_cho
         (b'{"id": "a", "verb": "%s"}' % (b"x" * 65), 400, "bad_command"),
         (b"[" * 20_000, 400, "bad_command"),
         (b'{"id": "a", "verb": "ack", "args": {"n": %s%s}}' % (b"[" * 9000, b"]" * 9000), 400, "bad_command"),
+        (b'{"id": "a", "verb": "ack", "args": {"n": %s1%s}}' % (b"[" * 9, b"]" * 9), 400, "bad_command"),
         (b" " * (BODY_MAX + 1), 413, "too_long"),
     ],
 )
