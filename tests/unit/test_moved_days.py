@@ -78,6 +78,17 @@ def expected(prices: dict[str, str], moved: dict[str, Fraction], monthly: Fracti
     return D(total) / 100
 
 
+def filled_in(rig: MoneyRig, history: MemoryHistory, steps: int) -> None:
+    """Have the days that the costs miss asked of history, in so many steps."""
+    questions: list[Question] = []
+    worker = PastDays(questions.append, lambda: history)
+    for step in range(steps):
+        worker.step(step * 4000.0)
+        while questions:
+            question = questions.pop()
+            question.reply(question.ask(rig.engine))
+
+
 @pytest.mark.parametrize("begin", ["2026-03-10", "2026-10-05"], ids=["spring", "autumn"])
 @pytest.mark.parametrize("case", CASES)
 def test_forty_replayed_days_cost_what_an_independent_computation_says(case: str, begin: str) -> None:
@@ -421,13 +432,7 @@ def test_days_before_there_was_a_tariff_come_from_history_and_known_ones_stay() 
         for days in (400, 3, 2, 0)
     ]
     history.add("m", "counter", "kWh", past)
-    questions: list[Question] = []
-    worker = PastDays(questions.append, lambda: history)
-    for step in range(4):
-        worker.step(step * 4000.0)
-        while questions:
-            question = questions.pop()
-            question.reply(question.ask(rig.engine))
+    filled_in(rig, history, 4)
     rig.at(end + STEP_MS, {"m": 108.0})
     moved = [rig.cost("e", NOV_21.date() - timedelta(days=days)).lines for days in (3, 2, 1, 0)]
     assert [lines[0].quantity for lines in moved] == [D("2.5"), D("2.5"), None, 8]
@@ -451,13 +456,7 @@ def test_days_that_history_holds_in_another_unit_stay_unknown(since_days: int, q
     history.add("m", "counter", "kWh", past)
     history.split = [PointInfo("m", "counter", "Wh", past[0].t_ms, changed_ms)]
     history.split += [PointInfo("m", "counter", "kWh", changed_ms, start)] if since_days else []
-    questions: list[Question] = []
-    worker = PastDays(questions.append, lambda: history)
-    for step in range(3):
-        worker.step(step * 4000.0)
-        while questions:
-            question = questions.pop()
-            question.reply(question.ask(rig.engine))
+    filled_in(rig, history, 3)
     found = [rig.cost("e", NOV_21.date() - timedelta(days=days)).lines[0].quantity for days in (3, 2, 1)]
     assert found == quantity
 

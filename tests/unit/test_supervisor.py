@@ -257,13 +257,8 @@ def test_what_fails_before_a_worker_ends_keeps_no_other_from_ending(caplog: pyte
     assert "a bug" in caplog.text
 
 
-@pytest.mark.parametrize("descriptor", [-1, 2**40, 10**6])
-def test_a_worker_that_waits_for_a_descriptor_that_is_none_goes_on(descriptor: int) -> None:
-    class Lost(Worker):
-        def filenos(self) -> list[int]:
-            return [descriptor] if self.steps == 1 else []
-
-    worker = Lost("lost", lambda: None)
+def assert_goes_on(worker: Worker) -> None:
+    """Check that it is called again after its first step."""
     supervisor = Supervisor()
     ring = supervisor.add(worker, Bell())
     supervisor.start()
@@ -271,6 +266,15 @@ def test_a_worker_that_waits_for_a_descriptor_that_is_none_goes_on(descriptor: i
     ring()
     eventually(lambda: worker.steps >= 2, what="it is called again")
     assert supervisor.stop(1) == []
+
+
+@pytest.mark.parametrize("descriptor", [-1, 2**40, 10**6])
+def test_a_worker_that_waits_for_a_descriptor_that_is_none_goes_on(descriptor: int) -> None:
+    class Lost(Worker):
+        def filenos(self) -> list[int]:
+            return [descriptor] if self.steps == 1 else []
+
+    assert_goes_on(Lost("lost", lambda: None))
 
 
 def test_a_worker_whose_next_instant_is_no_number_goes_on() -> None:
@@ -279,11 +283,4 @@ def test_a_worker_whose_next_instant_is_no_number_goes_on() -> None:
             super().step(now_s)
             return float("nan")
 
-    worker = Timeless("timeless", lambda: None)
-    supervisor = Supervisor()
-    ring = supervisor.add(worker, Bell())
-    supervisor.start()
-    eventually(lambda: worker.steps >= 1)
-    ring()
-    eventually(lambda: worker.steps >= 2, what="it is called again")
-    assert supervisor.stop(1) == []
+    assert_goes_on(Timeless("timeless", lambda: None))
