@@ -19,8 +19,8 @@ from edge.core.facts import PointFacts
 from edge.core.series import JournalLine, Period, PeriodLength
 
 Length = Literal["day", "month"]
-FIRST_YEAR: Final = 1970
-LAST_YEAR: Final = 9990
+YEARS: Final = range(1971, 9991)
+"""Of a report: the ends of the calendar, and the days beside the first, can't be reckoned with."""
 INCIDENTS: Final = frozenset({"alarm_begin", "unclean_stop"})
 """Kinds of journal lines that are an incident."""
 
@@ -166,8 +166,8 @@ def span_of(length: Length, day: date, now_ms: int, zone: tzinfo) -> Span:
     >>> span_of("month", date(2026, 11, 20), 1_795_166_000_000, UTC).before_ms
     1790812800000
     """
-    if not FIRST_YEAR <= day.year <= LAST_YEAR:  # the calendar's own ends can't be reckoned with
-        raise ValueError("future" if day.year > LAST_YEAR else "no_day")
+    if day.year not in YEARS:
+        raise ValueError("future" if day.year >= YEARS.stop else "no_day")
     noon_ms = round(datetime(day.year, day.month, day.day, 12, tzinfo=zone).timestamp() * 1000)
     begin_ms, end_ms = bounds_ms(noon_ms, length, zone)
     if begin_ms > now_ms:

@@ -20,9 +20,8 @@ from edge.core.holidays import CALENDARS
 
 DAY_MIN: Final = 1440
 WEEK_MIN: Final = 7 * DAY_MIN
-USUAL_DAYS: Final = (
-    16  # in a row without exception: what two weeks, of one clock change at most, did not change nothing will
-)
+USUAL_DAYS: Final = 16
+"""In a row without exception: what two weeks, of one clock change at most, did not change nothing will."""
 HORIZON_DAYS: Final = 400  # how far ahead a change is looked for: beyond any exception of a school year
 
 _EN: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

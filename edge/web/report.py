@@ -7,10 +7,9 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
-from edge.core.report import Length
+from edge.core.report import YEARS, Length
 from edge.web.refusal import RefusedError
 
-YEARS: Final = range(1971, 9999)  # the days beside it, and their instants, can be told too
 DAYS_AGO: Final = {"today": 0, "aujourd'hui": 0, "yesterday": 1, "hier": 1}
 
 
